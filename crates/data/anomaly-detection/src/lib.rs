@@ -1,0 +1,1 @@
+//! Isolation forest over the numeric columns of a dataset.

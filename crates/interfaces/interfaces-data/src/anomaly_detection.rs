@@ -1,0 +1,91 @@
+use kernel::{Access, DatasetRef, Event, Permission, Request, RequestKind};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub const DETECT_ANOMALIES: Permission = Permission::new("anomaly-detection:detect");
+
+/// Find the rows of a dataset that are easiest to isolate, over its numeric columns.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DetectAnomalies {
+    pub dataset: DatasetRef,
+    #[serde(default)]
+    pub forest: ForestOptions,
+    /// How many rows to name.
+    pub top: u32,
+}
+
+impl Request for DetectAnomalies {
+    type Response = AnomalyReport;
+    const NAME: &'static str = "anomaly-detection.detect";
+    const KIND: RequestKind = RequestKind::Command;
+    const ACCESS: Access = Access::Requires(DETECT_ANOMALIES);
+}
+
+/// Liu, Ting & Zhou 2008: their defaults are 100 trees of 256 samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ForestOptions {
+    pub trees: u32,
+    /// Rows per tree.
+    pub samples: u32,
+    /// The same seed over the same bytes gives the same report.
+    pub seed: u64,
+}
+
+impl Default for ForestOptions {
+    fn default() -> Self {
+        Self {
+            trees: 100,
+            samples: 256,
+            seed: 42,
+        }
+    }
+}
+
+/// The most anomalous rows, highest score first; equal scores in row order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AnomalyReport {
+    pub dataset: DatasetRef,
+    pub rows: u64,
+    /// The numeric columns that were looked at. Empty: the dataset has none, and there are no anomalies.
+    pub columns: Vec<String>,
+    pub forest: ForestOptions,
+    pub anomalies: Vec<Anomaly>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Anomaly {
+    /// The first data row is 1.
+    pub row: u64,
+    /// Anomaly score of the paper, 0 to 1; 0.5 is unremarkable.
+    pub score: f64,
+    /// The columns that isolated the row, most important first.
+    pub drivers: Vec<Driver>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Driver {
+    pub column: String,
+    /// The row's value; absent when null.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<f64>,
+    /// Share of the isolation that this column did, 0 to 1.
+    pub share: f64,
+}
+
+/// A dataset was searched for anomalies.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DetectionCompleted {
+    pub dataset: DatasetRef,
+    pub rows: u64,
+    /// Rows named.
+    pub anomalies: u64,
+    pub highest_score: f64,
+}
+
+impl Event for DetectionCompleted {
+    const NAME: &'static str = "anomaly_detection.detection_completed";
+
+    fn key(&self) -> String {
+        self.dataset.fingerprint.to_string()
+    }
+}

@@ -1,0 +1,12 @@
+//! Contracts of the data domain: what may be asked of `data-quality` and `anomaly-detection`, and what they publish.
+
+mod anomaly_detection;
+mod data_quality;
+
+pub use anomaly_detection::{
+    Anomaly, AnomalyReport, DETECT_ANOMALIES, DetectAnomalies, DetectionCompleted, Driver, ForestOptions,
+};
+pub use data_quality::{
+    CHECK_QUALITY, CheckCompleted, CheckDataset, CheckKind, CheckOrigin, CheckResult, ColumnProfile, ColumnType,
+    DeclaredCheck, NumericProfile, QualityReport, Quantiles, Rule, Severity, ValueCount, Verdict,
+};

@@ -1,0 +1,1 @@
+//! Dependency container: registrations are plain functions, the graph is checked before anything is built.

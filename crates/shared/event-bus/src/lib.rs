@@ -1,0 +1,1 @@
+//! Inline and durable subscribers over the log.

@@ -1,0 +1,33 @@
+//! The unit of work, the store port and the in-memory store.
+//!
+//! A [`Unit`] is the only way to write: an owned value that collects appends, document puts and deletes and checkpoints, and
+//! is handed to [`Store::commit`] as one message. Dropped before that, nothing happened; after it, it is the store's.
+//!
+//! ```
+//! use event_sourcing::{Document, Expected, MemoryStore, Origin, Store, StoreExt, Unit};
+//! # #[derive(serde::Serialize, serde::Deserialize)]
+//! # struct Champion { version: u64 }
+//! impl Document for Champion {
+//!     const COLLECTION: &'static str = "mlops.champions";
+//! }
+//! # async fn example(origin: Origin) -> Result<(), Box<dyn std::error::Error>> {
+//! let store = MemoryStore::default();
+//! let mut unit = Unit::new(origin);
+//! unit.put("flights", &Champion { version: 1 }, Expected::Absent);
+//! store.commit(unit).await?;
+//! assert_eq!(store.get::<Champion>("flights").await?.unwrap().value.version, 1);
+//! # Ok(()) }
+//! ```
+
+mod blobs;
+mod memory;
+mod store;
+mod unit;
+
+pub use blobs::{BlobError, Blobs, MemoryBlobs};
+pub use memory::MemoryStore;
+pub use store::{
+    CommitError, Conflict, Found, LogQuery, Position, Receipt, Store, StoreError, StoreErrorKind, StoreExt,
+    StoredDocument,
+};
+pub use unit::{Document, Expected, Origin, Unit, Write};

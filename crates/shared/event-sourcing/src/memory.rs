@@ -1,0 +1,237 @@
+use std::{
+    collections::{BTreeMap, HashMap, hash_map::Entry},
+    ops::Bound,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use async_trait::async_trait;
+use kernel::Envelope;
+use serde_json::Value;
+use tokio::sync::watch;
+
+use crate::{
+    CommitError, Conflict, Expected, LogQuery, Position, Receipt, Store, StoreError, StoredDocument, Unit, Write,
+};
+
+/// The whole store in memory: for a process that keeps nothing, and the model that the other adapters are compared with.
+pub struct MemoryStore {
+    state: Mutex<State>,
+    appended: watch::Sender<Position>,
+}
+
+#[derive(Default)]
+struct State {
+    log: Vec<Envelope>,
+    /// Index into the log of each stream's events.
+    streams: HashMap<String, Vec<usize>>,
+    documents: BTreeMap<(String, String), (Value, u64)>,
+    checkpoints: HashMap<String, Position>,
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self {
+            state: Mutex::default(),
+            appended: watch::Sender::new(Position(0)),
+        }
+    }
+}
+
+impl MemoryStore {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Every change is checked before the first write, so a panic cannot leave half of one behind.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn commit(&self, unit: Unit) -> Result<Receipt, CommitError> {
+        let (receipt, head) = {
+            let mut state = self.state();
+            state.check(unit.writes())?;
+            let receipt = state.apply(unit.into_writes());
+            (receipt, Position(state.log.len() as u64))
+        };
+        if !receipt.events.is_empty() {
+            self.appended.send_replace(head);
+        }
+        Ok(receipt)
+    }
+
+    async fn document(&self, collection: &str, key: &str) -> Result<Option<StoredDocument>, StoreError> {
+        let state = self.state();
+        let found = state.documents.get(&(collection.to_owned(), key.to_owned()));
+        Ok(found.map(|(body, revision)| StoredDocument {
+            key: key.into(),
+            body: body.clone(),
+            revision: *revision,
+        }))
+    }
+
+    async fn documents(
+        &self,
+        collection: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<StoredDocument>, StoreError> {
+        let from = match after {
+            Some(key) => Bound::Excluded((collection.to_owned(), key.to_owned())),
+            None => Bound::Included((collection.to_owned(), String::new())),
+        };
+        let state = self.state();
+        let rows = state.documents.range((from, Bound::Unbounded));
+        Ok(rows
+            .take_while(|((c, _), _)| c == collection)
+            .take(limit)
+            .map(|((_, key), (body, revision))| StoredDocument {
+                key: key.clone(),
+                body: body.clone(),
+                revision: *revision,
+            })
+            .collect())
+    }
+
+    async fn log(&self, query: LogQuery) -> Result<Vec<Envelope>, StoreError> {
+        let state = self.state();
+        let from = usize::try_from(query.after.0)
+            .unwrap_or(usize::MAX)
+            .min(state.log.len());
+        let wanted = |e: &&Envelope| query.correlation.is_none_or(|c| e.metadata.correlation_id == c);
+        Ok(state.log[from..]
+            .iter()
+            .filter(wanted)
+            .take(query.limit)
+            .cloned()
+            .collect())
+    }
+
+    async fn stream(&self, stream: &str, after: u64, limit: usize) -> Result<Vec<Envelope>, StoreError> {
+        let state = self.state();
+        let skip = usize::try_from(after).unwrap_or(usize::MAX);
+        let indexes = state.streams.get(stream).map_or(&[][..], Vec::as_slice);
+        Ok(indexes
+            .iter()
+            .skip(skip)
+            .take(limit)
+            .map(|&i| state.log[i].clone())
+            .collect())
+    }
+
+    async fn head(&self) -> Result<Position, StoreError> {
+        Ok(Position(self.state().log.len() as u64))
+    }
+
+    async fn checkpoint(&self, subscriber: &str) -> Result<Position, StoreError> {
+        Ok(self.state().checkpoints.get(subscriber).copied().unwrap_or_default())
+    }
+
+    fn appended(&self) -> watch::Receiver<Position> {
+        self.appended.subscribe()
+    }
+}
+
+impl State {
+    /// Whether every guard of the unit holds, counting what the unit itself wrote before.
+    fn check(&self, writes: &[Write]) -> Result<(), Conflict> {
+        let mut versions: HashMap<&str, u64> = HashMap::new();
+        let mut revisions: HashMap<(&str, &str), u64> = HashMap::new();
+        for write in writes {
+            match write {
+                Write::Append { stream, expected, .. } => {
+                    let stored = self.streams.get(stream.as_str()).map_or(0, |s| s.len() as u64);
+                    let version = versions.entry(stream).or_insert(stored);
+                    guard(*expected, *version, || format!("stream `{stream}`"))?;
+                    *version += 1;
+                }
+                Write::Put {
+                    collection,
+                    key,
+                    expected,
+                    ..
+                } => {
+                    let revision = self.revision(&mut revisions, collection, key);
+                    guard(*expected, *revision, || format!("document `{collection}/{key}`"))?;
+                    *revision += 1;
+                }
+                Write::Delete {
+                    collection,
+                    key,
+                    expected,
+                } => {
+                    let revision = self.revision(&mut revisions, collection, key);
+                    guard(*expected, *revision, || format!("document `{collection}/{key}`"))?;
+                    *revision = 0;
+                }
+                Write::Checkpoint { .. } => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn revision<'r, 'w>(
+        &self,
+        seen: &'r mut HashMap<(&'w str, &'w str), u64>,
+        collection: &'w str,
+        key: &'w str,
+    ) -> &'r mut u64 {
+        match seen.entry((collection, key)) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                let stored = self.documents.get(&(collection.to_owned(), key.to_owned()));
+                entry.insert(stored.map_or(0, |(_, revision)| *revision))
+            }
+        }
+    }
+
+    fn apply(&mut self, writes: Vec<Write>) -> Receipt {
+        let mut receipt = Receipt::default();
+        for write in writes {
+            match write {
+                Write::Append {
+                    stream, mut envelope, ..
+                } => {
+                    let index = self.log.len();
+                    envelope.metadata.position = Some(index as u64 + 1);
+                    let stream = self.streams.entry(stream).or_default();
+                    stream.push(index);
+                    receipt.events.push((envelope.event_id, stream.len() as u64));
+                    self.log.push(envelope);
+                }
+                Write::Put {
+                    collection, key, body, ..
+                } => {
+                    let slot = self
+                        .documents
+                        .entry((collection.into(), key))
+                        .or_insert((Value::Null, 0));
+                    *slot = (body, slot.1 + 1);
+                }
+                Write::Delete { collection, key, .. } => {
+                    self.documents.remove(&(collection.to_owned(), key));
+                }
+                Write::Checkpoint { subscriber, position } => {
+                    self.checkpoints.insert(subscriber, position);
+                }
+            }
+        }
+        receipt
+    }
+}
+
+fn guard(expected: Expected, actual: u64, what: impl FnOnce() -> String) -> Result<(), Conflict> {
+    let wanted = match expected {
+        Expected::Any => return Ok(()),
+        Expected::Absent => 0,
+        Expected::Exact(wanted) => wanted,
+    };
+    if wanted == actual {
+        Ok(())
+    } else {
+        Err(Conflict {
+            what: what(),
+            expected: wanted,
+            actual,
+        })
+    }
+}

@@ -1,0 +1,196 @@
+use std::fmt;
+
+use async_trait::async_trait;
+use kernel::{CorrelationId, Envelope, Error, ErrorKind, EventId};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::sync::watch;
+
+use crate::{Document, Unit};
+
+/// Place in the log's one gap-free order. The first event has position 1; 0 is before all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Position(pub u64);
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Where everything is kept. One conformance suite (`testing::store`) holds for all adapters.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Writes all of the unit or none of it, and answers once it is durable.
+    ///
+    /// # Cancel safety
+    /// Dropped before its first poll, nothing happened. Dropped after, the unit is the store's: it is written or refused as a
+    /// whole, and only the answer is lost.
+    async fn commit(&self, unit: Unit) -> Result<Receipt, CommitError>;
+
+    async fn document(&self, collection: &str, key: &str) -> Result<Option<StoredDocument>, StoreError>;
+
+    /// The documents of a collection in key order, from the first key after `after`.
+    async fn documents(
+        &self,
+        collection: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<StoredDocument>, StoreError>;
+
+    /// The log in position order. A reader that saw a position has seen every lower one that it will ever see.
+    async fn log(&self, query: LogQuery) -> Result<Vec<Envelope>, StoreError>;
+
+    /// A stream's events in version order, from the version after `after`; 0 reads from the start.
+    async fn stream(&self, stream: &str, after: u64, limit: usize) -> Result<Vec<Envelope>, StoreError>;
+
+    /// The last position that was given out; 0 for an empty log.
+    async fn head(&self) -> Result<Position, StoreError>;
+
+    /// How far a subscriber has come; 0 if it never ran.
+    async fn checkpoint(&self, subscriber: &str) -> Result<Position, StoreError>;
+
+    /// Wakes when this process has appended. A hint: what is in the log decides.
+    fn appended(&self) -> watch::Receiver<Position>;
+}
+
+/// Which part of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogQuery {
+    pub after: Position,
+    pub limit: usize,
+    /// Only events of one piece of work.
+    pub correlation: Option<CorrelationId>,
+}
+
+impl LogQuery {
+    pub fn after(position: Position, limit: usize) -> Self {
+        Self {
+            after: position,
+            limit,
+            correlation: None,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredDocument {
+    pub key: String,
+    pub body: Value,
+    /// Counts the puts from 1; guards the next write.
+    pub revision: u64,
+}
+
+/// A typed document and the revision that guards its next write.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found<D> {
+    pub key: String,
+    pub value: D,
+    pub revision: u64,
+}
+
+/// What a commit wrote, in the order of the unit.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Receipt {
+    pub events: Vec<(EventId, u64)>,
+}
+
+/// Typed reads over any [`Store`].
+pub trait StoreExt: Store {
+    fn get<D: Document>(&self, key: &str) -> impl Future<Output = Result<Option<Found<D>>, StoreError>> + Send {
+        async move { self.document(D::COLLECTION, key).await?.map(decode).transpose() }
+    }
+
+    fn list<D: Document>(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Found<D>>, StoreError>> + Send {
+        async move {
+            self.documents(D::COLLECTION, after, limit)
+                .await?
+                .into_iter()
+                .map(decode)
+                .collect()
+        }
+    }
+}
+
+impl<S: Store + ?Sized> StoreExt for S {}
+
+fn decode<D: Document>(stored: StoredDocument) -> Result<Found<D>, StoreError> {
+    let StoredDocument { key, body, revision } = stored;
+    match D::deserialize(&body) {
+        Ok(value) => Ok(Found { key, value, revision }),
+        Err(error) => Err(StoreError {
+            kind: StoreErrorKind::Corrupt,
+            message: format!(
+                "document `{key}` of collection `{}` cannot be read: {error}",
+                D::COLLECTION
+            ),
+        }),
+    }
+}
+
+/// A commit was not carried out; nothing of the unit is there.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CommitError {
+    #[error(transparent)]
+    Conflict(#[from] Conflict),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Somebody else wrote first.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what} is at {actual}, expected {expected}: read it again and retry")]
+pub struct Conflict {
+    /// ``stream `x` `` or ``document `c/k` ``.
+    pub what: String,
+    pub expected: u64,
+    /// 0 when it does not exist.
+    pub actual: u64,
+}
+
+/// The store cannot do its work.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct StoreError {
+    pub kind: StoreErrorKind,
+    /// What happened, to which file or server, and what to do next.
+    pub message: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreErrorKind {
+    /// Another process holds it.
+    Locked,
+    /// No room left.
+    Full,
+    Corrupt,
+    /// Written by a newer version of this program.
+    Newer,
+    /// It is closed, or its machine or disk does not answer.
+    Unavailable,
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error.kind {
+            StoreErrorKind::Locked | StoreErrorKind::Full | StoreErrorKind::Unavailable => {
+                Self::new(ErrorKind::Unavailable, error.message)
+            }
+            StoreErrorKind::Corrupt | StoreErrorKind::Newer => Self::new(ErrorKind::Internal, error.message),
+        }
+    }
+}
+
+impl From<CommitError> for Error {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::Conflict(conflict) => Self::new(ErrorKind::Conflict, conflict.to_string()),
+            CommitError::Store(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,155 @@
+use std::sync::Arc;
+
+use kernel::{Clock, Context, Envelope, Event, EventId, Ids, Metadata};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use crate::Position;
+
+/// State of a domain that is kept by key, in a named collection. The value is stored as JSON.
+pub trait Document: Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// `module.plural_noun`.
+    const COLLECTION: &'static str;
+}
+
+/// What must be true of a stream or a document for the write to take place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    Any,
+    Absent,
+    /// The stream's version or the document's revision; both count from 1.
+    Exact(u64),
+}
+
+/// Who writes, and where time and ids come from. Stamped on every event of a [`Unit`].
+#[derive(Clone)]
+pub struct Origin {
+    pub module: &'static str,
+    pub context: Context,
+    pub clock: Arc<dyn Clock>,
+    pub ids: Arc<dyn Ids>,
+}
+
+/// A unit of work: what is written together or not at all.
+///
+/// Owned and inert. Nothing reaches the store until [`Store::commit`](crate::Store::commit) takes it, so dropping one, or a
+/// future that holds one, undoes everything in it.
+pub struct Unit {
+    origin: Origin,
+    writes: Vec<Write>,
+}
+
+/// One write of a unit, as adapters see it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Write {
+    Append {
+        stream: String,
+        expected: Expected,
+        envelope: Envelope,
+    },
+    Put {
+        collection: &'static str,
+        key: String,
+        body: Value,
+        expected: Expected,
+    },
+    Delete {
+        collection: &'static str,
+        key: String,
+        expected: Expected,
+    },
+    /// A subscriber has handled everything up to and including this position.
+    Checkpoint { subscriber: String, position: Position },
+}
+
+impl Unit {
+    pub fn new(origin: Origin) -> Self {
+        Self {
+            origin,
+            writes: Vec::new(),
+        }
+    }
+
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// Appends to the stream of the event's package and key.
+    pub fn publish<E: Event>(&mut self, event: &E) -> EventId {
+        let package = E::NAME.split('.').next().unwrap_or(E::NAME);
+        self.append(format!("{package}-{}", event.key()), Expected::Any, event)
+    }
+
+    /// # Panics
+    /// If the event cannot be written as JSON (a map with keys that are not text): a fault of its type, found by any test
+    /// that publishes it.
+    pub fn append<E: Event>(&mut self, stream: impl Into<String>, expected: Expected, event: &E) -> EventId {
+        let event_id = EventId::new(self.origin.ids.next());
+        let context = &self.origin.context;
+        let envelope = Envelope {
+            event_id,
+            timestamp: self.origin.clock.now(),
+            source_module: self.origin.module.into(),
+            event_type: E::NAME.into(),
+            data: to_json(event),
+            metadata: Metadata {
+                correlation_id: context.correlation(),
+                causation_id: context.causation(),
+                user_id: context.principal().user().into(),
+                schema_version: E::VERSION,
+                key: event.key(),
+                priority: E::PRIORITY,
+                position: None,
+            },
+        };
+        self.writes.push(Write::Append {
+            stream: stream.into(),
+            expected,
+            envelope,
+        });
+        event_id
+    }
+
+    /// # Panics
+    /// As [`Unit::append`].
+    pub fn put<D: Document>(&mut self, key: impl Into<String>, document: &D, expected: Expected) {
+        let (collection, body) = (D::COLLECTION, to_json(document));
+        self.writes.push(Write::Put {
+            collection,
+            key: key.into(),
+            body,
+            expected,
+        });
+    }
+
+    pub fn delete<D: Document>(&mut self, key: impl Into<String>, expected: Expected) {
+        self.writes.push(Write::Delete {
+            collection: D::COLLECTION,
+            key: key.into(),
+            expected,
+        });
+    }
+
+    pub fn checkpoint(&mut self, subscriber: impl Into<String>, position: Position) {
+        self.writes.push(Write::Checkpoint {
+            subscriber: subscriber.into(),
+            position,
+        });
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.writes.is_empty()
+    }
+
+    pub fn writes(&self) -> &[Write] {
+        &self.writes
+    }
+
+    pub fn into_writes(self) -> Vec<Write> {
+        self.writes
+    }
+}
+
+fn to_json<T: Serialize>(value: &T) -> Value {
+    serde_json::to_value(value).expect("messages and documents are plain data that JSON can hold")
+}

@@ -1,0 +1,22 @@
+//! The words that every crate of the workspace shares: ids, time, who asks, what is asked, what happened, which dataset.
+//!
+//! No I/O, no async runtime. A domain crate names these types in its contracts; everything that crosses a boundary is a
+//! [`Request`] or an [`Event`] and travels with a [`Context`].
+
+mod access;
+mod clock;
+mod context;
+mod dataset;
+mod error;
+mod event;
+mod ids;
+mod request;
+
+pub use access::{Access, AuthenticationError, Authenticator, Claims, Permission, Principal};
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use context::Context;
+pub use dataset::{DatasetFormat, DatasetRef, Fingerprint, FingerprintError};
+pub use error::{Error, ErrorKind, FieldError};
+pub use event::{Envelope, Event, Metadata, Priority};
+pub use ids::{CausationId, CorrelationId, EventId, Ids, SequentialIds, SystemIds};
+pub use request::{Request, RequestKind};

@@ -1,0 +1,24 @@
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::Access;
+
+/// A question or an order that exactly one service answers.
+pub trait Request: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
+    type Response: Serialize + DeserializeOwned + JsonSchema + Send + 'static;
+    /// Wire name, `module.verb`.
+    const NAME: &'static str;
+    const KIND: RequestKind;
+    /// No default: a request that forgets who may call it does not compile.
+    const ACCESS: Access;
+}
+
+/// Whether a request changes anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RequestKind {
+    /// Leaves its unit empty.
+    Query,
+    /// Commits its unit once, also when it is sent twice with the same idempotency key.
+    Command,
+}

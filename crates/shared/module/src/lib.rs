@@ -1,0 +1,1 @@
+//! The module descriptor and its verification.

@@ -1,0 +1,1 @@
+//! Requests: one trait, one table, one pipeline.

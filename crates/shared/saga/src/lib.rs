@@ -1,0 +1,1 @@
+//! Durable sagas: named steps, compensation, a journal that survives kill -9.

@@ -1,0 +1,1 @@
+//! Layered settings: defaults, file, environment, flags; an unknown key is an error.

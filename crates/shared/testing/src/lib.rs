@@ -1,0 +1,1 @@
+//! Conformance suites and harnesses that tests of every crate share.

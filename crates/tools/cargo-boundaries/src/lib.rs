@@ -1,0 +1,33 @@
+//! Checks that the crates of a Cargo workspace respect its architecture.
+//!
+//! `boundaries.toml`, beside the workspace's root manifest, says which crates form a layer and what each layer may use.
+//! [`check`] compares it with every dependency the members *declare*: normal, build and dev, optional,
+//! target-specific, renamed or inherited. A crate is its manifest directory, whatever name a manifest gives it.
+//!
+//! The check fails closed. A crate in no layer, a key that does not exist, a rule that matches nothing: each is a
+//! [`Finding`] and the answer is [`CheckError`], never a clean [`Report`].
+//!
+//! ```no_run
+//! use boundaries::{Options, check};
+//!
+//! let today = "2026-11-21".parse().expect("a date");
+//! match check(&Options { manifest_path: None, config: None, today }) {
+//!     Ok(report) => print!("{}", report.text()),
+//!     Err(error) => eprint!("{}", error.text()),
+//! }
+//! ```
+
+mod architecture;
+mod check;
+pub mod cli;
+mod judge;
+mod report;
+mod rules;
+mod source;
+mod text;
+mod workspace;
+
+pub use check::{Options, check};
+pub use report::{Cause, CheckError, Crate, Finding, Report, Rule, Summary, Violation};
+pub use source::Site;
+pub use workspace::Kind;

@@ -1,0 +1,2 @@
+//! Thin verbs over the workspace's tools.
+fn main() {}
