@@ -1,2 +1,54 @@
-//! Thin verbs over the workspace's tools.
-fn main() {}
+//! `cargo xtask VERB`: what a contributor or CI does with this workspace, as thin verbs over tools. A file per verb.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program for the terminal: results on stdout, what it does on stderr"
+)]
+
+mod bench;
+mod ci;
+mod coverage;
+mod deny;
+mod step;
+mod test;
+
+use std::{ffi::OsString, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+/// Checks, tests and measures this workspace.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Compare the workspace's dependencies with boundaries.toml
+    #[command(disable_help_flag = true)]
+    CheckBoundaries {
+        /// Passed on to the checker; `--help` lists them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
+    Test(test::Args),
+    Ci(ci::Args),
+    Coverage(coverage::Args),
+    Deny(deny::Args),
+    Bench(bench::Args),
+}
+
+fn main() -> ExitCode {
+    match Cli::parse().verb {
+        Verb::CheckBoundaries { args } => {
+            boundaries::cli::main([OsString::from("cargo xtask check-boundaries")].into_iter().chain(args))
+        }
+        Verb::Test(args) => test::run(&args),
+        Verb::Ci(args) => ci::run(&args),
+        Verb::Coverage(args) => coverage::run(&args),
+        Verb::Deny(args) => deny::run(&args),
+        Verb::Bench(args) => bench::run(&args),
+    }
+}

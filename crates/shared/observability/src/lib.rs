@@ -1,1 +1,5 @@
 //! Tracing set-up and the span of a message.
+
+mod span;
+
+pub use span::message_span;

@@ -1,0 +1,92 @@
+//! Measures this workspace against its references: the program behind `cargo xtask bench`.
+//!
+//! A [`case::Case`] is one row: a subject, and a reference when there is one. The two take turns in one run, so that what
+//! else the machine does falls on both; a row is the median of the turns. Contenders that are no part of this workspace are
+//! processes of their own ([`peer`]). What the rows must reach stands in `benches/marks.toml` ([`mark`]).
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program for the terminal: rows on stdout, progress and marks on stderr"
+)]
+
+mod case;
+mod container;
+mod mark;
+mod peer;
+mod report;
+mod row;
+mod usage;
+
+use std::{collections::HashMap, fs, path::PathBuf, process::ExitCode};
+
+use clap::Parser;
+
+use crate::{
+    case::{Case, Failure, Setting},
+    mark::Marks,
+};
+
+/// Measure rows, and say which marks hold.
+#[derive(Parser)]
+struct Cli {
+    /// Print one JSON object per row
+    #[arg(long)]
+    json: bool,
+    /// The release binary, for the rows of whole jobs
+    #[arg(long, value_name = "PATH")]
+    borough: Option<PathBuf>,
+    /// A contender and the program that speaks for it
+    #[arg(long, value_name = "NAME=PATH", value_parser = peer::parse)]
+    peer: Vec<(String, PathBuf)>,
+    /// Where stores and datasets of the measurement are written: a disk, for a store in memory would be flattered
+    #[arg(long, value_name = "FOLDER", default_value = "target/bench")]
+    scratch: PathBuf,
+    /// Only rows whose name begins with one of these
+    #[arg(value_name = "FILTER")]
+    filters: Vec<String>,
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), Failure> {
+    let setting = Setting {
+        workspace: concat!(env!("CARGO_MANIFEST_DIR"), "/../..").into(),
+        scratch: cli.scratch,
+        borough: cli.borough,
+        peers: cli.peer.into_iter().collect::<HashMap<_, _>>(),
+    };
+    fs::create_dir_all(&setting.scratch)?;
+    let marks = Marks::read(&setting.workspace.join("benches/marks.toml"))?;
+
+    let mut rows = Vec::new();
+    for case in cases(&setting).into_iter().filter(|case| row::admitted(&case.name, &cli.filters)) {
+        eprintln!("measuring {}", case.name);
+        let row = case.measure(&setting)?;
+        if cli.json {
+            println!("{}", serde_json::to_string(&row)?);
+        }
+        rows.push(row);
+    }
+    if rows.is_empty() {
+        return Err(format!("no row's name begins with {}", cli.filters.join(" or ")).into());
+    }
+    let verdicts = report::verdicts(&marks, &rows);
+    if cli.json {
+        eprint!("{verdicts}");
+    } else {
+        print!("{}\n{verdicts}", report::table(&rows));
+    }
+    Ok(())
+}
+
+fn cases(setting: &Setting) -> Vec<Case> {
+    [container::cases].into_iter().flat_map(|group| group(setting)).collect()
+}

@@ -1,0 +1,69 @@
+use std::{pin::Pin, sync::Arc};
+
+use event_sourcing::Unit;
+use kernel::{Context, Envelope, Error, Event};
+
+/// Reacts to one type of event.
+pub trait Subscriber<E: Event>: Send + Sync + 'static {
+    /// Writes go into `unit`, which is committed with the checkpoint. Effects outside of it happen at least once.
+    ///
+    /// The principal of `cx` is the user who caused the event, without permissions.
+    ///
+    /// # Cancel safety
+    /// This future may be dropped at shutdown; the event is then delivered again.
+    fn handle(&self, cx: &Context, event: &E, unit: &mut Unit) -> impl Future<Output = Result<(), Error>> + Send;
+}
+
+/// A subscriber under its stable name, which its checkpoint is stored under.
+#[derive(Clone)]
+pub struct Subscription {
+    pub name: &'static str,
+    pub module: &'static str,
+    pub event_type: &'static str,
+    pub(crate) handler: Arc<dyn ErasedSubscriber>,
+}
+
+impl Subscription {
+    pub fn new<E: Event>(name: &'static str, module: &'static str, subscriber: impl Subscriber<E>) -> Self {
+        let handler = Arc::new(Typed {
+            subscriber,
+            event: std::marker::PhantomData,
+        });
+        Self {
+            name,
+            module,
+            event_type: E::NAME,
+            handler,
+        }
+    }
+}
+
+type Handled<'a> = Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'a>>;
+
+pub(crate) trait ErasedSubscriber: Send + Sync {
+    fn handle<'a>(&'a self, cx: &'a Context, envelope: &'a Envelope, unit: &'a mut Unit) -> Handled<'a>;
+}
+
+struct Typed<E, S> {
+    subscriber: S,
+    event: std::marker::PhantomData<fn() -> E>,
+}
+
+impl<E: Event, S: Subscriber<E>> ErasedSubscriber for Typed<E, S> {
+    fn handle<'a>(&'a self, cx: &'a Context, envelope: &'a Envelope, unit: &'a mut Unit) -> Handled<'a> {
+        Box::pin(async move {
+            if envelope.metadata.schema_version > E::VERSION {
+                return Err(Error::invalid(format!(
+                    "`{}` is of version {}, this program understands up to {}: upgrade it",
+                    E::NAME,
+                    envelope.metadata.schema_version,
+                    E::VERSION
+                )));
+            }
+            let event: E = envelope.decode().map_err(|e| {
+                Error::invalid(format!("`{}` {} cannot be read", E::NAME, envelope.event_id)).with_detail(e.to_string())
+            })?;
+            self.subscriber.handle(cx, &event, unit).await
+        })
+    }
+}

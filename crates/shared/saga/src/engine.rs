@@ -1,0 +1,516 @@
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use event_sourcing::{Expected, Found, Origin, Store, StoreExt, Unit};
+use kernel::{AuthenticationError, Authenticator, Claims, Clock, Context, Error, ErrorKind, Ids, Principal};
+use request::Requests;
+use tracing::Instrument;
+
+use crate::{Saga, SagaId, SagaRecord, SagaState, Step, StepContext, StepRecord, StepState, Undo};
+
+/// How often a step is tried when it fails for a passing reason, and an undo for any.
+const ATTEMPTS: u32 = 3;
+/// Wait after the first failure; doubles with each further one.
+const FIRST_WAIT: Duration = Duration::from_millis(200);
+/// Journals read at once.
+const PAGE: usize = 256;
+
+/// Is told what a saga does, while it does it. For progress bars; never decides anything.
+pub trait Observer: Send + Sync + 'static {
+    fn step(&self, saga: &SagaRecord, step: &StepRecord);
+}
+
+/// Watches nothing.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Silent;
+
+impl Observer for Silent {
+    fn step(&self, _: &SagaRecord, _: &StepRecord) {}
+}
+
+/// Drives sagas from their journals.
+#[derive(Clone)]
+pub struct SagaEngine {
+    definitions: Arc<BTreeMap<&'static str, Arc<dyn Definition>>>,
+    requests: Requests,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn Ids>,
+}
+
+/// A run that cannot be taken up.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ResumeError {
+    #[error("there is no saga run {0}: `borough sagas list` shows them")]
+    Unknown(SagaId),
+    #[error("run {id} is of saga `{saga}`, which no module of this program has: start the program that has it")]
+    NoDefinition { id: SagaId, saga: String },
+    #[error(
+        "run {id} of saga `{saga}` was started by version {started} of its definition, this program has version {present}: \
+         finish it with the program that started it"
+    )]
+    OtherVersion {
+        id: SagaId,
+        saga: String,
+        started: u32,
+        present: u32,
+    },
+    #[error("run {0} is being driven by somebody else")]
+    Taken(SagaId),
+    #[error(transparent)]
+    Failed(#[from] Error),
+}
+
+impl SagaEngine {
+    pub fn new(requests: Requests, store: Arc<dyn Store>, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>) -> Self {
+        Self {
+            definitions: Arc::default(),
+            requests,
+            store,
+            clock,
+            ids,
+        }
+    }
+
+    /// Makes a saga known under its name.
+    ///
+    /// # Panics
+    /// If two of its steps have one name, or the engine was cloned before: faults of the program.
+    #[must_use]
+    pub fn with<S: Saga>(mut self, module: &'static str, saga: S) -> Self {
+        let steps = saga.steps();
+        let mut names = HashSet::new();
+        for step in &steps {
+            assert!(
+                names.insert(step.name()),
+                "saga `{}` has two steps named `{}`",
+                S::NAME,
+                step.name()
+            );
+        }
+        let definitions = Arc::get_mut(&mut self.definitions).expect("sagas are declared before the engine is shared");
+        definitions.insert(S::NAME, Arc::new(Typed { module, saga, steps }));
+        self
+    }
+
+    /// The journal of a new run, added to the caller's unit: the run exists once that is committed. Then [`drive`] it.
+    ///
+    /// [`drive`]: SagaEngine::drive
+    pub fn begin<S: Saga>(saga: &S, cx: &Context, state: &S::State, unit: &mut Unit) -> Result<SagaId, Error> {
+        let id = SagaId(unit.origin().ids.next());
+        let now = unit.origin().clock.now();
+        let data = serde_json::to_value(state).map_err(|e| {
+            Error::internal(format!("the state of saga `{}` is not JSON", S::NAME)).with_detail(e.to_string())
+        })?;
+        let definition = saga.steps();
+        let steps = definition.iter().map(|step| StepRecord {
+            name: step.name().into(),
+            state: StepState::Pending,
+            attempts: 0,
+            started_at: None,
+            ended_at: None,
+            undone_at: None,
+            error: None,
+        });
+        let record = SagaRecord {
+            id,
+            saga: S::NAME.into(),
+            version: S::VERSION,
+            state: SagaState::Running,
+            correlation_id: cx.correlation(),
+            claims: cx.principal().claims().clone(),
+            started_at: now,
+            updated_at: now,
+            steps: steps.collect(),
+            data,
+            error: None,
+        };
+        unit.put(id.to_string(), &record, Expected::Absent);
+        Ok(id)
+    }
+
+    /// Takes a run to its end, from wherever it is. A run that has ended is returned as it is.
+    ///
+    /// # Cancel safety
+    /// Dropped at any point, the journal says where the run is, and driving it again goes on from there.
+    pub async fn drive(&self, id: SagaId, observer: &dyn Observer) -> Result<SagaRecord, ResumeError> {
+        let found = self
+            .store
+            .get::<SagaRecord>(&id.to_string())
+            .await
+            .map_err(Error::from)?;
+        let found = found.ok_or(ResumeError::Unknown(id))?;
+        if found.value.has_ended() {
+            return Ok(found.value);
+        }
+        let (saga, started) = (found.value.saga.clone(), found.value.version);
+        let definition = self.definitions.get(saga.as_str());
+        let definition = definition.ok_or(ResumeError::NoDefinition { id, saga: saga.clone() })?;
+        let present = definition.version();
+        if present != started {
+            return Err(ResumeError::OtherVersion {
+                id,
+                saga,
+                started,
+                present,
+            });
+        }
+        let principal = Principal::authenticate(&Journalled, &found.value.claims)
+            .map_err(|e| Error::new(ErrorKind::Denied, e.to_string()))?;
+        let context = Context::new(Arc::new(principal), found.value.correlation_id);
+        let span = observability::message_span("saga", definition.module(), &saga, &context);
+        let run = Run {
+            engine: self,
+            definition: &**definition,
+            context,
+            journal: found,
+            observer,
+        };
+        run.to_end().instrument(span).await
+    }
+
+    /// The runs that have not ended, oldest first.
+    pub async fn open(&self) -> Result<Vec<SagaRecord>, Error> {
+        let mut runs = Self::list(&*self.store).await?;
+        runs.retain(|run| !run.has_ended());
+        Ok(runs)
+    }
+
+    /// All runs, oldest first.
+    pub async fn list(store: &dyn Store) -> Result<Vec<SagaRecord>, Error> {
+        let mut runs: Vec<SagaRecord> = Vec::new();
+        let mut after: Option<String> = None;
+        loop {
+            let page = store.list::<SagaRecord>(after.as_deref(), PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.key.clone());
+            runs.extend(page.into_iter().map(|found| found.value));
+        }
+        runs.sort_by_key(|run| (run.started_at, run.id));
+        Ok(runs)
+    }
+}
+
+/// Vouches for whoever started the run, with the permissions of that moment.
+struct Journalled;
+
+impl Authenticator for Journalled {
+    type Credentials = Claims;
+
+    fn verify(&self, claims: &Claims) -> Result<Claims, AuthenticationError> {
+        Ok(claims.clone())
+    }
+}
+
+/// A saga with its state type erased: works on the journal's JSON.
+#[async_trait]
+trait Definition: Send + Sync {
+    fn module(&self) -> &'static str;
+    fn version(&self) -> u32;
+    async fn run(
+        &self,
+        step: usize,
+        cx: &StepContext<'_>,
+        record: &mut SagaRecord,
+        unit: &mut Unit,
+    ) -> Result<(), Error>;
+    async fn undo(
+        &self,
+        step: usize,
+        cx: &StepContext<'_>,
+        record: &SagaRecord,
+        unit: &mut Unit,
+    ) -> Result<Undo, Error>;
+    fn compensated(&self, record: &SagaRecord, unit: &mut Unit) -> Result<(), Error>;
+}
+
+struct Typed<S: Saga> {
+    module: &'static str,
+    saga: S,
+    steps: Vec<Box<dyn Step<S::State>>>,
+}
+
+impl<S: Saga> Typed<S> {
+    fn state(&self, record: &SagaRecord) -> Result<S::State, Error> {
+        serde::Deserialize::deserialize(&record.data).map_err(|e| {
+            Error::internal(format!("the journal of run {} cannot be read", record.id)).with_detail(e.to_string())
+        })
+    }
+
+    fn step(&self, index: usize, record: &SagaRecord) -> Result<&dyn Step<S::State>, Error> {
+        let name = &record.steps[index].name;
+        let step = self.steps.iter().find(|step| step.name() == name);
+        step.map(Box::as_ref).ok_or_else(|| {
+            Error::internal(format!(
+                "saga `{}` has no step `{name}`: its version must change",
+                S::NAME
+            ))
+        })
+    }
+}
+
+#[async_trait]
+impl<S: Saga> Definition for Typed<S> {
+    fn module(&self) -> &'static str {
+        self.module
+    }
+
+    fn version(&self) -> u32 {
+        S::VERSION
+    }
+
+    async fn run(
+        &self,
+        step: usize,
+        cx: &StepContext<'_>,
+        record: &mut SagaRecord,
+        unit: &mut Unit,
+    ) -> Result<(), Error> {
+        let step = self.step(step, record)?;
+        let mut state = self.state(record)?;
+        let late = || {
+            Error::new(
+                ErrorKind::Deadline,
+                format!("step `{}` took longer than {:?}", step.name(), step.timeout()),
+            )
+        };
+        tokio::time::timeout(step.timeout(), step.run(cx, &mut state, unit))
+            .await
+            .map_err(|_| late())??;
+        record.data = serde_json::to_value(state).map_err(|e| {
+            Error::internal(format!("the state of saga `{}` is not JSON", S::NAME)).with_detail(e.to_string())
+        })?;
+        Ok(())
+    }
+
+    async fn undo(
+        &self,
+        step: usize,
+        cx: &StepContext<'_>,
+        record: &SagaRecord,
+        unit: &mut Unit,
+    ) -> Result<Undo, Error> {
+        let step = self.step(step, record)?;
+        let state = self.state(record)?;
+        let late = || {
+            Error::new(
+                ErrorKind::Deadline,
+                format!("undoing step `{}` took longer than {:?}", step.name(), step.timeout()),
+            )
+        };
+        tokio::time::timeout(step.timeout(), step.undo(cx, &state, unit))
+            .await
+            .map_err(|_| late())?
+    }
+
+    fn compensated(&self, record: &SagaRecord, unit: &mut Unit) -> Result<(), Error> {
+        let state = self.state(record)?;
+        let unknown = Error::internal("the run was undone for a reason that its journal does not have");
+        self.saga
+            .compensated(record.id, &state, record.error.as_ref().unwrap_or(&unknown), unit);
+        Ok(())
+    }
+}
+
+/// One run being driven. `journal` is what the store has; each commit is guarded by its revision, so two drivers of one run
+/// cannot both go on.
+struct Run<'a> {
+    engine: &'a SagaEngine,
+    definition: &'a dyn Definition,
+    context: Context,
+    journal: Found<SagaRecord>,
+    observer: &'a dyn Observer,
+}
+
+/// What a step or an undo came to; the outer error is the journal's: the run stays where it is.
+type Outcome = Result<Result<(), Error>, ResumeError>;
+
+impl Run<'_> {
+    async fn to_end(mut self) -> Result<SagaRecord, ResumeError> {
+        if matches!(self.journal.value.state, SagaState::Running | SagaState::Waiting) {
+            self.forward().await?;
+        }
+        if matches!(self.journal.value.state, SagaState::Compensating | SagaState::Stuck) {
+            self.back().await?;
+        }
+        Ok(self.journal.value)
+    }
+
+    async fn forward(&mut self) -> Result<(), ResumeError> {
+        let to_do = |s: &StepRecord| matches!(s.state, StepState::Pending | StepState::Started);
+        while let Some(index) = self.journal.value.steps.iter().position(to_do) {
+            if let Err(error) = self.run_step(index).await? {
+                let mut record = self.at(SagaState::Compensating);
+                record.error = Some(error.clone());
+                let step = &mut record.steps[index];
+                (step.state, step.ended_at, step.error) = (StepState::Failed, Some(self.now()), Some(error));
+                self.commit(record, self.unit()).await?;
+                self.tell(index);
+                return Ok(());
+            }
+            self.tell(index);
+        }
+        self.commit(self.at(SagaState::Completed), self.unit()).await
+    }
+
+    async fn run_step(&mut self, index: usize) -> Outcome {
+        let mut attempt = 1;
+        loop {
+            let Err(error) = self.attempt_step(index).await? else {
+                return Ok(Ok(()));
+            };
+            self.log(index, attempt, &error);
+            if !error.kind.is_transient() || attempt == ATTEMPTS {
+                return Ok(Err(error));
+            }
+            let mut record = self.at(SagaState::Waiting);
+            record.steps[index].error = Some(error);
+            self.commit(record, self.unit()).await?;
+            tokio::time::sleep(FIRST_WAIT * 2_u32.pow(attempt - 1)).await;
+            attempt += 1;
+        }
+    }
+
+    async fn attempt_step(&mut self, index: usize) -> Outcome {
+        let mut record = self.at(SagaState::Running);
+        let step = &mut record.steps[index];
+        step.state = StepState::Started;
+        step.attempts += 1;
+        step.started_at.get_or_insert(self.now());
+        self.commit(record, self.unit()).await?;
+        self.tell(index);
+
+        let mut record = self.journal.value.clone();
+        let mut unit = self.unit();
+        let cx = self.step_context(record.steps[index].name.clone());
+        if let Err(error) = self.definition.run(index, &cx, &mut record, &mut unit).await {
+            return Ok(Err(error));
+        }
+        let step = &mut record.steps[index];
+        (step.state, step.ended_at, step.error) = (StepState::Done, Some(self.now()), None);
+        self.commit_step(record, unit).await
+    }
+
+    async fn back(&mut self) -> Result<(), ResumeError> {
+        let to_undo = |s: &StepRecord| s.started_at.is_some() && s.undone_at.is_none();
+        while let Some(index) = self.journal.value.steps.iter().rposition(to_undo) {
+            if let Err(error) = self.undo_step(index).await? {
+                let mut record = self.at(SagaState::Stuck);
+                record.steps[index].error = Some(error);
+                return self.commit(record, self.unit()).await;
+            }
+            self.tell(index);
+        }
+        let record = self.at(SagaState::Compensated);
+        let mut unit = self.unit();
+        self.definition.compensated(&record, &mut unit)?;
+        self.commit(record, unit).await
+    }
+
+    async fn undo_step(&mut self, index: usize) -> Outcome {
+        let mut attempt = 1;
+        loop {
+            let Err(error) = self.attempt_undo(index).await? else {
+                return Ok(Ok(()));
+            };
+            self.log(index, attempt, &error);
+            if attempt == ATTEMPTS {
+                return Ok(Err(error));
+            }
+            tokio::time::sleep(FIRST_WAIT * 2_u32.pow(attempt - 1)).await;
+            attempt += 1;
+        }
+    }
+
+    async fn attempt_undo(&mut self, index: usize) -> Outcome {
+        let mut record = self.at(SagaState::Compensating);
+        let mut unit = self.unit();
+        let cx = self.step_context(format!("{}/undo", record.steps[index].name));
+        let undo = match self.definition.undo(index, &cx, &record, &mut unit).await {
+            Ok(undo) => undo,
+            Err(error) => return Ok(Err(error)),
+        };
+        let step = &mut record.steps[index];
+        step.undone_at = Some(self.now());
+        if undo == Undo::Done {
+            step.state = StepState::Undone;
+        }
+        self.commit_step(record, unit).await
+    }
+
+    /// Commits a step's own writes with the journal; a conflict of the writes is the step's to retry.
+    async fn commit_step(&mut self, record: SagaRecord, unit: Unit) -> Outcome {
+        match self.commit(record, unit).await {
+            Ok(()) => Ok(Ok(())),
+            Err(ResumeError::Failed(error)) if error.kind == ErrorKind::Conflict => Ok(Err(error)),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn commit(&mut self, mut record: SagaRecord, mut unit: Unit) -> Result<(), ResumeError> {
+        record.updated_at = self.now();
+        let revision = self.journal.revision;
+        unit.put(self.journal.key.clone(), &record, Expected::Exact(revision));
+        if let Err(error) = self.engine.store.commit(unit).await {
+            let present = self
+                .engine
+                .store
+                .get::<SagaRecord>(&self.journal.key)
+                .await
+                .map_err(Error::from)?;
+            return Err(match present {
+                Some(found) if found.revision == revision => ResumeError::Failed(error.into()),
+                Some(_) | None => ResumeError::Taken(record.id),
+            });
+        }
+        self.journal.value = record;
+        self.journal.revision += 1;
+        Ok(())
+    }
+
+    /// The journal with another state.
+    fn at(&self, state: SagaState) -> SagaRecord {
+        SagaRecord {
+            state,
+            ..self.journal.value.clone()
+        }
+    }
+
+    fn tell(&self, index: usize) {
+        self.observer
+            .step(&self.journal.value, &self.journal.value.steps[index]);
+    }
+
+    fn log(&self, index: usize, attempt: u32, error: &Error) {
+        let step = &self.journal.value.steps[index].name;
+        tracing::warn!(step, attempt, detail = error.detail.as_deref(), "{error}");
+    }
+
+    fn step_context(&self, phase: String) -> StepContext<'_> {
+        StepContext {
+            saga: self.journal.value.id,
+            phase,
+            context: &self.context,
+            requests: &self.engine.requests,
+        }
+    }
+
+    fn unit(&self) -> Unit {
+        let (clock, ids) = (Arc::clone(&self.engine.clock), Arc::clone(&self.engine.ids));
+        Unit::new(Origin {
+            module: self.definition.module(),
+            context: self.context.clone(),
+            clock,
+            ids,
+        })
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        self.engine.clock.now()
+    }
+}

@@ -1,0 +1,142 @@
+//! The rules compared with the workspace: every name in them stands for crates, or is a finding.
+
+mod resolver;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use resolver::Resolver;
+
+use crate::report::{Crate, Finding};
+use crate::rules::{Layer, List, Rules};
+use crate::source::Site;
+use crate::workspace::{Kind, Target, Workspace};
+
+/// Indices of members.
+type Crates = BTreeSet<usize>;
+
+#[derive(Debug)]
+pub(crate) struct Architecture<'a> {
+    pub workspace: &'a Workspace,
+    pub rules: &'a Rules,
+    /// The layer of each member.
+    layer_of: Vec<usize>,
+    permissions: Vec<Permissions>,
+    /// Who may name the crates of each `[[external]]`.
+    only: Vec<Crates>,
+    /// From and to of each `[[except]]`.
+    exceptions: Vec<(Crates, FarEnd)>,
+}
+
+/// The lists of one layer.
+#[derive(Debug, Default)]
+struct Permissions {
+    may_use: Crates,
+    dev_may_use: Crates,
+    edges: BTreeSet<(usize, usize)>,
+    dev_only: BTreeMap<usize, Site>,
+}
+
+/// What an exception lets its crates use.
+#[derive(Debug)]
+enum FarEnd {
+    Members(Crates),
+    External(String),
+}
+
+impl<'a> Architecture<'a> {
+    /// # Errors
+    /// Everything in the rules or the workspace that cannot be placed; never empty.
+    pub fn resolve(rules: &'a Rules, workspace: &'a Workspace) -> Result<Self, Vec<Finding>> {
+        let mut resolver = Resolver::new(rules, workspace);
+        let permissions = (0..rules.layers.len())
+            .map(|layer| resolver.permissions(layer))
+            .collect();
+        let only = rules.external.iter().map(|rule| resolver.only(rule)).collect();
+        let exceptions = rules
+            .exceptions
+            .iter()
+            .map(|except| resolver.exception(except))
+            .collect();
+        let layer_of = resolver.finish()?;
+        Ok(Self {
+            workspace,
+            rules,
+            layer_of,
+            permissions,
+            only,
+            exceptions,
+        })
+    }
+
+    pub fn layer(&self, member: usize) -> &'a Layer {
+        &self.rules.layers[self.layer_of[member]]
+    }
+
+    pub fn in_one_layer(&self, a: usize, b: usize) -> bool {
+        self.layer_of[a] == self.layer_of[b]
+    }
+
+    /// The layer's lists let `from` use `to`.
+    pub fn allows(&self, from: usize, to: usize, kind: Kind) -> bool {
+        let permissions = &self.permissions[self.layer_of[from]];
+        permissions.may_use.contains(&to)
+            || permissions.edges.contains(&(from, to))
+            || (kind == Kind::Dev && permissions.dev_may_use.contains(&to))
+    }
+
+    /// Where `member` is declared to be for dev-dependencies only.
+    pub fn dev_only(&self, member: usize) -> Option<&Site> {
+        self.permissions[self.layer_of[member]].dev_only.get(&member)
+    }
+
+    /// `member` may name the crates of the `[[external]]` with this index.
+    pub fn is_among_only(&self, rule: usize, member: usize) -> bool {
+        self.only[rule].contains(&member)
+    }
+
+    /// The exceptions, by index, that speak of such a dependency.
+    pub fn exceptions(&self, from: usize, to: &Target, kind: Kind) -> impl Iterator<Item = usize> {
+        let applies = move |index: &usize| {
+            let (sources, far_end) = &self.exceptions[*index];
+            let reaches = match (far_end, to) {
+                (FarEnd::Members(members), Target::Member(member)) => members.contains(member),
+                (FarEnd::External(name), Target::External { name: named, .. }) => name == named,
+                (FarEnd::Members(_), Target::External { .. }) | (FarEnd::External(_), Target::Member(_)) => false,
+            };
+            reaches && sources.contains(&from) && self.rules.exceptions[*index].kinds.contains(&kind)
+        };
+        (0..self.exceptions.len()).filter(applies)
+    }
+
+    /// What `member` may use of this workspace, in the words of the rules.
+    pub fn permitted(&self, member: usize, kind: Kind) -> Vec<String> {
+        let index = self.layer_of[member];
+        let layer = &self.rules.layers[index];
+        let written = |list: &List<String>| list.items.iter().map(|item| item.value.clone()).collect::<Vec<_>>();
+        let lower = || {
+            self.rules.layers[..index]
+                .iter()
+                .map(|lower| lower.name.value.clone())
+                .collect()
+        };
+        let mut permitted = layer.may_use.as_ref().map_or_else(lower, written);
+        let edges = self.permissions[index]
+            .edges
+            .range((member, 0)..(member + 1, 0))
+            .filter(|(_, to)| *to != member);
+        permitted.extend(edges.map(|(_, to)| self.workspace.members[*to].dir.clone()));
+        if kind == Kind::Dev {
+            permitted.extend(layer.dev_may_use.as_ref().map(written).unwrap_or_default());
+        }
+        permitted
+    }
+
+    pub fn describe(&self, member: usize) -> Crate {
+        let found = &self.workspace.members[member];
+        Crate {
+            name: found.name.clone(),
+            dir: found.dir.clone(),
+            layer: self.layer(member).name.value.clone(),
+        }
+    }
+}

@@ -1,0 +1,410 @@
+//! Looks up what every name in the rules stands for, and goes on after a name that stands for nothing.
+
+use std::collections::BTreeMap;
+
+use super::{Crates, FarEnd, Permissions};
+use crate::report::{Cause, Finding};
+use crate::rules::{EdgeRule, Exception, ExternalRule, Layer, List, Located, OnlyRule, Pattern, Rules, closest};
+use crate::source::Site;
+use crate::workspace::{Kind, Member, Target, Workspace};
+
+pub(super) struct Resolver<'a> {
+    rules: &'a Rules,
+    workspace: &'a Workspace,
+    /// The layer of each member that has one.
+    layer_of: Vec<Option<usize>>,
+    findings: Vec<Finding>,
+}
+
+impl<'a> Resolver<'a> {
+    /// Puts each member into its layer.
+    pub fn new(rules: &'a Rules, workspace: &'a Workspace) -> Self {
+        let mut resolver = Self {
+            rules,
+            workspace,
+            layer_of: Vec::new(),
+            findings: Vec::new(),
+        };
+        let mut claims: Vec<Vec<(usize, &Site)>> = vec![Vec::new(); workspace.members.len()];
+        let mut patterns = Vec::new();
+        for (index, layer) in rules.layers.iter().enumerate() {
+            resolver.check_layer(layer, &rules.layers[..index]);
+            for entry in &layer.members.items {
+                let Some(pattern) = resolver.pattern(&entry.value, &entry.site) else {
+                    continue;
+                };
+                let found = resolver.in_dirs(&pattern);
+                if found.is_empty() {
+                    resolver.nothing_matches(entry, "no crate of the workspace lies there", &[]);
+                }
+                for member in found {
+                    if claims[member].iter().all(|(claimed, _)| *claimed != index) {
+                        claims[member].push((index, &entry.site));
+                    }
+                }
+                patterns.push((layer, &entry.site, pattern));
+            }
+        }
+        resolver.check_unlisted(&patterns);
+        let one_layer = |(member, claims): (usize, Vec<_>)| resolver.one_layer(&workspace.members[member], &claims);
+        let layer_of = claims.into_iter().enumerate().map(one_layer).collect();
+        Self { layer_of, ..resolver }
+    }
+
+    /// The layer of each member, if nothing was found.
+    pub fn finish(self) -> Result<Vec<usize>, Vec<Finding>> {
+        let layers: Option<Vec<usize>> = self.layer_of.into_iter().collect();
+        match layers {
+            Some(layers) if self.findings.is_empty() => Ok(layers),
+            // A member without a layer is one of the findings.
+            _ => Err(self.findings),
+        }
+    }
+
+    pub fn permissions(&mut self, index: usize) -> Permissions {
+        let rules = self.rules;
+        let layer = &rules.layers[index];
+        let members = self.of_layer(index);
+        let mut permissions = Permissions::default();
+        permissions.may_use = match &layer.may_use {
+            Some(list) => self.below(list, index),
+            None => (0..index).flat_map(|lower| self.of_layer(lower)).collect(),
+        };
+        permissions.dev_may_use = layer
+            .dev_may_use
+            .as_ref()
+            .map(|list| self.all(list))
+            .unwrap_or_default();
+        for edge in items(layer.edges.as_ref()) {
+            permissions.edges.extend(self.edge(edge, layer, &members));
+        }
+        for entry in items(layer.dev_only.as_ref()) {
+            let found = self.in_layer(&entry.value, &entry.site, layer, &members);
+            permissions
+                .dev_only
+                .extend(found.into_iter().map(|member| (member, entry.site.clone())));
+        }
+        self.check_dev(layer);
+        self.check_independence(layer, &members, &permissions);
+        self.check_external(items(layer.allow.as_ref()).map(|entry| &entry.value).chain(&layer.deny));
+        permissions
+    }
+
+    /// Who may name the crates of an `[[external]]`.
+    pub fn only(&mut self, rule: &OnlyRule) -> Crates {
+        self.check_external([&rule.rule]);
+        self.all(&rule.only)
+    }
+
+    pub fn exception(&mut self, exception: &Exception) -> (Crates, FarEnd) {
+        let from = self.crates(&exception.from);
+        let far_end = match self.lookup(&exception.to) {
+            Some(found) if !found.is_empty() => FarEnd::Members(found),
+            Some(_) if !self.workspace.external.contains(&exception.to.value) => {
+                let external: Vec<_> = self.workspace.external.iter().map(String::as_str).collect();
+                let why = "it is no layer, no directory of a crate and no external crate";
+                self.nothing_matches(&exception.to, why, &external);
+                FarEnd::Members(Crates::new())
+            }
+            _ => FarEnd::External(exception.to.value.clone()),
+        };
+        (from, far_end)
+    }
+
+    fn check_layer(&mut self, layer: &Layer, earlier: &[Layer]) {
+        let name = &layer.name;
+        if let Some(other) = earlier.iter().find(|other| other.name.value == name.value) {
+            let message = format!("two layers are called `{}`", name.value);
+            let help = format!("rename one of them; the other stands in line {}", other.name.site.line);
+            self.report(Cause::Ambiguous, &name.site, message, help);
+        }
+        if layer.members.items.is_empty() {
+            let message = format!("layer `{}` has no members", name.value);
+            self.report(
+                Cause::MatchesNothing,
+                &layer.members.key,
+                message,
+                "name its directories, or delete the layer",
+            );
+        }
+    }
+
+    fn one_layer(&mut self, member: &Member, claims: &[(usize, &Site)]) -> Option<usize> {
+        match claims {
+            [] => {
+                let message = format!("crate {} is in no layer", member.dir);
+                let help = "add its directory to `members` of a [[layer]]";
+                self.findings
+                    .push(Finding::new(Cause::Unclassified, message, help).at(&member.site));
+                None
+            }
+            [(layer, _)] => Some(*layer),
+            [(first, _), (second, site), ..] => {
+                let name = |layer: usize| &self.rules.layers[layer].name.value;
+                let message = format!(
+                    "crate {} is in two layers, `{}` and `{}`",
+                    member.dir,
+                    name(*first),
+                    name(*second)
+                );
+                self.report(Cause::Ambiguous, site, message, "narrow `members` of one of them");
+                Some(*first)
+            }
+        }
+    }
+
+    /// A crate in a layer's place that Cargo does not count among the members would escape every rule.
+    fn check_unlisted(&mut self, patterns: &[(&Layer, &Site, Pattern)]) {
+        let depth = patterns
+            .iter()
+            .map(|(_, _, pattern)| pattern.depth())
+            .max()
+            .unwrap_or(0);
+        let used = self
+            .workspace
+            .dependencies
+            .iter()
+            .filter_map(|dependency| match &dependency.to {
+                Target::External { dir: Some(dir), .. } => Some((dir.clone(), Some(&dependency.site))),
+                Target::External { dir: None, .. } | Target::Member(_) => None,
+            });
+        let mut dirs: BTreeMap<String, Option<&Site>> = used.collect();
+        for dir in self.workspace.unlisted(depth) {
+            dirs.entry(dir).or_default();
+        }
+        for (dir, user) in dirs {
+            let claim = patterns.iter().find(|(_, _, pattern)| pattern.matches(&dir));
+            if let Some((layer, site, _)) = claim {
+                let name = &layer.name.value;
+                let message = format!("{dir}/Cargo.toml lies where layer `{name}` has its crates, but is no member");
+                let help =
+                    "add it to `members` of the workspace; or move it; or, if no member uses it, add it to `exclude`";
+                self.report(Cause::Unlisted, user.unwrap_or(site), message, help);
+            }
+        }
+    }
+
+    fn check_dev(&mut self, layer: &Layer) {
+        if let Some(list) = &layer.dev_may_use
+            && !self.rules.kinds.contains(&Kind::Dev)
+        {
+            let message = "`dev-may-use` has no effect: `kinds` of [workspace] leaves dev-dependencies free";
+            self.report(
+                Cause::Contradiction,
+                &list.key,
+                message,
+                "add \"dev\" to `kinds`, or delete the key",
+            );
+        }
+    }
+
+    fn check_independence(&mut self, layer: &Layer, members: &Crates, permissions: &Permissions) {
+        if layer.independent.is_none() {
+            return;
+        }
+        let own = |list: &Option<List<String>>, found: &Crates| {
+            list.as_ref()
+                .filter(|_| !found.is_disjoint(members))
+                .map(|list| list.key.clone())
+        };
+        let contradicting = [
+            own(&layer.may_use, &permissions.may_use),
+            own(&layer.dev_may_use, &permissions.dev_may_use),
+            layer.edges.as_ref().map(|edges| edges.key.clone()),
+        ];
+        for key in contradicting.into_iter().flatten() {
+            let message = format!(
+                "layer `{}` is `independent`, and this lets its members use each other",
+                layer.name.value
+            );
+            self.report(
+                Cause::Contradiction,
+                &key,
+                message,
+                "delete one of the two; [[except]] can excuse one dependency",
+            );
+        }
+    }
+
+    /// A name no manifest has forbids and allows nothing: a typing error, unless the rule says otherwise.
+    fn check_external<'r>(&mut self, rules: impl IntoIterator<Item = &'r ExternalRule>) {
+        let known = &self.workspace.external;
+        for rule in rules.into_iter().filter(|rule| !rule.may_be_absent) {
+            for name in rule.names.items.iter().filter(|name| !known.contains(&name.value)) {
+                let meant = format!(
+                    "if the name is meant, write {{ name = \"{}\", may-be-absent = true, .. }}",
+                    name.value
+                );
+                let help = match closest(&name.value, known.iter().map(String::as_str)) {
+                    Some(close) => format!("write `{close}`; {meant}"),
+                    None => meant,
+                };
+                let message = format!("no manifest of this workspace names an external crate `{}`", name.value);
+                self.report(Cause::MatchesNothing, &name.site, message, help);
+            }
+        }
+    }
+
+    /// The order of the layers is the direction of their dependencies: no entry may reach upwards.
+    fn below(&mut self, list: &List<String>, layer: usize) -> Crates {
+        let mut below = Crates::new();
+        for entry in &list.items {
+            let found = self.crates(entry);
+            let above = found
+                .iter()
+                .filter_map(|member| self.layer_of[*member])
+                .find(|other| *other > layer);
+            if let Some(above) = above {
+                let [own, above] = [layer, above].map(|index| &self.rules.layers[index].name.value);
+                let message = format!(
+                    "layer `{own}` may not use `{}`: layer `{above}` stands above it",
+                    entry.value
+                );
+                self.report(
+                    Cause::Contradiction,
+                    &entry.site,
+                    message,
+                    "delete the entry, or reorder the layers",
+                );
+            }
+            below.extend(found);
+        }
+        below
+    }
+
+    fn edge(&mut self, edge: &Located<EdgeRule>, layer: &Layer, members: &Crates) -> Vec<(usize, usize)> {
+        let from = self.in_layer(&edge.value.from, &edge.site, layer, members);
+        let to: Crates = edge
+            .value
+            .to
+            .iter()
+            .flat_map(|name| self.in_layer(name, &edge.site, layer, members))
+            .collect();
+        from.into_iter()
+            .flat_map(|from| to.iter().map(move |to| (from, *to)))
+            .collect()
+    }
+
+    /// The members of a layer by folder name, or by directory where the name has a `/`.
+    fn in_layer(&mut self, name: &str, site: &Site, layer: &Layer, members: &Crates) -> Crates {
+        let Some(pattern) = self.pattern(name, site) else {
+            return Crates::new();
+        };
+        let workspace = self.workspace;
+        let called = |member: &usize| match name.contains('/') {
+            true => workspace.members[*member].dir.as_str(),
+            false => workspace.members[*member].folder(),
+        };
+        let found: Crates = members
+            .iter()
+            .filter(|member| pattern.matches(called(member)))
+            .copied()
+            .collect();
+        if found.is_empty() {
+            let help = match closest(name, members.iter().map(called)) {
+                Some(close) => format!("write `{close}`"),
+                None => "name the folder of a member of the layer, or delete the entry".to_owned(),
+            };
+            self.report(
+                Cause::MatchesNothing,
+                site,
+                format!("layer `{}` has no crate `{name}`", layer.name.value),
+                help,
+            );
+        } else if found.iter().filter(|member| called(member) == name).count() > 1 {
+            let message = format!("layer `{}` has more than one crate `{name}`", layer.name.value);
+            self.report(
+                Cause::Ambiguous,
+                site,
+                message,
+                "write its directory instead of its folder",
+            );
+        }
+        found
+    }
+
+    fn all(&mut self, list: &List<String>) -> Crates {
+        list.items.iter().flat_map(|entry| self.crates(entry)).collect()
+    }
+
+    /// The members of a layer, of a directory or of a glob over directories.
+    fn crates(&mut self, entry: &Located<String>) -> Crates {
+        let found = self.lookup(entry);
+        if found.as_ref().is_some_and(Crates::is_empty) {
+            self.nothing_matches(entry, "it is no layer and no directory of a crate", &[]);
+        }
+        found.unwrap_or_default()
+    }
+
+    /// As [`Self::crates`]; nothing is not a finding yet, `None` is one already.
+    fn lookup(&mut self, entry: &Located<String>) -> Option<Crates> {
+        let pattern = self.pattern(&entry.value, &entry.site)?;
+        let in_dirs = self.in_dirs(&pattern);
+        let Some(layer) = self
+            .rules
+            .layers
+            .iter()
+            .position(|layer| layer.name.value == entry.value)
+        else {
+            return Some(in_dirs);
+        };
+        let of_layer = self.of_layer(layer);
+        if in_dirs.is_empty() || in_dirs == of_layer {
+            return Some(of_layer);
+        }
+        let message = format!(
+            "`{}` is a layer and a directory of other crates than the layer's",
+            entry.value
+        );
+        self.report(Cause::Ambiguous, &entry.site, message, "rename the layer");
+        None
+    }
+
+    fn of_layer(&self, layer: usize) -> Crates {
+        let members = self.layer_of.iter().enumerate();
+        members
+            .filter(|(_, of)| **of == Some(layer))
+            .map(|(member, _)| member)
+            .collect()
+    }
+
+    fn in_dirs(&self, pattern: &Pattern) -> Crates {
+        let members = self.workspace.members.iter().enumerate();
+        members
+            .filter(|(_, member)| pattern.matches(&member.dir))
+            .map(|(index, _)| index)
+            .collect()
+    }
+
+    fn pattern(&mut self, text: &str, site: &Site) -> Option<Pattern> {
+        let pattern = Pattern::new(text);
+        if let Err(error) = &pattern {
+            let help = "`*` stands for one folder, `**` for any number of them, `{a,b}` for a choice";
+            self.report(Cause::BadValue, site, error.to_string(), help);
+        }
+        pattern.ok()
+    }
+
+    fn nothing_matches(&mut self, entry: &Located<String>, why: &str, candidates: &[&str]) {
+        let layers = self.rules.layers.iter().map(|layer| layer.name.value.as_str());
+        let dirs = self.workspace.members.iter().map(|member| member.dir.as_str());
+        let help = match closest(&entry.value, layers.chain(dirs).chain(candidates.iter().copied())) {
+            Some(close) => format!("write `{close}`, or delete the entry"),
+            None => "write a directory relative to the workspace root, or delete the entry".to_owned(),
+        };
+        self.report(
+            Cause::MatchesNothing,
+            &entry.site,
+            format!("`{}` matches nothing: {why}", entry.value),
+            help,
+        );
+    }
+
+    fn report(&mut self, cause: Cause, site: &Site, message: impl Into<String>, help: impl Into<String>) {
+        self.findings.push(Finding::new(cause, message, help).at(site));
+    }
+}
+
+fn items<T>(list: Option<&List<T>>) -> impl Iterator<Item = &Located<T>> {
+    list.into_iter().flat_map(|list| &list.items)
+}

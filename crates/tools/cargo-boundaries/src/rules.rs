@@ -1,0 +1,314 @@
+//! `boundaries.toml` as it is written: every value with its place, nothing compared with a workspace yet.
+
+mod pattern;
+mod section;
+
+use chrono::NaiveDate;
+use toml::de::{DeTable, DeValue};
+
+pub(crate) use pattern::Pattern;
+pub(crate) use section::{List, Located, closest};
+use section::{Reader, Section, Value};
+
+use crate::report::{Cause, Finding};
+use crate::source::{Site, Source};
+use crate::workspace::Kind;
+
+#[derive(Debug)]
+pub(crate) struct Rules {
+    /// `same-layer`, `true` for `allow`.
+    pub same_layer: Option<Located<bool>>,
+    /// The kinds of dependencies between members that the layers govern.
+    pub kinds: Vec<Kind>,
+    /// Low to high.
+    pub layers: Vec<Layer>,
+    pub external: Vec<OnlyRule>,
+    pub exceptions: Vec<Exception>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Layer {
+    pub name: Located<String>,
+    pub members: List<String>,
+    /// What the layer may use; every layer below it when absent.
+    pub may_use: Option<List<String>>,
+    /// What its dev-dependencies may use besides.
+    pub dev_may_use: Option<List<String>>,
+    pub edges: Option<List<EdgeRule>>,
+    /// Members that everybody may use as a dev-dependency only.
+    pub dev_only: Option<List<String>>,
+    pub independent: Option<Site>,
+    pub allow: Option<List<ExternalRule>>,
+    pub deny: Vec<ExternalRule>,
+}
+
+/// `"a -> b, c"`.
+#[derive(Debug)]
+pub(crate) struct EdgeRule {
+    pub from: String,
+    pub to: Vec<String>,
+}
+
+/// External crates by package name, and the kinds of dependencies meant.
+#[derive(Debug)]
+pub(crate) struct ExternalRule {
+    pub names: List<String>,
+    pub kinds: Vec<Kind>,
+    /// Why the crates are denied; empty where they are allowed.
+    pub reason: String,
+    /// `use`: what takes their place.
+    pub instead: Option<String>,
+    /// No manifest has to name them: the name is meant, not mistyped.
+    pub may_be_absent: bool,
+}
+
+/// `[[external]]`: crates that only some members may name.
+#[derive(Debug)]
+pub(crate) struct OnlyRule {
+    pub rule: ExternalRule,
+    pub only: List<String>,
+}
+
+/// `[[except]]`.
+#[derive(Debug)]
+pub(crate) struct Exception {
+    pub from: Located<String>,
+    pub to: Located<String>,
+    pub kinds: Vec<Kind>,
+    /// The last day on which it holds.
+    pub until: Option<NaiveDate>,
+    pub site: Site,
+}
+
+/// The kinds that end up in what is built for users.
+const SHIPPED: [Kind; 2] = [Kind::Normal, Kind::Build];
+
+/// Reads the rules as far as they can be understood, and says what cannot.
+pub(crate) fn parse(source: &Source) -> (Option<Rules>, Vec<Finding>) {
+    let (document, errors) = DeTable::parse_recoverable(&source.text);
+    if !errors.is_empty() {
+        let finding = |error: toml::de::Error| {
+            let site = source.site(error.span().unwrap_or(0..0));
+            Finding::new(Cause::Config, error.message(), "write the file as TOML").at(&site)
+        };
+        return (None, errors.into_iter().map(finding).collect());
+    }
+    let reader = Reader::new(source);
+    let rules = reader.table(document.get_ref(), 0..0, "the configuration", read_rules);
+    (Some(rules), reader.into_findings())
+}
+
+fn read_rules(file: &mut Section<'_>) -> Rules {
+    if let Some(version) = file.required("version")
+        && version
+            .get_ref()
+            .as_integer()
+            .is_none_or(|number| number.as_str() != "1")
+    {
+        file.reader().wrong::<()>(version, "1, the only version of this format");
+    }
+    let workspace = file.get("workspace");
+    let workspace = workspace.and_then(|table| file.reader().section(table, "[workspace]", read_workspace));
+    let (same_layer, kinds) = workspace.unwrap_or_else(|| (None, Kind::ALL.to_vec()));
+    Rules {
+        same_layer,
+        kinds,
+        layers: file.sections("layer", "[[layer]]", read_layer),
+        external: file.sections("external", "[[external]]", read_only_rule),
+        exceptions: file.sections("except", "[[except]]", read_exception),
+    }
+}
+
+fn read_workspace(workspace: &mut Section<'_>) -> (Option<Located<bool>>, Vec<Kind>) {
+    workspace.key("unclassified", |reader, value| reader.choice(value, &[("error", ())]));
+    let same_layer = workspace.key("same-layer", |reader, value| {
+        reader.choice(value, &[("deny", false), ("allow", true)])
+    });
+    (same_layer, read_kinds(workspace, &Kind::ALL))
+}
+
+fn read_layer(layer: &mut Section<'_>) -> Option<Layer> {
+    let name = layer.required_string("name");
+    let members = layer.required_strings("members");
+    let external = layer.get("external");
+    let external = external.and_then(|table| {
+        layer
+            .reader()
+            .section(table, "`external` of a [[layer]]", read_external)
+    });
+    let (allow, deny) = external.unwrap_or_default();
+    let layer = Layer {
+        may_use: layer.strings("may-use"),
+        dev_may_use: layer.strings("dev-may-use"),
+        edges: layer.list("edges", read_edge),
+        dev_only: layer.strings("dev-only"),
+        independent: read_flag(layer, "independent"),
+        allow,
+        deny,
+        name: name?,
+        members: members?,
+    };
+    Some(layer)
+}
+
+fn read_edge(reader: &Reader<'_>, value: &Value<'_>) -> Option<EdgeRule> {
+    let text = reader.string(value)?;
+    let parts = text.split_once("->").map(|(from, to)| {
+        let to: Vec<_> = to.split(',').map(|name| name.trim().to_owned()).collect();
+        EdgeRule {
+            from: from.trim().to_owned(),
+            to,
+        }
+    });
+    match parts {
+        Some(edge) if !edge.from.is_empty() && edge.to.iter().all(|name| !name.is_empty()) => Some(edge),
+        _ => reader.wrong(value, "an edge such as \"a -> b, c\""),
+    }
+}
+
+fn read_external(external: &mut Section<'_>) -> (Option<List<ExternalRule>>, Vec<ExternalRule>) {
+    let allow = external.list("allow", |reader, value| match value.get_ref() {
+        DeValue::String(_) => {
+            let site = reader.site(value.span());
+            let name = Located {
+                value: reader.string(value)?,
+                site: site.clone(),
+            };
+            let names = List {
+                key: site,
+                items: vec![name],
+            };
+            let kinds = SHIPPED.to_vec();
+            Some(ExternalRule {
+                names,
+                kinds,
+                reason: String::new(),
+                instead: None,
+                may_be_absent: false,
+            })
+        }
+        _ => reader.section(value, "`external.allow`", read_allowed).flatten(),
+    });
+    let deny = external.list("deny", |reader, value| {
+        reader.section(value, "`external.deny`", read_denied).flatten()
+    });
+    let deny = deny.into_iter().flat_map(|deny| deny.items).map(|item| item.value);
+    (allow, deny.collect())
+}
+
+fn read_allowed(entry: &mut Section<'_>) -> Option<ExternalRule> {
+    let names = read_names(entry);
+    let kinds = read_kinds(entry, &SHIPPED);
+    if kinds.contains(&Kind::Dev) {
+        let message = "`external.allow` governs normal and build dependencies";
+        let help = "delete \"dev\": every external crate is allowed there unless `external.deny` names it";
+        entry.reader().report(
+            Cause::Contradiction,
+            entry.key_span("kinds"),
+            message.to_owned(),
+            help.to_owned(),
+        );
+    }
+    let may_be_absent = read_flag(entry, "may-be-absent").is_some();
+    Some(ExternalRule {
+        names: names?,
+        kinds,
+        reason: String::new(),
+        instead: None,
+        may_be_absent,
+    })
+}
+
+fn read_denied(entry: &mut Section<'_>) -> Option<ExternalRule> {
+    let names = read_names(entry);
+    let reason = read_reason(entry);
+    let rule = ExternalRule {
+        kinds: read_kinds(entry, &SHIPPED),
+        instead: entry.string("use").map(|instead| instead.value),
+        may_be_absent: read_flag(entry, "may-be-absent").is_some(),
+        names: names?,
+        reason: reason?,
+    };
+    Some(rule)
+}
+
+fn read_only_rule(entry: &mut Section<'_>) -> Option<OnlyRule> {
+    let only = entry.required_strings("only");
+    let rule = read_denied(entry);
+    Some(OnlyRule {
+        rule: rule?,
+        only: only?,
+    })
+}
+
+fn read_exception(entry: &mut Section<'_>) -> Option<Exception> {
+    let (from, to) = (entry.required_string("from"), entry.required_string("to"));
+    let reason = read_reason(entry);
+    let until = entry.key("until", |reader, value| {
+        let date = value.get_ref().as_datetime().and_then(|datetime| datetime.date);
+        let date = date.and_then(|day| NaiveDate::from_ymd_opt(day.year.into(), day.month.into(), day.day.into()));
+        date.or_else(|| reader.wrong(value, "a date such as 2027-03-31"))
+    });
+    let kinds = read_kinds(entry, &Kind::ALL);
+    reason?;
+    Some(Exception {
+        from: from?,
+        to: to?,
+        kinds,
+        until: until.map(|until| until.value),
+        site: entry.site(),
+    })
+}
+
+fn read_names(entry: &mut Section<'_>) -> Option<List<String>> {
+    let names = entry.required_strings("name")?;
+    if names.items.is_empty() {
+        let help = "name at least one external crate".to_owned();
+        entry.reader().report(
+            Cause::BadValue,
+            entry.key_span("name"),
+            "an empty list of names".to_owned(),
+            help,
+        );
+    }
+    Some(names)
+}
+
+/// A sentence for whoever runs into the rule, so it cannot be empty.
+fn read_reason(entry: &mut Section<'_>) -> Option<String> {
+    let value = entry.required("reason")?;
+    let reason = entry.reader().string(value)?;
+    if reason.trim().is_empty() {
+        entry.reader().wrong(value, "the reason in words")
+    } else {
+        Some(reason)
+    }
+}
+
+fn read_kinds(section: &mut Section<'_>, default: &[Kind]) -> Vec<Kind> {
+    let choices = Kind::ALL.map(|kind| (kind.name(), kind));
+    match section.list("kinds", |reader, value| reader.choice(value, &choices)) {
+        None => default.to_vec(),
+        Some(kinds) => {
+            if kinds.items.is_empty() {
+                let help = "list at least one of \"normal\", \"build\", \"dev\"".to_owned();
+                let message = "an empty list of kinds".to_owned();
+                section
+                    .reader()
+                    .report(Cause::BadValue, section.key_span("kinds"), message, help);
+            }
+            kinds.items.into_iter().map(|kind| kind.value).collect()
+        }
+    }
+}
+
+/// Where the flag stands, when it is set.
+fn read_flag(section: &mut Section<'_>, key: &'static str) -> Option<Site> {
+    let flag = section.key(key, |reader, value| {
+        value
+            .get_ref()
+            .as_bool()
+            .or_else(|| reader.wrong(value, "`true` or `false`"))
+    });
+    flag.filter(|flag| flag.value).map(|flag| flag.site)
+}

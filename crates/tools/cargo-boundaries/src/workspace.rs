@@ -1,0 +1,317 @@
+//! The workspace as its manifests declare it: members, and every dependency with its place.
+//!
+//! `cargo metadata --no-deps` resolves inheritance, globs of members and renames; the manifests add lines and columns.
+//! A member is its directory. The key of a dependency, its package name and the name of its library prove nothing.
+
+mod manifest;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
+use serde::Serialize;
+use toml::de::DeTable;
+
+use crate::report::{Cause, Finding};
+use crate::source::{Site, Source, relative};
+
+/// The table in which a dependency stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// `[dependencies]`
+    Normal,
+    /// `[build-dependencies]`
+    Build,
+    /// `[dev-dependencies]`
+    Dev,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 3] = [Self::Normal, Self::Build, Self::Dev];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Normal => "normal",
+            Self::Build => "build",
+            Self::Dev => "dev",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} dependency", self.name())
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Workspace {
+    pub root: PathBuf,
+    /// Sorted by directory.
+    pub members: Vec<Member>,
+    /// Sorted by member, then by place.
+    pub dependencies: Vec<Dependency>,
+    /// Package names of all external crates that a member declares or `[workspace.dependencies]` lists.
+    pub external: BTreeSet<String>,
+    excluded: Vec<String>,
+    target_directory: PathBuf,
+}
+
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub name: String,
+    pub dir: String,
+    /// Where the manifest names the package.
+    pub site: Site,
+}
+
+impl Member {
+    /// The last part of the directory.
+    pub fn folder(&self) -> &str {
+        self.dir.rsplit('/').next().unwrap_or(&self.dir)
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Dependency {
+    /// Index of the member that declares it.
+    pub from: usize,
+    pub to: Target,
+    pub kind: Kind,
+    /// The name in the manifest, where it is not the package's.
+    pub rename: Option<String>,
+    /// The features that enable an optional dependency; `None` for one that is always there.
+    pub features: Option<Vec<String>>,
+    pub platform: Option<String>,
+    pub site: Site,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Target {
+    Member(usize),
+    /// `dir` when it is a path dependency on something that is no member.
+    External {
+        name: String,
+        dir: Option<String>,
+    },
+}
+
+impl Workspace {
+    /// Reads the workspace that `manifest_path`, or the working directory, belongs to.
+    pub fn load(manifest_path: Option<&Path>) -> Result<Self, Vec<Finding>> {
+        let metadata = metadata(manifest_path).map_err(|finding| vec![finding])?;
+        let root = metadata.workspace_root.clone().into_std_path_buf();
+        let mut packages: Vec<&Package> = metadata.packages.iter().collect();
+        packages.sort_by_key(|package| relative(manifest_dir(package), &root));
+        if packages.is_empty() {
+            let help = "add a crate to `members` of the workspace, or point --manifest-path at another workspace";
+            let message = format!("the workspace {} has no members", root.display());
+            return Err(vec![Finding::new(Cause::NoMembers, message, help)]);
+        }
+
+        let identities = packages
+            .iter()
+            .enumerate()
+            .map(|(index, package)| (identity(manifest_dir(package)), index));
+        let mut workspace = Self {
+            members: Vec::with_capacity(packages.len()),
+            dependencies: Vec::new(),
+            external: BTreeSet::new(),
+            excluded: Vec::new(),
+            target_directory: metadata.target_directory.clone().into_std_path_buf(),
+            root,
+        };
+        let mut finder = TargetFinder {
+            identities: identities.collect(),
+            patches: BTreeMap::new(),
+        };
+        let mut findings = Vec::new();
+        let root_manifest = workspace.root.join("Cargo.toml");
+        findings.extend(workspace.with_manifest(&root_manifest, |workspace, _, table| {
+            workspace.excluded = manifest::excluded(table);
+            workspace.external.extend(manifest::shared_external_names(table));
+            finder.patches = manifest::patches(table)
+                .map(|(name, path)| (name, workspace.root.join(path)))
+                .collect();
+        }));
+        for package in packages {
+            findings.extend(workspace.with_manifest(
+                package.manifest_path.as_std_path(),
+                |workspace, source, table| {
+                    workspace.add(package, &finder, source, table);
+                },
+            ));
+        }
+        if findings.is_empty() {
+            Ok(workspace)
+        } else {
+            Err(findings)
+        }
+    }
+
+    /// Directories of crates, at most `depth` below the root, which Cargo counts neither among the members nor as
+    /// excluded. Hidden directories, links and build output are not entered.
+    pub fn unlisted(&self, depth: usize) -> Vec<String> {
+        let members: BTreeSet<&str> = self.members.iter().map(|member| member.dir.as_str()).collect();
+        let mut unlisted = Vec::new();
+        let mut open = vec![(self.root.clone(), 0)];
+        while let Some((dir, level)) = open.pop() {
+            // A folder that cannot be listed holds no crate that Cargo could build either.
+            for entry in std::fs::read_dir(&dir).into_iter().flatten().flatten() {
+                let path = entry.path();
+                if entry.file_name() == "Cargo.toml" {
+                    let dir = relative(&dir, &self.root);
+                    if !members.contains(dir.as_str()) && !self.is_excluded(&dir) {
+                        unlisted.push(dir);
+                    }
+                } else if level < depth && self.is_entered(&path) && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                    open.push((path, level + 1));
+                }
+            }
+        }
+        unlisted.sort();
+        unlisted
+    }
+
+    fn is_entered(&self, path: &Path) -> bool {
+        path != self.target_directory
+            && !path
+                .file_name()
+                .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+    }
+
+    /// `dir` or a folder above it stands in `exclude` of the workspace.
+    fn is_excluded(&self, dir: &str) -> bool {
+        self.excluded
+            .iter()
+            .any(|excluded| Path::new(dir).starts_with(excluded))
+    }
+
+    /// Hands the parsed manifest to `read`; answers what is wrong with the file.
+    fn with_manifest(&mut self, path: &Path, read: impl FnOnce(&mut Self, &Source, &DeTable<'_>)) -> Option<Finding> {
+        let name = relative(path, &self.root);
+        let help = "see that `cargo metadata` reads this manifest too";
+        let source = match Source::read(path, name.clone()) {
+            Ok(source) => source,
+            Err(error) => {
+                return Some(Finding::new(
+                    Cause::Workspace,
+                    format!("cannot read {name}: {error}"),
+                    help,
+                ));
+            }
+        };
+        match DeTable::parse(&source.text) {
+            Ok(table) => {
+                read(self, &source, table.get_ref());
+                None
+            }
+            Err(error) => {
+                let site = source.site(error.span().unwrap_or(0..0));
+                Some(Finding::new(Cause::Workspace, error.message(), help).at(&site))
+            }
+        }
+    }
+
+    fn add(&mut self, package: &Package, finder: &TargetFinder, source: &Source, table: &DeTable<'_>) {
+        let from = self.members.len();
+        self.members.push(Member {
+            name: package.name.to_string(),
+            dir: relative(manifest_dir(package), &self.root),
+            site: source.site(manifest::package_name_span(table).unwrap_or(0..0)),
+        });
+        let mut declared: Vec<Dependency> = package
+            .dependencies
+            .iter()
+            .map(|dependency| {
+                let kind = match dependency.kind {
+                    DependencyKind::Build => Kind::Build,
+                    DependencyKind::Development => Kind::Dev,
+                    // A kind of a future Cargo is held to the strictest rules.
+                    DependencyKind::Normal | DependencyKind::Unknown => Kind::Normal,
+                };
+                let platform = dependency.target.as_ref().map(ToString::to_string);
+                let key = dependency.rename.as_ref().unwrap_or(&dependency.name);
+                let span = manifest::locate(table, kind, platform.as_deref(), key);
+                Dependency {
+                    from,
+                    to: finder.find(dependency, &self.root),
+                    kind,
+                    rename: dependency.rename.clone(),
+                    features: dependency.optional.then(|| enabling_features(package, key)),
+                    platform,
+                    // Cargo names only dependencies that stand in the manifest; should it ever not, the file must do.
+                    site: source.site(span.unwrap_or(0..0)),
+                }
+            })
+            .collect();
+        declared.sort_by(|a, b| a.site.cmp(&b.site));
+        self.external
+            .extend(declared.iter().filter_map(|dependency| match &dependency.to {
+                Target::External { name, .. } => Some(name.clone()),
+                Target::Member(_) => None,
+            }));
+        self.dependencies.extend(declared);
+    }
+}
+
+/// Finds out which member, if any, a declared dependency is.
+struct TargetFinder {
+    /// Members by [`identity`].
+    identities: BTreeMap<PathBuf, usize>,
+    /// `[patch]` entries with a path: a registry dependency of this name is that directory.
+    patches: BTreeMap<String, PathBuf>,
+}
+
+impl TargetFinder {
+    fn find(&self, dependency: &cargo_metadata::Dependency, root: &Path) -> Target {
+        let path = match &dependency.path {
+            Some(path) => Some(path.as_std_path()),
+            None => self.patches.get(&dependency.name).map(PathBuf::as_path),
+        };
+        match path.and_then(|path| self.identities.get(&identity(path))) {
+            Some(member) => Target::Member(*member),
+            None => Target::External {
+                name: dependency.name.clone(),
+                dir: path.map(|path| relative(path, root)),
+            },
+        }
+    }
+}
+
+fn metadata(manifest_path: Option<&Path>) -> Result<Metadata, Finding> {
+    let mut command = MetadataCommand::new();
+    command.no_deps();
+    if let Some(path) = manifest_path {
+        command.manifest_path(path);
+    }
+    command.exec().map_err(|error| {
+        let reason = match error {
+            cargo_metadata::Error::CargoMetadata { stderr } => stderr.trim().trim_start_matches("error: ").to_owned(),
+            other => other.to_string(),
+        };
+        let help = "run inside of a workspace that `cargo metadata` reads, or point --manifest-path at its Cargo.toml";
+        Finding::new(Cause::Workspace, format!("`cargo metadata` fails: {reason}"), help)
+    })
+}
+
+fn manifest_dir(package: &Package) -> &Path {
+    package
+        .manifest_path
+        .parent()
+        .map_or(Path::new(""), |dir| dir.as_std_path())
+}
+
+/// One path per directory, links followed; a path to nothing stays as it is.
+fn identity(dir: &Path) -> PathBuf {
+    dir.canonicalize().unwrap_or_else(|_| dir.to_owned())
+}
+
+fn enabling_features(package: &Package, key: &str) -> Vec<String> {
+    let (explicit, through_feature) = (format!("dep:{key}"), format!("{key}/"));
+    let enables = |value: &String| *value == explicit || value.starts_with(&through_feature);
+    let enabling = package.features.iter().filter(|(_, values)| values.iter().any(enables));
+    enabling.map(|(feature, _)| feature.clone()).collect()
+}

@@ -1,0 +1,129 @@
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+};
+
+use crate::step;
+
+/// Measure this workspace against its references, interleaved in one run
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  \
+    cargo xtask bench                      every row, and which marks of benches/marks.toml hold\n  \
+    cargo xtask bench container store/     rows whose name begins with one of these\n  \
+    cargo xtask bench --peers --json       one JSON object a line, contenders included; marks on stderr\n\n\
+    Contenders live in benches/peers: Rust ones are workspaces with their own lock files, Python ones get a virtual\n\
+    environment in the target folder (needs python3 with venv). Measures CPU time by getrusage: Unix only.")]
+pub struct Args {
+    /// Build the contenders of benches/peers and measure against them too
+    #[arg(long)]
+    peers: bool,
+    /// Print one JSON object per row
+    #[arg(long)]
+    json: bool,
+    /// Only rows whose name begins with one of these
+    #[arg(value_name = "FILTER")]
+    filters: Vec<String>,
+}
+
+/// A contender that runs as a process of its own.
+struct Peer {
+    /// Its folder in benches/peers.
+    folder: &'static str,
+    /// What the names of the rows that it takes part in begin with.
+    rows: &'static str,
+    toolchain: Toolchain,
+}
+
+#[derive(Clone, Copy)]
+enum Toolchain {
+    Cargo,
+    Python,
+}
+
+const PEERS: [Peer; 2] = [
+    Peer {
+        folder: "di",
+        rows: "container/scope",
+        toolchain: Toolchain::Cargo,
+    },
+    Peer {
+        folder: "scikit-learn",
+        rows: "data/isolation-forest",
+        toolchain: Toolchain::Python,
+    },
+];
+
+pub fn run(args: &Args) -> ExitCode {
+    let target = match step::target_dir() {
+        Ok(target) => target,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    let mut bench = step::cargo(["run", "--release", "--package", "bench", "--"]);
+    bench.args(args.json.then_some("--json"));
+    let mut commands = Vec::new();
+    if wanted("job/", &args.filters) {
+        commands.push(step::cargo(["build", "--release", "--package", "configurations", "--bin", "borough"]));
+        bench.arg("--borough").arg(target.join("release").join("borough"));
+    }
+    for peer in PEERS.iter().filter(|peer| args.peers && wanted(peer.rows, &args.filters)) {
+        let (program, builds) = peer.prepare(&target.join("peers"));
+        commands.extend(builds);
+        bench.arg("--peer").arg(named(peer.folder, &program));
+    }
+    bench.args(&args.filters);
+    commands.push(bench);
+    step::run_all(commands)
+}
+
+/// Whether a filter leaves any row whose name begins with `rows`.
+fn wanted(rows: &str, filters: &[String]) -> bool {
+    filters.is_empty() || filters.iter().any(|filter| filter.starts_with(rows) || rows.starts_with(filter))
+}
+
+fn named(name: &str, program: &Path) -> OsString {
+    let mut argument = OsString::from(name);
+    argument.push("=");
+    argument.push(program);
+    argument
+}
+
+impl Peer {
+    /// The program that will speak for the peer, and the commands that make it.
+    fn prepare(&self, target: &Path) -> (PathBuf, Vec<Command>) {
+        let source = step::root().join("benches/peers").join(self.folder);
+        match self.toolchain {
+            Toolchain::Cargo => {
+                let mut build = step::cargo(["build", "--release", "--locked", "--manifest-path"]);
+                build.arg(source.join("Cargo.toml")).arg("--target-dir").arg(target);
+                (target.join("release").join(format!("peer-{}", self.folder)), vec![build])
+            }
+            Toolchain::Python => {
+                let environment = target.join(self.folder);
+                let mut make = Command::new("python3");
+                make.args(["-m", "venv"]).arg(&environment);
+                let mut install = Command::new(environment.join("bin/pip"));
+                install.args(["install", "--quiet", "--disable-pip-version-check", "--requirement"]);
+                install.arg(source.join("requirements.txt"));
+                (environment.join("bin/python"), vec![make, install])
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_filter_leaves_is_prepared() {
+        let filters = |texts: &[&str]| texts.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert!(wanted("data/isolation-forest", &[]));
+        assert!(wanted("data/isolation-forest", &filters(&["store", "data"])));
+        assert!(wanted("job/", &filters(&["job/sample"])));
+        assert!(!wanted("data/isolation-forest", &filters(&["store/", "data/profile"])));
+    }
+}

@@ -1,0 +1,64 @@
+use std::{
+    env,
+    ffi::OsStr,
+    io,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+};
+
+/// The folder of the workspace's root manifest.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("xtask is a folder of the workspace")
+}
+
+/// Where cargo builds: `CARGO_TARGET_DIR`, the configuration, or `target`.
+pub fn target_dir() -> Result<PathBuf, cargo_metadata::Error> {
+    let metadata = cargo_metadata::MetadataCommand::new()
+        .current_dir(root())
+        .no_deps()
+        .exec()?;
+    Ok(metadata.target_directory.into())
+}
+
+/// A cargo command in the workspace's root, with the cargo that runs this program.
+pub fn cargo<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(args).current_dir(root());
+    command
+}
+
+/// Shows a command, runs it, and answers its exit code: 2 if it cannot be started, 1 if a signal ended it.
+pub fn run(command: &mut Command) -> u8 {
+    eprintln!("$ {}", shown(command));
+    match command.status() {
+        Ok(status) => status.code().map_or(1, |code| u8::try_from(code).unwrap_or(1)),
+        Err(error) => {
+            eprintln!("error: {}", not_started(command, &error));
+            2
+        }
+    }
+}
+
+/// Runs commands until one fails, and answers its exit code.
+pub fn run_all(commands: impl IntoIterator<Item = Command>) -> ExitCode {
+    let failed = commands.into_iter().map(|mut command| run(&mut command)).find(|&code| code != 0);
+    failed.unwrap_or(0).into()
+}
+
+pub fn not_started(command: &Command, error: &io::Error) -> String {
+    format!("cannot start `{}`: {error}", shown(command))
+}
+
+/// The command as somebody would type it in the workspace's root.
+fn shown(command: &Command) -> String {
+    let program = Path::new(command.get_program());
+    let mut words = vec![program.file_stem().unwrap_or(program.as_os_str()).to_string_lossy()];
+    words.extend(command.get_args().map(OsStr::to_string_lossy));
+    words
+        .iter()
+        .map(|word| if word.contains(' ') { format!("'{word}'") } else { word.to_string() })
+        .collect::<Vec<_>>()
+        .join(" ")
+}
