@@ -18,7 +18,12 @@ use clap::{Parser, Subcommand};
 
 /// Checks, tests and measures this workspace.
 #[derive(Parser)]
-#[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    max_term_width = 120,
+    after_help = "Example:\n  cargo xtask ci    everything that must pass before a change lands"
+)]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,

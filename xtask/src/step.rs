@@ -43,7 +43,10 @@ pub fn run(command: &mut Command) -> u8 {
 
 /// Runs commands until one fails, and answers its exit code.
 pub fn run_all(commands: impl IntoIterator<Item = Command>) -> ExitCode {
-    let failed = commands.into_iter().map(|mut command| run(&mut command)).find(|&code| code != 0);
+    let failed = commands
+        .into_iter()
+        .map(|mut command| run(&mut command))
+        .find(|&code| code != 0);
     failed.unwrap_or(0).into()
 }
 
@@ -58,7 +61,13 @@ fn shown(command: &Command) -> String {
     words.extend(command.get_args().map(OsStr::to_string_lossy));
     words
         .iter()
-        .map(|word| if word.contains(' ') { format!("'{word}'") } else { word.to_string() })
+        .map(|word| {
+            if word.contains(' ') {
+                format!("'{word}'")
+            } else {
+                word.to_string()
+            }
+        })
         .collect::<Vec<_>>()
         .join(" ")
 }

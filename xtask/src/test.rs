@@ -81,7 +81,10 @@ mod tests {
     fn the_filter_reaches_every_command_of_a_category() {
         assert_eq!(
             lines(Some(Category::Unit), Some("fork")),
-            ["test --no-fail-fast --workspace --lib --bins fork", "test --no-fail-fast --workspace --doc fork"]
+            [
+                "test --no-fail-fast --workspace --lib --bins fork",
+                "test --no-fail-fast --workspace --doc fork"
+            ]
         );
     }
 

@@ -126,7 +126,10 @@ pub fn per_op_on_threads<T>(threads: u64, op: impl Fn() -> T + Send + Sync + 'st
         };
         std::thread::scope(|scope| {
             let running: Vec<_> = (0..threads).map(|_| scope.spawn(each)).collect();
-            running.into_iter().map(|thread| thread.join().expect("the operation does not panic")).sum::<Duration>()
+            running
+                .into_iter()
+                .map(|thread| thread.join().expect("the operation does not panic"))
+                .sum::<Duration>()
         })
     };
     let times = times_for_a_sample(&mut repeat);
@@ -183,7 +186,10 @@ mod tests {
             borough: None,
             peers: HashMap::new(),
         };
-        assert_eq!(case.measure(&setting).unwrap_err().to_string(), "store/append: the disk is full");
+        assert_eq!(
+            case.measure(&setting).unwrap_err().to_string(),
+            "store/append: the disk is full"
+        );
     }
 
     #[test]

@@ -10,14 +10,15 @@
 )]
 
 mod case;
-mod container;
+mod job;
 mod mark;
 mod peer;
 mod report;
 mod row;
+mod sample;
 mod usage;
 
-use std::{collections::HashMap, fs, path::PathBuf, process::ExitCode};
+use std::{ffi::OsString, fs, path::PathBuf, process::ExitCode};
 
 use clap::Parser;
 
@@ -41,10 +42,17 @@ struct Cli {
     /// Where stores and datasets of the measurement are written: a disk, for a store in memory would be flattered
     #[arg(long, value_name = "FOLDER", default_value = "target/bench")]
     scratch: PathBuf,
+    /// Run a program as the only child and print what it took
+    #[arg(long, hide = true, num_args = 1.., allow_hyphen_values = true)]
+    spend: Vec<OsString>,
     /// Only rows whose name begins with one of these
     #[arg(value_name = "FILTER")]
     filters: Vec<String>,
 }
+
+type Group = fn(&Setting) -> Vec<Case>;
+
+const GROUPS: [Group; 1] = [job::cases];
 
 fn main() -> ExitCode {
     match run(Cli::parse()) {
@@ -57,17 +65,22 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<(), Failure> {
+    if !cli.spend.is_empty() {
+        println!("{}", usage::spend(&cli.spend)?);
+        return Ok(());
+    }
     let setting = Setting {
         workspace: concat!(env!("CARGO_MANIFEST_DIR"), "/../..").into(),
         scratch: cli.scratch,
         borough: cli.borough,
-        peers: cli.peer.into_iter().collect::<HashMap<_, _>>(),
+        peers: cli.peer.into_iter().collect(),
     };
     fs::create_dir_all(&setting.scratch)?;
     let marks = Marks::read(&setting.workspace.join("benches/marks.toml"))?;
 
     let mut rows = Vec::new();
-    for case in cases(&setting).into_iter().filter(|case| row::admitted(&case.name, &cli.filters)) {
+    let cases = GROUPS.into_iter().flat_map(|group| group(&setting));
+    for case in cases.filter(|case| row::admitted(&case.name, &cli.filters)) {
         eprintln!("measuring {}", case.name);
         let row = case.measure(&setting)?;
         if cli.json {
@@ -85,8 +98,4 @@ fn run(cli: Cli) -> Result<(), Failure> {
         print!("{}\n{verdicts}", report::table(&rows));
     }
     Ok(())
-}
-
-fn cases(setting: &Setting) -> Vec<Case> {
-    [container::cases].into_iter().flat_map(|group| group(setting)).collect()
 }

@@ -42,8 +42,14 @@ impl Marks {
     fn parse(text: &str) -> Result<Self, Failure> {
         let marks: Self = toml::from_str(text)?;
         let mut seen = HashSet::new();
-        match marks.marks.iter().find(|mark| !seen.insert((&mark.name, &mark.reference))) {
-            Some(twice) => Err(format!("mark `{}` against `{}` stands there twice", twice.name, twice.reference).into()),
+        match marks
+            .marks
+            .iter()
+            .find(|mark| !seen.insert((&mark.name, &mark.reference)))
+        {
+            Some(twice) => {
+                Err(format!("mark `{}` against `{}` stands there twice", twice.name, twice.reference).into())
+            }
             None => Ok(marks),
         }
     }
@@ -52,7 +58,9 @@ impl Marks {
 impl Mark {
     /// What the rule compares with the bound; None when the row is not among these.
     pub fn value(&self, rows: &[Row]) -> Option<f64> {
-        let row = rows.iter().find(|row| row.name == self.name && row.reference == Some(self.reference.as_str()))?;
+        let row = rows
+            .iter()
+            .find(|row| row.name == self.name && row.reference == Some(self.reference.as_str()))?;
         let reference = row.reference_median?;
         Some(match self.rule {
             Rule::Time | Rule::Rate => row.median / reference,
@@ -125,7 +133,11 @@ mod tests {
             reference,
             reference_median: reference.map(|_| 1.0),
         };
-        let others = [row("a/b", None), row("a/b", Some("floor")), row("a/b@2-threads", Some("contender"))];
+        let others = [
+            row("a/b", None),
+            row("a/b", Some("floor")),
+            row("a/b@2-threads", Some("contender")),
+        ];
         assert_eq!(mark.value(&others), None);
         assert_eq!(mark.value(&[row("a/b", Some("contender"))]), Some(1.0));
     }

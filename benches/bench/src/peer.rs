@@ -34,13 +34,18 @@ pub fn contender<S: AsRef<OsStr>>(
     let shown = program.to_string_lossy().into_owned();
     let mut command = Command::new(program);
     command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut process = command.spawn().map_err(|error| format!("cannot start {shown}: {error}"))?;
+    let mut process = command
+        .spawn()
+        .map_err(|error| format!("cannot start {shown}: {error}"))?;
     let mut peer = Peer {
         questions: process.stdin.take(),
         answers: BufReader::new(process.stdout.take().expect("stdout is piped")),
         process,
     };
-    Ok(Box::new(move || peer.sample(case).map_err(|failure| format!("{shown}: {failure}").into())))
+    Ok(Box::new(move || {
+        peer.sample(case)
+            .map_err(|failure| format!("{shown}: {failure}").into())
+    }))
 }
 
 impl Peer {
@@ -50,7 +55,10 @@ impl Peer {
         questions.flush()?;
         let mut answer = String::new();
         self.answers.read_line(&mut answer)?;
-        answer.trim().parse().map_err(|_| format!("answered `{}`, not a number", answer.trim()).into())
+        answer
+            .trim()
+            .parse()
+            .map_err(|_| format!("answered `{}`, not a number", answer.trim()).into())
     }
 }
 
@@ -79,7 +87,10 @@ mod tests {
 
     #[test]
     fn a_peer_that_does_not_answer_fails_the_sample() {
-        assert_eq!(shell("read case").as_mut()().unwrap_err().to_string(), "sh: answered ``, not a number");
+        assert_eq!(
+            shell("read case").as_mut()().unwrap_err().to_string(),
+            "sh: answered ``, not a number"
+        );
         assert_eq!(
             shell("read case; echo $case?").as_mut()().unwrap_err().to_string(),
             "sh: answered `forest?`, not a number"

@@ -94,6 +94,9 @@ mod tests {
             r#"{"name":"job/sample","unit":"s","median":1.5,"runs":7,"reference":null,"reference_median":null}"#
         );
         let units = [Unit::NanosPerOp, Unit::OpsPerSecond, Unit::Seconds, Unit::Bytes];
-        assert_eq!(serde_json::to_string(&units).unwrap(), r#"["ns/op","ops/s","s","bytes"]"#);
+        assert_eq!(
+            serde_json::to_string(&units).unwrap(),
+            r#"["ns/op","ops/s","s","bytes"]"#
+        );
     }
 }

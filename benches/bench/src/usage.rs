@@ -1,6 +1,7 @@
 use std::{
-    path::PathBuf,
-    process::{Command, ExitStatus, Stdio},
+    env,
+    ffi::OsString,
+    process::{Command, Stdio},
 };
 
 use nix::sys::{
@@ -22,7 +23,78 @@ pub struct Spent {
     pub peak_bytes: f64,
 }
 
+/// Runs a command and answers what it took. Its output is dropped; it must succeed.
+///
+/// A fresh process of this program ([`spend`]) stands between: a process's peak counts the memory of the one that it was
+/// forked from, and this one may hold a whole dataset.
+pub fn spent_by(command: &Command) -> Result<Spent, Failure> {
+    let mut launcher = Command::new(env::current_exe()?);
+    launcher
+        .arg("--spend")
+        .arg(command.get_program())
+        .args(command.get_args());
+    if let Some(folder) = command.get_current_dir() {
+        launcher.current_dir(folder);
+    }
+    let output = launcher.output()?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).trim().into());
+    }
+    parse(&String::from_utf8(output.stdout)?).ok_or_else(|| "the launcher answered nothing".into())
+}
+
+/// The launcher's side of [`spent_by`]: runs a program as its only child and prints what that took.
+pub fn spend(words: &[OsString]) -> Result<String, Failure> {
+    let (program, args) = words.split_first().ok_or("no program to run")?;
+    let status = Command::new(program)
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .status()?;
+    if !status.success() {
+        return Err(format!("{}: {status}", program.display()).into());
+    }
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+    // Linux counts in KiB, macOS in bytes.
+    let unit = if cfg!(target_os = "macos") { 1.0 } else { 1024.0 };
+    Ok(format!("{} {}", cpu_seconds(&usage), usage.max_rss() as f64 * unit))
+}
+
+fn parse(answer: &str) -> Option<Spent> {
+    let (cpu_seconds, peak_bytes) = answer.trim().split_once(' ')?;
+    Some(Spent {
+        cpu_seconds: cpu_seconds.parse().ok()?,
+        peak_bytes: peak_bytes.parse().ok()?,
+    })
+}
+
 fn cpu_seconds(usage: &Usage) -> f64 {
     let seconds = |time: TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
     seconds(usage.user_time()) + seconds(usage.system_time())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn own_time_grows_with_work() {
+        let before = own_cpu_seconds().unwrap();
+        let mut sum = 0_u64;
+        while own_cpu_seconds().unwrap() < before + 0.02 {
+            sum = std::hint::black_box(sum + 1);
+        }
+        assert!(sum > 0);
+    }
+
+    #[test]
+    fn a_program_is_measured_and_must_succeed() {
+        let words = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
+        let spent = parse(&spend(&words(&["sh", "-c", "exit 0"])).unwrap()).unwrap();
+        assert!(spent.cpu_seconds < 1.0 && spent.peak_bytes > 100_000.0, "{spent:?}");
+        assert_eq!(
+            spend(&words(&["sh", "-c", "exit 3"])).unwrap_err().to_string(),
+            "sh: exit status: 3"
+        );
+    }
 }

@@ -1,1 +1,38 @@
-//! The store port on SQLite: one writer thread, group commit, a reader pool.
+//! The store port on SQLite: one file, one writing process, any number of reading ones.
+//!
+//! ```no_run
+//! use storage_sqlite::{Options, SqliteStore};
+//! # fn example(clock: &dyn kernel::Clock) -> Result<(), event_sourcing::StoreError> {
+//! let store = SqliteStore::open("borough.db".as_ref(), Options::new("borough serve", clock.now()))?;
+//! # Ok(()) }
+//! ```
+//!
+//! # How it works
+//! A single thread owns the connection that writes. Units reach it through a bounded queue; it takes what is queued, writes it
+//! in one transaction, and answers each unit after the commit: one flush of the disk for all of them. Every guard of a unit
+//! is checked before the first of its writes, so a unit that conflicts has changed nothing and its neighbours go on. Since
+//! one thread gives out the positions, they have no gaps and become visible in order.
+//!
+//! Reads run beside it on connections of their own, each in a snapshot.
+//!
+//! # What limits what
+//! - One process writes: an OS lock on `<file>.lock` says which. A second one gets an error that names the holder.
+//! - A commit waits for the disk (`synchronous = FULL`). Units that arrive meanwhile share the next flush, up to 512.
+//! - 1,024 units wait at most; the next `commit` waits for room, and nothing is dropped.
+//! - Four reads run at a time; the others wait their turn.
+//! - A unit, or a read, is held in memory as a whole, and no event or document may exceed 1 GB. What is large is a blob.
+//! - Nesting in JSON ends at 127 levels, which is as deep as it can be read back.
+//! - The file system must be local: SQLite's log beside the file lives in shared memory.
+
+mod fault;
+#[cfg(debug_assertions)]
+mod halt;
+mod lock;
+mod readers;
+mod rows;
+mod schema;
+mod store;
+mod transaction;
+mod writer;
+
+pub use store::{Options, SqliteStore};

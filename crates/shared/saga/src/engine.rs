@@ -82,7 +82,7 @@ impl SagaEngine {
     /// # Panics
     /// If two of its steps have one name, or the engine was cloned before: faults of the program.
     #[must_use]
-    pub fn with<S: Saga>(mut self, module: &'static str, saga: S) -> Self {
+    pub fn with<S: Saga>(mut self, module: &'static str, saga: Arc<S>) -> Self {
         let steps = saga.steps();
         let mut names = HashSet::new();
         for step in &steps {
@@ -96,6 +96,14 @@ impl SagaEngine {
         let definitions = Arc::get_mut(&mut self.definitions).expect("sagas are declared before the engine is shared");
         definitions.insert(S::NAME, Arc::new(Typed { module, saga, steps }));
         self
+    }
+
+    /// The names of a saga's steps, in their order; empty for a saga that is not known here.
+    pub fn steps_of(&self, saga: &str) -> Vec<&'static str> {
+        self.definitions
+            .get(saga)
+            .map(|definition| definition.steps())
+            .unwrap_or_default()
     }
 
     /// The journal of a new run, added to the caller's unit: the run exists once that is committed. Then [`drive`] it.
@@ -171,7 +179,7 @@ impl SagaEngine {
             journal: found,
             observer,
         };
-        run.to_end().instrument(span).await
+        run.finish().instrument(span).await
     }
 
     /// The runs that have not ended, oldest first.
@@ -212,6 +220,7 @@ impl Authenticator for Journalled {
 trait Definition: Send + Sync {
     fn module(&self) -> &'static str;
     fn version(&self) -> u32;
+    fn steps(&self) -> Vec<&'static str>;
     async fn run(
         &self,
         step: usize,
@@ -231,7 +240,7 @@ trait Definition: Send + Sync {
 
 struct Typed<S: Saga> {
     module: &'static str,
-    saga: S,
+    saga: Arc<S>,
     steps: Vec<Box<dyn Step<S::State>>>,
 }
 
@@ -262,6 +271,10 @@ impl<S: Saga> Definition for Typed<S> {
 
     fn version(&self) -> u32 {
         S::VERSION
+    }
+
+    fn steps(&self) -> Vec<&'static str> {
+        self.steps.iter().map(|step| step.name()).collect()
     }
 
     async fn run(
@@ -331,7 +344,7 @@ struct Run<'a> {
 type Outcome = Result<Result<(), Error>, ResumeError>;
 
 impl Run<'_> {
-    async fn to_end(mut self) -> Result<SagaRecord, ResumeError> {
+    async fn finish(mut self) -> Result<SagaRecord, ResumeError> {
         if matches!(self.journal.value.state, SagaState::Running | SagaState::Waiting) {
             self.forward().await?;
         }

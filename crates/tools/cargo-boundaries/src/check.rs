@@ -28,7 +28,10 @@ pub struct Options {
 /// [`CheckError`] with everything that stands in the way: a workspace or rules that cannot be read, crates that no layer
 /// or more than one has, rules that match nothing or contradict each other.
 pub fn check(options: &Options) -> Result<Report, CheckError> {
-    carry_out(options).map_err(|errors| CheckError { errors })
+    carry_out(options).map_err(|mut errors| {
+        errors.sort_by(|a, b| a.site.cmp(&b.site));
+        CheckError { errors }
+    })
 }
 
 fn carry_out(options: &Options) -> Result<Report, Vec<Finding>> {

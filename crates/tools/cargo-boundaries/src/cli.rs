@@ -37,8 +37,7 @@ Example: a boundaries.toml in which `domains` may use `shared` and no domain see
   independent = true
 
   $ cargo boundaries
-  $ cargo boundaries check --manifest-path ../other/Cargo.toml --json
-"#;
+  $ cargo boundaries check --manifest-path ../other/Cargo.toml --json"#;
 
 /// Check that the crates of a workspace respect its architecture.
 #[derive(Debug, Parser)]

@@ -1,7 +1,5 @@
 //! What a check says: a report with its violations, or the findings that made a check impossible.
 
-use std::fmt;
-
 use serde::Serialize;
 
 use crate::source::Site;
@@ -193,11 +191,5 @@ impl From<Cause> for &'static str {
             Cause::Unlisted => "unlisted",
             Cause::MatchesNothing => "matches-nothing",
         }
-    }
-}
-
-impl fmt::Display for Crate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.dir, self.layer)
     }
 }

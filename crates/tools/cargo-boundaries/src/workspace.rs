@@ -42,7 +42,11 @@ impl Kind {
 
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} dependency", self.name())
+        f.write_str(match self {
+            Self::Normal => "normal dependency",
+            Self::Build => "build-dependency",
+            Self::Dev => "dev-dependency",
+        })
     }
 }
 
@@ -101,7 +105,7 @@ pub(crate) enum Target {
 impl Workspace {
     /// Reads the workspace that `manifest_path`, or the working directory, belongs to.
     pub fn load(manifest_path: Option<&Path>) -> Result<Self, Vec<Finding>> {
-        let metadata = metadata(manifest_path).map_err(|finding| vec![finding])?;
+        let metadata = metadata(manifest_path)?;
         let root = metadata.workspace_root.clone().into_std_path_buf();
         let mut packages: Vec<&Package> = metadata.packages.iter().collect();
         packages.sort_by_key(|package| relative(manifest_dir(package), &root));
@@ -151,7 +155,7 @@ impl Workspace {
         }
     }
 
-    /// Directories of crates, at most `depth` below the root, which Cargo counts neither among the members nor as
+    /// Directories of crates, from one to `depth` folders below the root, which Cargo counts neither among the members nor as
     /// excluded. Hidden directories, links and build output are not entered.
     pub fn unlisted(&self, depth: usize) -> Vec<String> {
         let members: BTreeSet<&str> = self.members.iter().map(|member| member.dir.as_str()).collect();
@@ -161,7 +165,7 @@ impl Workspace {
             // A folder that cannot be listed holds no crate that Cargo could build either.
             for entry in std::fs::read_dir(&dir).into_iter().flatten().flatten() {
                 let path = entry.path();
-                if entry.file_name() == "Cargo.toml" {
+                if level > 0 && entry.file_name() == "Cargo.toml" {
                     let dir = relative(&dir, &self.root);
                     if !members.contains(dir.as_str()) && !self.is_excluded(&dir) {
                         unlisted.push(dir);
@@ -281,7 +285,7 @@ impl TargetFinder {
     }
 }
 
-fn metadata(manifest_path: Option<&Path>) -> Result<Metadata, Finding> {
+fn metadata(manifest_path: Option<&Path>) -> Result<Metadata, Vec<Finding>> {
     let mut command = MetadataCommand::new();
     command.no_deps();
     if let Some(path) = manifest_path {
@@ -293,7 +297,11 @@ fn metadata(manifest_path: Option<&Path>) -> Result<Metadata, Finding> {
             other => other.to_string(),
         };
         let help = "run inside of a workspace that `cargo metadata` reads, or point --manifest-path at its Cargo.toml";
-        Finding::new(Cause::Workspace, format!("`cargo metadata` fails: {reason}"), help)
+        vec![Finding::new(
+            Cause::Workspace,
+            format!("`cargo metadata` fails: {reason}"),
+            help,
+        )]
     })
 }
 

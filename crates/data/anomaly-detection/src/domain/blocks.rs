@@ -31,18 +31,13 @@ impl<'a> Scaled<'a> {
         self.values.len()
     }
 
-    /// The value itself; NaN for null.
-    pub fn raw(&self, row: usize) -> f64 {
-        self.values[row]
-    }
-
     pub fn at(&self, row: usize) -> f32 {
         self.scale(self.values[row])
     }
 
+    /// NaN stays NaN.
     fn scale(&self, value: f64) -> f32 {
         let scaled = (value / 2.0 - self.low / 2.0) / self.half_range;
-        // Keeps NaN, unlike `max` and `min`.
         scaled.clamp(-1.0, 2.0) as f32
     }
 }
@@ -78,5 +73,32 @@ impl Block {
 
     pub fn has_nulls(&self) -> bool {
         self.has_nulls
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scaled(values: &[f64]) -> Vec<f32> {
+        let column = Scaled::new(values);
+        (0..values.len()).map(|row| column.at(row)).collect()
+    }
+
+    #[test]
+    fn finite_values_span_0_to_1_and_infinite_ones_lie_a_range_beyond() {
+        assert_eq!(scaled(&[10.0, 15.0, 20.0]), [0.0, 0.5, 1.0]);
+        assert_eq!(scaled(&[f64::MIN, 0.0, f64::MAX]), [0.0, 0.5, 1.0]);
+        assert_eq!(scaled(&[f64::NEG_INFINITY, 1.0, 2.0, f64::INFINITY]), [-1.0, 0.0, 1.0, 2.0]);
+        assert_eq!(scaled(&[f64::NEG_INFINITY, f64::INFINITY]), [-1.0, 2.0]);
+    }
+
+    #[test]
+    fn a_column_without_two_values_is_constant_and_null_stays_null() {
+        assert_eq!(scaled(&[7.0, 7.0]), [0.0, 0.0]);
+        // Too close for half of their distance to be a number.
+        assert_eq!(scaled(&[0.0, f64::from_bits(1)]), [0.0, 0.0]);
+        assert!(scaled(&[f64::NAN, 3.0, 4.0])[0].is_nan());
+        assert!(scaled(&[f64::NAN]).iter().all(|v| v.is_nan()));
     }
 }

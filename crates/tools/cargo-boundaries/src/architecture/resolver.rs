@@ -65,16 +65,20 @@ impl<'a> Resolver<'a> {
         let rules = self.rules;
         let layer = &rules.layers[index];
         let members = self.of_layer(index);
-        let mut permissions = Permissions::default();
-        permissions.may_use = match &layer.may_use {
+        let may_use = match &layer.may_use {
             Some(list) => self.below(list, index),
             None => (0..index).flat_map(|lower| self.of_layer(lower)).collect(),
         };
-        permissions.dev_may_use = layer
+        let dev_may_use = layer
             .dev_may_use
             .as_ref()
             .map(|list| self.all(list))
             .unwrap_or_default();
+        let mut permissions = Permissions {
+            may_use,
+            dev_may_use,
+            ..Permissions::default()
+        };
         for edge in items(layer.edges.as_ref()) {
             permissions.edges.extend(self.edge(edge, layer, &members));
         }

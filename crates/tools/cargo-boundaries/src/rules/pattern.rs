@@ -25,8 +25,13 @@ impl Pattern {
         })
     }
 
+    /// As for Cargo, no wildcard stands for the workspace's root, which is called `.`.
     pub fn matches(&self, text: &str) -> bool {
-        self.matcher.is_match(text)
+        if text == "." {
+            self.matcher.glob().glob() == "."
+        } else {
+            self.matcher.is_match(text)
+        }
     }
 
     /// The greatest number of folders in a directory that can match.
@@ -49,6 +54,8 @@ mod tests {
         assert!(!matches("crates/*", "crates/shared/kernel"));
         assert!(!matches("crates/*", "crates"));
         assert!(matches("**/kernel", "crates/shared/kernel"));
+        assert!(matches(".", "."));
+        assert!(!matches("*", "."));
     }
 
     #[test]

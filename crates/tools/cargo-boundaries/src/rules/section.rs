@@ -84,7 +84,7 @@ impl<'a> Reader<'a> {
     ) -> Option<T> {
         match value.get_ref() {
             DeValue::Table(table) => Some(self.table(table, value.span(), name, read)),
-            _ => self.wrong(value, &format!("a table of `{name}`")),
+            _ => self.wrong(value, "a table"),
         }
     }
 
@@ -107,13 +107,14 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Reports a value that is not what was wanted; `None`, so that reading can end with it.
     pub fn wrong<T>(&self, value: &Value<'_>, wanted: &str) -> Option<T> {
-        let message = format!("expected {wanted}, found {}", value.get_ref().type_str());
-        let message = match value.get_ref() {
-            DeValue::String(text) => format!("expected {wanted}, found `{text}`"),
-            DeValue::Integer(number) => format!("expected {wanted}, found {}", number.as_str()),
-            _ => message,
+        let found = match value.get_ref() {
+            DeValue::String(text) => format!("`{text}`"),
+            DeValue::Integer(number) => number.as_str().to_owned(),
+            other => other.type_str().to_owned(),
         };
+        let message = format!("expected {wanted}, found {found}");
         self.report(Cause::BadValue, value.span(), message, format!("write {wanted}"));
         None
     }
@@ -182,7 +183,7 @@ impl<'a> Section<'a> {
     }
 
     pub fn strings(&mut self, key: &'static str) -> Option<List<String>> {
-        self.list(key, Reader::string)
+        self.list(key, |reader, value| reader.string(value))
     }
 
     pub fn required_strings(&mut self, key: &'static str) -> Option<List<String>> {

@@ -1,0 +1,216 @@
+//! What can be typed: verbs, flags and their help.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::Shell;
+
+/// A modular monolith for data quality, anomaly detection and machine learning.
+#[derive(Debug, Parser)]
+#[command(name = "borough", version, max_term_width = 100, after_help = "\
+Example:
+  borough run samples/flights-week.csv")]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// Flags of every verb.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// The SQLite file that everything is kept in [default: borough.db]
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub store: Option<PathBuf>,
+    /// Settings file [default: borough.toml, if there is one]
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub settings: Option<PathBuf>,
+    /// More log lines on stderr: -v, -vv, -vvv; RUST_LOG overrides it
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+    /// Log lines as JSON
+    #[arg(long, global = true)]
+    pub log_json: bool,
+    /// When to use colours
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: Color,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    Run(Run),
+    Describe(Describe),
+    Events(Events),
+    Sagas(Sagas),
+    Serve(Serve),
+    Status(Status),
+    Completions(Completions),
+}
+
+/// Profile and check a dataset, find its anomalies, train and register a model
+///
+/// Target, excluded columns and checks come from a sidecar of the same name beside the dataset (flights.csv has
+/// flights.toml) or from the flags, which override it. Exit code 0: done. 1: the quality gate is closed, and what was done
+/// is undone. 2: could not be done. 130: interrupted; `borough sagas resume` goes on.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  borough run samples/flights-week.csv
+  borough run data.parquet --target 'churned = true' --exclude customer_id --json
+  borough run data.csv --checks checks.toml --min-score 0.95 --report report.html")]
+pub struct Run {
+    /// CSV or Parquet file
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub dataset: PathBuf,
+    /// What to predict: a boolean SQL expression over the columns
+    #[arg(long, value_name = "EXPR")]
+    pub target: Option<String>,
+    /// Columns that give the answer away and must not be features
+    #[arg(long, value_name = "COLUMN,...", value_delimiter = ',')]
+    pub exclude: Option<Vec<String>>,
+    /// TOML file of [[check]] tables, in place of the sidecar's
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub checks: Option<PathBuf>,
+    /// Lowest quality score that passes the gate, 0 to 1
+    #[arg(long, value_name = "SCORE")]
+    pub min_score: Option<f64>,
+    /// Name in the model registry [default: the dataset's file name]
+    #[arg(long, value_name = "NAME")]
+    pub model_name: Option<String>,
+    /// Print the report as one JSON document
+    #[arg(long)]
+    pub json: bool,
+    /// Write the report as a self-contained HTML page
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub report: Option<PathBuf>,
+}
+
+/// Print the modules with what each serves, publishes and subscribes to, and the context map
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  borough describe --json")]
+pub struct Describe {
+    /// Print it as one JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// List the event log
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  borough events
+  borough events --after 100 --json
+  borough events --follow")]
+pub struct Events {
+    /// Only events behind this position
+    #[arg(long, value_name = "POSITION", default_value_t = 0)]
+    pub after: u64,
+    /// Only events of this correlation id
+    #[arg(long, value_name = "ID")]
+    pub correlation: Option<kernel::CorrelationId>,
+    /// Go on as events are appended, until interrupted
+    #[arg(long, short)]
+    pub follow: bool,
+    /// One JSON object a line: the wire form
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// List the runs of sagas, show one, resume what a crash left open
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, after_help = "\
+Examples:
+  borough sagas
+  borough sagas show 0190b0de-6f0a-7c3e-9f0e-6d9f0f3a1c55
+  borough sagas resume")]
+pub struct Sagas {
+    #[command(subcommand)]
+    pub verb: Option<SagaVerb>,
+    #[command(flatten)]
+    pub list: SagaList,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum SagaVerb {
+    List(SagaList),
+    Show(SagaShow),
+    Resume(SagaResume),
+}
+
+/// List the runs with their state, oldest first
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  borough sagas list --json")]
+pub struct SagaList {
+    /// Print an array of objects
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Show one run as a timeline
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  borough sagas show 0190b0de-6f0a-7c3e-9f0e-6d9f0f3a1c55")]
+pub struct SagaShow {
+    /// The run's id, or a beginning of it that no other run has
+    pub id: String,
+    /// Print the journal as one JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Take up the runs that a crash or an interruption left open
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  borough sagas resume")]
+pub struct SagaResume {
+    /// Only this run
+    pub id: Option<String>,
+    /// Print an array of the runs that were taken up
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Run all modules until SIGTERM, then drain
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  borough serve --store /var/lib/borough/borough.db -v")]
+pub struct Serve {
+    /// Seconds that running work is given to end
+    #[arg(long, value_name = "SECONDS")]
+    pub drain: Option<u64>,
+}
+
+/// Show the live state of the serving process
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  borough status --json")]
+pub struct Status {
+    /// Print it as one JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Print a completion script for a shell
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  borough completions bash > /etc/bash_completion.d/borough")]
+pub struct Completions {
+    pub shell: Shell,
+}

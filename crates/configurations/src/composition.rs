@@ -1,0 +1,184 @@
+//! The composition root: which modules there are and what they run on.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use event_bus::{EventBus, RetryPolicy};
+use event_sourcing::{Blobs, MemoryBlobs, MemoryStore, Store};
+use kernel::{
+    AuthenticationError, Authenticator, Claims, Clock, Context, CorrelationId, Ids, Principal, SystemClock, SystemIds,
+};
+use module::{Application, Findings, Grants, Infrastructure, Module};
+use serde::Deserialize;
+use settings::Settings;
+use storage_objects::FileBlobs;
+use storage_sqlite::SqliteStore;
+
+use crate::{cli::Global, exit::Failure};
+
+/// Every module of the product. The order is that of the pages that describe them.
+pub fn modules() -> Vec<Module> {
+    vec![data_quality::module(), anomaly_detection::module(), machine_learning::module(), mlops::module()]
+}
+
+/// Settings of the composition root itself, section by section; `defaults.toml` documents them.
+pub struct Config {
+    pub store: StoreConfig,
+    pub pipeline: PipelineConfig,
+    pub events: EventsConfig,
+    pub serve: ServeConfig,
+    pub grants: Grants,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoreConfig {
+    pub path: PathBuf,
+    pub max_pages: u32,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PipelineConfig {
+    pub min_score: f64,
+    pub top_anomalies: u32,
+    pub folds: u32,
+    pub seed: u64,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventsConfig {
+    pub attempts: u32,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServeConfig {
+    pub drain_seconds: u64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AccessConfig {
+    grants: Grants,
+}
+
+impl Config {
+    /// Defaults < `borough.toml` < `BOROUGH__...` < flags.
+    pub fn load(global: &Global, flags: Vec<(String, String)>) -> Result<Self, Failure> {
+        let mut flags = flags;
+        if let Some(store) = &global.store {
+            flags.push(("store.path".into(), store.display().to_string()));
+        }
+        let settings = Settings::load(settings::Sources {
+            defaults: include_str!("defaults.toml"),
+            file: global.settings.clone(),
+            environment: std::env::vars_os().collect(),
+            flags,
+            open: &["access.grants"],
+        })?;
+        Ok(Self {
+            store: settings.section("store")?,
+            pipeline: settings.section("pipeline")?,
+            events: settings.section("events")?,
+            serve: settings.section("serve")?,
+            grants: settings.section::<AccessConfig>("access")?.grants,
+        })
+    }
+
+    /// The folder of the models, beside the store.
+    pub fn models(&self) -> PathBuf {
+        self.store.path.with_extension("models")
+    }
+}
+
+/// The application on its store, subscribers running.
+pub struct Platform {
+    pub application: Application,
+    pub store: Arc<dyn Store>,
+    pub clock: Arc<dyn Clock>,
+    pub ids: Arc<dyn Ids>,
+    bus: EventBus,
+}
+
+impl Platform {
+    /// Takes the store for writing and starts the subscribers. `holder` names this process to others who want it.
+    pub async fn start(config: &Config, holder: &str) -> Result<Self, Failure> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let ids: Arc<dyn Ids> = Arc::new(SystemIds);
+        let store: Arc<dyn Store> = Arc::new(open(config, holder, &*clock)?);
+        let blobs: Arc<dyn Blobs> = Arc::new(FileBlobs::open(config.models()));
+        let infrastructure =
+            Infrastructure { store: Arc::clone(&store), blobs, clock: Arc::clone(&clock), ids: Arc::clone(&ids) };
+        let mut application = module::assemble(modules(), infrastructure, &config.grants)?;
+        for warning in &application.warnings {
+            tracing::debug!("{warning}");
+        }
+        let subscriptions = std::mem::take(&mut application.subscriptions);
+        let retry = RetryPolicy { attempts: config.events.attempts, ..RetryPolicy::default() };
+        let bus =
+            EventBus::start(subscriptions, Arc::clone(&store), Arc::clone(&clock), Arc::clone(&ids), retry).await?;
+        Ok(Self { application, store, clock, ids, bus })
+    }
+
+    /// The start of a piece of work by the person at the terminal.
+    pub fn context(&self, config: &Config) -> Result<Context, Failure> {
+        let principal = Principal::authenticate(&Terminal(&config.grants), "local")?;
+        Ok(Context::new(Arc::new(principal), CorrelationId::new(self.ids.next())))
+    }
+
+    pub fn bus(&self) -> &EventBus {
+        &self.bus
+    }
+
+    /// Lets the subscribers finish what is in the log.
+    pub async fn drain(&mut self, timeout: Duration) -> Result<event_bus::Drain, Failure> {
+        Ok(self.bus.drain(timeout).await?)
+    }
+
+    /// Stops the subscribers and closes the store.
+    pub async fn stop(self) {
+        self.bus.stop().await;
+    }
+}
+
+/// The modules on a store in memory: to describe them.
+pub fn assemble_in_memory(config: &Config) -> Result<Application, Findings> {
+    let infrastructure = Infrastructure {
+        store: Arc::new(MemoryStore::default()),
+        blobs: Arc::new(MemoryBlobs::default()),
+        clock: Arc::new(SystemClock),
+        ids: Arc::new(SystemIds),
+    };
+    module::assemble(modules(), infrastructure, &config.grants)
+}
+
+fn open(config: &Config, holder: &str, clock: &dyn Clock) -> Result<SqliteStore, Failure> {
+    let max_pages = Some(config.store.max_pages).filter(|pages| *pages > 0);
+    let options = storage_sqlite::Options { holder: holder.into(), now: clock.now(), max_pages };
+    Ok(SqliteStore::open(&config.store.path, options)?)
+}
+
+/// The store for verbs that only read: works beside a writing process. `None` if there is no store yet.
+pub fn open_for_reading(path: &Path) -> Result<Option<Arc<dyn Store>>, Failure> {
+    Ok(SqliteStore::open_read(path)?.map(|store| Arc::new(store) as Arc<dyn Store>))
+}
+
+/// Vouches for the person at the terminal, whose shell has already asked who they are.
+pub(crate) struct Terminal<'a>(pub &'a Grants);
+
+impl Authenticator for Terminal<'_> {
+    type Credentials = str;
+
+    fn verify(&self, user: &str) -> Result<Claims, AuthenticationError> {
+        let permissions = self.0.get(user).cloned();
+        let permissions = permissions.ok_or_else(|| {
+            AuthenticationError(format!("the settings grant nothing to `{user}`: add it under [access.grants]"))
+        })?;
+        Ok(Claims { user: user.into(), permissions })
+    }
+}

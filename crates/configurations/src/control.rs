@@ -1,0 +1,67 @@
+//! The control endpoint: loopback HTTP of the serving process, guarded by a token in a file beside the store.
+//!
+//! Only what needs the serving process goes over it: its live state, and verbs that write while it holds the store. What is
+//! stored is read from the store, by any process, so a client that started a run follows it there.
+
+mod client;
+mod follow;
+mod server;
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use event_sourcing::Position;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+pub use client::Client;
+pub use follow::{resume_there, run_there};
+pub use server::{Order, Server};
+
+/// What the serving process leaves beside the store for those who want to reach it. Readable by its owner only.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Ticket {
+    address: SocketAddr,
+    token: String,
+}
+
+impl Ticket {
+    fn path(store: &Path) -> PathBuf {
+        let mut name = store.as_os_str().to_owned();
+        name.push(".control");
+        name.into()
+    }
+}
+
+/// The live state of the serving process.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct StatusReport {
+    pub version: String,
+    pub process: u32,
+    pub since: chrono::DateTime<chrono::Utc>,
+    pub store: PathBuf,
+    /// Last position of the log.
+    pub head: Position,
+    /// The modules that run in it.
+    pub modules: Vec<String>,
+    pub subscribers: Vec<SubscriberStatus>,
+    /// Runs that this process drives right now.
+    pub driving: Vec<Uuid>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SubscriberStatus {
+    pub name: String,
+    pub event: String,
+    pub position: Position,
+    /// Positions of the log that it has not passed yet.
+    pub behind: u64,
+}
+
+/// Runs to take up.
+#[derive(Debug, Serialize, Deserialize)]
+struct ResumeOrder {
+    runs: Vec<Uuid>,
+}

@@ -1,0 +1,91 @@
+use std::{path::Path, time::Duration};
+
+use http_body_util::{BodyExt, Full};
+use hyper::{Method, Request, body::Bytes, header};
+use hyper_util::rt::TokioIo;
+use interfaces_ai::{PipelineStarted, StartPipeline};
+use kernel::{Error, ErrorKind};
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::net::TcpStream;
+use uuid::Uuid;
+
+use crate::{
+    control::{ResumeOrder, StatusReport, Ticket},
+    exit::Failure,
+};
+
+/// How long a process on this machine may take to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Talks to the process that serves a store.
+pub struct Client {
+    ticket: Ticket,
+}
+
+impl Client {
+    /// The serving process of this store, if there is one and it answers.
+    pub async fn find(store: &Path) -> Option<Self> {
+        let bytes = std::fs::read(Ticket::path(store)).ok()?;
+        let client = Self { ticket: serde_json::from_slice(&bytes).ok()? };
+        client.status().await.ok()?;
+        Some(client)
+    }
+
+    pub async fn status(&self) -> Result<StatusReport, Failure> {
+        self.call(Method::GET, "/status", &()).await
+    }
+
+    pub async fn start(&self, request: &StartPipeline) -> Result<PipelineStarted, Failure> {
+        self.call(Method::POST, "/pipelines", request).await
+    }
+
+    pub async fn resume(&self, runs: Vec<Uuid>) -> Result<(), Failure> {
+        self.call(Method::POST, "/sagas/resume", &ResumeOrder { runs }).await
+    }
+
+    async fn call<B: Serialize, T: DeserializeOwned>(&self, method: Method, path: &str, body: &B) -> Result<T, Failure> {
+        let body = serde_json::to_vec(body)?;
+        let answer = tokio::time::timeout(PATIENCE, self.exchange(method, path, body)).await;
+        let (ok, bytes) = answer.unwrap_or_else(|_| Err("it did not answer in time".into())).map_err(|reason| {
+            Error::new(ErrorKind::Unavailable, format!("the serving process cannot be reached: {reason}"))
+        })?;
+        if ok {
+            return Ok(serde_json::from_slice(&bytes)?);
+        }
+        let error: Error = serde_json::from_slice(&bytes).unwrap_or_else(|_| {
+            Error::internal(format!("the serving process answered: {}", String::from_utf8_lossy(&bytes)))
+        });
+        Err(error.into())
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        body: Vec<u8>,
+    ) -> Result<(bool, Bytes), Box<dyn std::error::Error + Send + Sync>> {
+        let stream = TcpStream::connect(self.ticket.address).await?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, self.ticket.address.to_string())
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.ticket.token))
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Full::new(Bytes::from(body)))?;
+        let answer = async {
+            let response = sender.send_request(request).await?;
+            let ok = response.status().is_success();
+            Ok::<_, hyper::Error>((ok, response.into_body().collect().await?.to_bytes()))
+        };
+        tokio::pin!(answer, connection);
+        // The connection moves the bytes of the exchange; both are driven here, so nothing outlives this call.
+        loop {
+            tokio::select! {
+                biased;
+                result = &mut answer => return Ok(result?),
+                result = &mut connection => result?,
+            }
+        }
+    }
+}

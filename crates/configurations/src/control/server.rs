@@ -1,0 +1,142 @@
+use std::{io, net::Ipv4Addr, path::PathBuf, sync::Arc};
+
+use axum::{
+    Json, Router,
+    extract::{Request, State},
+    http::{StatusCode, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use interfaces_ai::{PipelineStarted, StartPipeline};
+use kernel::{Error, ErrorKind, Ids};
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc, oneshot},
+};
+use uuid::Uuid;
+
+use crate::{
+    control::{ResumeOrder, StatusReport, Ticket},
+    exit::Failure,
+};
+
+/// What a client wants of the serving loop, which owns everything.
+pub enum Order {
+    Status(oneshot::Sender<Result<StatusReport, Error>>),
+    Start(Box<StartPipeline>, oneshot::Sender<Result<PipelineStarted, Error>>),
+    Resume(Vec<Uuid>, oneshot::Sender<()>),
+}
+
+/// Orders that may wait for the loop; a client beyond that waits to be read.
+const WAITING: usize = 64;
+
+/// The listening endpoint. Dropping it removes the ticket and closes the port.
+pub struct Server {
+    ticket: PathBuf,
+    task: tokio::task::JoinHandle<io::Result<()>>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+        // A ticket that stays behind names a closed port: clients say that nobody answers.
+        let _ = std::fs::remove_file(&self.ticket);
+    }
+}
+
+impl Server {
+    /// Listens on a free loopback port and leaves the ticket beside the store.
+    pub async fn start(store: &std::path::Path, ids: &dyn Ids) -> Result<(Self, mpsc::Receiver<Order>), Failure> {
+        let cannot = |e: io::Error| Failure::impossible(format!("the control endpoint cannot be opened: {e}"));
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(cannot)?;
+        let address = listener.local_addr().map_err(cannot)?;
+        let token = format!("{}{}", ids.next().simple(), ids.next().simple());
+        let path = Ticket::path(store);
+        write_private(&path, &serde_json::to_vec(&Ticket { address, token: token.clone() })?).map_err(|e| {
+            Failure::impossible(format!("the token file {} cannot be written: {e}", path.display()))
+        })?;
+        let (orders, receiver) = mpsc::channel(WAITING);
+        let guard = middleware::from_fn_with_state(Arc::<str>::from(token), authorised);
+        let router = Router::new()
+            .route("/status", get(status))
+            .route("/pipelines", post(start))
+            .route("/sagas/resume", post(resume))
+            .layer(guard)
+            .with_state(orders);
+        let task = tokio::spawn(async move { axum::serve(listener, router).await });
+        Ok((Self { ticket: path, task }, receiver))
+    }
+}
+
+type Orders = State<mpsc::Sender<Order>>;
+
+async fn authorised(State(token): State<Arc<str>>, request: Request, next: Next) -> Response {
+    let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let given = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+    if same(given.as_bytes(), token.as_bytes()) {
+        next.run(request).await
+    } else {
+        refused(&Error::new(ErrorKind::Denied, "the token is not the one in the token file beside the store"))
+    }
+}
+
+/// Compares in a time that does not tell where the first difference is.
+fn same(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).fold(0, |difference, (x, y)| difference | (x ^ y)) == 0
+}
+
+async fn status(State(orders): Orders) -> Response {
+    let (answer, answered) = oneshot::channel();
+    reply(ask(&orders, Order::Status(answer), answered).await.and_then(|result| result))
+}
+
+async fn start(State(orders): Orders, Json(request): Json<StartPipeline>) -> Response {
+    let (answer, answered) = oneshot::channel();
+    reply(ask(&orders, Order::Start(Box::new(request), answer), answered).await.and_then(|result| result))
+}
+
+async fn resume(State(orders): Orders, Json(order): Json<ResumeOrder>) -> Response {
+    let (answer, answered) = oneshot::channel();
+    reply(ask(&orders, Order::Resume(order.runs, answer), answered).await)
+}
+
+async fn ask<T>(orders: &mpsc::Sender<Order>, order: Order, answered: oneshot::Receiver<T>) -> Result<T, Error> {
+    let stopping = || Error::new(ErrorKind::Unavailable, "the serving process is stopping: try again when it has stopped");
+    orders.send(order).await.map_err(|_| stopping())?;
+    answered.await.map_err(|_| stopping())
+}
+
+fn reply<T: serde::Serialize>(result: Result<T, Error>) -> Response {
+    match result {
+        Ok(value) => Json(value).into_response(),
+        Err(error) => refused(&error),
+    }
+}
+
+fn refused(error: &Error) -> Response {
+    let status = match error.kind {
+        ErrorKind::Invalid => StatusCode::BAD_REQUEST,
+        ErrorKind::Denied => StatusCode::FORBIDDEN,
+        ErrorKind::NotFound => StatusCode::NOT_FOUND,
+        ErrorKind::Conflict => StatusCode::CONFLICT,
+        ErrorKind::Rejected => StatusCode::UNPROCESSABLE_ENTITY,
+        ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorKind::Deadline => StatusCode::GATEWAY_TIMEOUT,
+        ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    (status, Json(error)).into_response()
+}
+
+/// Writes a file that only its owner can read, in one step: a reader sees the old one or the new one.
+fn write_private(path: &std::path::Path, bytes: &[u8]) -> io::Result<()> {
+    use std::io::Write;
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".partial");
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(&partial)?.write_all(bytes)?;
+    std::fs::rename(&partial, path)
+}

@@ -1,0 +1,125 @@
+//! How a verb ends: exit code and the last line on stderr.
+
+use std::{error::Error as _, io::Write, process::ExitCode};
+
+use kernel::{Error, ErrorKind};
+
+/// Why a verb did not succeed. Display is one sentence: what happened, where, what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The rules of the business said no; nothing is wrong with program or input.
+    #[error("{0}")]
+    Rejected(String),
+    /// Bad input, a busy store, a full disk, a fault of ours: it could not be done.
+    #[error("{0}")]
+    Impossible(String),
+    /// Another process has the store; the verb may be carried out by that one.
+    #[error("{0}")]
+    Locked(String),
+    #[error("interrupted: what was done so far is kept, `borough sagas resume` goes on")]
+    Interrupted,
+    /// Whoever read our output has gone, as `head` does.
+    #[error("the output was closed")]
+    ClosedOutput,
+}
+
+impl Failure {
+    pub fn impossible(error: impl std::fmt::Display) -> Self {
+        Self::Impossible(error.to_string())
+    }
+
+    fn code(&self) -> u8 {
+        match self {
+            Self::Rejected(_) => 1,
+            Self::Impossible(_) | Self::Locked(_) => 2,
+            Self::Interrupted => 130,
+            Self::ClosedOutput => 0,
+        }
+    }
+
+    /// Tells the user and gives the exit code.
+    pub fn report(&self) -> ExitCode {
+        if !matches!(self, Self::ClosedOutput) {
+            let style = anstyle::AnsiColor::Red.on_default().bold();
+            // A closed stderr leaves nobody to tell.
+            let _ = writeln!(anstream::stderr(), "{style}error{style:#}: {}", chain(self));
+        }
+        ExitCode::from(self.code())
+    }
+}
+
+fn chain(failure: &Failure) -> String {
+    let mut text = failure.to_string();
+    let mut source = failure.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        if let Some(detail) = &error.detail {
+            tracing::error!(detail, "{error}");
+        }
+        match error.kind {
+            ErrorKind::Rejected => Self::Rejected(error.message),
+            ErrorKind::Invalid
+            | ErrorKind::Denied
+            | ErrorKind::NotFound
+            | ErrorKind::Conflict
+            | ErrorKind::Unavailable
+            | ErrorKind::Deadline
+            | ErrorKind::Internal => Self::Impossible(error.message),
+        }
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    /// Of writing results; files name themselves before they get here.
+    fn from(error: std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::BrokenPipe => Self::ClosedOutput,
+            _ => Self::Impossible(format!("the results cannot be written: {error}")),
+        }
+    }
+}
+
+impl From<event_sourcing::StoreError> for Failure {
+    fn from(error: event_sourcing::StoreError) -> Self {
+        use event_sourcing::StoreErrorKind::{Corrupt, Full, Locked, Newer, Unavailable};
+        match error.kind {
+            Locked => Self::Locked(error.message),
+            Full | Corrupt | Newer | Unavailable => Self::Impossible(error.message),
+        }
+    }
+}
+
+impl From<saga::ResumeError> for Failure {
+    fn from(error: saga::ResumeError) -> Self {
+        match error {
+            saga::ResumeError::Failed(error) => error.into(),
+            other => Self::impossible(other),
+        }
+    }
+}
+
+macro_rules! impossible {
+    ($($error:ty),* $(,)?) => {
+        $(impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self::impossible(error)
+            }
+        })*
+    };
+}
+
+impossible!(
+    kernel::AuthenticationError,
+    module::Findings,
+    settings::SettingsError,
+    serde_json::Error,
+    askama::Error,
+    crate::sidecar::SidecarError,
+);

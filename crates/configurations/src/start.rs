@@ -1,0 +1,66 @@
+use std::{ffi::OsString, io::IsTerminal, process::ExitCode};
+
+use clap::{CommandFactory, Parser};
+
+use crate::{
+    cli::{Cli, Color, Verb},
+    exit::Failure,
+    verbs,
+};
+
+/// Parses the arguments, runs the verb, and gives the exit code.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Usage errors go to stderr with exit code 2; help and version to stdout with 0.
+            let code = u8::try_from(error.exit_code()).unwrap_or(2);
+            return match error.print() {
+                Ok(()) => ExitCode::from(code),
+                Err(_) => ExitCode::from(code.max(1)),
+            };
+        }
+    };
+    match with_runtime(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn with_runtime(cli: Cli) -> Result<(), Failure> {
+    match cli.global.color {
+        Color::Auto => {}
+        Color::Always => anstream::ColorChoice::Always.write_global(),
+        Color::Never => anstream::ColorChoice::Never.write_global(),
+    }
+    let ansi = match cli.global.color {
+        Color::Auto => std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
+        Color::Always => true,
+        Color::Never => false,
+    };
+    let options = observability::Options { verbosity: cli.global.verbose, json: cli.global.log_json, ansi };
+    observability::init(options).map_err(Failure::impossible)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
+        Failure::impossible(format!("the threads of the program cannot be started: {error}"))
+    })?;
+    let result = runtime.block_on(dispatch(cli));
+    // Interrupted work may still compute; its results have nowhere to go, so nobody waits for it.
+    runtime.shutdown_background();
+    result
+}
+
+async fn dispatch(cli: Cli) -> Result<(), Failure> {
+    let Cli { global, verb } = cli;
+    match verb {
+        Verb::Run(args) => verbs::run(&global, &args).await,
+        Verb::Describe(args) => verbs::describe(&global, &args),
+        Verb::Events(args) => verbs::events(&global, &args).await,
+        Verb::Sagas(args) => verbs::sagas(&global, &args).await,
+        Verb::Serve(args) => verbs::serve(&global, &args).await,
+        Verb::Status(args) => verbs::status(&global, &args).await,
+        Verb::Completions(args) => {
+            clap_complete::generate(args.shell, &mut Cli::command(), "borough", &mut std::io::stdout());
+            Ok(())
+        }
+    }
+}

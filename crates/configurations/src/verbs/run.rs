@@ -1,0 +1,137 @@
+use std::{path::Path, time::Duration};
+
+use event_sourcing::{LogQuery, Position, Store};
+use interfaces_ai::{GetPipelineRun, PipelineOptions, StartPipeline};
+use kernel::{Context, CorrelationId, Envelope};
+use request::Requests;
+use saga::{Observer, SagaId, SagaRecord, SagaState};
+
+use crate::{
+    cli::{Global, Run},
+    composition::{Config, Platform},
+    control,
+    exit::Failure,
+    progress::Progress,
+    report::{self, RunReport, Saved},
+    sidecar::Sidecar,
+    verbs::{interrupted, print, print_json},
+};
+
+/// How long the subscribers are given for what a run has published; the rest is delivered by the next process.
+pub(super) const DRAIN: Duration = Duration::from_secs(30);
+
+pub async fn run(global: &Global, args: &Run) -> Result<(), Failure> {
+    let config = Config::load(global, Vec::new())?;
+    let request = start_request(&config, args).await?;
+    let report = match Platform::start(&config, "borough run").await {
+        Ok(platform) => here(&config, platform, request).await?,
+        Err(Failure::Locked(message)) => match control::Client::find(&config.store.path).await {
+            Some(client) => control::run_there(&client, &config, request).await?,
+            None => return Err(Failure::Locked(message)),
+        },
+        Err(failure) => return Err(failure),
+    };
+    show(args, report)
+}
+
+/// Flags before sidecar before settings.
+async fn start_request(config: &Config, args: &Run) -> Result<StartPipeline, Failure> {
+    let dataset = dataset::identify(&args.dataset).await.map_err(kernel::Error::from)?;
+    let sidecar = Sidecar::beside(&args.dataset)?;
+    let checks = match &args.checks {
+        Some(file) => Sidecar::checks_of(file)?,
+        None => sidecar.checks,
+    };
+    let stem = || args.dataset.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let options = PipelineOptions {
+        model_name: args.model_name.clone().or(sidecar.model_name).unwrap_or_else(stem),
+        target: args.target.clone().or(sidecar.target),
+        exclude: args.exclude.clone().or(sidecar.exclude).unwrap_or_default(),
+        checks,
+        min_score: args.min_score.or(sidecar.min_score).unwrap_or(config.pipeline.min_score),
+        top_anomalies: config.pipeline.top_anomalies,
+        folds: config.pipeline.folds,
+        seed: config.pipeline.seed,
+    };
+    Ok(StartPipeline { dataset, options })
+}
+
+async fn here(config: &Config, mut platform: Platform, request: StartPipeline) -> Result<RunReport, Failure> {
+    let cx = platform.context(config)?;
+    let from = platform.store.head().await?;
+    let started = platform.application.requests.ask(&cx, request).await?;
+    let record = drive(&platform, SagaId(started.saga_id), &Progress::new()).await?;
+    if platform.drain(DRAIN).await? == event_bus::Drain::TimedOut {
+        tracing::warn!("subscribers are behind: the next run or `borough serve` delivers the rest");
+    }
+    let report = collect(config, &platform.application.requests, &*platform.store, &cx, &record, from).await;
+    platform.stop().await;
+    report
+}
+
+/// Drives a run to its end, or leaves it resumable when the user interrupts.
+pub(super) async fn drive(
+    platform: &Platform,
+    id: SagaId,
+    observer: &dyn Observer,
+) -> Result<SagaRecord, Failure> {
+    tokio::select! {
+        record = platform.application.sagas.drive(id, observer) => Ok(record?),
+        interrupt = interrupted() => Err(interrupt.err().unwrap_or(Failure::Interrupted)),
+    }
+}
+
+/// The report of a run, read from the store.
+pub(crate) async fn collect(
+    config: &Config,
+    requests: &Requests,
+    store: &dyn Store,
+    cx: &Context,
+    record: &SagaRecord,
+    from: Position,
+) -> Result<RunReport, Failure> {
+    let run = requests.ask(cx, GetPipelineRun { saga_id: record.id.0 }).await?;
+    let events = events_of(store, from, record.correlation_id).await?;
+    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.into()).display().to_string();
+    let saved = Saved { store: absolute(&config.store.path), models: absolute(&config.models()), report: None };
+    Ok(RunReport::new(run, record.into(), events, saved))
+}
+
+async fn events_of(store: &dyn Store, from: Position, correlation: CorrelationId) -> Result<Vec<Envelope>, Failure> {
+    let mut events: Vec<Envelope> = Vec::new();
+    let mut query = LogQuery { after: from, limit: 1000, correlation: Some(correlation) };
+    loop {
+        let page = store.log(query.clone()).await?;
+        let Some(last) = page.last().and_then(|envelope| envelope.metadata.position) else { return Ok(events) };
+        query.after = Position(last);
+        events.extend(page);
+    }
+}
+
+fn show(args: &Run, mut report: RunReport) -> Result<(), Failure> {
+    if let Some(file) = &args.report {
+        report.saved.report = Some(file.display().to_string());
+        let page = report::html::render(&report)?;
+        std::fs::write(file, page).map_err(|error| {
+            Failure::impossible(format!(
+                "the report cannot be written to {} ({error}); the run itself is saved: choose another path with --report",
+                file.display()
+            ))
+        })?;
+    }
+    if args.json { print_json(&report)? } else { print(&report::terminal::render(&report))? }
+    outcome(&report)
+}
+
+fn outcome(report: &RunReport) -> Result<(), Failure> {
+    match (report.saga.state, &report.failure) {
+        (SagaState::Completed, _) => Ok(()),
+        (SagaState::Stuck, _) => Err(Failure::Impossible(format!(
+            "run {} is stuck, an undo did not succeed: see `borough sagas show {}`",
+            report.saga.id, report.saga.id
+        ))),
+        (_, Some(error)) => Err(error.clone().into()),
+        (_, None) => Err(Failure::Impossible(format!("run {} did not end", report.saga.id))),
+    }
+}
+

@@ -1,0 +1,158 @@
+use std::{fmt::Write, sync::Arc};
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use event_sourcing::Store;
+use saga::{SagaEngine, SagaId, SagaRecord, SagaState};
+
+use crate::{
+    cli::{Global, SagaList, SagaResume, SagaShow, SagaVerb, Sagas},
+    composition::{Config, Platform, open_for_reading},
+    control,
+    exit::Failure,
+    progress::Progress,
+    verbs::{print, print_json, run::drive},
+};
+
+pub async fn sagas(global: &Global, args: &Sagas) -> Result<(), Failure> {
+    let config = Config::load(global, Vec::new())?;
+    match &args.verb {
+        None => list(&config, &args.list).await,
+        Some(SagaVerb::List(args)) => list(&config, args).await,
+        Some(SagaVerb::Show(args)) => show(&config, args).await,
+        Some(SagaVerb::Resume(args)) => resume(&config, args).await,
+    }
+}
+
+async fn runs(config: &Config) -> Result<Vec<SagaRecord>, Failure> {
+    match open_for_reading(&config.store.path)? {
+        Some(store) => Ok(SagaEngine::list(&*store).await?),
+        None => Ok(Vec::new()),
+    }
+}
+
+async fn list(config: &Config, args: &SagaList) -> Result<(), Failure> {
+    let runs = runs(config).await?;
+    if args.json {
+        return print_json(&runs);
+    }
+    if runs.is_empty() {
+        return print(&format!("no runs in {}", config.store.path.display()));
+    }
+    let mut text = String::new();
+    for run in &runs {
+        let (style, state) = (style(run.state), run.state.name());
+        writeln!(text, "{}  {}  {style}{state:<12}{style:#}  {}", run.id, seconds(run.started_at), run.saga)
+            .expect("a String takes every write");
+    }
+    print(&text)
+}
+
+async fn show(config: &Config, args: &SagaShow) -> Result<(), Failure> {
+    let run = find(runs(config).await?, &args.id)?;
+    if args.json { print_json(&run) } else { print(&timeline(&run)) }
+}
+
+/// The run of this id, or of the only id that begins so.
+fn find(runs: Vec<SagaRecord>, id: &str) -> Result<SagaRecord, Failure> {
+    let mut found = runs.into_iter().filter(|run| run.id.to_string().starts_with(id));
+    let run = found.next().ok_or_else(|| {
+        Failure::impossible(format!("there is no run {id}: `borough sagas list` shows the runs of this store"))
+    })?;
+    match found.count() {
+        0 => Ok(run),
+        more => Err(Failure::impossible(format!("{} runs have an id that begins with {id}: give more of it", more + 1))),
+    }
+}
+
+fn timeline(run: &SagaRecord) -> String {
+    let mut text = String::new();
+    write_timeline(&mut text, run).expect("a String takes every write");
+    text
+}
+
+fn write_timeline(text: &mut String, run: &SagaRecord) -> std::fmt::Result {
+    let style = style(run.state);
+    writeln!(text, "{} {} {style}{}{style:#}", run.saga, run.id, run.state.name())?;
+    writeln!(text, "  user {}, correlation {}, started {}", run.claims.user, run.correlation_id, seconds(run.started_at))?;
+    for step in &run.steps {
+        let time = |at: Option<DateTime<Utc>>| at.map_or("-".into(), |at| at.format("%H:%M:%S%.3f").to_string());
+        write!(text, "  {:12}  {:12}  {:8}  {}", time(step.started_at), time(step.ended_at), step.state.name(), step.name)?;
+        if step.attempts > 1 {
+            write!(text, " ({} attempts)", step.attempts)?;
+        }
+        if let Some(error) = &step.error {
+            write!(text, ": {error}")?;
+        }
+        writeln!(text)?;
+    }
+    if let Some(error) = &run.error {
+        writeln!(text, "  went back because: {error}")?;
+    }
+    if !run.has_ended() {
+        writeln!(text, "  go on with: borough sagas resume {}", run.id)?;
+    }
+    Ok(())
+}
+
+async fn resume(config: &Config, args: &SagaResume) -> Result<(), Failure> {
+    let open = runs(config).await?.into_iter().filter(|run| !run.has_ended());
+    let open: Vec<SagaRecord> = match &args.id {
+        Some(id) => vec![find(open.collect(), id)?],
+        None => open.collect(),
+    };
+    if open.is_empty() {
+        return if args.json { print_json::<[SagaRecord]>(&[]) } else { print("nothing to resume") };
+    }
+    let ids: Vec<SagaId> = open.iter().map(|run| run.id).collect();
+    let resumed = match Platform::start(config, "borough sagas resume").await {
+        Ok(platform) => here(platform, &ids).await?,
+        Err(Failure::Locked(message)) => match control::Client::find(&config.store.path).await {
+            Some(client) => control::resume_there(&client, config, &ids).await?,
+            None => return Err(Failure::Locked(message)),
+        },
+        Err(failure) => return Err(failure),
+    };
+    if args.json {
+        print_json(&resumed)?;
+    } else {
+        print(&resumed.iter().map(timeline).collect::<String>())?;
+    }
+    let stuck: Vec<String> = resumed.iter().filter(|run| !run.has_ended()).map(|run| run.id.to_string()).collect();
+    if stuck.is_empty() { Ok(()) } else { Err(Failure::Impossible(format!("still open: {}", stuck.join(", ")))) }
+}
+
+/// Each run goes on by itself; one that cannot does not keep the others from it.
+async fn here(mut platform: Platform, ids: &[SagaId]) -> Result<Vec<SagaRecord>, Failure> {
+    let mut resumed = Vec::new();
+    let mut failure = None;
+    for id in ids {
+        match drive(&platform, *id, &Progress::new()).await {
+            Ok(record) => resumed.push(record),
+            Err(Failure::Interrupted) => return Err(Failure::Interrupted),
+            Err(error) => failure = Some(error),
+        }
+    }
+    let _in_time = platform.drain(super::run::DRAIN).await?;
+    platform.stop().await;
+    failure.map_or(Ok(resumed), Err)
+}
+
+fn style(state: SagaState) -> anstyle::Style {
+    let color = match state {
+        SagaState::Completed => anstyle::AnsiColor::Green,
+        SagaState::Compensated => anstyle::AnsiColor::Yellow,
+        SagaState::Running | SagaState::Waiting | SagaState::Compensating => anstyle::AnsiColor::Cyan,
+        SagaState::Stuck => anstyle::AnsiColor::Red,
+    };
+    color.on_default()
+}
+
+fn seconds(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// Reads one run's journal.
+pub(crate) async fn journal(store: &Arc<dyn Store>, id: SagaId) -> Result<Option<SagaRecord>, Failure> {
+    use event_sourcing::StoreExt;
+    Ok(store.get::<SagaRecord>(&id.to_string()).await?.map(|found| found.value))
+}

@@ -1,0 +1,142 @@
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use chrono::{DateTime, Utc};
+use event_bus::Drain;
+use interfaces_ai::{PipelineStarted, StartPipeline};
+use kernel::{Error, ErrorKind};
+use saga::{ResumeError, SagaId, SagaRecord, Silent};
+use tokio::task::{Id, JoinError, JoinSet};
+use uuid::Uuid;
+
+use crate::{
+    cli::{Global, Serve},
+    composition::{Config, Platform},
+    control::{Order, Server, StatusReport, SubscriberStatus},
+    exit::Failure,
+    verbs::{interrupted, print},
+};
+
+pub async fn serve(global: &Global, args: &Serve) -> Result<(), Failure> {
+    let flags = args.drain.map(|seconds| ("serve.drain_seconds".to_owned(), seconds.to_string()));
+    let config = Config::load(global, flags.into_iter().collect())?;
+    let platform = Platform::start(&config, "borough serve").await?;
+    let (server, mut orders) = Server::start(&config.store.path, &*platform.ids).await?;
+    let mut serving = Serving { since: platform.clock.now(), config, platform, runs: JoinSet::new(), driving: HashMap::new() };
+    serving.take_up_open_runs().await?;
+    print(&format!("serving {}, stop with Ctrl-C or SIGTERM", serving.config.store.path.display()))?;
+
+    let end = interrupted();
+    tokio::pin!(end);
+    loop {
+        // Everything that can happen to a serving process stands here.
+        tokio::select! {
+            end = &mut end => { end?; break }
+            Some(order) = orders.recv() => serving.carry_out(order).await,
+            Some(ended) = serving.runs.join_next_with_id() => serving.ended(ended),
+        }
+    }
+    drop(orders);
+    drop(server);
+    serving.drain().await
+}
+
+/// The serving process: the one owner of all that runs in it.
+struct Serving {
+    config: Config,
+    platform: Platform,
+    since: DateTime<Utc>,
+    runs: JoinSet<Result<SagaRecord, ResumeError>>,
+    driving: HashMap<Id, Uuid>,
+}
+
+impl Serving {
+    async fn take_up_open_runs(&mut self) -> Result<(), Failure> {
+        for run in self.platform.application.sagas.open().await? {
+            tracing::info!(run = %run.id, saga = run.saga, "taking up an open run");
+            self.drive(run.id.0);
+        }
+        Ok(())
+    }
+
+    async fn carry_out(&mut self, order: Order) {
+        // A client that has gone does not need its answer.
+        match order {
+            Order::Status(answer) => drop(answer.send(self.status().await)),
+            Order::Start(request, answer) => drop(answer.send(self.start(*request).await)),
+            Order::Resume(runs, answer) => {
+                runs.into_iter().for_each(|run| self.drive(run));
+                let _ = answer.send(());
+            }
+        }
+    }
+
+    async fn start(&mut self, request: StartPipeline) -> Result<PipelineStarted, Error> {
+        let cx = self.platform.context(&self.config).map_err(|e| Error::new(ErrorKind::Denied, e.to_string()))?;
+        let started = self.platform.application.requests.ask(&cx, request).await?;
+        self.drive(started.saga_id);
+        Ok(started)
+    }
+
+    fn drive(&mut self, run: Uuid) {
+        if self.driving.values().any(|driven| *driven == run) {
+            return;
+        }
+        let sagas = self.platform.application.sagas.clone();
+        let task = self.runs.spawn(async move { sagas.drive(SagaId(run), &Silent).await });
+        self.driving.insert(task.id(), run);
+    }
+
+    fn ended(&mut self, ended: Result<(Id, Result<SagaRecord, ResumeError>), JoinError>) {
+        let (id, outcome) = match ended {
+            Ok((id, Ok(record))) => (id, format!("ended {}", record.state.name())),
+            Ok((id, Err(error))) => (id, format!("cannot go on: {error}")),
+            Err(panic) => (panic.id(), format!("cannot go on: {panic}")),
+        };
+        if let Some(run) = self.driving.remove(&id) {
+            tracing::info!(%run, "{outcome}");
+        }
+    }
+
+    async fn status(&self) -> Result<StatusReport, Error> {
+        let lag = self.platform.bus().lag().await?;
+        let modules = self.platform.application.description.modules.iter();
+        Ok(StatusReport {
+            version: env!("CARGO_PKG_VERSION").into(),
+            process: std::process::id(),
+            since: self.since,
+            store: std::path::absolute(&self.config.store.path).unwrap_or_else(|_| self.config.store.path.clone()),
+            head: self.platform.store.head().await?,
+            modules: modules.map(|module| module.name.into()).collect(),
+            subscribers: lag
+                .into_iter()
+                .map(|lag| SubscriberStatus {
+                    name: lag.name.into(),
+                    event: lag.event_type.into(),
+                    position: lag.position,
+                    behind: lag.head.0.saturating_sub(lag.position.0),
+                })
+                .collect(),
+            driving: self.driving.values().copied().collect(),
+        })
+    }
+
+    /// Lets runs and subscribers end; what does not in time is in the journal and the log, and goes on with the next process.
+    async fn drain(mut self) -> Result<(), Failure> {
+        let timeout = Duration::from_secs(self.config.serve.drain_seconds);
+        let deadline = tokio::time::Instant::now() + timeout;
+        let ending = async {
+            while let Some(ended) = self.runs.join_next_with_id().await {
+                if let Ok((_, Err(error))) = &ended {
+                    tracing::warn!("{error}");
+                }
+            }
+        };
+        let in_time = tokio::time::timeout_at(deadline, ending).await.is_ok();
+        let left = deadline.saturating_duration_since(tokio::time::Instant::now());
+        let drained = self.platform.drain(left).await?;
+        self.runs.shutdown().await;
+        self.platform.stop().await;
+        let all = in_time && drained == Drain::Complete;
+        print(if all { "stopped" } else { "stopped; what was not finished goes on with the next process" })
+    }
+}

@@ -1,0 +1,40 @@
+use std::fmt::Write;
+
+use crate::{
+    cli::{Global, Status},
+    composition::Config,
+    control::{Client, StatusReport},
+    exit::Failure,
+    verbs::{print, print_json},
+};
+
+pub async fn status(global: &Global, args: &Status) -> Result<(), Failure> {
+    let config = Config::load(global, Vec::new())?;
+    let client = Client::find(&config.store.path).await.ok_or_else(|| {
+        Failure::impossible(format!(
+            "no process serves {}: start one with `borough serve`",
+            config.store.path.display()
+        ))
+    })?;
+    let report = client.status().await?;
+    if args.json { print_json(&report) } else { print(&render(&report)) }
+}
+
+fn render(report: &StatusReport) -> String {
+    let mut text = String::new();
+    write_status(&mut text, report).expect("a String takes every write");
+    text
+}
+
+fn write_status(text: &mut String, report: &StatusReport) -> std::fmt::Result {
+    let since = report.since.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+    writeln!(text, "borough {} serves {}", report.version, report.store.display())?;
+    writeln!(text, "  process {}, since {since}, log at {}", report.process, report.head)?;
+    writeln!(text, "modules: {}", report.modules.join(", "))?;
+    writeln!(text, "subscribers")?;
+    for subscriber in &report.subscribers {
+        writeln!(text, "  {:<20} {} behind, on {}", subscriber.name, subscriber.behind, subscriber.event)?;
+    }
+    writeln!(text, "runs being driven: {}", report.driving.len())?;
+    report.driving.iter().try_for_each(|run| writeln!(text, "  {run}"))
+}

@@ -1,0 +1,112 @@
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+};
+
+use event_sourcing::{StoreError, StoreErrorKind};
+use rusqlite::ErrorCode;
+
+/// The store's file: as the user named it, for messages, and as it really is.
+#[derive(Debug, Clone)]
+pub(crate) struct StoreFile {
+    shown: String,
+    path: PathBuf,
+}
+
+impl StoreFile {
+    /// Finds the file or the place where it will be, through links and whatever the current folder becomes later.
+    pub fn locate(given: &Path) -> Result<Self, StoreError> {
+        let shown = given.display().to_string();
+        let unavailable = |message| Err(error(StoreErrorKind::Unavailable, message));
+        if given.is_dir() {
+            let example = given.join("borough.db");
+            return unavailable(format!(
+                "`{shown}` is a folder and a store is a file: name one in it, such as `{}`",
+                example.display()
+            ));
+        }
+        let folder = match given.parent() {
+            Some(folder) if folder.as_os_str().is_empty() => Path::new("."),
+            Some(folder) => folder,
+            None => return unavailable(format!("`{shown}` does not name a file: choose one with --store")),
+        };
+        let found = given
+            .canonicalize()
+            .or_else(|_| Ok(folder.canonicalize()?.join(given.file_name().unwrap_or_default())));
+        match found {
+            Ok(path) => Ok(Self { shown, path }),
+            Err(cause) => {
+                let cause: io::Error = cause;
+                unavailable(format!(
+                    "the folder `{}` of the store `{shown}` cannot be used ({cause}): create it or choose another place \
+                     with --store",
+                    folder.display()
+                ))
+            }
+        }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub fn not_ours(&self, what: &str) -> StoreError {
+        error(
+            StoreErrorKind::Corrupt,
+            format!(
+                "`{self}` is not a Borough store ({what}): move it away, restore it from a copy or choose another with \
+                 --store"
+            ),
+        )
+    }
+
+    pub fn error(&self, kind: StoreErrorKind, what: &str) -> StoreError {
+        error(kind, format!("`{self}` {what}"))
+    }
+
+    /// What a failure of SQLite means to the user of the store.
+    pub fn fault(&self, cause: &rusqlite::Error) -> StoreError {
+        if let rusqlite::Error::FromSqlConversionFailure(_, _, what) = cause {
+            return self.error(
+                StoreErrorKind::Corrupt,
+                &format!("cannot be read back in full ({what}): restore it from a copy"),
+            );
+        }
+        match cause.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => self.error(
+                StoreErrorKind::Locked,
+                "is locked by another program that has it open: close that program and try again",
+            ),
+            Some(ErrorCode::DiskFull) => self.error(
+                StoreErrorKind::Full,
+                "has no room left, and nothing of this was written: free some space and try again",
+            ),
+            Some(ErrorCode::NotADatabase) => self.not_ours("it is no SQLite database"),
+            Some(ErrorCode::DatabaseCorrupt) => self.error(
+                StoreErrorKind::Corrupt,
+                "is damaged: move it away, restore it from a copy or choose another with --store",
+            ),
+            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => self.error(
+                StoreErrorKind::Unavailable,
+                &format!(
+                    "cannot be opened ({cause}): allow this user to write the file and its folder, or choose another \
+                     with --store"
+                ),
+            ),
+            _ => self.error(
+                StoreErrorKind::Unavailable,
+                &format!("does not answer ({cause}): check its disk and try again"),
+            ),
+        }
+    }
+}
+
+impl fmt::Display for StoreFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
+
+fn error(kind: StoreErrorKind, message: String) -> StoreError {
+    StoreError { kind, message }
+}

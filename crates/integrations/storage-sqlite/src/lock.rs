@@ -1,0 +1,116 @@
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{self, Read as _, Write as _},
+    path::{Path, PathBuf},
+    process,
+};
+
+use chrono::SecondsFormat;
+use event_sourcing::{StoreError, StoreErrorKind};
+
+use crate::{Options, fault::StoreFile};
+
+/// The right to write the store: an OS lock on `<file>.lock`, which the kernel takes back when the process dies.
+///
+/// The lock decides, never the presence of the file; what is written in it is for people.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    file: File,
+    path: PathBuf,
+}
+
+impl Lock {
+    pub fn take(store: &StoreFile, options: &Options) -> Result<Self, StoreError> {
+        let mut name = store.path().as_os_str().to_owned();
+        name.push(".lock");
+        let path = PathBuf::from(name);
+        match Self::acquire(&path, options) {
+            Ok(Some(lock)) => Ok(lock),
+            Ok(None) => {
+                let holder = holder(&path).unwrap_or_else(|| "another process".into());
+                let what =
+                    format!("is in use by {holder}: wait for it or stop it, or choose another store with --store");
+                Err(store.error(StoreErrorKind::Locked, &what))
+            }
+            Err(cause) => {
+                let what = format!(
+                    "cannot be locked through `{}` ({cause}): allow this user to write the folder, or choose another \
+                     store with --store",
+                    path.display()
+                );
+                Err(store.error(StoreErrorKind::Unavailable, &what))
+            }
+        }
+    }
+
+    /// `None` if somebody else holds it.
+    fn acquire(path: &Path, options: &Options) -> io::Result<Option<Self>> {
+        loop {
+            let file = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(path)?;
+            match file.try_lock() {
+                Ok(()) if is_at(&file, path) => {
+                    let mut lock = Self {
+                        file,
+                        path: path.to_owned(),
+                    };
+                    lock.sign(options)?;
+                    return Ok(Some(lock));
+                }
+                // The holder before us removed the file between our opening and locking it.
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Ok(None),
+                Err(TryLockError::Error(cause)) => return Err(cause),
+            }
+        }
+    }
+
+    fn sign(&mut self, options: &Options) -> io::Result<()> {
+        let since = options.since.to_rfc3339_opts(SecondsFormat::Secs, true);
+        self.file.set_len(0)?;
+        writeln!(
+            self.file,
+            "`{}` (process {}, since {since})",
+            options.holder,
+            process::id()
+        )
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        if cfg!(unix) {
+            let _ = fs::remove_file(&self.path);
+        }
+        // Not left to the closing of the file: a child process that is just being started has a copy of it.
+        let _ = self.file.unlock();
+    }
+}
+
+/// What the holder wrote. On Windows a locked file cannot be read, so there the holder stays unnamed.
+fn holder(path: &Path) -> Option<String> {
+    let mut text = String::new();
+    File::open(path).ok()?.read_to_string(&mut text).ok()?;
+    let holder = text.trim_end();
+    (!holder.is_empty()).then(|| holder.to_owned())
+}
+
+/// Whether the path still leads to this file.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    match (file.metadata(), fs::metadata(path)) {
+        (Ok(held), Ok(named)) => (held.dev(), held.ino()) == (named.dev(), named.ino()),
+        _ => false,
+    }
+}
+
+/// Elsewhere the file is never removed.
+#[cfg(not(unix))]
+fn is_at(_: &File, _: &Path) -> bool {
+    true
+}

@@ -1,0 +1,61 @@
+use event_sourcing::{StoreError, StoreErrorKind};
+use rusqlite::{Connection, TransactionBehavior, types::FromSql};
+
+use crate::fault::StoreFile;
+
+/// "Boro": marks the file as ours, so that no other SQLite database is ever changed.
+const APPLICATION_ID: i32 = i32::from_be_bytes(*b"Boro");
+
+/// Applied in order; SQLite's `user_version` says how many of them a file has. Never edited, only added to.
+const MIGRATIONS: [&str; 1] = [include_str!("schema/1.sql")];
+
+/// The schema that this version writes.
+const SCHEMA: u32 = MIGRATIONS.len() as u32;
+
+/// How many migrations the file has; `None` if there is nothing in it yet.
+///
+/// # Errors
+/// Corrupt if it is something else than a store, Newer if a later version of this program wrote it.
+pub(crate) fn recognise(connection: &Connection, file: &StoreFile) -> Result<Option<u32>, StoreError> {
+    let read = || {
+        let application: i32 = pragma(connection, "application_id")?;
+        let version: u32 = pragma(connection, "user_version")?;
+        let is_empty = connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))?;
+        Ok((application, version, is_empty))
+    };
+    match read().map_err(|cause| file.fault(&cause))? {
+        (APPLICATION_ID, version, _) if version > SCHEMA => Err(file.error(
+            StoreErrorKind::Newer,
+            &format!(
+                "was written by a newer version of Borough (its schema is {version}, this one knows {SCHEMA}): use that \
+                 version or choose another store with --store"
+            ),
+        )),
+        (APPLICATION_ID, version, _) => Ok(Some(version)),
+        (0, 0, true) => Ok(None),
+        _ => Err(file.not_ours("it is the database of another program")),
+    }
+}
+
+/// Brings the file to the schema of this version, as a whole or not at all.
+pub(crate) fn migrate(connection: &mut Connection, file: &StoreFile) -> Result<(), StoreError> {
+    let fault = |cause: rusqlite::Error| file.fault(&cause);
+    let transaction = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(fault)?;
+    let applied = recognise(&transaction, file)?.unwrap_or(0);
+    if applied < SCHEMA {
+        for migration in &MIGRATIONS[applied as usize..] {
+            transaction.execute_batch(migration).map_err(fault)?;
+        }
+        transaction
+            .pragma_update(None, "application_id", APPLICATION_ID)
+            .map_err(fault)?;
+        transaction.pragma_update(None, "user_version", SCHEMA).map_err(fault)?;
+    }
+    transaction.commit().map_err(fault)
+}
+
+fn pragma<T: FromSql>(connection: &Connection, name: &str) -> rusqlite::Result<T> {
+    connection.pragma_query_value(None, name, |row| row.get(0))
+}

@@ -1,0 +1,212 @@
+use std::{fmt, path::Path, sync::Arc};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use event_sourcing::{
+    CommitError, LogQuery, Position, Receipt, Store, StoreError, StoreErrorKind, StoredDocument, Unit,
+};
+use kernel::Envelope;
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::watch;
+
+use crate::{
+    fault::StoreFile,
+    lock::Lock,
+    readers::{self, Readers},
+    rows, schema,
+    writer::Writer,
+};
+
+/// Who opens a store for writing, and how large it may become.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// What this process is doing, for whoever finds the store in use: `borough serve`.
+    pub holder: String,
+    /// When it started doing so.
+    pub since: DateTime<Utc>,
+    /// The largest size of the file in pages of 4 KiB; a unit beyond it is refused as Full. None: what the disk holds.
+    pub max_pages: Option<u32>,
+}
+
+impl Options {
+    pub fn new(holder: impl Into<String>, since: DateTime<Utc>) -> Self {
+        Self {
+            holder: holder.into(),
+            since,
+            max_pages: None,
+        }
+    }
+}
+
+/// A store in one SQLite file.
+///
+/// Dropping it blocks until what is queued is written, folds SQLite's log back into the file and gives the lock back, so that
+/// a clean end leaves that one file. Killed instead, the next opening finds every acknowledged unit and no half of any.
+pub struct SqliteStore {
+    // Dropped in this order: the writer's connection must be the last one to close, and the lock held until then.
+    readers: Arc<Readers>,
+    writer: Option<Writer>,
+    _lock: Option<Lock>,
+    appended: watch::Sender<Position>,
+    file: StoreFile,
+}
+
+impl SqliteStore {
+    /// Opens the store for writing and reading, and creates it if there is none. Blocks while it does.
+    ///
+    /// # Errors
+    /// Locked: another process writes it or another program blocks it. Corrupt: the file is not a store. Newer: a later version
+    /// wrote it. Full, Unavailable: the disk. A file that is refused is left as it was.
+    ///
+    /// # Panics
+    /// In debug builds, if `BOROUGH_HALT_AT_COMMIT` is set and cannot be understood.
+    pub fn open(path: &Path, options: Options) -> Result<Self, StoreError> {
+        let file = StoreFile::locate(path)?;
+        let lock = Lock::take(&file, &options)?;
+        let mut connection = readers::connect(&file, OpenFlags::SQLITE_OPEN_CREATE)?;
+        schema::recognise(&connection, &file)?;
+        prepare(&connection, &file, &options)?;
+        schema::migrate(&mut connection, &file)?;
+        let head = readers::head(&connection).map_err(|cause| file.fault(&cause))?;
+        let appended = watch::Sender::new(head);
+        let writer = Writer::start(connection, file.clone(), appended.clone())?;
+        Ok(Self {
+            readers: Arc::new(Readers::new(file.clone())),
+            writer: Some(writer),
+            _lock: Some(lock),
+            appended,
+            file,
+        })
+    }
+
+    /// Opens the store for reading, without its lock: another process may be writing. `None` if there is no store yet, which
+    /// reads as an empty one. A commit on it fails, and nothing ever wakes [`appended`](Store::appended).
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`], but for the lock.
+    pub fn open_read(path: &Path) -> Result<Option<Self>, StoreError> {
+        if !path.exists() {
+            return Ok(None);
+        }
+        let file = StoreFile::locate(path)?;
+        let readers = Readers::new(file.clone());
+        let found = readers.read_now(|connection| Ok(schema::recognise(connection, &file)))?;
+        if found?.is_none() {
+            return Ok(None);
+        }
+        let head = readers.read_now(readers::head)?;
+        Ok(Some(Self {
+            readers: Arc::new(readers),
+            writer: None,
+            _lock: None,
+            appended: watch::Sender::new(head),
+            file,
+        }))
+    }
+}
+
+/// What the connection that writes has to promise.
+fn prepare(connection: &Connection, file: &StoreFile, options: &Options) -> Result<(), StoreError> {
+    let fault = |cause: rusqlite::Error| file.fault(&cause);
+    let journal: String = connection
+        .pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))
+        .map_err(fault)?;
+    if journal != "wal" {
+        let what = "cannot have SQLite's log beside it: put it on a local disk";
+        return Err(file.error(StoreErrorKind::Unavailable, what));
+    }
+    connection.pragma_update(None, "synchronous", "full").map_err(fault)?;
+    // On macOS an ordinary flush stops at the drive's cache; elsewhere this changes nothing.
+    connection.pragma_update(None, "fullfsync", true).map_err(fault)?;
+    if let Some(pages) = options.max_pages {
+        connection
+            .pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
+            .map_err(fault)?;
+    }
+    Ok(())
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    /// # Cancel safety
+    /// As the port demands: until the queue has room the unit is dropped with the future, from then on it is the writer's.
+    async fn commit(&self, unit: Unit) -> Result<Receipt, CommitError> {
+        let Some(writer) = &self.writer else {
+            let what = "is open for reading only: commit through the process that writes it";
+            return Err(self.file.error(StoreErrorKind::Unavailable, what).into());
+        };
+        if let Some(what) = rows::too_deep(unit.writes()) {
+            let error = StoreError {
+                // Not a matter of trying again.
+                kind: StoreErrorKind::Corrupt,
+                message: format!("{what} nests deeper than 127 levels and could never be read back: make it flatter"),
+            };
+            return Err(error.into());
+        }
+        if unit.is_empty() {
+            return Ok(Receipt::default());
+        }
+        writer.commit(unit).await
+    }
+
+    async fn document(&self, collection: &str, key: &str) -> Result<Option<StoredDocument>, StoreError> {
+        let (collection, key) = (collection.to_owned(), key.to_owned());
+        self.readers
+            .read(move |connection| readers::document(connection, &collection, &key))
+            .await
+    }
+
+    async fn documents(
+        &self,
+        collection: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<StoredDocument>, StoreError> {
+        let (collection, after) = (collection.to_owned(), after.map(str::to_owned));
+        self.readers
+            .read(move |connection| readers::documents(connection, &collection, after.as_deref(), limit))
+            .await
+    }
+
+    async fn log(&self, query: LogQuery) -> Result<Vec<Envelope>, StoreError> {
+        self.readers
+            .read(move |connection| readers::log(connection, &query))
+            .await
+    }
+
+    async fn stream(&self, stream: &str, after: u64, limit: usize) -> Result<Vec<Envelope>, StoreError> {
+        let stream = stream.to_owned();
+        self.readers
+            .read(move |connection| readers::stream(connection, &stream, after, limit))
+            .await
+    }
+
+    async fn head(&self) -> Result<Position, StoreError> {
+        self.readers.read(readers::head).await
+    }
+
+    async fn checkpoint(&self, subscriber: &str) -> Result<Position, StoreError> {
+        let subscriber = subscriber.to_owned();
+        self.readers
+            .read(move |connection| readers::checkpoint(connection, &subscriber))
+            .await
+    }
+
+    fn appended(&self) -> watch::Receiver<Position> {
+        self.appended.subscribe()
+    }
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        self.readers.rest();
+    }
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStore")
+            .field("file", &self.file)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,245 @@
+use std::collections::HashMap;
+
+use event_sourcing::{Conflict, Expected, Receipt, Write};
+use kernel::Envelope;
+use rusqlite::{
+    CachedStatement, Connection, OptionalExtension as _, ToSql, params,
+    types::{ToSqlOutput, ValueRef},
+};
+use serde_json::Value;
+
+use crate::rows;
+
+/// What the writer knows of the file without asking it. True only while no other program writes; forgotten after any failure.
+#[derive(Default)]
+pub(crate) struct Known {
+    /// The last committed position.
+    head: Option<u64>,
+    /// Versions of streams, counting the open transaction.
+    versions: HashMap<String, u64>,
+}
+
+impl Known {
+    /// Streams remembered; beyond that all are forgotten at once, which costs one look-up each.
+    const STREAMS: usize = 1 << 16;
+}
+
+/// One transaction and the units in it. Dropped without [`commit`](Self::commit), it is still open in the connection.
+pub(crate) struct Transaction<'c, 'k> {
+    known: &'k mut Known,
+    head: u64,
+    /// The version or revision that each write of the unit at hand brings about.
+    numbers: Vec<u64>,
+    json: Vec<u8>,
+    commit: CachedStatement<'c>,
+    version: CachedStatement<'c>,
+    append: CachedStatement<'c>,
+    revision: CachedStatement<'c>,
+    put: CachedStatement<'c>,
+    delete: CachedStatement<'c>,
+    checkpoint: CachedStatement<'c>,
+}
+
+impl<'c, 'k> Transaction<'c, 'k> {
+    pub fn begin(connection: &'c Connection, known: &'k mut Known) -> rusqlite::Result<Self> {
+        connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        if known.versions.len() > Known::STREAMS {
+            known.versions.clear();
+        }
+        let head = match known.head {
+            Some(head) => head,
+            None => connection
+                .prepare_cached("SELECT coalesce(max(position), 0) FROM events")?
+                .query_row([], |row| rows::number(row, 0))?,
+        };
+        let prepare = |sql| connection.prepare_cached(sql);
+        Ok(Self {
+            known,
+            head,
+            numbers: Vec::new(),
+            json: Vec::new(),
+            commit: prepare("COMMIT")?,
+            version: prepare("SELECT coalesce(max(version), 0) FROM events WHERE stream = ?1")?,
+            append: prepare(concat!(
+                "INSERT INTO events (stream, version, ",
+                rows::envelope_columns!(),
+                ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
+            ))?,
+            revision: prepare("SELECT revision FROM documents WHERE collection = ?1 AND key = ?2")?,
+            put: prepare(
+                "INSERT INTO documents (collection, key, revision, body) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT DO UPDATE SET revision = excluded.revision, body = excluded.body",
+            )?,
+            delete: prepare("DELETE FROM documents WHERE collection = ?1 AND key = ?2")?,
+            checkpoint: prepare(
+                "INSERT INTO checkpoints (subscriber, position) VALUES (?1, ?2)
+                 ON CONFLICT DO UPDATE SET position = excluded.position",
+            )?,
+        })
+    }
+
+    /// Adds a unit, unless one of its guards fails: then nothing of it has reached the file.
+    pub fn write(&mut self, writes: &[Write]) -> rusqlite::Result<Result<Receipt, Conflict>> {
+        if let Err(conflict) = self.check(writes)? {
+            for write in writes {
+                if let Write::Append { stream, .. } = write {
+                    self.known.versions.remove(stream);
+                }
+            }
+            return Ok(Err(conflict));
+        }
+        self.apply(writes).map(Ok)
+    }
+
+    /// Makes everything durable and answers the last position.
+    pub fn commit(mut self) -> rusqlite::Result<u64> {
+        self.commit.execute([])?;
+        self.known.head = Some(self.head);
+        Ok(self.head)
+    }
+
+    /// Fills `numbers`, counting what the unit itself wrote before each guard.
+    fn check(&mut self, writes: &[Write]) -> rusqlite::Result<Result<(), Conflict>> {
+        self.numbers.clear();
+        let mut revisions: HashMap<(&str, &str), u64> = HashMap::new();
+        for write in writes {
+            let number = match write {
+                Write::Append { stream, expected, .. } => {
+                    let version = self.version(stream)?;
+                    if let Err(conflict) = guard(*expected, *version, || format!("stream `{stream}`")) {
+                        return Ok(Err(conflict));
+                    }
+                    *version += 1;
+                    *version
+                }
+                Write::Put {
+                    collection,
+                    key,
+                    expected,
+                    ..
+                }
+                | Write::Delete {
+                    collection,
+                    key,
+                    expected,
+                } => {
+                    let revision = match revisions.get(&(*collection, key.as_str())) {
+                        Some(revision) => *revision,
+                        None => self.revision(collection, key)?,
+                    };
+                    if let Err(conflict) = guard(*expected, revision, || format!("document `{collection}/{key}`")) {
+                        return Ok(Err(conflict));
+                    }
+                    let next = if matches!(write, Write::Put { .. }) {
+                        revision + 1
+                    } else {
+                        0
+                    };
+                    revisions.insert((collection, key), next);
+                    next
+                }
+                Write::Checkpoint { .. } => 0,
+            };
+            self.numbers.push(number);
+        }
+        Ok(Ok(()))
+    }
+
+    fn apply(&mut self, writes: &[Write]) -> rusqlite::Result<Receipt> {
+        let mut receipt = Receipt::default();
+        let numbers = std::mem::take(&mut self.numbers);
+        for (write, &number) in writes.iter().zip(&numbers) {
+            match write {
+                Write::Append { stream, envelope, .. } => {
+                    self.append(stream, number, envelope)?;
+                    receipt.events.push((envelope.event_id, number));
+                }
+                Write::Put {
+                    collection, key, body, ..
+                } => {
+                    let body = json(&mut self.json, body);
+                    self.put.execute(params![collection, key, number.cast_signed(), body])?;
+                }
+                Write::Delete { collection, key, .. } => {
+                    self.delete.execute(params![collection, key])?;
+                }
+                Write::Checkpoint { subscriber, position } => {
+                    self.checkpoint.execute(params![subscriber, position.0.cast_signed()])?;
+                }
+            }
+        }
+        self.numbers = numbers;
+        Ok(receipt)
+    }
+
+    fn append(&mut self, stream: &str, version: u64, envelope: &Envelope) -> rusqlite::Result<()> {
+        let metadata = &envelope.metadata;
+        let position = self.head + 1;
+        self.append.execute(params![
+            stream,
+            version.cast_signed(),
+            position.cast_signed(),
+            &envelope.event_id.uuid().as_bytes()[..],
+            envelope.event_type,
+            rows::timestamp(envelope),
+            envelope.source_module,
+            json(&mut self.json, &envelope.data),
+            &metadata.correlation_id.uuid().as_bytes()[..],
+            metadata.causation_id.map(|id| id.uuid().into_bytes()),
+            metadata.user_id,
+            metadata.schema_version,
+            metadata.key,
+            rows::priority_number(metadata.priority),
+        ])?;
+        self.head = position;
+        Ok(())
+    }
+
+    fn version(&mut self, stream: &str) -> rusqlite::Result<&mut u64> {
+        if !self.known.versions.contains_key(stream) {
+            let stored = self.version.query_row([stream], |row| rows::number(row, 0))?;
+            self.known.versions.insert(stream.to_owned(), stored);
+        }
+        Ok(self
+            .known
+            .versions
+            .get_mut(stream)
+            .expect("it was there or was just put there"))
+    }
+
+    fn revision(&mut self, collection: &str, key: &str) -> rusqlite::Result<u64> {
+        let stored = self.revision.query_row([collection, key], |row| rows::number(row, 0));
+        Ok(stored.optional()?.unwrap_or(0))
+    }
+}
+
+fn guard(expected: Expected, actual: u64, what: impl FnOnce() -> String) -> Result<(), Conflict> {
+    let wanted = match expected {
+        Expected::Any => return Ok(()),
+        Expected::Absent => 0,
+        Expected::Exact(wanted) => wanted,
+    };
+    if wanted == actual {
+        return Ok(());
+    }
+    Err(Conflict {
+        what: what(),
+        expected: wanted,
+        actual,
+    })
+}
+
+/// The value as JSON text, in a buffer that is used again and again.
+fn json<'b>(buffer: &'b mut Vec<u8>, value: &Value) -> JsonText<'b> {
+    buffer.clear();
+    serde_json::to_writer(&mut *buffer, value).expect("a JSON value can be written to memory");
+    JsonText(buffer)
+}
+
+struct JsonText<'b>(&'b [u8]);
+
+impl ToSql for JsonText<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(ValueRef::Text(self.0)))
+    }
+}

@@ -1,0 +1,181 @@
+use std::thread;
+
+use event_sourcing::{CommitError, Conflict, Position, Receipt, StoreError, StoreErrorKind, Unit, Write};
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::{
+    fault::StoreFile,
+    transaction::{Known, Transaction},
+};
+
+/// Units that wait for the writer.
+const QUEUE: usize = 1024;
+/// Units that share a transaction.
+const GROUP: usize = 512;
+
+/// The thread that writes, and the way to it.
+pub(crate) struct Writer {
+    file: StoreFile,
+    queue: Option<mpsc::Sender<Job>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+struct Job {
+    writes: Vec<Write>,
+    answer: oneshot::Sender<Result<Receipt, CommitError>>,
+}
+
+impl Writer {
+    pub fn start(
+        connection: Connection,
+        file: StoreFile,
+        appended: watch::Sender<Position>,
+    ) -> Result<Self, StoreError> {
+        let (queue, jobs) = mpsc::channel(QUEUE);
+        let desk = Desk {
+            connection,
+            file: file.clone(),
+            known: Known::default(),
+            appended,
+            #[cfg(debug_assertions)]
+            halt: crate::halt::Halt::from_env(),
+        };
+        let thread = thread::Builder::new()
+            .name("sqlite-writer".into())
+            .spawn(|| desk.work(jobs))
+            .map_err(|cause| {
+                let what = format!("cannot be written: no thread for it ({cause})");
+                file.error(StoreErrorKind::Unavailable, &what)
+            })?;
+        Ok(Self {
+            file,
+            queue: Some(queue),
+            thread: Some(thread),
+        })
+    }
+
+    /// # Cancel safety
+    /// Before there is room in the queue the unit is the caller's and is dropped with the future; from then on it is the
+    /// writer's, which never looks at whether anybody still waits.
+    pub async fn commit(&self, unit: Unit) -> Result<Receipt, CommitError> {
+        let (answer, answered) = oneshot::channel();
+        let writes = unit.into_writes();
+        let queue = self
+            .queue
+            .as_ref()
+            .expect("the queue is taken away only when the writer is dropped");
+        if queue.send(Job { writes, answer }).await.is_err() {
+            return Err(self.stopped().into());
+        }
+        answered.await.unwrap_or_else(|_| Err(self.stopped().into()))
+    }
+
+    fn stopped(&self) -> StoreError {
+        let what = "has no writer any more, and it is not known whether this was written: restart the program";
+        self.file.error(StoreErrorKind::Unavailable, what)
+    }
+}
+
+impl Drop for Writer {
+    /// Writes what is queued and ends the thread, which closes its connection.
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!(store = %self.file, "the writer panicked");
+        }
+    }
+}
+
+/// What the thread works with.
+struct Desk {
+    connection: Connection,
+    file: StoreFile,
+    known: Known,
+    appended: watch::Sender<Position>,
+    #[cfg(debug_assertions)]
+    halt: Option<crate::halt::Halt>,
+}
+
+/// Why a group of units was not written.
+enum Failure {
+    /// One of them is to blame, perhaps.
+    Unit(rusqlite::Error),
+    Group(rusqlite::Error),
+}
+
+impl Desk {
+    fn work(mut self, mut jobs: mpsc::Receiver<Job>) {
+        loop {
+            let mut group = Vec::new();
+            if jobs.blocking_recv_many(&mut group, GROUP) == 0 {
+                break;
+            }
+            self.settle(group);
+        }
+    }
+
+    /// Writes the units and answers all of them.
+    fn settle(&mut self, group: Vec<Job>) {
+        match self.write(&group) {
+            Ok(outcomes) => {
+                for (job, outcome) in group.into_iter().zip(outcomes) {
+                    // Whoever asked may be gone; the unit is written all the same.
+                    let _ = job.answer.send(outcome.map_err(CommitError::from));
+                }
+            }
+            // A unit that cannot be written, being too large perhaps, must not take its neighbours with it.
+            Err(Failure::Unit(_)) if group.len() > 1 => {
+                for job in group {
+                    self.settle(vec![job]);
+                }
+            }
+            Err(Failure::Unit(cause) | Failure::Group(cause)) => {
+                let error = self.file.fault(&cause);
+                tracing::warn!(units = group.len(), detail = %cause, "not written: {error}");
+                for job in group {
+                    let _ = job.answer.send(Err(error.clone().into()));
+                }
+            }
+        }
+    }
+
+    /// One transaction; after a failure nothing of it is left.
+    fn write(&mut self, group: &[Job]) -> Result<Vec<Result<Receipt, Conflict>>, Failure> {
+        let outcomes = self.try_write(group);
+        if outcomes.is_err() {
+            self.known = Known::default();
+            // SQLite has already rolled back by itself after some failures, such as a full disk.
+            if !self.connection.is_autocommit()
+                && let Err(cause) = self.connection.execute_batch("ROLLBACK")
+            {
+                tracing::error!(store = %self.file, %cause, "cannot roll back");
+            }
+        }
+        outcomes
+    }
+
+    fn try_write(&mut self, group: &[Job]) -> Result<Vec<Result<Receipt, Conflict>>, Failure> {
+        let mut transaction = Transaction::begin(&self.connection, &mut self.known).map_err(Failure::Group)?;
+        let mut outcomes = Vec::with_capacity(group.len());
+        for job in group {
+            outcomes.push(transaction.write(&job.writes).map_err(Failure::Unit)?);
+        }
+        #[cfg(debug_assertions)]
+        let written = outcomes.iter().filter(|outcome| outcome.is_ok()).count() as u64;
+        #[cfg(debug_assertions)]
+        if let Some(halt) = &self.halt {
+            halt.before(written);
+        }
+        let head = Position(transaction.commit().map_err(Failure::Group)?);
+        #[cfg(debug_assertions)]
+        if let Some(halt) = &mut self.halt {
+            halt.after(written);
+        }
+        self.appended
+            .send_if_modified(|last| std::mem::replace(last, head) != head);
+        Ok(outcomes)
+    }
+}

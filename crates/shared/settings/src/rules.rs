@@ -1,0 +1,108 @@
+use std::collections::btree_map::Entry;
+
+use crate::{
+    SettingsError,
+    layer::{Node, Table, Value},
+};
+
+/// What a layer may say: the keys that the defaults name, and anything in an open table.
+pub struct Rules<'a> {
+    known: Vec<String>,
+    open: &'a [&'a str],
+}
+
+impl<'a> Rules<'a> {
+    pub fn new(defaults: &Table, open: &'a [&'a str]) -> Self {
+        Self {
+            known: keys(defaults),
+            open,
+        }
+    }
+
+    /// Lays one layer over those below it.
+    pub fn merge(&self, below: &mut Table, layer: Table) -> Result<(), SettingsError> {
+        self.merge_table(below, layer, "")
+    }
+
+    fn merge_table(&self, below: &mut Table, layer: Table, prefix: &str) -> Result<(), SettingsError> {
+        for (name, node) in layer {
+            let key = dotted(prefix, &name);
+            let is_open = self.is_open(&key);
+            match below.entry(name) {
+                Entry::Vacant(entry) if is_open => {
+                    entry.insert(node);
+                }
+                Entry::Vacant(_) => return Err(self.unknown(key, node)),
+                Entry::Occupied(mut entry) => match (&mut entry.get_mut().value, node.value) {
+                    (Value::Table(below), Value::Table(layer)) => self.merge_table(below, layer, &key)?,
+                    (old @ Value::Table(_), new) | (old, new @ Value::Table(_)) if !is_open => {
+                        return Err(SettingsError::WrongType {
+                            origin: node.origin,
+                            key,
+                            message: format!("invalid type: {}, expected {}", new.kind(), old.kind()),
+                        });
+                    }
+                    (_, value) => {
+                        entry.insert(Node { value, ..node });
+                    }
+                },
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether this is an open table or a key in one.
+    fn is_open(&self, key: &str) -> bool {
+        self.open
+            .iter()
+            .any(|open| key.strip_prefix(open).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
+    }
+
+    /// Names the whole key of a variable or a flag, and in a text as much of it as stands at one place.
+    fn unknown(&self, mut key: String, mut node: Node) -> SettingsError {
+        while let Value::Table(table) = &node.value
+            && let Some((name, inner)) = table.first_key_value()
+            && inner.origin == node.origin
+        {
+            key = dotted(&key, name);
+            node = inner.clone();
+        }
+        SettingsError::UnknownKey {
+            origin: node.origin,
+            closest: closest(&key, &self.known),
+            key,
+        }
+    }
+}
+
+/// All dotted keys of a table, those of tables in it included.
+pub fn keys(table: &Table) -> Vec<String> {
+    let mut all = Vec::new();
+    for (name, node) in table {
+        all.push(name.clone());
+        if let Value::Table(inner) = &node.value {
+            all.extend(keys(inner).iter().map(|key| dotted(name, key)));
+        }
+    }
+    all
+}
+
+/// The known key that a person may have meant: a slip of the fingers away, or the same name in the wrong section.
+pub fn closest(key: &str, known: &[String]) -> Option<String> {
+    let last = |key: &str| key.rsplit('.').next().map(str::to_owned);
+    let likeness = |candidate: &&String| {
+        let whole = strsim::normalized_damerau_levenshtein(key, candidate);
+        let misplaced = if last(key) == last(candidate) { 0.75 } else { 0.0 };
+        whole.max(misplaced)
+    };
+    let best = known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
+    (likeness(&best) >= 0.6).then(|| best.clone())
+}
+
+fn dotted(prefix: &str, name: &str) -> String {
+    if prefix.is_empty() {
+        name.into()
+    } else {
+        format!("{prefix}.{name}")
+    }
+}

@@ -1,0 +1,61 @@
+//! Rules of the repository that no compiler checks.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod columns;
+
+use std::path::Path;
+
+use cargo_metadata::{Metadata, MetadataCommand};
+
+fn workspace() -> Metadata {
+    MetadataCommand::new().no_deps().exec().unwrap()
+}
+
+#[test]
+fn a_crate_is_called_as_its_folder_and_takes_the_workspaces_lints() {
+    let mut findings = Vec::new();
+    for package in workspace().packages {
+        let folder = package.manifest_path.parent().unwrap();
+        if folder.file_name() != Some(package.name.as_str()) {
+            findings.push(format!("{folder}: the crate is called `{}`", package.name));
+        }
+        let manifest: toml::Table = std::fs::read_to_string(&package.manifest_path)
+            .unwrap()
+            .parse()
+            .unwrap();
+        let inherits = |lints: &toml::Value| lints.get("workspace").and_then(toml::Value::as_bool) == Some(true);
+        if !manifest.get("lints").is_some_and(inherits) {
+            findings.push(format!("{}: has no `[lints] workspace = true`", package.manifest_path));
+        }
+    }
+    assert!(findings.is_empty(), "{}", findings.join("\n"));
+}
+
+/// The product works on any dataset, so the columns of the sample appear in samples, tests and documents only.
+#[test]
+fn no_column_of_a_sample_is_named_in_the_product() {
+    let workspace = workspace();
+    let root = workspace.workspace_root.as_std_path();
+    let columns = columns::of_samples(&root.join("samples"));
+    assert!(columns.len() > 10, "{columns:?}");
+
+    let crates = root.join("crates");
+    let sources = columns::product_sources(&crates);
+    assert!(
+        sources.len() > 50,
+        "only {} sources in {}",
+        sources.len(),
+        crates.display()
+    );
+    let findings: Vec<_> = sources.iter().flat_map(|path| named_in(path, &columns)).collect();
+    assert!(findings.is_empty(), "{}", findings.join("\n"));
+}
+
+fn named_in(path: &Path, columns: &[String]) -> Vec<String> {
+    let source = std::fs::read_to_string(path).unwrap();
+    let named = columns::named(&source, columns);
+    named
+        .iter()
+        .map(|(line, column)| format!("{}:{line}: `{column}`", path.display()))
+        .collect()
+}
