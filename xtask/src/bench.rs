@@ -42,16 +42,8 @@ enum Toolchain {
 }
 
 const PEERS: [Peer; 2] = [
-    Peer {
-        folder: "di",
-        rows: "container/scope",
-        toolchain: Toolchain::Cargo,
-    },
-    Peer {
-        folder: "scikit-learn",
-        rows: "data/isolation-forest",
-        toolchain: Toolchain::Python,
-    },
+    Peer { folder: "di", rows: "container/scope", toolchain: Toolchain::Cargo },
+    Peer { folder: "scikit-learn", rows: "data/isolation-forest", toolchain: Toolchain::Python },
 ];
 
 pub fn run(args: &Args) -> ExitCode {
@@ -66,20 +58,10 @@ pub fn run(args: &Args) -> ExitCode {
     bench.args(args.json.then_some("--json"));
     let mut commands = Vec::new();
     if wanted("job/", &args.filters) {
-        commands.push(step::cargo([
-            "build",
-            "--release",
-            "--package",
-            "configurations",
-            "--bin",
-            "borough",
-        ]));
+        commands.push(step::cargo(["build", "--release", "--package", "configurations", "--bin", "borough"]));
         bench.arg("--borough").arg(target.join("release").join("borough"));
     }
-    for peer in PEERS
-        .iter()
-        .filter(|peer| args.peers && wanted(peer.rows, &args.filters))
-    {
+    for peer in PEERS.iter().filter(|peer| args.peers && wanted(peer.rows, &args.filters)) {
         let (program, builds) = peer.prepare(&target.join("peers"));
         commands.extend(builds);
         bench.arg("--peer").arg(named(peer.folder, &program));
@@ -91,10 +73,7 @@ pub fn run(args: &Args) -> ExitCode {
 
 /// Whether a filter leaves any row whose name begins with `rows`.
 fn wanted(rows: &str, filters: &[String]) -> bool {
-    filters.is_empty()
-        || filters
-            .iter()
-            .any(|filter| filter.starts_with(rows) || rows.starts_with(filter))
+    filters.is_empty() || filters.iter().any(|filter| filter.starts_with(rows) || rows.starts_with(filter))
 }
 
 fn named(name: &str, program: &Path) -> OsString {
@@ -112,10 +91,7 @@ impl Peer {
             Toolchain::Cargo => {
                 let mut build = step::cargo(["build", "--release", "--locked", "--manifest-path"]);
                 build.arg(source.join("Cargo.toml")).arg("--target-dir").arg(target);
-                (
-                    target.join("release").join(format!("peer-{}", self.folder)),
-                    vec![build],
-                )
+                (target.join("release").join(format!("peer-{}", self.folder)), vec![build])
             }
             Toolchain::Python => {
                 let environment = target.join(self.folder);

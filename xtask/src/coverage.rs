@@ -62,14 +62,7 @@ pub fn run(args: &Args) -> ExitCode {
 }
 
 fn install(tools: &Path) -> Command {
-    let mut install = step::cargo([
-        "install",
-        "cargo-tarpaulin",
-        "--locked",
-        "--version",
-        TARPAULIN,
-        "--root",
-    ]);
+    let mut install = step::cargo(["install", "cargo-tarpaulin", "--locked", "--version", TARPAULIN, "--root"]);
     // Its build is not this workspace's.
     install.arg(tools).env_remove("CARGO_TARGET_DIR");
     install
@@ -78,14 +71,7 @@ fn install(tools: &Path) -> Command {
 fn measure(tarpaulin: &Path, target: &Path, crates: &[String]) -> Command {
     let mut measure = Command::new(tarpaulin);
     measure.current_dir(step::root());
-    measure.args([
-        "tarpaulin",
-        "--engine",
-        "llvm",
-        "--follow-exec",
-        "--skip-clean",
-        "--no-fail-fast",
-    ]);
+    measure.args(["tarpaulin", "--engine", "llvm", "--follow-exec", "--skip-clean", "--no-fail-fast"]);
     // A test of the real binary may be silent for longer than tarpaulin's own minute.
     measure.args(["--timeout", "600", "--out", "Json"]);
     measure.arg("--target-dir").arg(target).arg("--output-dir").arg(target);

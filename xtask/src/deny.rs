@@ -16,11 +16,7 @@ pub struct Args {
 pub fn run(args: &Args) -> ExitCode {
     if !installed() {
         eprintln!("cargo-deny is not installed: `cargo install cargo-deny --locked` builds it from crates.io");
-        return if args.if_installed {
-            ExitCode::SUCCESS
-        } else {
-            ExitCode::from(2)
-        };
+        return if args.if_installed { ExitCode::SUCCESS } else { ExitCode::from(2) };
     }
     // Advisories change without a change here, so they have a schedule of their own on the code host.
     step::run(&mut step::cargo(["deny", "check", "bans", "licenses", "sources"])).into()

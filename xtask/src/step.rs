@@ -8,17 +8,12 @@ use std::{
 
 /// The folder of the workspace's root manifest.
 pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("xtask is a folder of the workspace")
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is a folder of the workspace")
 }
 
 /// Where cargo builds: `CARGO_TARGET_DIR`, the configuration, or `target`.
 pub fn target_dir() -> Result<PathBuf, cargo_metadata::Error> {
-    let metadata = cargo_metadata::MetadataCommand::new()
-        .current_dir(root())
-        .no_deps()
-        .exec()?;
+    let metadata = cargo_metadata::MetadataCommand::new().current_dir(root()).no_deps().exec()?;
     Ok(metadata.target_directory.into())
 }
 
@@ -43,10 +38,7 @@ pub fn run(command: &mut Command) -> u8 {
 
 /// Runs commands until one fails, and answers its exit code.
 pub fn run_all(commands: impl IntoIterator<Item = Command>) -> ExitCode {
-    let failed = commands
-        .into_iter()
-        .map(|mut command| run(&mut command))
-        .find(|&code| code != 0);
+    let failed = commands.into_iter().map(|mut command| run(&mut command)).find(|&code| code != 0);
     failed.unwrap_or(0).into()
 }
 
@@ -61,13 +53,7 @@ fn shown(command: &Command) -> String {
     words.extend(command.get_args().map(OsStr::to_string_lossy));
     words
         .iter()
-        .map(|word| {
-            if word.contains(' ') {
-                format!("'{word}'")
-            } else {
-                word.to_string()
-            }
-        })
+        .map(|word| if word.contains(' ') { format!("'{word}'") } else { word.to_string() })
         .collect::<Vec<_>>()
         .join(" ")
 }

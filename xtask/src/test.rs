@@ -61,10 +61,7 @@ mod tests {
     use super::*;
 
     fn lines(category: Option<Category>, filter: Option<&str>) -> Vec<String> {
-        let args = Args {
-            category,
-            filter: filter.map(Into::into),
-        };
+        let args = Args { category, filter: filter.map(Into::into) };
         let line = |command: &Command| {
             let words: Vec<_> = command.get_args().map(|word| word.to_string_lossy()).collect();
             words.join(" ")
@@ -81,10 +78,7 @@ mod tests {
     fn the_filter_reaches_every_command_of_a_category() {
         assert_eq!(
             lines(Some(Category::Unit), Some("fork")),
-            [
-                "test --no-fail-fast --workspace --lib --bins fork",
-                "test --no-fail-fast --workspace --doc fork"
-            ]
+            ["test --no-fail-fast --workspace --lib --bins fork", "test --no-fail-fast --workspace --doc fork"]
         );
     }
 
@@ -94,9 +88,6 @@ mod tests {
             lines(Some(Category::Integration), None),
             ["test --no-fail-fast --workspace --exclude configurations --test it"]
         );
-        assert_eq!(
-            lines(Some(Category::E2e), None),
-            ["test --no-fail-fast --package configurations --test it"]
-        );
+        assert_eq!(lines(Some(Category::E2e), None), ["test --no-fail-fast --package configurations --test it"]);
     }
 }

@@ -30,14 +30,46 @@ pub struct Race {
     pub reference: Option<Contender>,
 }
 
+impl Race {
+    pub fn between(subject: Contender, reference: Contender) -> Self {
+        Self { subject, reference: Some(reference) }
+    }
+
+    pub fn alone(subject: Contender) -> Self {
+        Self { subject, reference: None }
+    }
+
+    /// Medians of subject and reference over `runs` turns each, after one turn that warms up.
+    fn run(mut self, runs: usize) -> Result<(f64, Option<f64>), Failure> {
+        let (mut own, mut other) = (Vec::new(), Vec::new());
+        for turn in 0..=runs {
+            // Who goes first changes, for the second finds the machine as the first left it.
+            let subject_first = turn % 2 == 0;
+            if subject_first {
+                own.push((self.subject)()?);
+            }
+            if let Some(reference) = &mut self.reference {
+                other.push(reference()?);
+            }
+            if !subject_first {
+                own.push((self.subject)()?);
+            }
+        }
+        own.remove(0);
+        Ok((median(own), self.reference.map(|_| median(other.split_off(1)))))
+    }
+}
+
 /// A row before it is measured. Nothing is set up until then, so that a filter costs nothing.
 pub struct Case {
     pub name: String,
     unit: Unit,
     reference: Option<&'static str>,
     runs: usize,
-    prepare: Box<dyn FnOnce(&Setting) -> Result<Race, Failure>>,
+    prepare: Box<Prepare>,
 }
+
+type Prepare = dyn FnOnce(&Setting) -> Result<Race, Failure>;
 
 impl Case {
     /// A case whose samples take long: 7 of them.
@@ -47,13 +79,7 @@ impl Case {
         reference: Option<&'static str>,
         prepare: impl FnOnce(&Setting) -> Result<Race, Failure> + 'static,
     ) -> Self {
-        Self {
-            name: name.into(),
-            unit,
-            reference,
-            runs: 7,
-            prepare: Box::new(prepare),
-        }
+        Self { name: name.into(), unit, reference, runs: 7, prepare: Box::new(prepare) }
     }
 
     /// Takes this many samples instead of 7.
@@ -79,44 +105,20 @@ impl Case {
     }
 }
 
-impl Race {
-    /// Medians of subject and reference over `runs` turns each, after one turn that warms up.
-    fn run(mut self, runs: usize) -> Result<(f64, Option<f64>), Failure> {
-        let (mut own, mut other) = (Vec::new(), Vec::new());
-        for turn in 0..=runs {
-            // Who goes first changes, for the second finds the machine as the first left it.
-            let subject_first = turn % 2 == 0;
-            if subject_first {
-                own.push((self.subject)()?);
-            }
-            if let Some(reference) = &mut self.reference {
-                other.push(reference()?);
-            }
-            if !subject_first {
-                own.push((self.subject)()?);
-            }
-        }
-        own.remove(0);
-        Ok((median(own), self.reference.map(|_| median(other.split_off(1)))))
-    }
-}
-
 /// A contender that does something so short that only a long loop of it can be timed. A sample is nanoseconds per time.
 pub fn per_op<T>(mut op: impl FnMut() -> T + 'static) -> Contender {
-    let mut repeat = move |times: u64| {
+    per_loop(move |times| {
         let start = Instant::now();
         for _ in 0..times {
             black_box(op());
         }
         start.elapsed()
-    };
-    let times = times_for_a_sample(&mut repeat);
-    Box::new(move || Ok(repeat(times).as_nanos() as f64 / times as f64))
+    })
 }
 
 /// As [`per_op`] with as many threads at once, and their mean.
-pub fn per_op_on_threads<T>(threads: u64, op: impl Fn() -> T + Send + Sync + 'static) -> Contender {
-    let mut repeat = move |times: u64| {
+pub fn per_op_on_threads<T>(threads: u32, op: impl Fn() -> T + Send + Sync + 'static) -> Contender {
+    per_loop(move |times| {
         let each = || {
             let start = Instant::now();
             for _ in 0..times {
@@ -126,14 +128,16 @@ pub fn per_op_on_threads<T>(threads: u64, op: impl Fn() -> T + Send + Sync + 'st
         };
         std::thread::scope(|scope| {
             let running: Vec<_> = (0..threads).map(|_| scope.spawn(each)).collect();
-            running
-                .into_iter()
-                .map(|thread| thread.join().expect("the operation does not panic"))
-                .sum::<Duration>()
+            let taken = running.into_iter().map(|thread| thread.join().expect("the operation does not panic"));
+            taken.sum::<Duration>() / threads
         })
-    };
+    })
+}
+
+/// As [`per_op`] from a loop that does it so many times and answers how long that took.
+pub fn per_loop(mut repeat: impl FnMut(u64) -> Duration + 'static) -> Contender {
     let times = times_for_a_sample(&mut repeat);
-    Box::new(move || Ok(repeat(times).as_nanos() as f64 / (times * threads) as f64))
+    Box::new(move || Ok(repeat(times).as_nanos() as f64 / times as f64))
 }
 
 /// How often fits into 20 milliseconds, which is long beside a tick of the clock and short beside what disturbs it.
@@ -164,10 +168,8 @@ mod tests {
                 Ok(samples.remove(0))
             })
         };
-        let race = Race {
-            subject: contender('s', vec![1000.0, 3.0, 1.0, 2.0]),
-            reference: Some(contender('r', vec![-1000.0, 30.0, 10.0, 20.0])),
-        };
+        let race =
+            Race::between(contender('s', vec![1000.0, 3.0, 1.0, 2.0]), contender('r', vec![-1000.0, 30.0, 10.0, 20.0]));
         assert_eq!(race.run(3).unwrap(), (2.0, Some(20.0)));
         assert_eq!(*order.borrow(), "srrssrrs");
     }
@@ -175,21 +177,11 @@ mod tests {
     #[test]
     fn a_failed_sample_names_its_row() {
         let case = Case::new("store/append", Unit::OpsPerSecond, None, |_| {
-            Ok(Race {
-                subject: Box::new(|| Err("the disk is full".into())),
-                reference: None,
-            })
+            Ok(Race::alone(Box::new(|| Err("the disk is full".into()))))
         });
-        let setting = Setting {
-            workspace: PathBuf::new(),
-            scratch: PathBuf::new(),
-            borough: None,
-            peers: HashMap::new(),
-        };
-        assert_eq!(
-            case.measure(&setting).unwrap_err().to_string(),
-            "store/append: the disk is full"
-        );
+        let setting =
+            Setting { workspace: PathBuf::new(), scratch: PathBuf::new(), borough: None, peers: HashMap::new() };
+        assert_eq!(case.measure(&setting).unwrap_err().to_string(), "store/append: the disk is full");
     }
 
     #[test]

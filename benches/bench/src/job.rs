@@ -29,10 +29,7 @@ fn rows_of(name: &'static str, data: fn(&Setting) -> Result<PathBuf, Failure>) -
         Case::new(name, unit, None, move |setting| {
             let borough = setting.borough.clone().ok_or("needs --borough, the release binary")?;
             let (data, store) = (data(setting)?, setting.scratch.join("job"));
-            Ok(Race {
-                subject: nth_run(runs, move || run(&borough, &data, &store), pick),
-                reference: None,
-            })
+            Ok(Race::alone(nth_run(runs, move || run(&borough, &data, &store), pick)))
         })
     };
     vec![
@@ -81,19 +78,13 @@ mod tests {
             let made = Rc::clone(&made);
             move || {
                 *made.borrow_mut() += 1.0;
-                Ok(Spent {
-                    cpu_seconds: *made.borrow(),
-                    peak_bytes: 100.0 * *made.borrow(),
-                })
+                Ok(Spent { cpu_seconds: *made.borrow(), peak_bytes: 100.0 * *made.borrow() })
             }
         };
         let mut seconds = nth_run(Rc::clone(&runs), counted.clone(), |spent| spent.cpu_seconds);
         let mut bytes = nth_run(runs, counted, |spent| spent.peak_bytes);
         assert_eq!((seconds().unwrap(), seconds().unwrap()), (1.0, 2.0));
-        assert_eq!(
-            (bytes().unwrap(), bytes().unwrap(), bytes().unwrap()),
-            (100.0, 200.0, 300.0)
-        );
+        assert_eq!((bytes().unwrap(), bytes().unwrap(), bytes().unwrap()), (100.0, 200.0, 300.0));
         assert_eq!(*made.borrow(), 3.0);
     }
 }

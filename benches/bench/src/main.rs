@@ -10,17 +10,22 @@
 )]
 
 mod case;
+mod container;
 mod job;
 mod mark;
 mod peer;
+mod principal;
 mod report;
+mod request;
 mod row;
 mod sample;
+mod store;
 mod usage;
 
 use std::{ffi::OsString, fs, path::PathBuf, process::ExitCode};
 
 use clap::Parser;
+use tracing_subscriber::{filter::LevelFilter, prelude::*};
 
 use crate::{
     case::{Case, Failure, Setting},
@@ -52,7 +57,7 @@ struct Cli {
 
 type Group = fn(&Setting) -> Vec<Case>;
 
-const GROUPS: [Group; 1] = [job::cases];
+const GROUPS: [Group; 4] = [container::cases, request::cases, store::cases, job::cases];
 
 fn main() -> ExitCode {
     match run(Cli::parse()) {
@@ -76,6 +81,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
         peers: cli.peer.into_iter().collect(),
     };
     fs::create_dir_all(&setting.scratch)?;
+    // As in the program, spans are made and kept; nothing is written.
+    tracing_subscriber::registry().with(LevelFilter::INFO).try_init()?;
     let marks = Marks::read(&setting.workspace.join("benches/marks.toml"))?;
 
     let mut rows = Vec::new();

@@ -42,11 +42,7 @@ impl Marks {
     fn parse(text: &str) -> Result<Self, Failure> {
         let marks: Self = toml::from_str(text)?;
         let mut seen = HashSet::new();
-        match marks
-            .marks
-            .iter()
-            .find(|mark| !seen.insert((&mark.name, &mark.reference)))
-        {
+        match marks.marks.iter().find(|mark| !seen.insert((&mark.name, &mark.reference))) {
             Some(twice) => {
                 Err(format!("mark `{}` against `{}` stands there twice", twice.name, twice.reference).into())
             }
@@ -58,9 +54,7 @@ impl Marks {
 impl Mark {
     /// What the rule compares with the bound; None when the row is not among these.
     pub fn value(&self, rows: &[Row]) -> Option<f64> {
-        let row = rows
-            .iter()
-            .find(|row| row.name == self.name && row.reference == Some(self.reference.as_str()))?;
+        let row = rows.iter().find(|row| row.name == self.name && row.reference == Some(self.reference.as_str()))?;
         let reference = row.reference_median?;
         Some(match self.rule {
             Rule::Time | Rule::Rate => row.median / reference,
@@ -82,12 +76,7 @@ mod tests {
     use crate::row::Unit;
 
     fn judged(rule: Rule, bound: f64, median: f64, reference_median: f64) -> bool {
-        let mark = Mark {
-            name: "store/append".into(),
-            reference: "raw".into(),
-            rule,
-            bound,
-        };
+        let mark = Mark { name: "store/append".into(), reference: "raw".into(), rule, bound };
         let row = Row {
             name: "store/append".into(),
             unit: Unit::NanosPerOp,
@@ -119,12 +108,7 @@ mod tests {
 
     #[test]
     fn a_row_counts_only_beside_the_reference_that_the_mark_names() {
-        let mark = Mark {
-            name: "a/b".into(),
-            reference: "contender".into(),
-            rule: Rule::Time,
-            bound: 1.0,
-        };
+        let mark = Mark { name: "a/b".into(), reference: "contender".into(), rule: Rule::Time, bound: 1.0 };
         let row = |name: &str, reference| Row {
             name: name.into(),
             unit: Unit::Seconds,
@@ -133,11 +117,7 @@ mod tests {
             reference,
             reference_median: reference.map(|_| 1.0),
         };
-        let others = [
-            row("a/b", None),
-            row("a/b", Some("floor")),
-            row("a/b@2-threads", Some("contender")),
-        ];
+        let others = [row("a/b", None), row("a/b", Some("floor")), row("a/b@2-threads", Some("contender"))];
         assert_eq!(mark.value(&others), None);
         assert_eq!(mark.value(&[row("a/b", Some("contender"))]), Some(1.0));
     }

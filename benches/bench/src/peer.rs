@@ -1,7 +1,7 @@
 use std::{
     ffi::OsStr,
     io::{BufRead, BufReader, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
@@ -27,25 +27,20 @@ pub fn parse(argument: &str) -> Result<(String, PathBuf), String> {
 
 /// Starts a program that answers `case` with samples.
 pub fn contender<S: AsRef<OsStr>>(
-    program: &OsStr,
+    program: &Path,
     args: impl IntoIterator<Item = S>,
     case: &'static str,
 ) -> Result<Contender, Failure> {
-    let shown = program.to_string_lossy().into_owned();
+    let shown = program.display().to_string();
     let mut command = Command::new(program);
     command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut process = command
-        .spawn()
-        .map_err(|error| format!("cannot start {shown}: {error}"))?;
+    let mut process = command.spawn().map_err(|error| format!("cannot start {shown}: {error}"))?;
     let mut peer = Peer {
         questions: process.stdin.take(),
         answers: BufReader::new(process.stdout.take().expect("stdout is piped")),
         process,
     };
-    Ok(Box::new(move || {
-        peer.sample(case)
-            .map_err(|failure| format!("{shown}: {failure}").into())
-    }))
+    Ok(Box::new(move || peer.sample(case).map_err(|failure| format!("{shown}: {failure}").into())))
 }
 
 impl Peer {
@@ -55,10 +50,7 @@ impl Peer {
         questions.flush()?;
         let mut answer = String::new();
         self.answers.read_line(&mut answer)?;
-        answer
-            .trim()
-            .parse()
-            .map_err(|_| format!("answered `{}`, not a number", answer.trim()).into())
+        answer.trim().parse().map_err(|_| format!("answered `{}`, not a number", answer.trim()).into())
     }
 }
 
@@ -75,7 +67,7 @@ mod tests {
     use super::*;
 
     fn shell(script: &str) -> Contender {
-        contender(OsStr::new("sh"), ["-c", script], "forest").unwrap()
+        contender(Path::new("sh"), ["-c", script], "forest").unwrap()
     }
 
     #[test]
@@ -87,10 +79,7 @@ mod tests {
 
     #[test]
     fn a_peer_that_does_not_answer_fails_the_sample() {
-        assert_eq!(
-            shell("read case").as_mut()().unwrap_err().to_string(),
-            "sh: answered ``, not a number"
-        );
+        assert_eq!(shell("read case").as_mut()().unwrap_err().to_string(), "sh: answered ``, not a number");
         assert_eq!(
             shell("read case; echo $case?").as_mut()().unwrap_err().to_string(),
             "sh: answered `forest?`, not a number"

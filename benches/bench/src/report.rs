@@ -25,11 +25,7 @@ pub fn table(rows: &[Row]) -> String {
 
 /// One line for each mark that these rows decide, and how many they do not.
 pub fn verdicts(marks: &Marks, rows: &[Row]) -> String {
-    let decided: Vec<_> = marks
-        .marks
-        .iter()
-        .filter_map(|mark| Some((mark, mark.value(rows)?)))
-        .collect();
+    let decided: Vec<_> = marks.marks.iter().filter_map(|mark| Some((mark, mark.value(rows)?))).collect();
     let lines: Vec<_> = decided
         .iter()
         .map(|(mark, value)| {
@@ -40,12 +36,8 @@ pub fn verdicts(marks: &Marks, rows: &[Row]) -> String {
     let mut text = aligned(&lines);
     let held = decided.iter().filter(|(mark, value)| mark.holds(*value)).count();
     let (decided, all) = (decided.len(), marks.marks.len());
-    writeln!(
-        text,
-        "{held} of {decided} marks hold; {} of {all} were not measured",
-        all - decided
-    )
-    .expect("a string takes all");
+    writeln!(text, "{held} of {decided} marks hold; {} of {all} were not measured", all - decided)
+        .expect("a string takes all");
     text
 }
 
@@ -64,11 +56,7 @@ fn aligned<const N: usize>(lines: &[[String; N]]) -> String {
         std::array::from_fn(|column| lines.iter().map(|line| line[column].len()).max().unwrap_or(0));
     let mut text = String::new();
     for line in lines {
-        let cells: Vec<_> = line
-            .iter()
-            .zip(widths)
-            .map(|(cell, width)| format!("{cell:width$}"))
-            .collect();
+        let cells: Vec<_> = line.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
         text.push_str(cells.join("  ").trim_end());
         text.push('\n');
     }
@@ -96,18 +84,8 @@ mod tests {
     fn rows() -> Vec<Row> {
         vec![
             row("container/singleton", Unit::NanosPerOp, 12.0, Some(("arc-clone", 10.0))),
-            row(
-                "request/query",
-                Unit::NanosPerOp,
-                2125.0,
-                Some(("boxed-async-call", 25.0)),
-            ),
-            row(
-                "store/sqlite-100",
-                Unit::OpsPerSecond,
-                60_000.0,
-                Some(("raw-sqlite", 100_000.0)),
-            ),
+            row("request/query", Unit::NanosPerOp, 2125.0, Some(("boxed-async-call", 25.0))),
+            row("store/sqlite-100", Unit::OpsPerSecond, 60_000.0, Some(("raw-sqlite", 100_000.0))),
             row("job/sample-memory", Unit::Bytes, 104_857_600.0, None),
         ]
     }
@@ -120,7 +98,8 @@ mod tests {
             request/query        2.12 us/op   boxed-async-call  25.0 ns/op    85.00  7
             store/sqlite-100     60000 ops/s  raw-sqlite        100000 ops/s  0.60   7
             job/sample-memory    100.0 MiB    -                                      7
-        "#]].assert_eq(&table(&rows()));
+        "#]]
+        .assert_eq(&table(&rows()));
     }
 
     #[test]
@@ -144,6 +123,7 @@ mod tests {
             FAILS  request/query        2100 ns more than boxed-async-call, at most 1000
             FAILS  store/sqlite-100     0.60 times raw-sqlite, at least 0.7
             1 of 3 marks hold; 1 of 4 were not measured
-        "#]].assert_eq(&verdicts(&marks, &rows()));
+        "#]]
+        .assert_eq(&verdicts(&marks, &rows()));
     }
 }

@@ -52,11 +52,7 @@ pub fn admitted(name: &str, filters: &[String]) -> bool {
 pub fn median(mut samples: Vec<f64>) -> f64 {
     samples.sort_by(f64::total_cmp);
     let middle = samples.len() / 2;
-    if samples.len() % 2 == 1 {
-        samples[middle]
-    } else {
-        f64::midpoint(samples[middle - 1], samples[middle])
-    }
+    if samples.len() % 2 == 1 { samples[middle] } else { f64::midpoint(samples[middle - 1], samples[middle]) }
 }
 
 #[cfg(test)]
@@ -94,9 +90,6 @@ mod tests {
             r#"{"name":"job/sample","unit":"s","median":1.5,"runs":7,"reference":null,"reference_median":null}"#
         );
         let units = [Unit::NanosPerOp, Unit::OpsPerSecond, Unit::Seconds, Unit::Bytes];
-        assert_eq!(
-            serde_json::to_string(&units).unwrap(),
-            r#"["ns/op","ops/s","s","bytes"]"#
-        );
+        assert_eq!(serde_json::to_string(&units).unwrap(), r#"["ns/op","ops/s","s","bytes"]"#);
     }
 }

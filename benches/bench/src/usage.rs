@@ -29,10 +29,7 @@ pub struct Spent {
 /// forked from, and this one may hold a whole dataset.
 pub fn spent_by(command: &Command) -> Result<Spent, Failure> {
     let mut launcher = Command::new(env::current_exe()?);
-    launcher
-        .arg("--spend")
-        .arg(command.get_program())
-        .args(command.get_args());
+    launcher.arg("--spend").arg(command.get_program()).args(command.get_args());
     if let Some(folder) = command.get_current_dir() {
         launcher.current_dir(folder);
     }
@@ -46,11 +43,7 @@ pub fn spent_by(command: &Command) -> Result<Spent, Failure> {
 /// The launcher's side of [`spent_by`]: runs a program as its only child and prints what that took.
 pub fn spend(words: &[OsString]) -> Result<String, Failure> {
     let (program, args) = words.split_first().ok_or("no program to run")?;
-    let status = Command::new(program)
-        .args(args)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .status()?;
+    let status = Command::new(program).args(args).stdin(Stdio::null()).stdout(Stdio::null()).status()?;
     if !status.success() {
         return Err(format!("{}: {status}", program.display()).into());
     }
@@ -62,10 +55,7 @@ pub fn spend(words: &[OsString]) -> Result<String, Failure> {
 
 fn parse(answer: &str) -> Option<Spent> {
     let (cpu_seconds, peak_bytes) = answer.trim().split_once(' ')?;
-    Some(Spent {
-        cpu_seconds: cpu_seconds.parse().ok()?,
-        peak_bytes: peak_bytes.parse().ok()?,
-    })
+    Some(Spent { cpu_seconds: cpu_seconds.parse().ok()?, peak_bytes: peak_bytes.parse().ok()? })
 }
 
 fn cpu_seconds(usage: &Usage) -> f64 {
@@ -92,9 +82,6 @@ mod tests {
         let words = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
         let spent = parse(&spend(&words(&["sh", "-c", "exit 0"])).unwrap()).unwrap();
         assert!(spent.cpu_seconds < 1.0 && spent.peak_bytes > 100_000.0, "{spent:?}");
-        assert_eq!(
-            spend(&words(&["sh", "-c", "exit 3"])).unwrap_err().to_string(),
-            "sh: exit status: 3"
-        );
+        assert_eq!(spend(&words(&["sh", "-c", "exit 3"])).unwrap_err().to_string(), "sh: exit status: 3");
     }
 }

@@ -17,12 +17,7 @@ pub fn of_samples(folder: &Path) -> Vec<String> {
 /// The Rust files below every `src`, without modules that are tests.
 pub fn product_sources(crates: &Path) -> Vec<PathBuf> {
     let is_product = |path: &PathBuf| {
-        let below: Vec<_> = path
-            .strip_prefix(crates)
-            .unwrap()
-            .components()
-            .map(|part| part.as_os_str())
-            .collect();
+        let below: Vec<_> = path.strip_prefix(crates).unwrap().components().map(|part| part.as_os_str()).collect();
         below.iter().any(|part| *part == "src") && !below.iter().any(|part| *part == "tests" || *part == "tests.rs")
     };
     files(crates, "rs").into_iter().filter(is_product).collect()
@@ -52,11 +47,7 @@ pub fn named<'a>(source: &str, columns: &'a [String]) -> Vec<(usize, &'a str)> {
 
 /// Numbered lines, without those of a `#[cfg(test)] mod … { … }`, which rustfmt ends with a brace in the first column.
 fn outside_tests(source: &str) -> Vec<(usize, &str)> {
-    let lines: Vec<_> = source
-        .lines()
-        .enumerate()
-        .map(|(index, line)| (index + 1, line))
-        .collect();
+    let lines: Vec<_> = source.lines().enumerate().map(|(index, line)| (index + 1, line)).collect();
     let mut rest = lines.as_slice();
     let mut outside = Vec::new();
     while let Some(start) = rest
@@ -64,10 +55,7 @@ fn outside_tests(source: &str) -> Vec<(usize, &str)> {
         .position(|pair| pair[0].1 == "#[cfg(test)]" && pair[1].1.starts_with("mod ") && pair[1].1.ends_with('{'))
     {
         outside.extend_from_slice(&rest[..start]);
-        let end = rest[start..]
-            .iter()
-            .position(|(_, line)| *line == "}")
-            .unwrap_or(rest.len() - start - 1);
+        let end = rest[start..].iter().position(|(_, line)| *line == "}").unwrap_or(rest.len() - start - 1);
         rest = &rest[start + end + 1..];
     }
     outside.extend_from_slice(rest);

@@ -19,10 +19,7 @@ fn a_crate_is_called_as_its_folder_and_takes_the_workspaces_lints() {
         if folder.file_name() != Some(package.name.as_str()) {
             findings.push(format!("{folder}: the crate is called `{}`", package.name));
         }
-        let manifest: toml::Table = std::fs::read_to_string(&package.manifest_path)
-            .unwrap()
-            .parse()
-            .unwrap();
+        let manifest: toml::Table = std::fs::read_to_string(&package.manifest_path).unwrap().parse().unwrap();
         let inherits = |lints: &toml::Value| lints.get("workspace").and_then(toml::Value::as_bool) == Some(true);
         if !manifest.get("lints").is_some_and(inherits) {
             findings.push(format!("{}: has no `[lints] workspace = true`", package.manifest_path));
@@ -41,12 +38,7 @@ fn no_column_of_a_sample_is_named_in_the_product() {
 
     let crates = root.join("crates");
     let sources = columns::product_sources(&crates);
-    assert!(
-        sources.len() > 50,
-        "only {} sources in {}",
-        sources.len(),
-        crates.display()
-    );
+    assert!(sources.len() > 50, "only {} sources in {}", sources.len(), crates.display());
     let findings: Vec<_> = sources.iter().flat_map(|path| named_in(path, &columns)).collect();
     assert!(findings.is_empty(), "{}", findings.join("\n"));
 }
@@ -54,8 +46,5 @@ fn no_column_of_a_sample_is_named_in_the_product() {
 fn named_in(path: &Path, columns: &[String]) -> Vec<String> {
     let source = std::fs::read_to_string(path).unwrap();
     let named = columns::named(&source, columns);
-    named
-        .iter()
-        .map(|(line, column)| format!("{}:{line}: `{column}`", path.display()))
-        .collect()
+    named.iter().map(|(line, column)| format!("{}:{line}: `{column}`", path.display())).collect()
 }

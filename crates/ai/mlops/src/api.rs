@@ -12,28 +12,25 @@ use crate::{
 
 /// What this package offers and needs.
 pub fn module() -> Module {
-    Module::new(
-        "mlops",
-        "the durable run from a dataset to a registered model, and the model registry",
-    )
-    .provides(|c| {
-        c.singleton(Pipeline::new)
-            .singleton(|pipeline: std::sync::Arc<Pipeline>| PipelineStarter::new((*pipeline).clone()))
-            .singleton(PipelineRuns::new)
-            .singleton(ExperimentLedger::new);
-    })
-    .serves::<StartPipeline, PipelineStarter>()
-    .serves::<GetPipelineRun, PipelineRuns>()
-    .asks::<CheckDataset>()
-    .asks::<DetectAnomalies>()
-    .asks::<TrainModel>()
-    .asks::<DiscardModel>()
-    .publishes::<ModelRegistered>()
-    .publishes::<ModelPromoted>()
-    .publishes::<PipelineFailed>()
-    .subscribes::<ModelTrained, ExperimentLedger>("mlops.experiments")
-    .runs::<Pipeline>()
-    .keeps::<ModelLine>()
-    .keeps::<ModelVersion>()
-    .keeps::<Experiment>()
+    Module::new("mlops", "the durable run from a dataset to a registered model, and the model registry")
+        .provides(|c| {
+            c.singleton(Pipeline::new)
+                .singleton(|pipeline: std::sync::Arc<Pipeline>| PipelineStarter::new((*pipeline).clone()))
+                .singleton(PipelineRuns::new)
+                .singleton(ExperimentLedger::new);
+        })
+        .serves::<StartPipeline, PipelineStarter>()
+        .serves::<GetPipelineRun, PipelineRuns>()
+        .asks::<CheckDataset>()
+        .asks::<DetectAnomalies>()
+        .asks::<TrainModel>()
+        .asks::<DiscardModel>()
+        .publishes::<ModelRegistered>()
+        .publishes::<ModelPromoted>()
+        .publishes::<PipelineFailed>()
+        .subscribes::<ModelTrained, ExperimentLedger>("mlops.experiments")
+        .runs::<Pipeline>()
+        .keeps::<ModelLine>()
+        .keeps::<ModelVersion>()
+        .keeps::<Experiment>()
 }

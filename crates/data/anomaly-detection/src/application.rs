@@ -54,11 +54,7 @@ impl Service<DetectAnomalies> for Detector {
         let in_all = u64::from(forest.trees) * u64::from(forest.samples);
         let refusals = [
             (request.top < 1, "/top", "must be at least 1".to_owned()),
-            (
-                !(1..=MAX_TREES).contains(&forest.trees),
-                "/forest/trees",
-                format!("must be between 1 and {MAX_TREES}"),
-            ),
+            (!(1..=MAX_TREES).contains(&forest.trees), "/forest/trees", format!("must be between 1 and {MAX_TREES}")),
             (forest.samples < 2, "/forest/samples", "must be at least 2".to_owned()),
             (
                 in_all > MAX_SAMPLES_IN_ALL,
@@ -67,9 +63,8 @@ impl Service<DetectAnomalies> for Detector {
             ),
         ];
         let refused = refusals.into_iter().filter(|(refused, ..)| *refused);
-        let fields: Vec<FieldError> = refused
-            .map(|(_, pointer, message)| FieldError { pointer: pointer.into(), message })
-            .collect();
+        let fields: Vec<FieldError> =
+            refused.map(|(_, pointer, message)| FieldError { pointer: pointer.into(), message }).collect();
         if fields.is_empty() { Ok(()) } else { Err(fields) }
     }
 }
@@ -91,11 +86,7 @@ fn report(request: DetectAnomalies, rows: u64, columns: &[NumericColumn]) -> Ano
     };
     let found = forest.most_anomalous(request.top as usize).into_iter();
     let anomalies = found
-        .map(|found| Anomaly {
-            row: found.row as u64 + 1,
-            score: found.score,
-            drivers: drivers_of(found.row),
-        })
+        .map(|found| Anomaly { row: found.row as u64 + 1, score: found.score, drivers: drivers_of(found.row) })
         .collect();
     AnomalyReport {
         dataset: request.dataset,

@@ -30,9 +30,8 @@ impl StoreFile {
             Some(folder) => folder,
             None => return unavailable(format!("`{shown}` does not name a file: choose one with --store")),
         };
-        let found = given
-            .canonicalize()
-            .or_else(|_| Ok(folder.canonicalize()?.join(given.file_name().unwrap_or_default())));
+        let found =
+            given.canonicalize().or_else(|_| Ok(folder.canonicalize()?.join(given.file_name().unwrap_or_default())));
         match found {
             Ok(path) => Ok(Self { shown, path }),
             Err(cause) => {

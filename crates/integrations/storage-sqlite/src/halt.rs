@@ -38,11 +38,7 @@ impl Halt {
             _ => return None,
         };
         let unit = unit.parse().ok().filter(|&unit| unit > 0)?;
-        Some(Self {
-            moment,
-            unit,
-            committed: 0,
-        })
+        Some(Self { moment, unit, committed: 0 })
     }
 
     /// About to commit so many units together.

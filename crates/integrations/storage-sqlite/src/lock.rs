@@ -46,18 +46,10 @@ impl Lock {
     /// `None` if somebody else holds it.
     fn acquire(path: &Path, options: &Options) -> io::Result<Option<Self>> {
         loop {
-            let file = OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .open(path)?;
+            let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
             match file.try_lock() {
                 Ok(()) if is_at(&file, path) => {
-                    let mut lock = Self {
-                        file,
-                        path: path.to_owned(),
-                    };
+                    let mut lock = Self { file, path: path.to_owned() };
                     lock.sign(options)?;
                     return Ok(Some(lock));
                 }
@@ -72,12 +64,7 @@ impl Lock {
     fn sign(&mut self, options: &Options) -> io::Result<()> {
         let since = options.since.to_rfc3339_opts(SecondsFormat::Secs, true);
         self.file.set_len(0)?;
-        writeln!(
-            self.file,
-            "`{}` (process {}, since {since})",
-            options.holder,
-            process::id()
-        )
+        writeln!(self.file, "`{}` (process {}, since {since})", options.holder, process::id())
     }
 }
 

@@ -28,11 +28,7 @@ pub(crate) struct Readers {
 
 impl Readers {
     pub fn new(file: StoreFile) -> Self {
-        Self {
-            file,
-            idle: Mutex::default(),
-            permits: Arc::new(Semaphore::new(READERS)),
-        }
+        Self { file, idle: Mutex::default(), permits: Arc::new(Semaphore::new(READERS)) }
     }
 
     /// Runs a query on a thread that may block.
@@ -123,11 +119,7 @@ pub(crate) fn documents(
 pub(crate) fn log(connection: &Connection, query: &LogQuery) -> rusqlite::Result<Vec<Envelope>> {
     let after = integer(query.after.0);
     let limit = integer(query.limit as u64);
-    let all = concat!(
-        "SELECT ",
-        envelope_columns!(),
-        " FROM events WHERE position > ?1 ORDER BY position LIMIT ?2"
-    );
+    let all = concat!("SELECT ", envelope_columns!(), " FROM events WHERE position > ?1 ORDER BY position LIMIT ?2");
     let some = concat!(
         "SELECT ",
         envelope_columns!(),
@@ -168,10 +160,7 @@ pub(crate) fn checkpoint(connection: &Connection, subscriber: &str) -> rusqlite:
 }
 
 fn envelopes(connection: &Connection, sql: &str, arguments: &[&dyn ToSql]) -> rusqlite::Result<Vec<Envelope>> {
-    connection
-        .prepare_cached(sql)?
-        .query_map(arguments, rows::envelope)?
-        .collect()
+    connection.prepare_cached(sql)?.query_map(arguments, rows::envelope)?.collect()
 }
 
 /// Beyond what SQLite can count there are no rows, so the largest number says the same.

@@ -50,11 +50,7 @@ fn read_envelope(row: &Row<'_>, position: u64) -> rusqlite::Result<Envelope> {
 pub(crate) fn document(row: &Row<'_>) -> rusqlite::Result<StoredDocument> {
     let key: String = row.get(0)?;
     let body = column(row, 1, json).map_err(|cause| unreadable(format!("document `{key}`: {cause}")))?;
-    Ok(StoredDocument {
-        key,
-        body,
-        revision: number(row, 2)?,
-    })
+    Ok(StoredDocument { key, body, revision: number(row, 2)? })
 }
 
 pub(crate) fn timestamp(envelope: &Envelope) -> i64 {
@@ -71,9 +67,9 @@ pub(crate) fn too_deep(writes: &[Write]) -> Option<String> {
         Write::Append { envelope, .. } => {
             is_deeper(&envelope.data, DEEPEST).then(|| format!("event `{}`", envelope.event_type))
         }
-        Write::Put {
-            collection, key, body, ..
-        } => is_deeper(body, DEEPEST).then(|| format!("document `{collection}/{key}`")),
+        Write::Put { collection, key, body, .. } => {
+            is_deeper(body, DEEPEST).then(|| format!("document `{collection}/{key}`"))
+        }
         Write::Delete { .. } | Write::Checkpoint { .. } => None,
     })
 }

@@ -40,17 +40,13 @@ pub(crate) fn recognise(connection: &Connection, file: &StoreFile) -> Result<Opt
 /// Brings the file to the schema of this version, as a whole or not at all.
 pub(crate) fn migrate(connection: &mut Connection, file: &StoreFile) -> Result<(), StoreError> {
     let fault = |cause: rusqlite::Error| file.fault(&cause);
-    let transaction = connection
-        .transaction_with_behavior(TransactionBehavior::Immediate)
-        .map_err(fault)?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault)?;
     let applied = recognise(&transaction, file)?.unwrap_or(0);
     if applied < SCHEMA {
         for migration in &MIGRATIONS[applied as usize..] {
             transaction.execute_batch(migration).map_err(fault)?;
         }
-        transaction
-            .pragma_update(None, "application_id", APPLICATION_ID)
-            .map_err(fault)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(fault)?;
         transaction.pragma_update(None, "user_version", SCHEMA).map_err(fault)?;
     }
     transaction.commit().map_err(fault)

@@ -30,11 +30,7 @@ pub struct Options {
 
 impl Options {
     pub fn new(holder: impl Into<String>, since: DateTime<Utc>) -> Self {
-        Self {
-            holder: holder.into(),
-            since,
-            max_pages: None,
-        }
+        Self { holder: holder.into(), since, max_pages: None }
     }
 }
 
@@ -108,9 +104,8 @@ impl SqliteStore {
 /// What the connection that writes has to promise.
 fn prepare(connection: &Connection, file: &StoreFile, options: &Options) -> Result<(), StoreError> {
     let fault = |cause: rusqlite::Error| file.fault(&cause);
-    let journal: String = connection
-        .pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))
-        .map_err(fault)?;
+    let journal: String =
+        connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0)).map_err(fault)?;
     if journal != "wal" {
         let what = "cannot have SQLite's log beside it: put it on a local disk";
         return Err(file.error(StoreErrorKind::Unavailable, what));
@@ -119,9 +114,7 @@ fn prepare(connection: &Connection, file: &StoreFile, options: &Options) -> Resu
     // On macOS an ordinary flush stops at the drive's cache; elsewhere this changes nothing.
     connection.pragma_update(None, "fullfsync", true).map_err(fault)?;
     if let Some(pages) = options.max_pages {
-        connection
-            .pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
-            .map_err(fault)?;
+        connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).map_err(fault)?;
     }
     Ok(())
 }
@@ -151,9 +144,7 @@ impl Store for SqliteStore {
 
     async fn document(&self, collection: &str, key: &str) -> Result<Option<StoredDocument>, StoreError> {
         let (collection, key) = (collection.to_owned(), key.to_owned());
-        self.readers
-            .read(move |connection| readers::document(connection, &collection, &key))
-            .await
+        self.readers.read(move |connection| readers::document(connection, &collection, &key)).await
     }
 
     async fn documents(
@@ -163,22 +154,16 @@ impl Store for SqliteStore {
         limit: usize,
     ) -> Result<Vec<StoredDocument>, StoreError> {
         let (collection, after) = (collection.to_owned(), after.map(str::to_owned));
-        self.readers
-            .read(move |connection| readers::documents(connection, &collection, after.as_deref(), limit))
-            .await
+        self.readers.read(move |connection| readers::documents(connection, &collection, after.as_deref(), limit)).await
     }
 
     async fn log(&self, query: LogQuery) -> Result<Vec<Envelope>, StoreError> {
-        self.readers
-            .read(move |connection| readers::log(connection, &query))
-            .await
+        self.readers.read(move |connection| readers::log(connection, &query)).await
     }
 
     async fn stream(&self, stream: &str, after: u64, limit: usize) -> Result<Vec<Envelope>, StoreError> {
         let stream = stream.to_owned();
-        self.readers
-            .read(move |connection| readers::stream(connection, &stream, after, limit))
-            .await
+        self.readers.read(move |connection| readers::stream(connection, &stream, after, limit)).await
     }
 
     async fn head(&self) -> Result<Position, StoreError> {
@@ -187,9 +172,7 @@ impl Store for SqliteStore {
 
     async fn checkpoint(&self, subscriber: &str) -> Result<Position, StoreError> {
         let subscriber = subscriber.to_owned();
-        self.readers
-            .read(move |connection| readers::checkpoint(connection, &subscriber))
-            .await
+        self.readers.read(move |connection| readers::checkpoint(connection, &subscriber)).await
     }
 
     fn appended(&self) -> watch::Receiver<Position> {
@@ -205,8 +188,6 @@ impl Drop for SqliteStore {
 
 impl fmt::Debug for SqliteStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SqliteStore")
-            .field("file", &self.file)
-            .finish_non_exhaustive()
+        f.debug_struct("SqliteStore").field("file", &self.file).finish_non_exhaustive()
     }
 }

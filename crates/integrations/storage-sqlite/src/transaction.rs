@@ -112,17 +112,7 @@ impl<'c, 'k> Transaction<'c, 'k> {
                     *version += 1;
                     *version
                 }
-                Write::Put {
-                    collection,
-                    key,
-                    expected,
-                    ..
-                }
-                | Write::Delete {
-                    collection,
-                    key,
-                    expected,
-                } => {
+                Write::Put { collection, key, expected, .. } | Write::Delete { collection, key, expected } => {
                     let revision = match revisions.get(&(*collection, key.as_str())) {
                         Some(revision) => *revision,
                         None => self.revision(collection, key)?,
@@ -130,11 +120,7 @@ impl<'c, 'k> Transaction<'c, 'k> {
                     if let Err(conflict) = guard(*expected, revision, || format!("document `{collection}/{key}`")) {
                         return Ok(Err(conflict));
                     }
-                    let next = if matches!(write, Write::Put { .. }) {
-                        revision + 1
-                    } else {
-                        0
-                    };
+                    let next = if matches!(write, Write::Put { .. }) { revision + 1 } else { 0 };
                     revisions.insert((collection, key), next);
                     next
                 }
@@ -154,9 +140,7 @@ impl<'c, 'k> Transaction<'c, 'k> {
                     self.append(stream, number, envelope)?;
                     receipt.events.push((envelope.event_id, number));
                 }
-                Write::Put {
-                    collection, key, body, ..
-                } => {
+                Write::Put { collection, key, body, .. } => {
                     let body = json(&mut self.json, body);
                     self.put.execute(params![collection, key, number.cast_signed(), body])?;
                 }
@@ -200,11 +184,7 @@ impl<'c, 'k> Transaction<'c, 'k> {
             let stored = self.version.query_row([stream], |row| rows::number(row, 0))?;
             self.known.versions.insert(stream.to_owned(), stored);
         }
-        Ok(self
-            .known
-            .versions
-            .get_mut(stream)
-            .expect("it was there or was just put there"))
+        Ok(self.known.versions.get_mut(stream).expect("it was there or was just put there"))
     }
 
     fn revision(&mut self, collection: &str, key: &str) -> rusqlite::Result<u64> {
@@ -222,11 +202,7 @@ fn guard(expected: Expected, actual: u64, what: impl FnOnce() -> String) -> Resu
     if wanted == actual {
         return Ok(());
     }
-    Err(Conflict {
-        what: what(),
-        expected: wanted,
-        actual,
-    })
+    Err(Conflict { what: what(), expected: wanted, actual })
 }
 
 /// The value as JSON text, in a buffer that is used again and again.

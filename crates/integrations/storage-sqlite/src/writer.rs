@@ -41,18 +41,12 @@ impl Writer {
             #[cfg(debug_assertions)]
             halt: crate::halt::Halt::from_env(),
         };
-        let thread = thread::Builder::new()
-            .name("sqlite-writer".into())
-            .spawn(|| desk.work(jobs))
-            .map_err(|cause| {
+        let thread =
+            thread::Builder::new().name("sqlite-writer".into()).spawn(|| desk.work(jobs)).map_err(|cause| {
                 let what = format!("cannot be written: no thread for it ({cause})");
                 file.error(StoreErrorKind::Unavailable, &what)
             })?;
-        Ok(Self {
-            file,
-            queue: Some(queue),
-            thread: Some(thread),
-        })
+        Ok(Self { file, queue: Some(queue), thread: Some(thread) })
     }
 
     /// # Cancel safety
@@ -61,10 +55,7 @@ impl Writer {
     pub async fn commit(&self, unit: Unit) -> Result<Receipt, CommitError> {
         let (answer, answered) = oneshot::channel();
         let writes = unit.into_writes();
-        let queue = self
-            .queue
-            .as_ref()
-            .expect("the queue is taken away only when the writer is dropped");
+        let queue = self.queue.as_ref().expect("the queue is taken away only when the writer is dropped");
         if queue.send(Job { writes, answer }).await.is_err() {
             return Err(self.stopped().into());
         }
@@ -174,8 +165,7 @@ impl Desk {
         if let Some(halt) = &mut self.halt {
             halt.after(written);
         }
-        self.appended
-            .send_if_modified(|last| std::mem::replace(last, head) != head);
+        self.appended.send_if_modified(|last| std::mem::replace(last, head) != head);
         Ok(outcomes)
     }
 }

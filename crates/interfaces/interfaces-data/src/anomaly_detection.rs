@@ -33,11 +33,7 @@ pub struct ForestOptions {
 
 impl Default for ForestOptions {
     fn default() -> Self {
-        Self {
-            trees: 100,
-            samples: 256,
-            seed: 42,
-        }
+        Self { trees: 100, samples: 256, seed: 42 }
     }
 }
 

@@ -87,9 +87,7 @@ impl Builder {
             let sources = F::sources(wiring);
             let make = move |cells: &[Cell]| {
                 let value = cells[slot.cell].get_or_init(|| Arc::new(factory.call(&sources, cells)));
-                Arc::clone(value)
-                    .downcast::<F::Output>()
-                    .expect("a cell has one factory")
+                Arc::clone(value).downcast::<F::Output>().expect("a cell has one factory")
             };
             Ok(made(slot, make))
         })
@@ -129,21 +127,12 @@ impl Builder {
         T: ?Sized + Send + Sync + 'static,
         S: ?Sized + Send + Sync + 'static,
     {
-        let bound = Need {
-            key: Key::of::<S>(),
-            count: Count::One,
-        };
+        let bound = Need { key: Key::of::<S>(), count: Count::One };
         self.add::<T>(Lifetime::Bound, vec![bound], move |wiring, slot| {
-            Ok(
-                match wiring
-                    .of::<S>()
-                    .next()
-                    .expect("a graph that misses something is not built")
-                {
-                    Wire::Held(value) => Wire::Held(coerce(value)),
-                    Wire::Made { make, .. } => made(slot, move |cells| coerce(make(cells))),
-                },
-            )
+            Ok(match wiring.of::<S>().next().expect("a graph that misses something is not built") {
+                Wire::Held(value) => Wire::Held(coerce(value)),
+                Wire::Made { make, .. } => made(slot, move |cells| coerce(make(cells))),
+            })
         })
     }
 
@@ -176,14 +165,8 @@ impl Builder {
         let mut cells = 0;
         for i in graph.order() {
             let layer = layers[i].take().expect("the order names each node once");
-            let wiring = Wiring {
-                providers: &graph.providers,
-                wires: &wires,
-            };
-            let slot = Slot {
-                scoped: graph.is_scoped(i),
-                cell: cells,
-            };
+            let wiring = Wiring { providers: &graph.providers, wires: &wires };
+            let slot = Slot { scoped: graph.is_scoped(i), cell: cells };
             let wire = layer(&wiring, slot).map_err(|source| BuildError::Factory {
                 failed: self.nodes[i].provides.name,
                 place: self.nodes[i].place,
@@ -204,29 +187,16 @@ impl Builder {
         needs: Vec<Need>,
         lay: impl FnOnce(&Wiring<'_>, Slot) -> Result<Wire<T>, BoxError> + Send + Sync + 'static,
     ) -> &mut Self {
-        self.nodes.push(Node {
-            provides: Key::of::<T>(),
-            lifetime,
-            needs,
-            place: Location::caller(),
-        });
-        self.layers
-            .push(Box::new(move |wiring, slot| Ok(Box::new(lay(wiring, slot)?))));
+        self.nodes.push(Node { provides: Key::of::<T>(), lifetime, needs, place: Location::caller() });
+        self.layers.push(Box::new(move |wiring, slot| Ok(Box::new(lay(wiring, slot)?))));
         self
     }
 }
 
 fn needed_by(chain: &[&'static str]) -> String {
-    if chain.len() > 1 {
-        format!("; needed by {}", chain[..chain.len() - 1].join(" -> "))
-    } else {
-        String::new()
-    }
+    if chain.len() > 1 { format!("; needed by {}", chain[..chain.len() - 1].join(" -> ")) } else { String::new() }
 }
 
 fn made<T: ?Sized>(slot: Slot, make: impl Fn(&[Cell]) -> Arc<T> + Send + Sync + 'static) -> Wire<T> {
-    Wire::Made {
-        make: Arc::new(make),
-        scoped: slot.scoped,
-    }
+    Wire::Made { make: Arc::new(make), scoped: slot.scoped }
 }

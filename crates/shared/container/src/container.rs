@@ -57,10 +57,7 @@ impl Container {
         let (single, several): (Vec<_>, Vec<_>) = providers.iter().partition(|(_, nodes)| nodes.len() == 1);
         let wire = |node: usize, wires: &mut Vec<Option<AnyWire>>| wires[node].take().expect("every node is wired");
         Self(Arc::new(Contents {
-            wires: single
-                .into_iter()
-                .map(|(id, nodes)| (*id, wire(nodes[0], &mut wires)))
-                .collect(),
+            wires: single.into_iter().map(|(id, nodes)| (*id, wire(nodes[0], &mut wires))).collect(),
             ambiguous: several.into_iter().map(|(id, _)| *id).collect(),
             cells,
             names,
@@ -88,19 +85,14 @@ impl Container {
 
     /// Opens a scope. It keeps the container alive, and may move to another task.
     pub fn scope(&self) -> Scope {
-        Scope {
-            container: self.clone(),
-            cells: (0..self.0.cells).map(|_| Cell::new()).collect(),
-        }
+        Scope { container: self.clone(), cells: (0..self.0.cells).map(|_| Cell::new()).collect() }
     }
 
     /// A wire that works outside of a scope.
     #[inline]
     fn unscoped<T: ?Sized + Send + Sync + 'static>(&self) -> Result<&Wire<T>, GetError> {
         match self.0.wire()? {
-            Wire::Made { scoped: true, .. } => Err(GetError::NeedsScope {
-                wanted: type_name::<T>(),
-            }),
+            Wire::Made { scoped: true, .. } => Err(GetError::NeedsScope { wanted: type_name::<T>() }),
             wire => Ok(wire),
         }
     }
@@ -139,10 +131,7 @@ impl Contents {
         if self.ambiguous.contains(&id) {
             return GetError::Ambiguous { wanted };
         }
-        GetError::Missing {
-            wanted,
-            alike: alike(wanted, self.names.iter().copied()),
-        }
+        GetError::Missing { wanted, alike: alike(wanted, self.names.iter().copied()) }
     }
 }
 
@@ -159,11 +148,7 @@ fn refuse(error: &GetError) -> ! {
 }
 
 fn hint(alike: &[&'static str]) -> String {
-    if alike.is_empty() {
-        String::new()
-    } else {
-        format!("; similar, and registered: {}", alike.join(", "))
-    }
+    if alike.is_empty() { String::new() } else { format!("; similar, and registered: {}", alike.join(", ")) }
 }
 
 /// A `TypeId` is a hash already: hashing it again would be most of the cost of a look-up.

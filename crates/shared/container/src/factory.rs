@@ -11,10 +11,7 @@ pub struct Key {
 
 impl Key {
     pub fn of<T: ?Sized + 'static>() -> Self {
-        Self {
-            id: TypeId::of::<T>(),
-            name: type_name::<T>(),
-        }
+        Self { id: TypeId::of::<T>(), name: type_name::<T>() }
     }
 }
 
@@ -54,10 +51,7 @@ impl<T: ?Sized + Send + Sync + 'static> Inject for Arc<T> {
     type Source = Wire<T>;
 
     fn need() -> Need {
-        Need {
-            key: Key::of::<T>(),
-            count: Count::One,
-        }
+        Need { key: Key::of::<T>(), count: Count::One }
     }
 
     fn source(wiring: &Wiring<'_>) -> Wire<T> {
@@ -73,10 +67,7 @@ impl<T: ?Sized + Send + Sync + 'static> Inject for Option<Arc<T>> {
     type Source = Option<Wire<T>>;
 
     fn need() -> Need {
-        Need {
-            key: Key::of::<T>(),
-            count: Count::AtMostOne,
-        }
+        Need { key: Key::of::<T>(), count: Count::AtMostOne }
     }
 
     fn source(wiring: &Wiring<'_>) -> Option<Wire<T>> {
@@ -92,10 +83,7 @@ impl<T: ?Sized + Send + Sync + 'static> Inject for Vec<Arc<T>> {
     type Source = Vec<Wire<T>>;
 
     fn need() -> Need {
-        Need {
-            key: Key::of::<T>(),
-            count: Count::All,
-        }
+        Need { key: Key::of::<T>(), count: Count::All }
     }
 
     fn source(wiring: &Wiring<'_>) -> Vec<Wire<T>> {

@@ -14,12 +14,7 @@ pub enum Finding {
         alike: Vec<&'static str>,
     },
     /// One is asked for where several are bound.
-    Ambiguous {
-        needed: &'static str,
-        by: &'static str,
-        place: &'static Location<'static>,
-        bound: Vec<&'static str>,
-    },
+    Ambiguous { needed: &'static str, by: &'static str, place: &'static Location<'static>, bound: Vec<&'static str> },
     /// Registrations that need each other. Breaking every reported cycle leaves none.
     Cycle {
         /// First and last are the same.
@@ -35,37 +30,21 @@ pub enum Finding {
         place: &'static Location<'static>,
     },
     /// One type is registered more than once, or bound more than once to the same concrete type.
-    Duplicate {
-        registered: &'static str,
-        places: Vec<&'static Location<'static>>,
-    },
+    Duplicate { registered: &'static str, places: Vec<&'static Location<'static>> },
 }
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Missing {
-                needed,
-                chain,
-                place,
-                alike,
-            } => {
+            Self::Missing { needed, chain, place, alike } => {
                 let chain = chain.join(" -> ");
-                write!(
-                    f,
-                    "missing `{needed}`: needed by {chain} ({place}); register or bind it"
-                )?;
+                write!(f, "missing `{needed}`: needed by {chain} ({place}); register or bind it")?;
                 if !alike.is_empty() {
                     write!(f, "; similar, and registered: {}", alike.join(", "))?;
                 }
                 Ok(())
             }
-            Self::Ambiguous {
-                needed,
-                by,
-                place,
-                bound,
-            } => write!(
+            Self::Ambiguous { needed, by, place, bound } => write!(
                 f,
                 "ambiguous `{needed}`: {by} ({place}) needs one, {} are bound: {}; bind one, or take `Vec<Arc<{needed}>>`",
                 bound.len(),
@@ -83,11 +62,7 @@ impl fmt::Display for Finding {
             ),
             Self::Duplicate { registered, places } => {
                 let places: Vec<String> = places.iter().map(ToString::to_string).collect();
-                write!(
-                    f,
-                    "duplicate `{registered}`: registered at {}; keep one",
-                    places.join(" and at ")
-                )
+                write!(f, "duplicate `{registered}`: registered at {}; keep one", places.join(" and at "))
             }
         }
     }

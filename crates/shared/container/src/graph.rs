@@ -50,10 +50,7 @@ impl<'a> Graph<'a> {
         let mut places: Vec<Vec<&'static Location<'static>>> = vec![Vec::new(); nodes.len()];
         for (i, node) in nodes.iter().enumerate() {
             let same_type = providers.entry(node.provides.id).or_default();
-            match same_type
-                .iter()
-                .find(|&&other| nodes[other].bound_to() == node.bound_to())
-            {
+            match same_type.iter().find(|&&other| nodes[other].bound_to() == node.bound_to()) {
                 Some(&first) => places[first].push(node.place),
                 None => {
                     same_type.push(i);
@@ -63,27 +60,13 @@ impl<'a> Graph<'a> {
         }
         let edges = nodes
             .iter()
-            .map(|node| {
-                node.needs
-                    .iter()
-                    .flat_map(|need| provided(&providers, need))
-                    .copied()
-                    .collect()
-            })
+            .map(|node| node.needs.iter().flat_map(|need| provided(&providers, need)).copied().collect())
             .collect();
         let duplicates = std::iter::zip(nodes, places)
             .filter(|(_, places)| places.len() > 1)
-            .map(|(node, places)| Finding::Duplicate {
-                registered: node.provides.name,
-                places,
-            })
+            .map(|(node, places)| Finding::Duplicate { registered: node.provides.name, places })
             .collect();
-        Self {
-            nodes,
-            providers,
-            edges,
-            duplicates,
-        }
+        Self { nodes, providers, edges, duplicates }
     }
 
     /// Everything that is wrong: duplicates, what is missing or ambiguous, cycles, captured scoped values.
@@ -106,15 +89,10 @@ impl<'a> Graph<'a> {
 
     /// From a node that nobody needs down to this one, by the shortest way: why it is there.
     pub fn chain(&self, to: usize) -> Vec<&'static str> {
-        let needed_by = |node: usize| {
-            (0..self.nodes.len())
-                .filter(move |&other| self.edges[other].contains(&node))
-                .collect()
-        };
-        let mut path = shortest(to, needed_by, |node: usize| {
-            !self.edges.iter().any(|needs| needs.contains(&node))
-        })
-        .unwrap_or_else(|| vec![to]);
+        let needed_by =
+            |node: usize| (0..self.nodes.len()).filter(move |&other| self.edges[other].contains(&node)).collect();
+        let mut path = shortest(to, needed_by, |node: usize| !self.edges.iter().any(|needs| needs.contains(&node)))
+            .unwrap_or_else(|| vec![to]);
         path.reverse();
         self.names(&path)
     }
@@ -164,28 +142,18 @@ impl<'a> Graph<'a> {
         let passes =
             |below: usize| below == node || matches!(self.nodes[below].lifetime, Lifetime::Transient | Lifetime::Bound);
         let needs = |node: usize| {
-            if passes(node) {
-                self.edges[node].clone()
-            } else {
-                Vec::new()
-            }
+            if passes(node) { self.edges[node].clone() } else { Vec::new() }
         };
         (0..self.nodes.len())
             .filter(|&scoped| self.nodes[scoped].lifetime == Lifetime::Scoped)
             .filter_map(|scoped| shortest(node, needs, |reached| reached == scoped))
-            .map(|path| Finding::Captive {
-                path: self.names(&path),
-                place: self.nodes[node].place,
-            })
+            .map(|path| Finding::Captive { path: self.names(&path), place: self.nodes[node].place })
             .collect()
     }
 
     /// Depth first, in the order of registration: a step back to a node that is still open closes a cycle.
     fn walk(&self) -> Walk {
-        let mut walk = Walk {
-            order: Vec::new(),
-            cycles: Vec::new(),
-        };
+        let mut walk = Walk { order: Vec::new(), cycles: Vec::new() };
         let mut visits = vec![Visit::Not; self.nodes.len()];
         for node in 0..self.nodes.len() {
             self.visit(node, &mut visits, &mut Vec::new(), &mut walk);
@@ -197,10 +165,7 @@ impl<'a> Graph<'a> {
         match visits[node] {
             Visit::Done => {}
             Visit::Open => {
-                let start = open
-                    .iter()
-                    .position(|&other| other == node)
-                    .expect("an open node is on the way");
+                let start = open.iter().position(|&other| other == node).expect("an open node is on the way");
                 let mut path = self.names(&open[start..]);
                 path.push(self.nodes[node].provides.name);
                 let place = self.nodes[node].place;

@@ -38,10 +38,7 @@ impl<T: ?Sized> Clone for Wire<T> {
     fn clone(&self) -> Self {
         match self {
             Self::Held(value) => Self::Held(Arc::clone(value)),
-            Self::Made { make, scoped } => Self::Made {
-                make: Arc::clone(make),
-                scoped: *scoped,
-            },
+            Self::Made { make, scoped } => Self::Made { make: Arc::clone(make), scoped: *scoped },
         }
     }
 }
@@ -58,9 +55,7 @@ impl Wiring<'_> {
         let providers = self.providers.get(&TypeId::of::<T>());
         providers.into_iter().flatten().map(|&node| {
             let wire = self.wires[node].as_ref().expect("dependencies are wired first");
-            wire.downcast_ref::<Wire<T>>()
-                .expect("a node provides the type it is filed under")
-                .clone()
+            wire.downcast_ref::<Wire<T>>().expect("a node provides the type it is filed under").clone()
         })
     }
 }

@@ -66,18 +66,10 @@ pub(crate) fn read(path: &Path, bytes: &[u8]) -> Result<Table, DatasetError> {
         file.read(&mut again)?;
     }
 
-    let mut table = Table {
-        columns: Vec::with_capacity(values.len()),
-        arrays: Vec::with_capacity(values.len()),
-        rows,
-    };
+    let mut table = Table { columns: Vec::with_capacity(values.len()), arrays: Vec::with_capacity(values.len()), rows };
     for (name, values) in file.names.into_iter().zip(values) {
         let (column_type, mixed, array) = values.finish();
-        table.columns.push(Column {
-            name,
-            column_type,
-            mixed,
-        });
+        table.columns.push(Column { name, column_type, mixed });
         table.arrays.push(array);
     }
     Ok(table)
@@ -141,10 +133,7 @@ fn check_names(path: &Path, names: &Vec<String>) -> Result<(), DatasetError> {
     let unnamed = names.iter().zip(1..).filter(|(name, _)| name.is_empty());
     let positions: Vec<usize> = unnamed.map(|(_, position)| position).collect();
     if !positions.is_empty() {
-        return Err(DatasetError::UnnamedColumns {
-            path: path.into(),
-            positions,
-        });
+        return Err(DatasetError::UnnamedColumns { path: path.into(), positions });
     }
     crate::reader::check_unique(path, names)
 }
@@ -152,16 +141,10 @@ fn check_names(path: &Path, names: &Vec<String>) -> Result<(), DatasetError> {
 fn fault_in(path: &Path, names: &[String], fault: Fault) -> DatasetError {
     let path = path.into();
     match fault {
-        Fault::UnclosedQuote { line, field } => DatasetError::UnclosedQuote {
-            path,
-            line,
-            column: names.get(field).cloned(),
-        },
-        Fault::StrayQuote { line, field } => DatasetError::StrayQuote {
-            path,
-            line,
-            column: names.get(field).cloned(),
-        },
+        Fault::UnclosedQuote { line, field } => {
+            DatasetError::UnclosedQuote { path, line, column: names.get(field).cloned() }
+        }
+        Fault::StrayQuote { line, field } => DatasetError::StrayQuote { path, line, column: names.get(field).cloned() },
     }
 }
 
@@ -180,11 +163,7 @@ fn not_utf8(path: &Path, valid: &str) -> DatasetError {
         }
     };
     let column = names.as_ref().and_then(|names| names.get(reached)).map(|name| name.text(valid).trim().to_owned());
-    DatasetError::Encoding {
-        path: path.into(),
-        line: records.line(),
-        column,
-    }
+    DatasetError::Encoding { path: path.into(), line: records.line(), column }
 }
 
 fn text_before(bytes: &[u8], valid_up_to: usize) -> &str {

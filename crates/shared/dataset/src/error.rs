@@ -22,11 +22,7 @@ pub enum DatasetError {
     #[error("`{url}` does not name a file of this machine: use `file:///` and an absolute path")]
     Url { url: String },
     #[error("`{path}` has changed since it was identified ({found} instead of {expected}): identify it again")]
-    Changed {
-        path: PathBuf,
-        expected: String,
-        found: String,
-    },
+    Changed { path: PathBuf, expected: String, found: String },
 
     #[error("`{path}` is empty: a dataset needs a header and at least one row")]
     Empty { path: PathBuf },
@@ -36,34 +32,16 @@ pub enum DatasetError {
     Binary { path: PathBuf },
 
     #[error("`{path}`, line {line}{}: not UTF-8: save the file as UTF-8", in_column(.column))]
-    Encoding {
-        path: PathBuf,
-        line: u64,
-        column: Option<String>,
-    },
+    Encoding { path: PathBuf, line: u64, column: Option<String> },
     #[error(
         "`{path}`, line {line}: {found} fields where the header has {expected}: \
          add or remove fields, or quote values that hold the delimiter `{delimiter}`"
     )]
-    Ragged {
-        path: PathBuf,
-        line: u64,
-        expected: usize,
-        found: usize,
-        delimiter: char,
-    },
+    Ragged { path: PathBuf, line: u64, expected: usize, found: usize, delimiter: char },
     #[error("`{path}`, line {line}: a quote is opened{} and never closed: close it, or write it twice", in_column(.column))]
-    UnclosedQuote {
-        path: PathBuf,
-        line: u64,
-        column: Option<String>,
-    },
+    UnclosedQuote { path: PathBuf, line: u64, column: Option<String> },
     #[error("`{path}`, line {line}: text follows a closing quote{}: write quotes inside a quoted value twice", in_column(.column))]
-    StrayQuote {
-        path: PathBuf,
-        line: u64,
-        column: Option<String>,
-    },
+    StrayQuote { path: PathBuf, line: u64, column: Option<String> },
     #[error("`{path}`: more than one column is named {}: rename all but one", quoted(.names))]
     DuplicateColumns { path: PathBuf, names: Vec<String> },
     #[error("`{path}`: no name for column {}: name every column in the header", numbers(.positions))]

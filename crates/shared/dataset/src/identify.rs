@@ -74,13 +74,12 @@ fn fill(file: &mut impl Read, block: &mut [u8]) -> std::io::Result<usize> {
 /// A Parquet file that was cut short lacks the magic at its end.
 fn check_end(file: &mut (impl Read + Seek), path: &Path) -> Result<(), DatasetError> {
     let mut end = [0; 4];
-    file.seek(SeekFrom::End(-4)).and_then(|_| file.read_exact(&mut end)).map_err(|error| source::unreadable(path, error))?;
+    file.seek(SeekFrom::End(-4))
+        .and_then(|_| file.read_exact(&mut end))
+        .map_err(|error| source::unreadable(path, error))?;
     if end == source::PARQUET_MAGIC {
         Ok(())
     } else {
-        Err(DatasetError::Parquet {
-            path: path.into(),
-            source: "the file does not end as a Parquet file does".into(),
-        })
+        Err(DatasetError::Parquet { path: path.into(), source: "the file does not end as a Parquet file does".into() })
     }
 }

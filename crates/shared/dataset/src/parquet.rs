@@ -34,10 +34,7 @@ pub(crate) fn read(path: &Path, file: impl ChunkReader + 'static) -> Result<Tabl
     let unsupported = schema.fields().iter().filter(|field| column_type(field.data_type()).is_none());
     let unsupported: Vec<_> = unsupported.map(|field| (field.name().clone(), field.data_type().to_string())).collect();
     if !unsupported.is_empty() {
-        return Err(DatasetError::UnsupportedColumns {
-            path: path.into(),
-            columns: unsupported,
-        });
+        return Err(DatasetError::UnsupportedColumns { path: path.into(), columns: unsupported });
     }
 
     let mut chunks: Vec<Vec<ArrayRef>> = vec![Vec::new(); names.len()];
@@ -52,28 +49,17 @@ pub(crate) fn read(path: &Path, file: impl ChunkReader + 'static) -> Result<Tabl
         return Err(DatasetError::NoRows { path: path.into() });
     }
 
-    let mut table = Table {
-        columns: Vec::with_capacity(names.len()),
-        arrays: Vec::with_capacity(names.len()),
-        rows,
-    };
+    let mut table = Table { columns: Vec::with_capacity(names.len()), arrays: Vec::with_capacity(names.len()), rows };
     for (name, chunks) in names.into_iter().zip(chunks) {
         let (column_type, array) = normalised(&chunks).map_err(|error| broken(path, error))?;
-        table.columns.push(Column {
-            name,
-            column_type,
-            mixed: None,
-        });
+        table.columns.push(Column { name, column_type, mixed: None });
         table.arrays.push(array);
     }
     Ok(table)
 }
 
 fn broken(path: &Path, error: impl Error + Send + Sync + 'static) -> DatasetError {
-    DatasetError::Parquet {
-        path: path.into(),
-        source: Box::new(error),
-    }
+    DatasetError::Parquet { path: path.into(), source: Box::new(error) }
 }
 
 /// What a column of this type is read as, its values permitting; `None` if no table can be made of it.

@@ -59,15 +59,9 @@ impl Dataset {
             });
         }
 
-        let logical = context
-            .state()
-            .create_logical_expr(text, &schema)
-            .map_err(|error| self.refused(text, &error))?;
+        let logical = context.state().create_logical_expr(text, &schema).map_err(|error| self.refused(text, &error))?;
         if let Some(problem) = beyond_a_row(&logical) {
-            return Err(DatasetError::NotPerRow {
-                expression: text.into(),
-                problem,
-            });
+            return Err(DatasetError::NotPerRow { expression: text.into(), problem });
         }
         let named = logical.column_refs();
         let columns = self.columns().iter().map(|column| &column.name);
@@ -75,15 +69,8 @@ impl Dataset {
         let expression = context.create_physical_expr(logical, &schema).map_err(|error| self.refused(text, &error))?;
 
         match expression.data_type(self.schema()).map_err(|error| self.refused(text, &error))? {
-            DataType::Boolean => Ok(Predicate {
-                text: text.into(),
-                columns,
-                expression,
-            }),
-            found => Err(DatasetError::NotBoolean {
-                expression: text.into(),
-                found: found.to_string(),
-            }),
+            DataType::Boolean => Ok(Predicate { text: text.into(), columns, expression }),
+            found => Err(DatasetError::NotBoolean { expression: text.into(), found: found.to_string() }),
         }
     }
 
@@ -110,10 +97,7 @@ impl Dataset {
     }
 
     fn engine(&self, error: DataFusionError) -> DatasetError {
-        DatasetError::Engine {
-            path: self.path().into(),
-            source: Box::new(error),
-        }
+        DatasetError::Engine { path: self.path().into(), source: Box::new(error) }
     }
 
     /// What was wrong with an expression, in our words where it is common and in the engine's where it is not.
@@ -129,11 +113,7 @@ impl Dataset {
             Some((problem, place)) => (problem.to_owned(), position(place)),
             None => (problem, None),
         };
-        DatasetError::Unparsable {
-            expression: text.into(),
-            problem,
-            position,
-        }
+        DatasetError::Unparsable { expression: text.into(), problem, position }
     }
 }
 
@@ -164,7 +144,9 @@ fn beyond_a_row(expression: &Expr) -> Option<String> {
             Expr::ScalarFunction(call) if call.func.signature().volatility != Volatility::Immutable => {
                 Some(format!("`{}` depends on time or chance", call.func.name()))
             }
-            Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_) => Some("a subquery looks at other rows".into()),
+            Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_) => {
+                Some("a subquery looks at other rows".into())
+            }
             Expr::Placeholder(placeholder) => Some(format!("`{}` has no value", placeholder.id)),
             _ => None,
         };

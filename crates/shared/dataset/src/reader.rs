@@ -151,15 +151,10 @@ impl Dataset {
                 ColumnType::Integer => values.extend(
                     array.as_primitive::<Int64Type>().iter().map(|value| value.map_or(f64::NAN, |value| value as f64)),
                 ),
-                _ => values.extend(
-                    array.as_primitive::<Float64Type>().iter().map(|value| value.unwrap_or(f64::NAN)),
-                ),
+                _ => values.extend(array.as_primitive::<Float64Type>().iter().map(|value| value.unwrap_or(f64::NAN))),
             }
         }
-        NumericColumn {
-            name: column.name.clone(),
-            values,
-        }
+        NumericColumn { name: column.name.clone(), values }
     }
 
     /// A column as numbered categories; a column of any type will do. `None` if there is no column of this name.
@@ -188,10 +183,7 @@ pub(crate) fn check_unique(path: &Path, names: &[String]) -> Result<(), DatasetE
     if twice.is_empty() {
         return Ok(());
     }
-    Err(DatasetError::DuplicateColumns {
-        path: path.into(),
-        names: twice.into_iter().cloned().collect(),
-    })
+    Err(DatasetError::DuplicateColumns { path: path.into(), names: twice.into_iter().cloned().collect() })
 }
 
 /// Runs work that reads files or computes for long where it holds up nobody.

@@ -60,9 +60,6 @@ pub(crate) fn read(reference: &DatasetRef) -> Result<(PathBuf, Vec<u8>), Dataset
 pub(crate) fn unreadable(path: &Path, source: io::Error) -> DatasetError {
     match source.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => DatasetError::Missing { path: path.into() },
-        _ => DatasetError::Unreadable {
-            path: path.into(),
-            source,
-        },
+        _ => DatasetError::Unreadable { path: path.into(), source },
     }
 }

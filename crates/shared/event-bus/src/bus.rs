@@ -56,16 +56,7 @@ impl EventBus {
             let (sender, receiver) = watch::channel(from);
             progress.push((subscription.clone(), receiver));
             let (store, clock, ids) = (Arc::clone(&store), Arc::clone(&clock), Arc::clone(&ids));
-            tasks.spawn(follow(
-                Delivery {
-                    subscription,
-                    store,
-                    clock,
-                    ids,
-                    retry,
-                },
-                sender,
-            ));
+            tasks.spawn(follow(Delivery { subscription, store, clock, ids, retry }, sender));
         }
         Ok(Self { store, progress, tasks })
     }
@@ -98,13 +89,7 @@ impl EventBus {
         let head = self.store.head().await?;
         let lag = self.progress.iter().map(|(s, progress)| {
             let position = *progress.borrow();
-            SubscriberLag {
-                name: s.name,
-                module: s.module,
-                event_type: s.event_type,
-                position,
-                head,
-            }
+            SubscriberLag { name: s.name, module: s.module, event_type: s.event_type, position, head }
         });
         Ok(lag.collect())
     }
@@ -120,10 +105,7 @@ async fn follow(delivery: Delivery, progress: watch::Sender<Position>) {
     let mut appended = delivery.store.appended();
     loop {
         if let Err(error) = catch_up(&delivery, &progress).await {
-            tracing::warn!(
-                subscriber = delivery.subscription.name,
-                "waiting for the store: {error}"
-            );
+            tracing::warn!(subscriber = delivery.subscription.name, "waiting for the store: {error}");
             tokio::time::sleep(PATIENCE).await;
             continue;
         }

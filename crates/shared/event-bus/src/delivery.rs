@@ -18,19 +18,13 @@ pub struct RetryPolicy {
 
 impl Default for RetryPolicy {
     fn default() -> Self {
-        Self {
-            attempts: 5,
-            first: Duration::from_millis(50),
-            longest: Duration::from_secs(5),
-        }
+        Self { attempts: 5, first: Duration::from_millis(50), longest: Duration::from_secs(5) }
     }
 }
 
 impl RetryPolicy {
     fn wait(&self, failures: u32) -> Duration {
-        self.first
-            .saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1)))
-            .min(self.longest)
+        self.first.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1))).min(self.longest)
     }
 }
 
@@ -64,10 +58,7 @@ impl Authenticator for CausedBy {
     type Credentials = Envelope;
 
     fn verify(&self, event: &Envelope) -> Result<Claims, AuthenticationError> {
-        Ok(Claims {
-            user: event.metadata.user_id.clone(),
-            permissions: Default::default(),
-        })
+        Ok(Claims { user: event.metadata.user_id.clone(), permissions: Default::default() })
     }
 }
 
@@ -140,12 +131,7 @@ impl Delivery {
         let subscriber = self.subscription.name.to_owned();
         let at = position(envelope);
         let key = format!("{subscriber}/{:020}", at.0);
-        let letter = DeadLetter {
-            subscriber,
-            event: envelope.clone(),
-            error,
-            attempts,
-        };
+        let letter = DeadLetter { subscriber, event: envelope.clone(), error, attempts };
         let cx = self.context(envelope).map_err(|e| StoreError {
             kind: event_sourcing::StoreErrorKind::Corrupt,
             message: format!("event {}: {e}", envelope.event_id),
@@ -171,22 +157,12 @@ impl Delivery {
 
     fn unit(&self, context: Context) -> Unit {
         let (clock, ids) = (Arc::clone(&self.clock), Arc::clone(&self.ids));
-        Unit::new(Origin {
-            module: self.subscription.module,
-            context,
-            clock,
-            ids,
-        })
+        Unit::new(Origin { module: self.subscription.module, context, clock, ids })
     }
 }
 
 pub(crate) fn position(envelope: &Envelope) -> Position {
-    Position(
-        envelope
-            .metadata
-            .position
-            .expect("an event read from the log has its position"),
-    )
+    Position(envelope.metadata.position.expect("an event read from the log has its position"))
 }
 
 fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {

@@ -25,16 +25,8 @@ pub struct Subscription {
 
 impl Subscription {
     pub fn new<E: Event>(name: &'static str, module: &'static str, subscriber: impl Subscriber<E>) -> Self {
-        let handler = Arc::new(Typed {
-            subscriber,
-            event: std::marker::PhantomData,
-        });
-        Self {
-            name,
-            module,
-            event_type: E::NAME,
-            handler,
-        }
+        let handler = Arc::new(Typed { subscriber, event: std::marker::PhantomData });
+        Self { name, module, event_type: E::NAME, handler }
     }
 }
 

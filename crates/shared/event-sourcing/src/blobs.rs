@@ -42,28 +42,15 @@ pub struct MemoryBlobs(Mutex<BTreeMap<Fingerprint, Vec<u8>>>);
 impl Blobs for MemoryBlobs {
     async fn put(&self, bytes: Vec<u8>) -> Result<Fingerprint, BlobError> {
         let digest = Fingerprint::of(&bytes);
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(digest.clone(), bytes);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(digest.clone(), bytes);
         Ok(digest)
     }
 
     async fn get(&self, digest: &Fingerprint) -> Result<Option<Vec<u8>>, BlobError> {
-        Ok(self
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(digest)
-            .cloned())
+        Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).get(digest).cloned())
     }
 
     async fn remove(&self, digest: &Fingerprint) -> Result<bool, BlobError> {
-        Ok(self
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(digest)
-            .is_some())
+        Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(digest).is_some())
     }
 }

@@ -30,10 +30,7 @@ struct State {
 
 impl Default for MemoryStore {
     fn default() -> Self {
-        Self {
-            state: Mutex::default(),
-            appended: watch::Sender::new(Position(0)),
-        }
+        Self { state: Mutex::default(), appended: watch::Sender::new(Position(0)) }
     }
 }
 
@@ -62,11 +59,7 @@ impl Store for MemoryStore {
     async fn document(&self, collection: &str, key: &str) -> Result<Option<StoredDocument>, StoreError> {
         let state = self.state();
         let found = state.documents.get(&(collection.to_owned(), key.to_owned()));
-        Ok(found.map(|(body, revision)| StoredDocument {
-            key: key.into(),
-            body: body.clone(),
-            revision: *revision,
-        }))
+        Ok(found.map(|(body, revision)| StoredDocument { key: key.into(), body: body.clone(), revision: *revision }))
     }
 
     async fn documents(
@@ -94,28 +87,16 @@ impl Store for MemoryStore {
 
     async fn log(&self, query: LogQuery) -> Result<Vec<Envelope>, StoreError> {
         let state = self.state();
-        let from = usize::try_from(query.after.0)
-            .unwrap_or(usize::MAX)
-            .min(state.log.len());
+        let from = usize::try_from(query.after.0).unwrap_or(usize::MAX).min(state.log.len());
         let wanted = |e: &&Envelope| query.correlation.is_none_or(|c| e.metadata.correlation_id == c);
-        Ok(state.log[from..]
-            .iter()
-            .filter(wanted)
-            .take(query.limit)
-            .cloned()
-            .collect())
+        Ok(state.log[from..].iter().filter(wanted).take(query.limit).cloned().collect())
     }
 
     async fn stream(&self, stream: &str, after: u64, limit: usize) -> Result<Vec<Envelope>, StoreError> {
         let state = self.state();
         let skip = usize::try_from(after).unwrap_or(usize::MAX);
         let indexes = state.streams.get(stream).map_or(&[][..], Vec::as_slice);
-        Ok(indexes
-            .iter()
-            .skip(skip)
-            .take(limit)
-            .map(|&i| state.log[i].clone())
-            .collect())
+        Ok(indexes.iter().skip(skip).take(limit).map(|&i| state.log[i].clone()).collect())
     }
 
     async fn head(&self) -> Result<Position, StoreError> {
@@ -144,21 +125,12 @@ impl State {
                     guard(*expected, *version, || format!("stream `{stream}`"))?;
                     *version += 1;
                 }
-                Write::Put {
-                    collection,
-                    key,
-                    expected,
-                    ..
-                } => {
+                Write::Put { collection, key, expected, .. } => {
                     let revision = self.revision(&mut revisions, collection, key);
                     guard(*expected, *revision, || format!("document `{collection}/{key}`"))?;
                     *revision += 1;
                 }
-                Write::Delete {
-                    collection,
-                    key,
-                    expected,
-                } => {
+                Write::Delete { collection, key, expected } => {
                     let revision = self.revision(&mut revisions, collection, key);
                     guard(*expected, *revision, || format!("document `{collection}/{key}`"))?;
                     *revision = 0;
@@ -188,9 +160,7 @@ impl State {
         let mut receipt = Receipt::default();
         for write in writes {
             match write {
-                Write::Append {
-                    stream, mut envelope, ..
-                } => {
+                Write::Append { stream, mut envelope, .. } => {
                     let index = self.log.len();
                     envelope.metadata.position = Some(index as u64 + 1);
                     let stream = self.streams.entry(stream).or_default();
@@ -198,13 +168,8 @@ impl State {
                     receipt.events.push((envelope.event_id, stream.len() as u64));
                     self.log.push(envelope);
                 }
-                Write::Put {
-                    collection, key, body, ..
-                } => {
-                    let slot = self
-                        .documents
-                        .entry((collection.into(), key))
-                        .or_insert((Value::Null, 0));
+                Write::Put { collection, key, body, .. } => {
+                    let slot = self.documents.entry((collection.into(), key)).or_insert((Value::Null, 0));
                     *slot = (body, slot.1 + 1);
                 }
                 Write::Delete { collection, key, .. } => {
@@ -225,13 +190,5 @@ fn guard(expected: Expected, actual: u64, what: impl FnOnce() -> String) -> Resu
         Expected::Absent => 0,
         Expected::Exact(wanted) => wanted,
     };
-    if wanted == actual {
-        Ok(())
-    } else {
-        Err(Conflict {
-            what: what(),
-            expected: wanted,
-            actual,
-        })
-    }
+    if wanted == actual { Ok(()) } else { Err(Conflict { what: what(), expected: wanted, actual }) }
 }

@@ -66,11 +66,7 @@ pub struct LogQuery {
 
 impl LogQuery {
     pub fn after(position: Position, limit: usize) -> Self {
-        Self {
-            after: position,
-            limit,
-            correlation: None,
-        }
+        Self { after: position, limit, correlation: None }
     }
 }
 
@@ -107,13 +103,7 @@ pub trait StoreExt: Store {
         after: Option<&str>,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<Found<D>>, StoreError>> + Send {
-        async move {
-            self.documents(D::COLLECTION, after, limit)
-                .await?
-                .into_iter()
-                .map(decode)
-                .collect()
-        }
+        async move { self.documents(D::COLLECTION, after, limit).await?.into_iter().map(decode).collect() }
     }
 }
 
@@ -125,10 +115,7 @@ fn decode<D: Document>(stored: StoredDocument) -> Result<Found<D>, StoreError> {
         Ok(value) => Ok(Found { key, value, revision }),
         Err(error) => Err(StoreError {
             kind: StoreErrorKind::Corrupt,
-            message: format!(
-                "document `{key}` of collection `{}` cannot be read: {error}",
-                D::COLLECTION
-            ),
+            message: format!("document `{key}` of collection `{}` cannot be read: {error}", D::COLLECTION),
         }),
     }
 }

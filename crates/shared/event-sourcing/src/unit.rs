@@ -59,15 +59,15 @@ pub enum Write {
         expected: Expected,
     },
     /// A subscriber has handled everything up to and including this position.
-    Checkpoint { subscriber: String, position: Position },
+    Checkpoint {
+        subscriber: String,
+        position: Position,
+    },
 }
 
 impl Unit {
     pub fn new(origin: Origin) -> Self {
-        Self {
-            origin,
-            writes: Vec::new(),
-        }
+        Self { origin, writes: Vec::new() }
     }
 
     pub fn origin(&self) -> &Origin {
@@ -102,11 +102,7 @@ impl Unit {
                 position: None,
             },
         };
-        self.writes.push(Write::Append {
-            stream: stream.into(),
-            expected,
-            envelope,
-        });
+        self.writes.push(Write::Append { stream: stream.into(), expected, envelope });
         event_id
     }
 
@@ -114,27 +110,15 @@ impl Unit {
     /// As [`Unit::append`].
     pub fn put<D: Document>(&mut self, key: impl Into<String>, document: &D, expected: Expected) {
         let (collection, body) = (D::COLLECTION, to_json(document));
-        self.writes.push(Write::Put {
-            collection,
-            key: key.into(),
-            body,
-            expected,
-        });
+        self.writes.push(Write::Put { collection, key: key.into(), body, expected });
     }
 
     pub fn delete<D: Document>(&mut self, key: impl Into<String>, expected: Expected) {
-        self.writes.push(Write::Delete {
-            collection: D::COLLECTION,
-            key: key.into(),
-            expected,
-        });
+        self.writes.push(Write::Delete { collection: D::COLLECTION, key: key.into(), expected });
     }
 
     pub fn checkpoint(&mut self, subscriber: impl Into<String>, position: Position) {
-        self.writes.push(Write::Checkpoint {
-            subscriber: subscriber.into(),
-            position,
-        });
+        self.writes.push(Write::Checkpoint { subscriber: subscriber.into(), position });
     }
 
     pub fn is_empty(&self) -> bool {

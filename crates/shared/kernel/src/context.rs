@@ -16,12 +16,7 @@ pub struct Context {
 impl Context {
     /// The start of a piece of work.
     pub fn new(principal: Arc<Principal>, correlation: CorrelationId) -> Self {
-        Self {
-            correlation,
-            causation: None,
-            principal,
-            deadline: None,
-        }
+        Self { correlation, causation: None, principal, deadline: None }
     }
 
     /// The same work, one step on: what `event` set off.

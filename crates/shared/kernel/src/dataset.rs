@@ -80,11 +80,7 @@ impl FromStr for Fingerprint {
         let is_digest = text
             .strip_prefix("sha256:")
             .is_some_and(|hex| hex.len() == 64 && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')));
-        if is_digest {
-            Ok(Self(text.into()))
-        } else {
-            Err(FingerprintError(text.into()))
-        }
+        if is_digest { Ok(Self(text.into())) } else { Err(FingerprintError(text.into())) }
     }
 }
 

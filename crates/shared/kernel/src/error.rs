@@ -58,12 +58,7 @@ pub struct FieldError {
 
 impl Error {
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-            fields: Vec::new(),
-            detail: None,
-        }
+        Self { kind, message: message.into(), fields: Vec::new(), detail: None }
     }
 
     pub fn invalid(message: impl Into<String>) -> Self {
@@ -77,10 +72,7 @@ impl Error {
     /// All refused fields at once.
     pub fn invalid_fields(fields: Vec<FieldError>) -> Self {
         let list: Vec<String> = fields.iter().map(|f| format!("{} {}", f.pointer, f.message)).collect();
-        Self {
-            fields,
-            ..Self::invalid(list.join("; "))
-        }
+        Self { fields, ..Self::invalid(list.join("; ")) }
     }
 
     /// Keeps what only the log may have.

@@ -39,12 +39,7 @@ pub fn assemble(
     infrastructure: Infrastructure,
     grants: &Grants,
 ) -> Result<Application, Findings> {
-    let Infrastructure {
-        store,
-        blobs,
-        clock,
-        ids,
-    } = infrastructure;
+    let Infrastructure { store, blobs, clock, ids } = infrastructure;
     let mut builder = Builder::default();
     builder
         .instance::<dyn Store>(Arc::clone(&store))
@@ -63,12 +58,7 @@ pub fn assemble(
     let container = builder.build().map_err(|error| {
         let fix = "see its cause".to_owned();
         let problem = chain(&error);
-        Findings(vec![Finding {
-            level: FindingLevel::Error,
-            module: "container".into(),
-            problem,
-            fix,
-        }])
+        Findings(vec![Finding { level: FindingLevel::Error, module: "container".into(), problem, fix }])
     })?;
 
     let mut table = ServiceTable::default();
@@ -89,14 +79,7 @@ pub fn assemble(
         }
     }
     let description = describe(&modules, &sagas);
-    Ok(Application {
-        container,
-        requests,
-        sagas,
-        subscriptions,
-        description,
-        warnings: findings.0,
-    })
+    Ok(Application { container, requests, sagas, subscriptions, description, warnings: findings.0 })
 }
 
 fn chain(error: &dyn std::error::Error) -> String {

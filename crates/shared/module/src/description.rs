@@ -59,34 +59,18 @@ pub struct Link {
 }
 
 pub(crate) fn describe(modules: &[Module], engine: &SagaEngine) -> Description {
-    let servers: BTreeMap<&str, &'static str> = modules
-        .iter()
-        .flat_map(|m| m.serves.iter().map(|s| (s.info.name, m.name)))
-        .collect();
-    let publishers: BTreeMap<&str, &'static str> = modules
-        .iter()
-        .flat_map(|m| m.publishes.iter().map(|e| (e.name, m.name)))
-        .collect();
+    let servers: BTreeMap<&str, &'static str> =
+        modules.iter().flat_map(|m| m.serves.iter().map(|s| (s.info.name, m.name))).collect();
+    let publishers: BTreeMap<&str, &'static str> =
+        modules.iter().flat_map(|m| m.publishes.iter().map(|e| (e.name, m.name))).collect();
     let mut links = Vec::new();
     for module in modules {
         let from = module.name;
-        let asks = module
-            .asks
-            .iter()
-            .filter_map(|&message| Some((*servers.get(message)?, "asks", message)));
-        let listens = module
-            .subscribes
-            .iter()
-            .filter_map(|s| Some((*publishers.get(s.event)?, "listens to", s.event)));
-        links.extend(
-            asks.chain(listens)
-                .map(|(to, how, message)| Link { from, to, how, message }),
-        );
+        let asks = module.asks.iter().filter_map(|&message| Some((*servers.get(message)?, "asks", message)));
+        let listens = module.subscribes.iter().filter_map(|s| Some((*publishers.get(s.event)?, "listens to", s.event)));
+        links.extend(asks.chain(listens).map(|(to, how, message)| Link { from, to, how, message }));
     }
-    Description {
-        modules: modules.iter().map(|module| describe_module(module, engine)).collect(),
-        links,
-    }
+    Description { modules: modules.iter().map(|module| describe_module(module, engine)).collect(), links }
 }
 
 fn describe_module(module: &Module, engine: &SagaEngine) -> ModuleDescription {
@@ -107,19 +91,9 @@ fn describe_module(module: &Module, engine: &SagaEngine) -> ModuleDescription {
         subscribes: module
             .subscribes
             .iter()
-            .map(|s| SubscriptionDescription {
-                subscriber: s.subscriber,
-                event: s.event,
-            })
+            .map(|s| SubscriptionDescription { subscriber: s.subscriber, event: s.event })
             .collect(),
-        sagas: module
-            .sagas
-            .iter()
-            .map(|s| SagaDescription {
-                name: s.name,
-                steps: engine.steps_of(s.name),
-            })
-            .collect(),
+        sagas: module.sagas.iter().map(|s| SagaDescription { name: s.name, steps: engine.steps_of(s.name) }).collect(),
         collections: module.collections.clone(),
         settings: module.settings.clone(),
     }

@@ -58,10 +58,7 @@ pub(crate) struct Needed {
 
 impl Needed {
     fn of<T: Send + Sync + 'static>() -> Self {
-        Self {
-            type_name: std::any::type_name::<T>(),
-            registered: Builder::contains::<T>,
-        }
+        Self { type_name: std::any::type_name::<T>(), registered: Builder::contains::<T> }
     }
 }
 
@@ -96,19 +93,9 @@ impl Module {
     /// `S`, from the container, answers `R`.
     #[must_use]
     pub fn serves<R: Request, S: Service<R>>(mut self) -> Self {
-        let info = RequestInfo {
-            name: R::NAME,
-            module: self.name,
-            kind: R::KIND,
-            access: R::ACCESS,
-        };
+        let info = RequestInfo { name: R::NAME, module: self.name, kind: R::KIND, access: R::ACCESS };
         let wire = |c: &Container, table: &mut ServiceTable, module| table.serve::<R>(module, c.get::<S>());
-        self.serves.push(Served {
-            info,
-            type_name: std::any::type_name::<R>(),
-            wire,
-            needs: Needed::of::<S>(),
-        });
+        self.serves.push(Served { info, type_name: std::any::type_name::<R>(), wire, needs: Needed::of::<S>() });
         if let kernel::Access::Requires(permission) = R::ACCESS {
             self.permissions.push(permission);
         }
@@ -125,11 +112,7 @@ impl Module {
     #[must_use]
     pub fn publishes<E: Event>(mut self) -> Self {
         let type_name = std::any::type_name::<E>();
-        self.publishes.push(Published {
-            name: E::NAME,
-            version: E::VERSION,
-            type_name,
-        });
+        self.publishes.push(Published { name: E::NAME, type_name });
         self
     }
 
@@ -137,12 +120,7 @@ impl Module {
     #[must_use]
     pub fn subscribes<E: Event, S: Subscriber<E>>(mut self, subscriber: &'static str) -> Self {
         let wire = |c: &Container, name, module| Subscription::new::<E>(name, module, Resolved(c.get::<S>()));
-        self.subscribes.push(Subscribed {
-            subscriber,
-            event: E::NAME,
-            wire,
-            needs: Needed::of::<S>(),
-        });
+        self.subscribes.push(Subscribed { subscriber, event: E::NAME, wire, needs: Needed::of::<S>() });
         self
     }
 
@@ -150,11 +128,7 @@ impl Module {
     #[must_use]
     pub fn runs<S: Saga>(mut self) -> Self {
         let wire = |c: &Container, engine: SagaEngine, module| engine.with(module, c.get::<S>());
-        self.sagas.push(Ran {
-            name: S::NAME,
-            wire,
-            needs: Needed::of::<S>(),
-        });
+        self.sagas.push(Ran { name: S::NAME, wire, needs: Needed::of::<S>() });
         self
     }
 

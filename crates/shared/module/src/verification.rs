@@ -55,21 +55,11 @@ impl Findings {
     }
 
     fn error(&mut self, module: &str, problem: String, fix: impl Into<String>) {
-        self.0.push(Finding {
-            level: FindingLevel::Error,
-            module: module.into(),
-            problem,
-            fix: fix.into(),
-        });
+        self.0.push(Finding { level: FindingLevel::Error, module: module.into(), problem, fix: fix.into() });
     }
 
     fn warning(&mut self, module: &str, problem: String, fix: impl Into<String>) {
-        self.0.push(Finding {
-            level: FindingLevel::Warning,
-            module: module.into(),
-            problem,
-            fix: fix.into(),
-        });
+        self.0.push(Finding { level: FindingLevel::Warning, module: module.into(), problem, fix: fix.into() });
     }
 }
 
@@ -82,11 +72,7 @@ pub(crate) fn verify(modules: &[Module], builder: &Builder, grants: &Grants) -> 
     permissions(modules, grants, &mut findings);
     needs(modules, builder, &mut findings);
     for finding in builder.validate() {
-        findings.error(
-            "container",
-            finding.to_string(),
-            "see the registrations of the modules that it names",
-        );
+        findings.error("container", finding.to_string(), "see the registrations of the modules that it names");
     }
     findings.0.sort();
     findings.0.dedup();
@@ -100,12 +86,7 @@ fn names(modules: &[Module], findings: &mut Findings) {
         let subscribers = module.subscribes.iter().map(|s| ("subscriber", s.subscriber));
         let sagas = module.sagas.iter().map(|s| ("saga", s.name));
         let collections = module.collections.iter().map(|c| ("collection", *c));
-        for (kind, name) in [("module", module.name)]
-            .into_iter()
-            .chain(subscribers)
-            .chain(sagas)
-            .chain(collections)
-        {
+        for (kind, name) in [("module", module.name)].into_iter().chain(subscribers).chain(sagas).chain(collections) {
             if let Some(first) = seen.insert((kind, name), module.name) {
                 let problem = format!("{kind} `{name}` is also declared by module `{first}`");
                 findings.error(module.name, problem, "give one of them another name");
@@ -122,16 +103,11 @@ fn requests(modules: &[Module], findings: &mut Findings) {
                 continue;
             };
             if first.type_name == request.type_name {
-                let problem = format!(
-                    "request `{}` is also served by module `{}`",
-                    request.info.name, other.name
-                );
+                let problem = format!("request `{}` is also served by module `{}`", request.info.name, other.name);
                 findings.error(module.name, problem, "a request has exactly one service: remove one");
             } else {
-                let problem = format!(
-                    "`{}` and `{}` are both named `{}`",
-                    first.type_name, request.type_name, request.info.name
-                );
+                let problem =
+                    format!("`{}` and `{}` are both named `{}`", first.type_name, request.type_name, request.info.name);
                 findings.error(module.name, problem, "rename one");
             }
         }
@@ -139,11 +115,7 @@ fn requests(modules: &[Module], findings: &mut Findings) {
     for module in modules {
         for name in module.asks.iter().filter(|name| !served.contains_key(**name)) {
             let problem = format!("asks `{name}`, which no module serves");
-            findings.error(
-                module.name,
-                problem,
-                "add the module that serves it to the composition root",
-            );
+            findings.error(module.name, problem, "add the module that serves it to the composition root");
         }
     }
 }
@@ -168,11 +140,7 @@ fn events(modules: &[Module], findings: &mut Findings) {
                 "subscriber `{}` waits for event `{}`, which no module publishes",
                 subscription.subscriber, subscription.event
             );
-            findings.error(
-                module.name,
-                problem,
-                "declare it with `.publishes` in the module that does",
-            );
+            findings.error(module.name, problem, "declare it with `.publishes` in the module that does");
         }
         for event in module.publishes.iter().filter(|e| !subscribed.contains(e.name)) {
             let problem = format!("publishes event `{}`, to which nobody subscribes", event.name);
@@ -192,16 +160,10 @@ fn permissions(modules: &[Module], grants: &Grants, findings: &mut Findings) {
     }
     for (user, permissions) in grants {
         for permission in permissions.iter().filter(|p| !declared.contains(p.as_str())) {
-            let close = declared
-                .iter()
-                .filter(|d| d.split(':').next() == permission.split(':').next());
+            let close = declared.iter().filter(|d| d.split(':').next() == permission.split(':').next());
             let close: Vec<&str> = close.copied().collect();
             let problem = format!("user `{user}` is granted `{permission}`, which no module declares");
-            let fix = if close.is_empty() {
-                "remove it".into()
-            } else {
-                format!("did you mean {}?", close.join(", "))
-            };
+            let fix = if close.is_empty() { "remove it".into() } else { format!("did you mean {}?", close.join(", ")) };
             findings.error("settings", problem, fix);
         }
     }
@@ -209,23 +171,13 @@ fn permissions(modules: &[Module], grants: &Grants, findings: &mut Findings) {
 
 fn needs(modules: &[Module], builder: &Builder, findings: &mut Findings) {
     for module in modules {
-        let serves = module
-            .serves
-            .iter()
-            .map(|s| (format!("request `{}`", s.info.name), s.needs));
-        let subscribes = module
-            .subscribes
-            .iter()
-            .map(|s| (format!("subscriber `{}`", s.subscriber), s.needs));
+        let serves = module.serves.iter().map(|s| (format!("request `{}`", s.info.name), s.needs));
+        let subscribes = module.subscribes.iter().map(|s| (format!("subscriber `{}`", s.subscriber), s.needs));
         let sagas = module.sagas.iter().map(|s| (format!("saga `{}`", s.name), s.needs));
         let missing = |(_, needed): &(String, Needed)| !(needed.registered)(builder);
         for (what, needed) in serves.chain(subscribes).chain(sagas).filter(missing) {
             let problem = format!("{what} needs `{}`, which is not registered", needed.type_name);
-            findings.error(
-                module.name,
-                problem,
-                "register it with `.provides(|c| c.singleton(..))`",
-            );
+            findings.error(module.name, problem, "register it with `.provides(|c| c.singleton(..))`");
         }
     }
 }

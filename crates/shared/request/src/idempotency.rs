@@ -34,10 +34,7 @@ pub(crate) struct Once<'a> {
 impl<'a> Once<'a> {
     pub(crate) fn new<R: Request>(key: &'a IdempotencyKey, request: &R) -> Result<Self, Error> {
         let bytes = serde_json::to_vec(request).map_err(|e| unreadable::<R>(&e))?;
-        Ok(Self {
-            key,
-            payload: Fingerprint::of(&bytes),
-        })
+        Ok(Self { key, payload: Fingerprint::of(&bytes) })
     }
 
     pub(crate) async fn earlier<R: Request>(&self, store: &dyn Store) -> Result<Option<R::Response>, Error> {
@@ -54,18 +51,12 @@ impl<'a> Once<'a> {
                 ),
             ));
         }
-        serde_json::from_value(answered.response)
-            .map(Some)
-            .map_err(|e| unreadable::<R>(&e))
+        serde_json::from_value(answered.response).map(Some).map_err(|e| unreadable::<R>(&e))
     }
 
     pub(crate) fn remember<R: Request>(self, response: &R::Response, unit: &mut Unit) -> Result<(), Error> {
         let response = serde_json::to_value(response).map_err(|e| unreadable::<R>(&e))?;
-        let answered = AnsweredCommand {
-            request: R::NAME.into(),
-            payload: self.payload,
-            response,
-        };
+        let answered = AnsweredCommand { request: R::NAME.into(), payload: self.payload, response };
         unit.put(self.key.0.clone(), &answered, Expected::Absent);
         Ok(())
     }

@@ -1,6 +1,7 @@
-use std::{sync::Arc, time::Duration};
+use std::{any::Any, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use event_sourcing::{Origin, Store, Unit};
+use futures::FutureExt;
 use kernel::{Access, Clock, Context, Error, ErrorKind, Ids, Request, RequestKind};
 use serde_json::Value;
 use tracing::Instrument;
@@ -8,15 +9,7 @@ use tracing::Instrument;
 use crate::{IdempotencyKey, RequestInfo, ServiceTable, idempotency::Once, service::ErasedService};
 
 /// What every request passes, in this order.
-pub const STAGES: [&str; 7] = [
-    "span",
-    "access",
-    "validation",
-    "deadline",
-    "idempotency",
-    "service",
-    "commit",
-];
+pub const STAGES: [&str; 7] = ["span", "access", "validation", "deadline", "idempotency", "service", "commit"];
 
 /// Asks the services of this process.
 #[derive(Clone)]
@@ -29,12 +22,7 @@ pub struct Requests {
 
 impl Requests {
     pub fn new(table: ServiceTable, store: Arc<dyn Store>, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>) -> Self {
-        Self {
-            table: Arc::new(table),
-            store,
-            clock,
-            ids,
-        }
+        Self { table: Arc::new(table), store, clock, ids }
     }
 
     /// # Cancel safety
@@ -121,12 +109,7 @@ impl Requests {
 
     fn unit(&self, cx: &Context, module: &'static str) -> Unit {
         let (clock, ids) = (Arc::clone(&self.clock), Arc::clone(&self.ids));
-        Unit::new(Origin {
-            module,
-            context: cx.clone(),
-            clock,
-            ids,
-        })
+        Unit::new(Origin { module, context: cx.clone(), clock, ids })
     }
 
     fn remaining(&self, cx: &Context, info: &RequestInfo) -> Result<Option<Duration>, Error> {
@@ -137,10 +120,9 @@ impl Requests {
 
     async fn commit(&self, info: &RequestInfo, unit: Unit) -> Result<(), Error> {
         match info.kind {
-            RequestKind::Query if !unit.is_empty() => Err(Error::internal(format!(
-                "`{}` is a query and tried to write: make it a command",
-                info.name
-            ))),
+            RequestKind::Query if !unit.is_empty() => {
+                Err(Error::internal(format!("`{}` is a query and tried to write: make it a command", info.name)))
+            }
             RequestKind::Command if !unit.is_empty() => Ok(self.store.commit(unit).await.map(drop)?),
             RequestKind::Query | RequestKind::Command => Ok(()),
         }
@@ -163,20 +145,27 @@ fn access(cx: &Context, info: &RequestInfo) -> Result<(), Error> {
     }
 }
 
+/// A service that panics fails its own request and nothing else: what it had added to the unit is dropped with it.
 async fn within<T>(
     remaining: Option<Duration>,
     info: &RequestInfo,
     answer: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
-    match remaining {
+    let answer = AssertUnwindSafe(answer).catch_unwind();
+    let answer = match remaining {
         Some(remaining) => tokio::time::timeout(remaining, answer).await.map_err(|_| late(info))?,
         None => answer.await,
-    }
+    };
+    answer.unwrap_or_else(|panic| Err(panicked(info, panic.as_ref())))
+}
+
+fn panicked(info: &RequestInfo, panic: &(dyn Any + Send)) -> Error {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    Error::internal(format!("the service of `{}` failed by a fault of its own: see the log", info.name))
+        .with_detail(text.unwrap_or_else(|| "a panic without a text".into()))
 }
 
 fn late(info: &RequestInfo) -> Error {
-    Error::new(
-        ErrorKind::Deadline,
-        format!("`{}` was not answered before its deadline", info.name),
-    )
+    Error::new(ErrorKind::Deadline, format!("`{}` was not answered before its deadline", info.name))
 }

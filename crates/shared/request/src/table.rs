@@ -42,21 +42,9 @@ impl ServiceTable {
     /// `module::verify` refuses such an assembly before it gets here.
     pub fn serve<R: Request>(&mut self, module: &'static str, service: impl Service<R>) {
         let service: Arc<dyn ErasedService<R>> = Arc::new(service);
-        let info = RequestInfo {
-            name: R::NAME,
-            module,
-            kind: R::KIND,
-            access: R::ACCESS,
-        };
+        let info = RequestInfo { name: R::NAME, module, kind: R::KIND, access: R::ACCESS };
         self.by_name.insert(R::NAME, TypeId::of::<R>());
-        self.by_type.insert(
-            TypeId::of::<R>(),
-            Entry {
-                info,
-                service: Box::new(service),
-                json: json_call::<R>,
-            },
-        );
+        self.by_type.insert(TypeId::of::<R>(), Entry { info, service: Box::new(service), json: json_call::<R> });
     }
 
     /// Every request, by name.
@@ -67,17 +55,9 @@ impl ServiceTable {
     }
 
     pub(crate) fn typed<R: Request>(&self) -> Result<(&RequestInfo, &dyn ErasedService<R>), Error> {
-        let entry = self
-            .by_type
-            .get(&TypeId::of::<R>())
-            .ok_or_else(|| self.unknown(R::NAME))?;
+        let entry = self.by_type.get(&TypeId::of::<R>()).ok_or_else(|| self.unknown(R::NAME))?;
         let service = entry.service.downcast_ref::<Arc<dyn ErasedService<R>>>();
-        Ok((
-            &entry.info,
-            service
-                .expect("an entry's service is for the type that it stands under")
-                .as_ref(),
-        ))
+        Ok((&entry.info, service.expect("an entry's service is for the type that it stands under").as_ref()))
     }
 
     pub(crate) fn json(&self, name: &str) -> Result<JsonCall, Error> {

@@ -54,12 +54,7 @@ pub enum ResumeError {
         "run {id} of saga `{saga}` was started by version {started} of its definition, this program has version {present}: \
          finish it with the program that started it"
     )]
-    OtherVersion {
-        id: SagaId,
-        saga: String,
-        started: u32,
-        present: u32,
-    },
+    OtherVersion { id: SagaId, saga: String, started: u32, present: u32 },
     #[error("run {0} is being driven by somebody else")]
     Taken(SagaId),
     #[error(transparent)]
@@ -68,13 +63,7 @@ pub enum ResumeError {
 
 impl SagaEngine {
     pub fn new(requests: Requests, store: Arc<dyn Store>, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>) -> Self {
-        Self {
-            definitions: Arc::default(),
-            requests,
-            store,
-            clock,
-            ids,
-        }
+        Self { definitions: Arc::default(), requests, store, clock, ids }
     }
 
     /// Makes a saga known under its name.
@@ -86,12 +75,7 @@ impl SagaEngine {
         let steps = saga.steps();
         let mut names = HashSet::new();
         for step in &steps {
-            assert!(
-                names.insert(step.name()),
-                "saga `{}` has two steps named `{}`",
-                S::NAME,
-                step.name()
-            );
+            assert!(names.insert(step.name()), "saga `{}` has two steps named `{}`", S::NAME, step.name());
         }
         let definitions = Arc::get_mut(&mut self.definitions).expect("sagas are declared before the engine is shared");
         definitions.insert(S::NAME, Arc::new(Typed { module, saga, steps }));
@@ -100,10 +84,7 @@ impl SagaEngine {
 
     /// The names of a saga's steps, in their order; empty for a saga that is not known here.
     pub fn steps_of(&self, saga: &str) -> Vec<&'static str> {
-        self.definitions
-            .get(saga)
-            .map(|definition| definition.steps())
-            .unwrap_or_default()
+        self.definitions.get(saga).map(|definition| definition.steps()).unwrap_or_default()
     }
 
     /// The journal of a new run, added to the caller's unit: the run exists once that is committed. Then [`drive`] it.
@@ -147,11 +128,7 @@ impl SagaEngine {
     /// # Cancel safety
     /// Dropped at any point, the journal says where the run is, and driving it again goes on from there.
     pub async fn drive(&self, id: SagaId, observer: &dyn Observer) -> Result<SagaRecord, ResumeError> {
-        let found = self
-            .store
-            .get::<SagaRecord>(&id.to_string())
-            .await
-            .map_err(Error::from)?;
+        let found = self.store.get::<SagaRecord>(&id.to_string()).await.map_err(Error::from)?;
         let found = found.ok_or(ResumeError::Unknown(id))?;
         if found.value.has_ended() {
             return Ok(found.value);
@@ -161,24 +138,13 @@ impl SagaEngine {
         let definition = definition.ok_or(ResumeError::NoDefinition { id, saga: saga.clone() })?;
         let present = definition.version();
         if present != started {
-            return Err(ResumeError::OtherVersion {
-                id,
-                saga,
-                started,
-                present,
-            });
+            return Err(ResumeError::OtherVersion { id, saga, started, present });
         }
         let principal = Principal::authenticate(&Journalled, &found.value.claims)
             .map_err(|e| Error::new(ErrorKind::Denied, e.to_string()))?;
         let context = Context::new(Arc::new(principal), found.value.correlation_id);
         let span = observability::message_span("saga", definition.module(), &saga, &context);
-        let run = Run {
-            engine: self,
-            definition: &**definition,
-            context,
-            journal: found,
-            observer,
-        };
+        let run = Run { engine: self, definition: &**definition, context, journal: found, observer };
         run.finish().instrument(span).await
     }
 
@@ -254,12 +220,8 @@ impl<S: Saga> Typed<S> {
     fn step(&self, index: usize, record: &SagaRecord) -> Result<&dyn Step<S::State>, Error> {
         let name = &record.steps[index].name;
         let step = self.steps.iter().find(|step| step.name() == name);
-        step.map(Box::as_ref).ok_or_else(|| {
-            Error::internal(format!(
-                "saga `{}` has no step `{name}`: its version must change",
-                S::NAME
-            ))
-        })
+        step.map(Box::as_ref)
+            .ok_or_else(|| Error::internal(format!("saga `{}` has no step `{name}`: its version must change", S::NAME)))
     }
 }
 
@@ -286,15 +248,9 @@ impl<S: Saga> Definition for Typed<S> {
     ) -> Result<(), Error> {
         let step = self.step(step, record)?;
         let mut state = self.state(record)?;
-        let late = || {
-            Error::new(
-                ErrorKind::Deadline,
-                format!("step `{}` took longer than {:?}", step.name(), step.timeout()),
-            )
-        };
-        tokio::time::timeout(step.timeout(), step.run(cx, &mut state, unit))
-            .await
-            .map_err(|_| late())??;
+        let late =
+            || Error::new(ErrorKind::Deadline, format!("step `{}` took longer than {:?}", step.name(), step.timeout()));
+        tokio::time::timeout(step.timeout(), step.run(cx, &mut state, unit)).await.map_err(|_| late())??;
         record.data = serde_json::to_value(state).map_err(|e| {
             Error::internal(format!("the state of saga `{}` is not JSON", S::NAME)).with_detail(e.to_string())
         })?;
@@ -316,16 +272,13 @@ impl<S: Saga> Definition for Typed<S> {
                 format!("undoing step `{}` took longer than {:?}", step.name(), step.timeout()),
             )
         };
-        tokio::time::timeout(step.timeout(), step.undo(cx, &state, unit))
-            .await
-            .map_err(|_| late())?
+        tokio::time::timeout(step.timeout(), step.undo(cx, &state, unit)).await.map_err(|_| late())?
     }
 
     fn compensated(&self, record: &SagaRecord, unit: &mut Unit) -> Result<(), Error> {
         let state = self.state(record)?;
         let unknown = Error::internal("the run was undone for a reason that its journal does not have");
-        self.saga
-            .compensated(record.id, &state, record.error.as_ref().unwrap_or(&unknown), unit);
+        self.saga.compensated(record.id, &state, record.error.as_ref().unwrap_or(&unknown), unit);
         Ok(())
     }
 }
@@ -470,12 +423,7 @@ impl Run<'_> {
         let revision = self.journal.revision;
         unit.put(self.journal.key.clone(), &record, Expected::Exact(revision));
         if let Err(error) = self.engine.store.commit(unit).await {
-            let present = self
-                .engine
-                .store
-                .get::<SagaRecord>(&self.journal.key)
-                .await
-                .map_err(Error::from)?;
+            let present = self.engine.store.get::<SagaRecord>(&self.journal.key).await.map_err(Error::from)?;
             return Err(match present {
                 Some(found) if found.revision == revision => ResumeError::Failed(error.into()),
                 Some(_) | None => ResumeError::Taken(record.id),
@@ -488,15 +436,11 @@ impl Run<'_> {
 
     /// The journal with another state.
     fn at(&self, state: SagaState) -> SagaRecord {
-        SagaRecord {
-            state,
-            ..self.journal.value.clone()
-        }
+        SagaRecord { state, ..self.journal.value.clone() }
     }
 
     fn tell(&self, index: usize) {
-        self.observer
-            .step(&self.journal.value, &self.journal.value.steps[index]);
+        self.observer.step(&self.journal.value, &self.journal.value.steps[index]);
     }
 
     fn log(&self, index: usize, attempt: u32, error: &Error) {
@@ -505,22 +449,12 @@ impl Run<'_> {
     }
 
     fn step_context(&self, phase: String) -> StepContext<'_> {
-        StepContext {
-            saga: self.journal.value.id,
-            phase,
-            context: &self.context,
-            requests: &self.engine.requests,
-        }
+        StepContext { saga: self.journal.value.id, phase, context: &self.context, requests: &self.engine.requests }
     }
 
     fn unit(&self) -> Unit {
         let (clock, ids) = (Arc::clone(&self.engine.clock), Arc::clone(&self.engine.ids));
-        Unit::new(Origin {
-            module: self.definition.module(),
-            context: self.context.clone(),
-            clock,
-            ids,
-        })
+        Unit::new(Origin { module: self.definition.module(), context: self.context.clone(), clock, ids })
     }
 
     fn now(&self) -> DateTime<Utc> {

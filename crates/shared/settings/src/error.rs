@@ -21,11 +21,7 @@ pub enum SettingsError {
     },
     /// The value is not what it should be. The message says what is there and what is expected.
     #[error("{origin}: `{key}`: {message}")]
-    WrongType {
-        origin: Origin,
-        key: String,
-        message: String,
-    },
+    WrongType { origin: Origin, key: String, message: String },
     /// The program asked for settings that the defaults do not name.
     #[error("no settings are named `{key}`{}", hint(closest))]
     UnknownSection { key: String, closest: Option<String> },

@@ -98,8 +98,5 @@ fn node(value: Spanned<DeValue<'_>>, origin: Origin, place: &dyn Fn(usize) -> Or
 }
 
 fn syntax(error: &toml::de::Error, place: &dyn Fn(usize) -> Origin) -> SettingsError {
-    SettingsError::Syntax {
-        origin: place(error.span().map_or(0, |span| span.start)),
-        message: error.message().into(),
-    }
+    SettingsError::Syntax { origin: place(error.span().map_or(0, |span| span.start)), message: error.message().into() }
 }

@@ -13,10 +13,7 @@ pub struct Rules<'a> {
 
 impl<'a> Rules<'a> {
     pub fn new(defaults: &Table, open: &'a [&'a str]) -> Self {
-        Self {
-            known: keys(defaults),
-            open,
-        }
+        Self { known: keys(defaults), open }
     }
 
     /// Lays one layer over those below it.
@@ -53,9 +50,7 @@ impl<'a> Rules<'a> {
 
     /// Whether this is an open table or a key in one.
     fn is_open(&self, key: &str) -> bool {
-        self.open
-            .iter()
-            .any(|open| key.strip_prefix(open).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
+        self.open.iter().any(|open| key.strip_prefix(open).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
     }
 
     /// Names the whole key of a variable or a flag, and in a text as much of it as stands at one place.
@@ -67,11 +62,7 @@ impl<'a> Rules<'a> {
             key = dotted(&key, name);
             node = inner.clone();
         }
-        SettingsError::UnknownKey {
-            origin: node.origin,
-            closest: closest(&key, &self.known),
-            key,
-        }
+        SettingsError::UnknownKey { origin: node.origin, closest: closest(&key, &self.known), key }
     }
 }
 
@@ -100,9 +91,5 @@ pub fn closest(key: &str, known: &[String]) -> Option<String> {
 }
 
 fn dotted(prefix: &str, name: &str) -> String {
-    if prefix.is_empty() {
-        name.into()
-    } else {
-        format!("{prefix}.{name}")
-    }
+    if prefix.is_empty() { name.into() } else { format!("{prefix}.{name}") }
 }

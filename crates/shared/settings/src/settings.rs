@@ -83,10 +83,7 @@ impl Settings {
     /// A key that nobody knows; a value that does not fit `T`, with the place it came from.
     pub fn section<T: DeserializeOwned>(&self, key: &str) -> Result<T, SettingsError> {
         let Some(node) = find(&self.table, key.split('.')) else {
-            return Err(SettingsError::UnknownSection {
-                closest: closest(key, &keys(&self.table)),
-                key: key.into(),
-            });
+            return Err(SettingsError::UnknownSection { closest: closest(key, &keys(&self.table)), key: key.into() });
         };
         serde_path_to_error::deserialize(node.value.to_toml()).map_err(|error| misfit(node, key, &error))
     }
@@ -112,14 +109,12 @@ fn read(file: SettingsFile) -> Result<Option<(PathBuf, String)>, SettingsError> 
 
 /// By name, so that the outcome does not depend on the order in which the system lists them.
 fn settings_variables(all: Vec<(OsString, OsString)>) -> Result<Vec<(String, String)>, SettingsError> {
-    let ours = all
-        .into_iter()
-        .filter(|(name, _)| name.as_encoded_bytes().starts_with(ENVIRONMENT_PREFIX.as_bytes()));
+    let ours = all.into_iter().filter(|(name, _)| name.as_encoded_bytes().starts_with(ENVIRONMENT_PREFIX.as_bytes()));
     let text = ours.map(|(name, value)| match (name.into_string(), value.into_string()) {
         (Ok(name), Ok(value)) => Ok((name, value)),
-        (name, _) => Err(SettingsError::NotUnicode {
-            variable: name.unwrap_or_else(|name| name.to_string_lossy().into_owned()),
-        }),
+        (name, _) => {
+            Err(SettingsError::NotUnicode { variable: name.unwrap_or_else(|name| name.to_string_lossy().into_owned()) })
+        }
     });
     let mut variables = text.collect::<Result<Vec<_>, _>>()?;
     variables.sort();
@@ -149,10 +144,7 @@ fn single(below: &Table, key: &[String], text: &str, origin: Origin) -> Table {
     } else {
         layer::value(text, &origin)
     };
-    let innermost = Node {
-        origin: origin.clone(),
-        value,
-    };
+    let innermost = Node { origin: origin.clone(), value };
     let outermost = key.iter().rev().fold(innermost, |node, name| Node {
         origin: origin.clone(),
         value: Value::Table(Table::from([(name.clone(), node)])),
@@ -189,9 +181,5 @@ fn misfit(section: &Node, key: &str, error: &serde_path_to_error::Error<toml::de
         let Some(inner) = inner else { break };
         node = inner;
     }
-    SettingsError::WrongType {
-        origin: node.origin.clone(),
-        key,
-        message: error.inner().message().into(),
-    }
+    SettingsError::WrongType { origin: node.origin.clone(), key, message: error.inner().message().into() }
 }

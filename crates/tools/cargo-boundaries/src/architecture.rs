@@ -48,24 +48,11 @@ impl<'a> Architecture<'a> {
     /// Everything in the rules or the workspace that cannot be placed; never empty.
     pub fn resolve(rules: &'a Rules, workspace: &'a Workspace) -> Result<Self, Vec<Finding>> {
         let mut resolver = Resolver::new(rules, workspace);
-        let permissions = (0..rules.layers.len())
-            .map(|layer| resolver.permissions(layer))
-            .collect();
+        let permissions = (0..rules.layers.len()).map(|layer| resolver.permissions(layer)).collect();
         let only = rules.external.iter().map(|rule| resolver.only(rule)).collect();
-        let exceptions = rules
-            .exceptions
-            .iter()
-            .map(|except| resolver.exception(except))
-            .collect();
+        let exceptions = rules.exceptions.iter().map(|except| resolver.exception(except)).collect();
         let layer_of = resolver.finish()?;
-        Ok(Self {
-            workspace,
-            rules,
-            layer_of,
-            permissions,
-            only,
-            exceptions,
-        })
+        Ok(Self { workspace, rules, layer_of, permissions, only, exceptions })
     }
 
     pub fn layer(&self, member: usize) -> &'a Layer {
@@ -113,17 +100,9 @@ impl<'a> Architecture<'a> {
         let index = self.layer_of[member];
         let layer = &self.rules.layers[index];
         let written = |list: &List<String>| list.items.iter().map(|item| item.value.clone()).collect::<Vec<_>>();
-        let lower = || {
-            self.rules.layers[..index]
-                .iter()
-                .map(|lower| lower.name.value.clone())
-                .collect()
-        };
+        let lower = || self.rules.layers[..index].iter().map(|lower| lower.name.value.clone()).collect();
         let mut permitted = layer.may_use.as_ref().map_or_else(lower, written);
-        let edges = self.permissions[index]
-            .edges
-            .range((member, 0)..(member + 1, 0))
-            .filter(|(_, to)| *to != member);
+        let edges = self.permissions[index].edges.range((member, 0)..(member + 1, 0)).filter(|(_, to)| *to != member);
         permitted.extend(edges.map(|(_, to)| self.workspace.members[*to].dir.clone()));
         if kind == Kind::Dev {
             permitted.extend(layer.dev_may_use.as_ref().map(written).unwrap_or_default());
@@ -133,10 +112,6 @@ impl<'a> Architecture<'a> {
 
     pub fn describe(&self, member: usize) -> Crate {
         let found = &self.workspace.members[member];
-        Crate {
-            name: found.name.clone(),
-            dir: found.dir.clone(),
-            layer: self.layer(member).name.value.clone(),
-        }
+        Crate { name: found.name.clone(), dir: found.dir.clone(), layer: self.layer(member).name.value.clone() }
     }
 }

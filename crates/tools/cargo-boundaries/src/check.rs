@@ -36,18 +36,11 @@ pub fn check(options: &Options) -> Result<Report, CheckError> {
 
 fn carry_out(options: &Options) -> Result<Report, Vec<Finding>> {
     let workspace = Workspace::load(options.manifest_path.as_deref())?;
-    let config = options
-        .config
-        .clone()
-        .unwrap_or_else(|| workspace.root.join("boundaries.toml"));
+    let config = options.config.clone().unwrap_or_else(|| workspace.root.join("boundaries.toml"));
     let name = relative(&config, &workspace.root);
     let source = Source::read(&config, name.clone()).map_err(|error| {
         let help = "write the rules of this workspace there, or name their file with --config";
-        vec![Finding::new(
-            Cause::Config,
-            format!("cannot read the rules in {name}: {error}"),
-            help,
-        )]
+        vec![Finding::new(Cause::Config, format!("cannot read the rules in {name}: {error}"), help)]
     })?;
 
     let (rules, mut findings) = rules::parse(&source);
@@ -58,19 +51,12 @@ fn carry_out(options: &Options) -> Result<Report, Vec<Finding>> {
         Err(more) => {
             // Behind a layer that could not be read, its crates seem to be in none: that would be noise.
             let readable = findings.is_empty();
-            findings.extend(
-                more.into_iter()
-                    .filter(|finding| readable || finding.cause != Cause::Unclassified),
-            );
+            findings.extend(more.into_iter().filter(|finding| readable || finding.cause != Cause::Unclassified));
             return Err(findings);
         }
     };
     let violations = judge(&architecture, options.today)?;
-    let edges = workspace
-        .dependencies
-        .iter()
-        .filter(|dependency| matches!(dependency.to, Target::Member(_)))
-        .count();
+    let edges = workspace.dependencies.iter().filter(|dependency| matches!(dependency.to, Target::Member(_))).count();
     let summary = Summary {
         crates: workspace.members.len(),
         edges,

@@ -105,37 +105,23 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => {
             // Nothing is left to tell to whoever closed the stream.
             error.print().ok();
-            return if error.use_stderr() {
-                ExitCode::from(2)
-            } else {
-                ExitCode::SUCCESS
-            };
+            return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
         }
     };
     match cli.verb.unwrap_or(Verb::Check) {
         Verb::Check => {}
     }
     let json = cli.json || cli.format == Format::Json;
-    let options = Options {
-        manifest_path: cli.manifest_path,
-        config: cli.config,
-        today: today(),
-    };
+    let options = Options { manifest_path: cli.manifest_path, config: cli.config, today: today() };
     let (written, code) = match check(&options) {
         Ok(report) => {
             let text = if json { report.json() } else { report.text() };
             let code = if report.violations.is_empty() { 0 } else { 1 };
-            (
-                AutoStream::new(io::stdout(), cli.color.into()).write_all(text.as_bytes()),
-                code,
-            )
+            (AutoStream::new(io::stdout(), cli.color.into()).write_all(text.as_bytes()), code)
         }
         Err(error) => {
             let text = if json { error.json() } else { error.text() };
-            (
-                AutoStream::new(io::stderr(), cli.color.into()).write_all(text.as_bytes()),
-                2,
-            )
+            (AutoStream::new(io::stderr(), cli.color.into()).write_all(text.as_bytes()), 2)
         }
     };
     match written {
@@ -144,10 +130,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a tool has no kernel::Clock; the day enters here and nowhere else"
-)]
+#[expect(clippy::disallowed_methods, reason = "a tool has no kernel::Clock; the day enters here and nowhere else")]
 fn today() -> NaiveDate {
     chrono::Utc::now().date_naive()
 }

@@ -31,9 +31,7 @@ pub(crate) fn judge(architecture: &Architecture<'_>, today: NaiveDate) -> Result
                 None => excused = true,
                 Some(until) => {
                     let Site { file, line, .. } = &exception.site;
-                    breach
-                        .notes
-                        .push(format!("the exception in {file}:{line} held until {until}"));
+                    breach.notes.push(format!("the exception in {file}:{line} held until {until}"));
                 }
             }
         }
@@ -41,16 +39,12 @@ pub(crate) fn judge(architecture: &Architecture<'_>, today: NaiveDate) -> Result
             violations.push(violation(architecture, dependency, breach));
         }
     }
-    let stale = exceptions
-        .iter()
-        .zip(used)
-        .filter(|(_, used)| !used)
-        .map(|(exception, _)| {
-            let (from, to) = (&exception.from.value, &exception.to.value);
-            let message = format!("the exception from `{from}` to `{to}` excuses no dependency");
-            let help = "delete the entry: the dependency is gone, or no rule forbids it";
-            Finding::new(Cause::MatchesNothing, message, help).at(&exception.site)
-        });
+    let stale = exceptions.iter().zip(used).filter(|(_, used)| !used).map(|(exception, _)| {
+        let (from, to) = (&exception.from.value, &exception.to.value);
+        let message = format!("the exception from `{from}` to `{to}` excuses no dependency");
+        let help = "delete the entry: the dependency is gone, or no rule forbids it";
+        Finding::new(Cause::MatchesNothing, message, help).at(&exception.site)
+    });
     let stale: Vec<_> = stale.collect();
     if stale.is_empty() { Ok(violations) } else { Err(stale) }
 }
@@ -79,10 +73,9 @@ impl Case<'_> {
             // A crate's own dev-dependency on itself switches its features on for its tests.
             Target::Member(to) if *to == self.from => None,
             Target::Member(to) => self.between_members(*to),
-            Target::External { name, .. } => self
-                .denied(name)
-                .or_else(|| self.not_among_only(name))
-                .or_else(|| self.not_allowed(name)),
+            Target::External { name, .. } => {
+                self.denied(name).or_else(|| self.not_among_only(name)).or_else(|| self.not_allowed(name))
+            }
         }
     }
 
@@ -99,11 +92,7 @@ impl Case<'_> {
         if !governed || self.architecture.allows(self.from, to, self.kind) {
             return None;
         }
-        if same_layer {
-            self.inside_of_layer(to)
-        } else {
-            Some(self.outside_of_layer())
-        }
+        if same_layer { self.inside_of_layer(to) } else { Some(self.outside_of_layer()) }
     }
 
     fn not_independent(&self, site: &Site) -> Breach {
@@ -121,10 +110,7 @@ impl Case<'_> {
         Breach {
             rule: Rule::DevOnly,
             site: site.clone(),
-            why: format!(
-                "`{}` may be a dev-dependency only",
-                self.architecture.workspace.members[to].name
-            ),
+            why: format!("`{}` may be a dev-dependency only", self.architecture.workspace.members[to].name),
             notes: Vec::new(),
             help: "move the line to [dev-dependencies], or delete it".to_owned(),
         }
@@ -144,13 +130,7 @@ impl Case<'_> {
                 format!("delete the line; what both need belongs into a layer before `{layer}`"),
             ),
         };
-        Breach {
-            rule: Rule::MayUse,
-            site: site.clone(),
-            why,
-            notes: vec![self.permitted()],
-            help,
-        }
+        Breach { rule: Rule::MayUse, site: site.clone(), why, notes: vec![self.permitted()], help }
     }
 
     fn inside_of_layer(&self, to: usize) -> Option<Breach> {
@@ -161,24 +141,14 @@ impl Case<'_> {
         let layer = &self.layer.name.value;
         let (site, why) = match (&self.layer.edges, same_layer) {
             (Some(edges), _) => (&edges.key, format!("all dependencies inside of layer `{layer}`")),
-            (None, Some(same_layer)) => (
-                &same_layer.site,
-                "crates of one layer need an entry in its `edges`".to_owned(),
-            ),
-            (None, None) => (
-                &self.layer.name.site,
-                format!("layer `{layer}` has no `edges` between its crates"),
-            ),
+            (None, Some(same_layer)) => {
+                (&same_layer.site, "crates of one layer need an entry in its `edges`".to_owned())
+            }
+            (None, None) => (&self.layer.name.site, format!("layer `{layer}` has no `edges` between its crates")),
         };
         let [from, to] = [self.from, to].map(|member| self.architecture.workspace.members[member].folder());
         let help = format!("delete the line; or add \"{from} -> {to}\" to `edges`, if the architecture is to change");
-        Some(Breach {
-            rule: Rule::SameLayer,
-            site: site.clone(),
-            why,
-            notes: vec![self.permitted()],
-            help,
-        })
+        Some(Breach { rule: Rule::SameLayer, site: site.clone(), why, notes: vec![self.permitted()], help })
     }
 
     fn denied(&self, name: &str) -> Option<Breach> {
@@ -214,22 +184,12 @@ impl Case<'_> {
 
     fn not_allowed(&self, name: &str) -> Option<Breach> {
         let allow = self.layer.allow.as_ref().filter(|_| self.kind != Kind::Dev)?;
-        if allow
-            .items
-            .iter()
-            .any(|entry| self.named_in(&entry.value, name).is_some())
-        {
+        if allow.items.iter().any(|entry| self.named_in(&entry.value, name).is_some()) {
             return None;
         }
         let layer = &self.layer.name.value;
-        let entries = allow
-            .items
-            .iter()
-            .filter(|entry| entry.value.kinds.contains(&self.kind));
-        let allowed: Vec<_> = entries
-            .flat_map(|entry| &entry.value.names.items)
-            .map(|name| &*name.value)
-            .collect();
+        let entries = allow.items.iter().filter(|entry| entry.value.kinds.contains(&self.kind));
+        let allowed: Vec<_> = entries.flat_map(|entry| &entry.value.names.items).map(|name| &*name.value).collect();
         Some(Breach {
             rule: Rule::ExternalAllow,
             site: allow.key.clone(),
@@ -291,11 +251,7 @@ fn violation(architecture: &Architecture<'_>, dependency: &Dependency, breach: B
 
 /// The dependency in words; one that only some features or platforms enable counts all the same.
 fn what(dependency: &Dependency, to: &str) -> String {
-    let to = if to == "." {
-        "the package in the root directory"
-    } else {
-        to
-    };
+    let to = if to == "." { "the package in the root directory" } else { to };
     let mut what = format!("{} on {to}", dependency.kind);
     if let Some(rename) = &dependency.rename {
         what.push_str(&format!(", here called `{rename}`"));

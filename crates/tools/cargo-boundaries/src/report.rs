@@ -110,11 +110,7 @@ pub struct CheckError {
 }
 
 fn problems(count: usize) -> String {
-    if count == 1 {
-        "1 problem".to_owned()
-    } else {
-        format!("{count} problems")
-    }
+    if count == 1 { "1 problem".to_owned() } else { format!("{count} problems") }
 }
 
 /// One thing that stands in the way of a check.
@@ -132,19 +128,11 @@ pub struct Finding {
 
 impl Finding {
     pub(crate) fn new(cause: Cause, message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self {
-            cause,
-            message: message.into(),
-            site: None,
-            help: help.into(),
-        }
+        Self { cause, message: message.into(), site: None, help: help.into() }
     }
 
     pub(crate) fn at(self, site: &Site) -> Self {
-        Self {
-            site: Some(site.clone()),
-            ..self
-        }
+        Self { site: Some(site.clone()), ..self }
     }
 }
 

@@ -100,10 +100,7 @@ pub(crate) fn parse(source: &Source) -> (Option<Rules>, Vec<Finding>) {
 
 fn read_rules(file: &mut Section<'_>) -> Rules {
     if let Some(version) = file.required("version")
-        && version
-            .get_ref()
-            .as_integer()
-            .is_none_or(|number| number.as_str() != "1")
+        && version.get_ref().as_integer().is_none_or(|number| number.as_str() != "1")
     {
         file.reader().wrong::<()>(version, "1, the only version of this format");
     }
@@ -121,9 +118,8 @@ fn read_rules(file: &mut Section<'_>) -> Rules {
 
 fn read_workspace(workspace: &mut Section<'_>) -> (Option<Located<bool>>, Vec<Kind>) {
     workspace.key("unclassified", |reader, value| reader.choice(value, &[("error", ())]));
-    let same_layer = workspace.key("same-layer", |reader, value| {
-        reader.choice(value, &[("deny", false), ("allow", true)])
-    });
+    let same_layer =
+        workspace.key("same-layer", |reader, value| reader.choice(value, &[("deny", false), ("allow", true)]));
     (same_layer, read_kinds(workspace, &Kind::ALL))
 }
 
@@ -131,11 +127,7 @@ fn read_layer(layer: &mut Section<'_>) -> Option<Layer> {
     let name = layer.required_string("name");
     let members = layer.required_strings("members");
     let external = layer.get("external");
-    let external = external.and_then(|table| {
-        layer
-            .reader()
-            .section(table, "`external` of a [[layer]]", read_external)
-    });
+    let external = external.and_then(|table| layer.reader().section(table, "`external` of a [[layer]]", read_external));
     let (allow, deny) = external.unwrap_or_default();
     let layer = Layer {
         may_use: layer.strings("may-use"),
@@ -155,10 +147,7 @@ fn read_edge(reader: &Reader<'_>, value: &Value<'_>) -> Option<EdgeRule> {
     let text = reader.string(value)?;
     let parts = text.split_once("->").map(|(from, to)| {
         let to: Vec<_> = to.split(',').map(|name| name.trim().to_owned()).collect();
-        EdgeRule {
-            from: from.trim().to_owned(),
-            to,
-        }
+        EdgeRule { from: from.trim().to_owned(), to }
     });
     match parts {
         Some(edge) if !edge.from.is_empty() && edge.to.iter().all(|name| !name.is_empty()) => Some(edge),
@@ -170,28 +159,14 @@ fn read_external(external: &mut Section<'_>) -> (Option<List<ExternalRule>>, Vec
     let allow = external.list("allow", |reader, value| match value.get_ref() {
         DeValue::String(_) => {
             let site = reader.site(value.span());
-            let name = Located {
-                value: reader.string(value)?,
-                site: site.clone(),
-            };
-            let names = List {
-                key: site,
-                items: vec![name],
-            };
+            let name = Located { value: reader.string(value)?, site: site.clone() };
+            let names = List { key: site, items: vec![name] };
             let kinds = SHIPPED.to_vec();
-            Some(ExternalRule {
-                names,
-                kinds,
-                reason: String::new(),
-                instead: None,
-                may_be_absent: false,
-            })
+            Some(ExternalRule { names, kinds, reason: String::new(), instead: None, may_be_absent: false })
         }
         _ => reader.section(value, "`external.allow`", read_allowed).flatten(),
     });
-    let deny = external.list("deny", |reader, value| {
-        reader.section(value, "`external.deny`", read_denied).flatten()
-    });
+    let deny = external.list("deny", |reader, value| reader.section(value, "`external.deny`", read_denied).flatten());
     let deny = deny.into_iter().flat_map(|deny| deny.items).map(|item| item.value);
     (allow, deny.collect())
 }
@@ -202,21 +177,10 @@ fn read_allowed(entry: &mut Section<'_>) -> Option<ExternalRule> {
     if kinds.contains(&Kind::Dev) {
         let message = "`external.allow` governs normal and build dependencies";
         let help = "delete \"dev\": every external crate is allowed there unless `external.deny` names it";
-        entry.reader().report(
-            Cause::Contradiction,
-            entry.key_span("kinds"),
-            message.to_owned(),
-            help.to_owned(),
-        );
+        entry.reader().report(Cause::Contradiction, entry.key_span("kinds"), message.to_owned(), help.to_owned());
     }
     let may_be_absent = read_flag(entry, "may-be-absent").is_some();
-    Some(ExternalRule {
-        names: names?,
-        kinds,
-        reason: String::new(),
-        instead: None,
-        may_be_absent,
-    })
+    Some(ExternalRule { names: names?, kinds, reason: String::new(), instead: None, may_be_absent })
 }
 
 fn read_denied(entry: &mut Section<'_>) -> Option<ExternalRule> {
@@ -235,10 +199,7 @@ fn read_denied(entry: &mut Section<'_>) -> Option<ExternalRule> {
 fn read_only_rule(entry: &mut Section<'_>) -> Option<OnlyRule> {
     let only = entry.required_strings("only");
     let rule = read_denied(entry);
-    Some(OnlyRule {
-        rule: rule?,
-        only: only?,
-    })
+    Some(OnlyRule { rule: rule?, only: only? })
 }
 
 fn read_exception(entry: &mut Section<'_>) -> Option<Exception> {
@@ -251,25 +212,14 @@ fn read_exception(entry: &mut Section<'_>) -> Option<Exception> {
     });
     let kinds = read_kinds(entry, &Kind::ALL);
     reason?;
-    Some(Exception {
-        from: from?,
-        to: to?,
-        kinds,
-        until: until.map(|until| until.value),
-        site: entry.site(),
-    })
+    Some(Exception { from: from?, to: to?, kinds, until: until.map(|until| until.value), site: entry.site() })
 }
 
 fn read_names(entry: &mut Section<'_>) -> Option<List<String>> {
     let names = entry.required_strings("name")?;
     if names.items.is_empty() {
         let help = "name at least one external crate".to_owned();
-        entry.reader().report(
-            Cause::BadValue,
-            entry.key_span("name"),
-            "an empty list of names".to_owned(),
-            help,
-        );
+        entry.reader().report(Cause::BadValue, entry.key_span("name"), "an empty list of names".to_owned(), help);
     }
     Some(names)
 }
@@ -278,11 +228,7 @@ fn read_names(entry: &mut Section<'_>) -> Option<List<String>> {
 fn read_reason(entry: &mut Section<'_>) -> Option<String> {
     let value = entry.required("reason")?;
     let reason = entry.reader().string(value)?;
-    if reason.trim().is_empty() {
-        entry.reader().wrong(value, "the reason in words")
-    } else {
-        Some(reason)
-    }
+    if reason.trim().is_empty() { entry.reader().wrong(value, "the reason in words") } else { Some(reason) }
 }
 
 fn read_kinds(section: &mut Section<'_>, default: &[Kind]) -> Vec<Kind> {
@@ -293,9 +239,7 @@ fn read_kinds(section: &mut Section<'_>, default: &[Kind]) -> Vec<Kind> {
             if kinds.items.is_empty() {
                 let help = "list at least one of \"normal\", \"build\", \"dev\"".to_owned();
                 let message = "an empty list of kinds".to_owned();
-                section
-                    .reader()
-                    .report(Cause::BadValue, section.key_span("kinds"), message, help);
+                section.reader().report(Cause::BadValue, section.key_span("kinds"), message, help);
             }
             kinds.items.into_iter().map(|kind| kind.value).collect()
         }
@@ -304,11 +248,7 @@ fn read_kinds(section: &mut Section<'_>, default: &[Kind]) -> Vec<Kind> {
 
 /// Where the flag stands, when it is set.
 fn read_flag(section: &mut Section<'_>, key: &'static str) -> Option<Site> {
-    let flag = section.key(key, |reader, value| {
-        value
-            .get_ref()
-            .as_bool()
-            .or_else(|| reader.wrong(value, "`true` or `false`"))
-    });
+    let flag = section
+        .key(key, |reader, value| value.get_ref().as_bool().or_else(|| reader.wrong(value, "`true` or `false`")));
     flag.filter(|flag| flag.value).map(|flag| flag.site)
 }

@@ -29,18 +29,13 @@ pub(crate) struct Source {
 
 impl Source {
     pub fn read(path: &Path, file: String) -> std::io::Result<Self> {
-        Ok(Self {
-            text: std::fs::read_to_string(path)?,
-            file,
-        })
+        Ok(Self { text: std::fs::read_to_string(path)?, file })
     }
 
     pub fn site(&self, span: Range<usize>) -> Site {
         let start = self.text.floor_char_boundary(span.start);
         let line_start = self.text[..start].rfind('\n').map_or(0, |newline| newline + 1);
-        let line_end = self.text[start..]
-            .find('\n')
-            .map_or(self.text.len(), |newline| start + newline);
+        let line_end = self.text[start..].find('\n').map_or(self.text.len(), |newline| start + newline);
         let text = self.text[line_start..line_end].trim_end_matches('\r');
         let end = self.text.floor_char_boundary(span.end).min(line_start + text.len());
         let column = self.text[line_start..start].chars().count() + 1;
@@ -60,15 +55,8 @@ pub(crate) fn relative(path: &Path, root: &Path) -> String {
     let Ok(inside) = path.strip_prefix(root) else {
         return path.display().to_string();
     };
-    let parts: Vec<_> = inside
-        .components()
-        .map(|part| part.as_os_str().to_string_lossy())
-        .collect();
-    if parts.is_empty() {
-        ".".to_owned()
-    } else {
-        parts.join("/")
-    }
+    let parts: Vec<_> = inside.components().map(|part| part.as_os_str().to_string_lossy()).collect();
+    if parts.is_empty() { ".".to_owned() } else { parts.join("/") }
 }
 
 #[cfg(test)]
@@ -76,10 +64,7 @@ mod tests {
     use super::*;
 
     fn site(text: &str, marked: &str) -> (usize, usize, usize, String) {
-        let source = Source {
-            file: "f".to_owned(),
-            text: text.to_owned(),
-        };
+        let source = Source { file: "f".to_owned(), text: text.to_owned() };
         let start = text.find(marked).expect("the marked text is in the text");
         let site = source.site(start..start + marked.len());
         (site.line, site.column, site.end_column, site.text)
@@ -89,11 +74,7 @@ mod tests {
     fn places() {
         assert_eq!(site("a\nbc = 1\n", "bc"), (2, 1, 3, "bc = 1".to_owned()));
         assert_eq!(site("é = \"ü\"\r\nx", "\"ü\""), (1, 5, 8, "é = \"ü\"".to_owned()));
-        assert_eq!(
-            site("x = [\n1]", "[\n1]"),
-            (1, 5, 6, "x = [".to_owned()),
-            "a place ends with its line"
-        );
+        assert_eq!(site("x = [\n1]", "[\n1]"), (1, 5, 6, "x = [".to_owned()), "a place ends with its line");
         assert_eq!(site("a\n", ""), (1, 1, 2, "a".to_owned()));
     }
 

@@ -18,11 +18,7 @@ impl Report {
             for of_crate in self.violations.chunk_by(|a, b| a.from == b.from) {
                 let from = &of_crate[0].from;
                 let count = counted(of_crate.len(), "violation");
-                writeln!(
-                    out,
-                    "{STRONG}{}{STRONG:#} (layer `{}`): {count}\n",
-                    from.dir, from.layer
-                )?;
+                writeln!(out, "{STRONG}{}{STRONG:#} (layer `{}`): {count}\n", from.dir, from.layer)?;
                 for violation in of_crate {
                     write_violation(out, violation)?;
                 }
@@ -98,13 +94,7 @@ fn margin(sites: &[&Site]) -> usize {
 }
 
 fn write_site(out: &mut String, margin: usize, arrow: &str, site: &Site, style: Style, label: &str) -> fmt::Result {
-    let Site {
-        file,
-        line,
-        column,
-        end_column,
-        text,
-    } = site;
+    let Site { file, line, column, end_column, text } = site;
     // A tab is one column for an editor and any number of them for a terminal.
     let text = text.replace('\t', " ");
     let (indent, marks) = (column - 1, "^".repeat(end_column - column));
@@ -112,13 +102,7 @@ fn write_site(out: &mut String, margin: usize, arrow: &str, site: &Site, style: 
     writeln!(out, "{:margin$} {BLUE}|{BLUE:#}", "")?;
     writeln!(out, "{BLUE}{line:>margin$} |{BLUE:#} {text}")?;
     let marked = format!("{marks} {label}");
-    writeln!(
-        out,
-        "{:margin$} {BLUE}|{BLUE:#} {:indent$}{style}{}{style:#}",
-        "",
-        "",
-        marked.trim_end()
-    )
+    writeln!(out, "{:margin$} {BLUE}|{BLUE:#} {:indent$}{style}{}{style:#}", "", "", marked.trim_end())
 }
 
 fn write_note(out: &mut String, margin: usize, kind: &str, text: &str) -> fmt::Result {
@@ -126,13 +110,7 @@ fn write_note(out: &mut String, margin: usize, kind: &str, text: &str) -> fmt::R
 }
 
 fn write_summary(out: &mut String, summary: &Summary) -> fmt::Result {
-    let Summary {
-        crates,
-        edges,
-        external,
-        exceptions,
-        violations,
-    } = *summary;
+    let Summary { crates, edges, external, exceptions, violations } = *summary;
     let (crates, edges) = (counted(crates, "crate"), counted(edges, "edge"));
     write!(out, "checked {crates}, {edges}")?;
     match external {
@@ -149,9 +127,5 @@ fn write_summary(out: &mut String, summary: &Summary) -> fmt::Result {
 }
 
 fn counted(count: usize, noun: &str) -> String {
-    if count == 1 {
-        format!("1 {noun}")
-    } else {
-        format!("{count} {noun}s")
-    }
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }

@@ -115,10 +115,7 @@ impl Workspace {
             return Err(vec![Finding::new(Cause::NoMembers, message, help)]);
         }
 
-        let identities = packages
-            .iter()
-            .enumerate()
-            .map(|(index, package)| (identity(manifest_dir(package)), index));
+        let identities = packages.iter().enumerate().map(|(index, package)| (identity(manifest_dir(package)), index));
         let mut workspace = Self {
             members: Vec::with_capacity(packages.len()),
             dependencies: Vec::new(),
@@ -127,18 +124,13 @@ impl Workspace {
             target_directory: metadata.target_directory.clone().into_std_path_buf(),
             root,
         };
-        let mut finder = TargetFinder {
-            identities: identities.collect(),
-            patches: BTreeMap::new(),
-        };
+        let mut finder = TargetFinder { identities: identities.collect(), patches: BTreeMap::new() };
         let mut findings = Vec::new();
         let root_manifest = workspace.root.join("Cargo.toml");
         findings.extend(workspace.with_manifest(&root_manifest, |workspace, _, table| {
             workspace.excluded = manifest::excluded(table);
             workspace.external.extend(manifest::shared_external_names(table));
-            finder.patches = manifest::patches(table)
-                .map(|(name, path)| (name, workspace.root.join(path)))
-                .collect();
+            finder.patches = manifest::patches(table).map(|(name, path)| (name, workspace.root.join(path))).collect();
         }));
         for package in packages {
             findings.extend(workspace.with_manifest(
@@ -148,11 +140,7 @@ impl Workspace {
                 },
             ));
         }
-        if findings.is_empty() {
-            Ok(workspace)
-        } else {
-            Err(findings)
-        }
+        if findings.is_empty() { Ok(workspace) } else { Err(findings) }
     }
 
     /// Directories of crates, from one to `depth` folders below the root, which Cargo counts neither among the members nor as
@@ -180,17 +168,12 @@ impl Workspace {
     }
 
     fn is_entered(&self, path: &Path) -> bool {
-        path != self.target_directory
-            && !path
-                .file_name()
-                .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+        path != self.target_directory && !path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
     }
 
     /// `dir` or a folder above it stands in `exclude` of the workspace.
     fn is_excluded(&self, dir: &str) -> bool {
-        self.excluded
-            .iter()
-            .any(|excluded| Path::new(dir).starts_with(excluded))
+        self.excluded.iter().any(|excluded| Path::new(dir).starts_with(excluded))
     }
 
     /// Hands the parsed manifest to `read`; answers what is wrong with the file.
@@ -200,11 +183,7 @@ impl Workspace {
         let source = match Source::read(path, name.clone()) {
             Ok(source) => source,
             Err(error) => {
-                return Some(Finding::new(
-                    Cause::Workspace,
-                    format!("cannot read {name}: {error}"),
-                    help,
-                ));
+                return Some(Finding::new(Cause::Workspace, format!("cannot read {name}: {error}"), help));
             }
         };
         match DeTable::parse(&source.text) {
@@ -252,11 +231,10 @@ impl Workspace {
             })
             .collect();
         declared.sort_by(|a, b| a.site.cmp(&b.site));
-        self.external
-            .extend(declared.iter().filter_map(|dependency| match &dependency.to {
-                Target::External { name, .. } => Some(name.clone()),
-                Target::Member(_) => None,
-            }));
+        self.external.extend(declared.iter().filter_map(|dependency| match &dependency.to {
+            Target::External { name, .. } => Some(name.clone()),
+            Target::Member(_) => None,
+        }));
         self.dependencies.extend(declared);
     }
 }
@@ -277,10 +255,7 @@ impl TargetFinder {
         };
         match path.and_then(|path| self.identities.get(&identity(path))) {
             Some(member) => Target::Member(*member),
-            None => Target::External {
-                name: dependency.name.clone(),
-                dir: path.map(|path| relative(path, root)),
-            },
+            None => Target::External { name: dependency.name.clone(), dir: path.map(|path| relative(path, root)) },
         }
     }
 }
@@ -297,19 +272,12 @@ fn metadata(manifest_path: Option<&Path>) -> Result<Metadata, Vec<Finding>> {
             other => other.to_string(),
         };
         let help = "run inside of a workspace that `cargo metadata` reads, or point --manifest-path at its Cargo.toml";
-        vec![Finding::new(
-            Cause::Workspace,
-            format!("`cargo metadata` fails: {reason}"),
-            help,
-        )]
+        vec![Finding::new(Cause::Workspace, format!("`cargo metadata` fails: {reason}"), help)]
     })
 }
 
 fn manifest_dir(package: &Package) -> &Path {
-    package
-        .manifest_path
-        .parent()
-        .map_or(Path::new(""), |dir| dir.as_std_path())
+    package.manifest_path.parent().map_or(Path::new(""), |dir| dir.as_std_path())
 }
 
 /// One path per directory, links followed; a path to nothing stays as it is.

@@ -22,14 +22,8 @@ impl Subscriber<ModelTrained> for ExperimentLedger {
     async fn handle(&self, _: &Context, event: &ModelTrained, unit: &mut Unit) -> Result<(), Error> {
         let key = event.model.to_string();
         let earlier = self.store.get::<Experiment>(&key).await?;
-        let expected = earlier
-            .as_ref()
-            .map_or(Expected::Absent, |found| Expected::Exact(found.revision));
-        unit.put(
-            key,
-            &Experiment::after(event, earlier.as_ref().map(|found| &found.value)),
-            expected,
-        );
+        let expected = earlier.as_ref().map_or(Expected::Absent, |found| Expected::Exact(found.revision));
+        unit.put(key, &Experiment::after(event, earlier.as_ref().map(|found| &found.value)), expected);
         Ok(())
     }
 }

@@ -39,35 +39,12 @@ pub struct PipelineState {
 
 impl PipelineState {
     pub fn new(dataset: DatasetRef, options: PipelineOptions) -> Self {
-        Self {
-            dataset,
-            options,
-            quality: None,
-            anomalies: None,
-            model: None,
-            registry: None,
-        }
+        Self { dataset, options, quality: None, anomalies: None, model: None, registry: None }
     }
 
     pub fn into_run(self, saga_id: Uuid, failure: Option<Error>) -> PipelineRun {
-        let Self {
-            dataset,
-            options,
-            quality,
-            anomalies,
-            model,
-            registry,
-        } = self;
-        PipelineRun {
-            saga_id,
-            dataset,
-            options,
-            quality,
-            anomalies,
-            model,
-            registry,
-            failure,
-        }
+        let Self { dataset, options, quality, anomalies, model, registry } = self;
+        PipelineRun { saga_id, dataset, options, quality, anomalies, model, registry, failure }
     }
 
     fn training(&self) -> Option<&TrainingReport> {
@@ -93,11 +70,7 @@ impl Saga for Pipeline {
 
     fn compensated(&self, id: SagaId, state: &PipelineState, error: &Error, unit: &mut Unit) {
         let (dataset, reason) = (state.dataset.clone(), error.message.clone());
-        unit.publish(&PipelineFailed {
-            saga_id: id.0,
-            dataset,
-            reason,
-        });
+        unit.publish(&PipelineFailed { saga_id: id.0, dataset, reason });
     }
 }
 
@@ -130,16 +103,9 @@ impl Step<PipelineState> for QualityGate {
         if report.verdict == Verdict::Failed {
             let severe =
                 |c: &&interfaces_data::CheckResult| !c.passed && c.severity == interfaces_data::Severity::Error;
-            let failed: Vec<String> = report
-                .checks
-                .iter()
-                .filter(severe)
-                .map(|c| format!("{} ({} rows)", c.name, c.failing))
-                .collect();
-            return Err(rejected(format!(
-                "the quality gate is closed: failed checks: {}",
-                failed.join(", ")
-            )));
+            let failed: Vec<String> =
+                report.checks.iter().filter(severe).map(|c| format!("{} ({} rows)", c.name, c.failing)).collect();
+            return Err(rejected(format!("the quality gate is closed: failed checks: {}", failed.join(", "))));
         }
         if report.score < state.options.min_score {
             return Err(rejected(format!(
@@ -160,16 +126,10 @@ impl Step<PipelineState> for FindAnomalies {
     }
 
     async fn run(&self, cx: &StepContext<'_>, state: &mut PipelineState, _: &mut Unit) -> Result<(), Error> {
-        let forest = ForestOptions {
-            seed: state.options.seed,
-            ..ForestOptions::default()
-        };
+        let forest = ForestOptions { seed: state.options.seed, ..ForestOptions::default() };
         let (dataset, top) = (state.dataset.clone(), state.options.top_anomalies);
         let report = cx.ask(DetectAnomalies { dataset, forest, top }).await?;
-        state.anomalies = Some(AnomalyStage {
-            columns: report.columns,
-            anomalies: report.anomalies,
-        });
+        state.anomalies = Some(AnomalyStage { columns: report.columns, anomalies: report.anomalies });
         Ok(())
     }
 }
@@ -188,28 +148,12 @@ impl Step<PipelineState> for Train {
         let options = &state.options;
         let Some(target) = options.target.clone() else {
             let reason = Some("no target was given".into());
-            state.model = Some(ModelStage {
-                status: StageStatus::Skipped,
-                reason,
-                report: None,
-            });
+            state.model = Some(ModelStage { status: StageStatus::Skipped, reason, report: None });
             return Ok(());
         };
         let (exclude, folds, seed) = (options.exclude.clone(), options.folds, options.seed);
-        let report = cx
-            .ask(TrainModel {
-                dataset: state.dataset.clone(),
-                target,
-                exclude,
-                folds,
-                seed,
-            })
-            .await?;
-        state.model = Some(ModelStage {
-            status: StageStatus::Trained,
-            reason: None,
-            report: Some(report),
-        });
+        let report = cx.ask(TrainModel { dataset: state.dataset.clone(), target, exclude, folds, seed }).await?;
+        state.model = Some(ModelStage { status: StageStatus::Trained, reason: None, report: Some(report) });
         Ok(())
     }
 
@@ -227,10 +171,7 @@ impl Step<PipelineState> for Train {
             let Some(last) = page.last() else { break };
             after = Some(last.key.clone());
         }
-        cx.ask(DiscardModel {
-            model: training.model.clone(),
-        })
-        .await?;
+        cx.ask(DiscardModel { model: training.model.clone() }).await?;
         Ok(Undo::Done)
     }
 }
@@ -251,20 +192,12 @@ impl Step<PipelineState> for Register {
         let Some(training) = state.training().cloned() else {
             let reason = "no model was trained".to_owned();
             let status = RegistryStatus::Skipped;
-            state.registry = Some(RegistryStage {
-                status,
-                model_name,
-                version: None,
-                reason,
-                champion: None,
-                model: None,
-            });
+            state.registry =
+                Some(RegistryStage { status, model_name, version: None, reason, champion: None, model: None });
             return Ok(());
         };
         let line = self.store.get::<ModelLine>(&model_name).await?;
-        let guard = line
-            .as_ref()
-            .map_or(Expected::Absent, |found| Expected::Exact(found.revision));
+        let guard = line.as_ref().map_or(Expected::Absent, |found| Expected::Exact(found.revision));
         let line = line.map(|found| found.value).unwrap_or_default();
         let champion = self.champion(&model_name, line.champion).await?;
         let decision = decide(&training, champion.as_ref());
@@ -280,14 +213,7 @@ impl Step<PipelineState> for Register {
         };
         unit.put(version_key(&model_name, number), &version, Expected::Absent);
         let next = if decision.promote { Some(number) } else { line.champion };
-        unit.put(
-            model_name.clone(),
-            &ModelLine {
-                latest: number,
-                champion: next,
-            },
-            guard,
-        );
+        unit.put(model_name.clone(), &ModelLine { latest: number, champion: next }, guard);
         unit.publish(&ModelRegistered {
             model_name: model_name.clone(),
             version: number,
@@ -298,19 +224,10 @@ impl Step<PipelineState> for Register {
         let previous = line.champion;
         if decision.promote {
             let (model_name, reason) = (model_name.clone(), decision.reason.clone());
-            unit.publish(&ModelPromoted {
-                model_name,
-                version: number,
-                previous,
-                reason,
-            });
+            unit.publish(&ModelPromoted { model_name, version: number, previous, reason });
         }
         state.registry = Some(RegistryStage {
-            status: if decision.promote {
-                RegistryStatus::Promoted
-            } else {
-                RegistryStatus::Registered
-            },
+            status: if decision.promote { RegistryStatus::Promoted } else { RegistryStatus::Registered },
             model_name,
             version: Some(number),
             reason: decision.reason,
@@ -324,24 +241,16 @@ impl Step<PipelineState> for Register {
 impl Register {
     async fn champion(&self, model_name: &str, version: Option<u64>) -> Result<Option<ModelVersion>, Error> {
         let Some(version) = version else { return Ok(None) };
-        let found = self
-            .store
-            .get::<ModelVersion>(&version_key(model_name, version))
-            .await?;
+        let found = self.store.get::<ModelVersion>(&version_key(model_name, version)).await?;
         let found = found.ok_or_else(|| {
-            Error::internal(format!(
-                "the registry names version {version} of `{model_name}` and does not have it"
-            ))
+            Error::internal(format!("the registry names version {version} of `{model_name}` and does not have it"))
         })?;
         Ok(Some(found.value))
     }
 }
 
 fn quality(state: &PipelineState) -> Result<&QualityReport, Error> {
-    state
-        .quality
-        .as_ref()
-        .ok_or_else(|| Error::internal("the journal has no quality report after its step"))
+    state.quality.as_ref().ok_or_else(|| Error::internal("the journal has no quality report after its step"))
 }
 
 fn rejected(message: String) -> Error {

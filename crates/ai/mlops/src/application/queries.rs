@@ -23,15 +23,9 @@ impl PipelineRuns {
 impl Service<GetPipelineRun> for PipelineRuns {
     async fn execute(&self, _: &Context, _: &mut Unit, request: GetPipelineRun) -> Result<PipelineRun, Error> {
         let found = self.store.get::<SagaRecord>(&request.saga_id.to_string()).await?;
-        let record = found
-            .map(|found| found.value)
-            .filter(|record| record.saga == Pipeline::NAME);
-        let record = record.ok_or_else(|| {
-            Error::new(
-                ErrorKind::NotFound,
-                format!("there is no pipeline run {}", request.saga_id),
-            )
-        })?;
+        let record = found.map(|found| found.value).filter(|record| record.saga == Pipeline::NAME);
+        let record = record
+            .ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no pipeline run {}", request.saga_id)))?;
         let state = PipelineState::deserialize(&record.data).map_err(|e| {
             Error::internal(format!("the journal of run {} cannot be read", record.id)).with_detail(e.to_string())
         })?;

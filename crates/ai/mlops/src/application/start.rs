@@ -28,25 +28,16 @@ impl Service<StartPipeline> for PipelineStarter {
         let options = &request.options;
         let mut refused = Vec::new();
         let mut refuse = |pointer: &str, message: String| {
-            refused.push(FieldError {
-                pointer: format!("/options/{pointer}"),
-                message,
-            });
+            refused.push(FieldError { pointer: format!("/options/{pointer}"), message });
         };
         if options.model_name.trim().is_empty() {
             refuse("model_name", "is empty: give the model a name".into());
         }
         if !(0.0..=1.0).contains(&options.min_score) {
-            refuse(
-                "min_score",
-                format!("is {}: choose a score from 0 to 1", options.min_score),
-            );
+            refuse("min_score", format!("is {}: choose a score from 0 to 1", options.min_score));
         }
         if options.folds < 2 {
-            refuse(
-                "folds",
-                format!("is {}: cross-validation needs at least 2", options.folds),
-            );
+            refuse("folds", format!("is {}: cross-validation needs at least 2", options.folds));
         }
         if options.top_anomalies == 0 {
             refuse("top_anomalies", "is 0: ask for at least 1".into());

@@ -26,26 +26,17 @@ pub(crate) fn decide(challenger: &TrainingReport, champion: Option<&ModelVersion
         ));
     }
     if trained.target != challenger.target {
-        return keep(format!(
-            "{name} predicts another target, `{}`: the two cannot be compared",
-            trained.target
-        ));
+        return keep(format!("{name} predicts another target, `{}`: the two cannot be compared", trained.target));
     }
     if trained.folds != challenger.folds {
-        return keep(format!(
-            "{name} was measured over other folds ({}): the two cannot be compared",
-            trained.folds
-        ));
+        return keep(format!("{name} was measured over other folds ({}): the two cannot be compared", trained.folds));
     }
     compare(auc, trained.metrics.auc, &name, "same folds of the same data")
 }
 
 fn compare(auc: f64, other: f64, name: &str, how: &str) -> Decision {
     if auc > other {
-        Decision {
-            promote: true,
-            reason: format!("AUC {auc:.4} beats {name} at {other:.4} ({how})"),
-        }
+        Decision { promote: true, reason: format!("AUC {auc:.4} beats {name} at {other:.4} ({how})") }
     } else if auc == other {
         keep(format!("AUC {auc:.4} ties with {name} ({how}): a tie does not promote"))
     } else {

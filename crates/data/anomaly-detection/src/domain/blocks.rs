@@ -50,10 +50,7 @@ pub struct Block {
 
 impl Block {
     pub fn new(columns: usize) -> Self {
-        Self {
-            values: vec![0.0; columns * BLOCK],
-            has_nulls: false,
-        }
+        Self { values: vec![0.0; columns * BLOCK], has_nulls: false }
     }
 
     /// Takes the rows from `first` on. Places behind the last row keep what they held; their results are not read.

@@ -105,9 +105,7 @@ impl<'a> Forest<'a> {
         }
         let total: f64 = saved.iter().sum();
         let with_part = saved.into_iter().enumerate().filter(|&(_, saved)| saved > 0.0);
-        let mut shares: Vec<_> = with_part
-            .map(|(column, saved)| Share { column, share: saved / total })
-            .collect();
+        let mut shares: Vec<_> = with_part.map(|(column, saved)| Share { column, share: saved / total }).collect();
         shares.sort_unstable_by(|a, b| b.share.total_cmp(&a.share).then(a.column.cmp(&b.column)));
         shares
     }
@@ -117,11 +115,7 @@ impl<'a> Forest<'a> {
 mod tests {
     use super::*;
 
-    const OPTIONS: ForestOptions = ForestOptions {
-        trees: 100,
-        samples: 256,
-        seed: 42,
-    };
+    const OPTIONS: ForestOptions = ForestOptions { trees: 100, samples: 256, seed: 42 };
 
     /// Bell-shaped around 0, most of it within -1 and 1.
     fn bell(random: &mut SplitMix64) -> f64 {
@@ -136,9 +130,7 @@ mod tests {
     fn correlated_from(seed: u64, columns: usize, rows: usize) -> Vec<Vec<f64>> {
         let mut random = SplitMix64::new(seed);
         let signal: Vec<f64> = (0..rows).map(|_| bell(&mut random)).collect();
-        (0..columns)
-            .map(|_| signal.iter().map(|s| s + 0.3 * bell(&mut random)).collect())
-            .collect()
+        (0..columns).map(|_| signal.iter().map(|s| s + 0.3 * bell(&mut random)).collect()).collect()
     }
 
     fn grow(columns: &[Vec<f64>], options: ForestOptions) -> Forest<'_> {

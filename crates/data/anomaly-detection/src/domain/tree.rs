@@ -27,10 +27,7 @@ struct Split {
 const NULL_GOES_RIGHT: u32 = 1 << 31;
 
 /// Stands at a leaf and below it: everything is below infinity and goes down to the left.
-const NO_SPLIT: Split = Split {
-    threshold: f32::INFINITY,
-    column: 0,
-};
+const NO_SPLIT: Split = Split { threshold: f32::INFINITY, column: 0 };
 
 /// A split as one row met it: how many sampled rows it had for company, and how many of them went the same way.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -101,11 +98,7 @@ impl Tree {
         let mut node = 1;
         while let Some(split) = self.splits.get(node).filter(|split| split.threshold.is_finite()) {
             let child = 2 * node + usize::from(split.goes_right(value(split.column())));
-            steps.push(Step {
-                column: split.column(),
-                before: self.sizes[node],
-                after: self.sizes[child],
-            });
+            steps.push(Step { column: split.column(), before: self.sizes[node], after: self.sizes[child] });
             node = child;
         }
         steps
@@ -122,11 +115,7 @@ impl Split {
     }
 
     fn goes_right(self, value: f32) -> bool {
-        if value.is_nan() {
-            self.null_goes_right()
-        } else {
-            value >= self.threshold
-        }
+        if value.is_nan() { self.null_goes_right() } else { value >= self.threshold }
     }
 }
 
@@ -182,10 +171,7 @@ impl Growth {
         let values = &self.values[spread.column];
         let right = rows.iter().filter(|&&row| values[row as usize] >= threshold).count();
         let null_goes_right = self.random.below(spread.known) < right as u64;
-        Some(Split {
-            threshold,
-            column: spread.column as u32 | if null_goes_right { NULL_GOES_RIGHT } else { 0 },
-        })
+        Some(Split { threshold, column: spread.column as u32 | if null_goes_right { NULL_GOES_RIGHT } else { 0 } })
     }
 }
 

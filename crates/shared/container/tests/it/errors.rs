@@ -38,10 +38,7 @@ fn try_singleton_takes_any_error_that_boxes() {
 #[test]
 fn asking_for_what_cannot_be_had() {
     let mut b = Builder::new();
-    b.value(Sqlite)
-        .value(Memory)
-        .scoped(|| Request)
-        .transient(|_: Arc<Request>| Report);
+    b.value(Sqlite).value(Memory).scoped(|| Request).transient(|_: Arc<Request>| Report);
     b.bind::<dyn Store, Sqlite>(|s| s).bind::<dyn Store, Memory>(|s| s);
     let container = b.build().unwrap();
     let refusals = [
@@ -66,8 +63,6 @@ fn asking_for_what_cannot_be_had() {
 #[test]
 fn get_panics_with_the_reason() {
     let container = Builder::new().build().unwrap();
-    let panic = std::panic::catch_unwind(AssertUnwindSafe(|| container.get::<Ledger>()))
-        .err()
-        .unwrap();
+    let panic = std::panic::catch_unwind(AssertUnwindSafe(|| container.get::<Ledger>())).err().unwrap();
     expect!["`Ledger` is not registered"].assert_eq(&shortened(panic.downcast_ref::<String>().unwrap()));
 }

@@ -76,12 +76,8 @@ fn missing_with_its_chain_and_what_is_alike() {
 #[test]
 fn missing_target_of_a_binding() {
     let mut b = Builder::new();
-    b.bind::<dyn Store, Sqlite>(|s| s)
-        .singleton(|_: Vec<Arc<dyn Store>>| Ledger);
-    check(
-        b,
-        expect!["missing `Sqlite`: needed by Ledger -> dyn Store (findings.rs); register or bind it"],
-    );
+    b.bind::<dyn Store, Sqlite>(|s| s).singleton(|_: Vec<Arc<dyn Store>>| Ledger);
+    check(b, expect!["missing `Sqlite`: needed by Ledger -> dyn Store (findings.rs); register or bind it"]);
 }
 
 #[test]
@@ -124,9 +120,7 @@ fn singleton_captures_scoped_directly_or_through_others() {
 #[test]
 fn duplicates_of_factories_and_of_bindings() {
     let mut b = Builder::new();
-    b.value(Sqlite)
-        .singleton(|| -> Sqlite { unreachable() })
-        .transient(|| -> Sqlite { unreachable() });
+    b.value(Sqlite).singleton(|| -> Sqlite { unreachable() }).transient(|| -> Sqlite { unreachable() });
     b.bind::<dyn Store, Sqlite>(|s| s).bind::<dyn Store, Sqlite>(|s| s);
     check(
         b,
@@ -139,13 +133,9 @@ fn duplicates_of_factories_and_of_bindings() {
 #[test]
 fn one_of_several_is_ambiguous() {
     let mut b = Builder::new();
-    b.value(Sqlite)
-        .bind::<dyn Store, Sqlite>(|s| s)
-        .value(Memory)
-        .bind::<dyn Store, Memory>(|s| s);
+    b.value(Sqlite).bind::<dyn Store, Sqlite>(|s| s).value(Memory).bind::<dyn Store, Memory>(|s| s);
     b.instance::<dyn Store>(Arc::new(Memory));
-    b.singleton(|_: Vec<Arc<dyn Store>>| Report)
-        .singleton(|_: Option<Arc<dyn Store>>| Ledger);
+    b.singleton(|_: Vec<Arc<dyn Store>>| Report).singleton(|_: Option<Arc<dyn Store>>| Ledger);
     check(
         b,
         expect![

@@ -67,19 +67,10 @@ fn wired(counts: &Counts) -> Container {
     let (pools, sessions) = (counts.pools.clone(), counts.sessions.clone());
     let (jobs, quotes) = (counts.jobs.clone(), counts.quotes.clone());
     let mut b = Builder::new();
-    b.transient(move |session| Job {
-        number: jobs.next(),
-        session,
-    })
-    .scoped(move |pool| Session {
-        number: sessions.next(),
-        pool,
-    })
-    .transient(move |pool| Quote {
-        number: quotes.next(),
-        pool,
-    })
-    .singleton(move || Pool(pools.next()));
+    b.transient(move |session| Job { number: jobs.next(), session })
+        .scoped(move |pool| Session { number: sessions.next(), pool })
+        .transient(move |pool| Quote { number: quotes.next(), pool })
+        .singleton(move || Pool(pools.next()));
     b.build().unwrap()
 }
 
@@ -158,10 +149,7 @@ fn binding_has_the_lifetime_of_what_it_is_bound_to() {
     let runs = Runs::default();
     let sessions = runs.clone();
     b.value(Pool(7)).bind::<dyn Numbered, Pool>(|s| s);
-    b.scoped(move |pool| Session {
-        number: sessions.next(),
-        pool,
-    });
+    b.scoped(move |pool| Session { number: sessions.next(), pool });
     trait Current: Numbered {}
     impl Current for Session {}
     b.bind::<dyn Current, Session>(|s| s);
@@ -170,11 +158,7 @@ fn binding_has_the_lifetime_of_what_it_is_bound_to() {
     let (one, two) = (container.scope(), container.scope());
     let numbers = [&one, &one, &two].map(|scope| scope.get::<dyn Current>().number());
     assert_eq!(numbers, [0, 0, 1]);
-    assert_eq!(
-        one.get::<Session>().number,
-        0,
-        "the scope has one session, bound or not"
-    );
+    assert_eq!(one.get::<Session>().number, 0, "the scope has one session, bound or not");
 }
 
 #[test]
@@ -193,16 +177,11 @@ fn all_of_a_trait_come_in_order_of_registration_whatever_the_order_of_building()
 #[test]
 fn optional_and_empty() {
     let mut b = Builder::new();
-    b.singleton(
-        |none: Option<Arc<Pool>>, some: Option<Arc<u8>>, empty: Vec<Arc<dyn Numbered>>| {
-            (none.is_none(), some.map(|n| *n), empty.len())
-        },
-    )
+    b.singleton(|none: Option<Arc<Pool>>, some: Option<Arc<u8>>, empty: Vec<Arc<dyn Numbered>>| {
+        (none.is_none(), some.map(|n| *n), empty.len())
+    })
     .value(7_u8);
-    assert_eq!(
-        *b.build().unwrap().get::<(bool, Option<u8>, usize)>(),
-        (true, Some(7), 0)
-    );
+    assert_eq!(*b.build().unwrap().get::<(bool, Option<u8>, usize)>(), (true, Some(7), 0));
 }
 
 #[test]
@@ -230,19 +209,14 @@ fn concurrent_callers_see_one_of_what_there_is_one_of() {
             .map(|_| {
                 threads.spawn(|| {
                     barrier.wait();
-                    let rounds = scopes
-                        .iter()
-                        .map(|scope| (container.get::<Pool>().0, scope.get::<Job>()));
+                    let rounds = scopes.iter().map(|scope| (container.get::<Pool>().0, scope.get::<Job>()));
                     rounds.map(|(pool, job)| (pool, job.session.number)).unzip()
                 })
             })
             .collect();
         spawned.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
-    assert!(
-        seen.iter()
-            .all(|(pools, sessions)| pools.len() == 1 && *sessions == seen[0].1)
-    );
+    assert!(seen.iter().all(|(pools, sessions)| pools.len() == 1 && *sessions == seen[0].1));
     assert_eq!((counts.pools.count(), counts.sessions.count()), (1, ROUNDS));
     assert_eq!(counts.jobs.count(), THREADS * ROUNDS);
 }

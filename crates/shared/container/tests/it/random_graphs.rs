@@ -50,9 +50,7 @@ impl Plan {
     fn links(&self) -> Vec<(usize, usize)> {
         let [first, second] = self.optional;
         let single = [(0, first), (1, second), (2, self.required.flatten())];
-        let single = single
-            .into_iter()
-            .filter_map(|(parameter, target)| Some((parameter, target?)));
+        let single = single.into_iter().filter_map(|(parameter, target)| Some((parameter, target?)));
         single.chain(self.many.iter().map(|&target| (3, target))).collect()
     }
 }
@@ -63,27 +61,10 @@ fn plan() -> impl Strategy<Value = Plan> {
     // Sparse, so that a good part of the graphs can be built.
     let target = || option::weighted(0.3, 0..NODES);
     let required = prop_oneof![6 => Just(None), 1 => Just(Some(None)), 4 => (0..NODES).prop_map(|n| Some(Some(n)))];
-    let lifetime = select(
-        &[
-            Lifetime::Singleton,
-            Lifetime::Scoped,
-            Lifetime::Transient,
-            Lifetime::Transient,
-        ][..],
-    );
-    (
-        lifetime,
-        target(),
-        target(),
-        required,
-        collection::btree_set(0..NODES, 0..2),
+    let lifetime = select(&[Lifetime::Singleton, Lifetime::Scoped, Lifetime::Transient, Lifetime::Transient][..]);
+    (lifetime, target(), target(), required, collection::btree_set(0..NODES, 0..2)).prop_map(
+        |(lifetime, first, second, required, many)| Plan { lifetime, optional: [first, second], required, many },
     )
-        .prop_map(|(lifetime, first, second, required, many)| Plan {
-            lifetime,
-            optional: [first, second],
-            required,
-            many,
-        })
 }
 
 /// Any graph, or one whose links lead to greater numbers only: of the first kind few are sound, of the second most.
@@ -108,10 +89,7 @@ fn graph() -> impl Strategy<Value = Graph> {
 static SERIAL: AtomicUsize = AtomicUsize::new(0);
 
 fn node<const N: usize>(first: Option<&str>, second: Option<&str>, required: Option<&str>, many: &[&str]) -> Node<N> {
-    Node {
-        text: text(N, first, second, required, many),
-        serial: SERIAL.fetch_add(1, Ordering::Relaxed),
-    }
+    Node { text: text(N, first, second, required, many), serial: SERIAL.fetch_add(1, Ordering::Relaxed) }
 }
 
 fn text(n: usize, first: Option<&str>, second: Option<&str>, required: Option<&str>, many: &[&str]) -> String {
@@ -125,12 +103,7 @@ fn register<const N: usize>(b: &mut Builder, plan: &Plan) {
     type Many<const N: usize> = Vec<Arc<dyn Link<N, 3>>>;
     fn make<const N: usize>(a: First<N>, b: Second<N>, c: Option<&str>, many: Many<N>) -> Node<N> {
         let many: Vec<&str> = many.iter().map(|link| link.text()).collect();
-        node(
-            a.as_ref().map(|link| link.text()),
-            b.as_ref().map(|link| link.text()),
-            c,
-            &many,
-        )
+        node(a.as_ref().map(|link| link.text()), b.as_ref().map(|link| link.text()), c, &many)
     }
     let without = |a: First<N>, b: Second<N>, many: Many<N>| make::<N>(a, b, None, many);
     let with = |a: First<N>, b: Second<N>, c: Arc<dyn Link<N, 2>>, many: Many<N>| make::<N>(a, b, Some(c.text()), many);
@@ -213,13 +186,7 @@ fn resolve(graph: &Graph, n: usize) -> String {
     let [first, second, required, many] = [texts(0), texts(1), texts(2), texts(3)];
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     let one = |texts: &[String]| texts.first().cloned();
-    text(
-        n,
-        one(&first).as_deref(),
-        one(&second).as_deref(),
-        one(&required).as_deref(),
-        &many,
-    )
+    text(n, one(&first).as_deref(), one(&second).as_deref(), one(&required).as_deref(), &many)
 }
 
 /// Whether there is a way of at least one step from one node to another, over nodes that may be passed.
@@ -230,12 +197,7 @@ fn reaches(graph: &Graph, from: usize, to: usize, may_pass: impl Fn(&Plan) -> bo
         let Some(plan) = graph[node].as_ref().filter(|plan| node == from || may_pass(plan)) else {
             continue;
         };
-        border.extend(
-            plan.links()
-                .into_iter()
-                .map(|link| link.1)
-                .filter(|&target| reached.insert(target)),
-        );
+        border.extend(plan.links().into_iter().map(|link| link.1).filter(|&target| reached.insert(target)));
     }
     reached.contains(&to)
 }
@@ -291,18 +253,12 @@ fn summary(graph: &Graph, findings: &[Finding]) -> Wrong {
     for finding in findings {
         match finding {
             Finding::Missing { needed, chain, .. } => {
-                found
-                    .missing
-                    .insert((chain.last().unwrap().to_string(), needed.to_string()));
+                found.missing.insert((chain.last().unwrap().to_string(), needed.to_string()));
             }
             Finding::Cycle { path, .. } => {
                 assert_real_path(graph, path);
                 assert_eq!(path.first(), path.last());
-                let one = path
-                    .iter()
-                    .find(|name| names().contains(name))
-                    .map(|name| number(name))
-                    .unwrap();
+                let one = path.iter().find(|name| names().contains(name)).map(|name| number(name)).unwrap();
                 let both_ways = |&n: &usize| reaches(graph, n, one, |_| true) && reaches(graph, one, n, |_| true);
                 found.in_cycles.extend((0..NODES).filter(both_ways));
             }

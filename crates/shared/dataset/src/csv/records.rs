@@ -28,23 +28,14 @@ pub(super) enum Fault {
 impl Field {
     pub(super) fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let raw = &text[self.start..self.end];
-        if self.escaped {
-            Cow::Owned(raw.replace("\"\"", "\""))
-        } else {
-            Cow::Borrowed(raw)
-        }
+        if self.escaped { Cow::Owned(raw.replace("\"\"", "\"")) } else { Cow::Borrowed(raw) }
     }
 }
 
 impl<'t> Records<'t> {
     pub(super) fn new(text: &'t str) -> Self {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        Self {
-            text,
-            at: 0,
-            line: 1,
-            delimiter: sniff(text),
-        }
+        Self { text, at: 0, line: 1, delimiter: sniff(text) }
     }
 
     /// What the fields refer to.
@@ -98,11 +89,7 @@ impl<'t> Records<'t> {
         let rest = &self.text.as_bytes()[start..];
         let length = rest.iter().position(|byte| *byte == delimiter || *byte == b'\n' || *byte == b'\r');
         self.at += length.unwrap_or(rest.len());
-        Field {
-            start,
-            end: self.at,
-            escaped: false,
-        }
+        Field { start, end: self.at, escaped: false }
     }
 
     fn quoted(&mut self, field: usize) -> Result<Field, Fault> {

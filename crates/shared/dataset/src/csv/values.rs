@@ -33,10 +33,7 @@ impl Values {
     pub(super) fn restart_as_text(&mut self) -> bool {
         let lost = matches!(self.store, Store::Lost);
         if lost {
-            *self = Self {
-                tally: Tally::default(),
-                store: Store::Text(StringViewBuilder::new()),
-            };
+            *self = Self { tally: Tally::default(), store: Store::Text(StringViewBuilder::new()) };
         }
         lost
     }
@@ -213,19 +210,13 @@ impl Tally {
         kinds.retain(|(_, sort)| sort.count > 0);
         kinds.sort_by_key(|(_, sort)| (std::cmp::Reverse(sort.count), sort.first));
         let first_row = kinds.iter().skip(1).map(|(_, sort)| sort.first).min()?;
-        Some(Mixed {
-            counts: kinds.into_iter().map(|(kind, sort)| (kind, sort.count)).collect(),
-            first_row,
-        })
+        Some(Mixed { counts: kinds.into_iter().map(|(kind, sort)| (kind, sort.count)).collect(), first_row })
     }
 }
 
 impl Sort {
     fn and(self, other: Self) -> Self {
         let firsts = [self.first, other.first].into_iter().filter(|row| *row > 0);
-        Self {
-            count: self.count + other.count,
-            first: firsts.min().unwrap_or(0),
-        }
+        Self { count: self.count + other.count, first: firsts.min().unwrap_or(0) }
     }
 }

@@ -19,12 +19,7 @@ pub(super) struct Resolver<'a> {
 impl<'a> Resolver<'a> {
     /// Puts each member into its layer.
     pub fn new(rules: &'a Rules, workspace: &'a Workspace) -> Self {
-        let mut resolver = Self {
-            rules,
-            workspace,
-            layer_of: Vec::new(),
-            findings: Vec::new(),
-        };
+        let mut resolver = Self { rules, workspace, layer_of: Vec::new(), findings: Vec::new() };
         let mut claims: Vec<Vec<(usize, &Site)>> = vec![Vec::new(); workspace.members.len()];
         let mut patterns = Vec::new();
         for (index, layer) in rules.layers.iter().enumerate() {
@@ -69,24 +64,14 @@ impl<'a> Resolver<'a> {
             Some(list) => self.below(list, index),
             None => (0..index).flat_map(|lower| self.of_layer(lower)).collect(),
         };
-        let dev_may_use = layer
-            .dev_may_use
-            .as_ref()
-            .map(|list| self.all(list))
-            .unwrap_or_default();
-        let mut permissions = Permissions {
-            may_use,
-            dev_may_use,
-            ..Permissions::default()
-        };
+        let dev_may_use = layer.dev_may_use.as_ref().map(|list| self.all(list)).unwrap_or_default();
+        let mut permissions = Permissions { may_use, dev_may_use, ..Permissions::default() };
         for edge in items(layer.edges.as_ref()) {
             permissions.edges.extend(self.edge(edge, layer, &members));
         }
         for entry in items(layer.dev_only.as_ref()) {
             let found = self.in_layer(&entry.value, &entry.site, layer, &members);
-            permissions
-                .dev_only
-                .extend(found.into_iter().map(|member| (member, entry.site.clone())));
+            permissions.dev_only.extend(found.into_iter().map(|member| (member, entry.site.clone())));
         }
         self.check_dev(layer);
         self.check_independence(layer, &members, &permissions);
@@ -138,19 +123,14 @@ impl<'a> Resolver<'a> {
             [] => {
                 let message = format!("crate {} is in no layer", member.dir);
                 let help = "add its directory to `members` of a [[layer]]";
-                self.findings
-                    .push(Finding::new(Cause::Unclassified, message, help).at(&member.site));
+                self.findings.push(Finding::new(Cause::Unclassified, message, help).at(&member.site));
                 None
             }
             [(layer, _)] => Some(*layer),
             [(first, _), (second, site), ..] => {
                 let name = |layer: usize| &self.rules.layers[layer].name.value;
-                let message = format!(
-                    "crate {} is in two layers, `{}` and `{}`",
-                    member.dir,
-                    name(*first),
-                    name(*second)
-                );
+                let message =
+                    format!("crate {} is in two layers, `{}` and `{}`", member.dir, name(*first), name(*second));
                 self.report(Cause::Ambiguous, site, message, "narrow `members` of one of them");
                 Some(*first)
             }
@@ -159,19 +139,11 @@ impl<'a> Resolver<'a> {
 
     /// A crate in a layer's place that Cargo does not count among the members would escape every rule.
     fn check_unlisted(&mut self, patterns: &[(&Layer, &Site, Pattern)]) {
-        let depth = patterns
-            .iter()
-            .map(|(_, _, pattern)| pattern.depth())
-            .max()
-            .unwrap_or(0);
-        let used = self
-            .workspace
-            .dependencies
-            .iter()
-            .filter_map(|dependency| match &dependency.to {
-                Target::External { dir: Some(dir), .. } => Some((dir.clone(), Some(&dependency.site))),
-                Target::External { dir: None, .. } | Target::Member(_) => None,
-            });
+        let depth = patterns.iter().map(|(_, _, pattern)| pattern.depth()).max().unwrap_or(0);
+        let used = self.workspace.dependencies.iter().filter_map(|dependency| match &dependency.to {
+            Target::External { dir: Some(dir), .. } => Some((dir.clone(), Some(&dependency.site))),
+            Target::External { dir: None, .. } | Target::Member(_) => None,
+        });
         let mut dirs: BTreeMap<String, Option<&Site>> = used.collect();
         for dir in self.workspace.unlisted(depth) {
             dirs.entry(dir).or_default();
@@ -193,12 +165,7 @@ impl<'a> Resolver<'a> {
             && !self.rules.kinds.contains(&Kind::Dev)
         {
             let message = "`dev-may-use` has no effect: `kinds` of [workspace] leaves dev-dependencies free";
-            self.report(
-                Cause::Contradiction,
-                &list.key,
-                message,
-                "add \"dev\" to `kinds`, or delete the key",
-            );
+            self.report(Cause::Contradiction, &list.key, message, "add \"dev\" to `kinds`, or delete the key");
         }
     }
 
@@ -207,9 +174,7 @@ impl<'a> Resolver<'a> {
             return;
         }
         let own = |list: &Option<List<String>>, found: &Crates| {
-            list.as_ref()
-                .filter(|_| !found.is_disjoint(members))
-                .map(|list| list.key.clone())
+            list.as_ref().filter(|_| !found.is_disjoint(members)).map(|list| list.key.clone())
         };
         let contradicting = [
             own(&layer.may_use, &permissions.may_use),
@@ -217,10 +182,8 @@ impl<'a> Resolver<'a> {
             layer.edges.as_ref().map(|edges| edges.key.clone()),
         ];
         for key in contradicting.into_iter().flatten() {
-            let message = format!(
-                "layer `{}` is `independent`, and this lets its members use each other",
-                layer.name.value
-            );
+            let message =
+                format!("layer `{}` is `independent`, and this lets its members use each other", layer.name.value);
             self.report(
                 Cause::Contradiction,
                 &key,
@@ -235,10 +198,8 @@ impl<'a> Resolver<'a> {
         let known = &self.workspace.external;
         for rule in rules.into_iter().filter(|rule| !rule.may_be_absent) {
             for name in rule.names.items.iter().filter(|name| !known.contains(&name.value)) {
-                let meant = format!(
-                    "if the name is meant, write {{ name = \"{}\", may-be-absent = true, .. }}",
-                    name.value
-                );
+                let meant =
+                    format!("if the name is meant, write {{ name = \"{}\", may-be-absent = true, .. }}", name.value);
                 let help = match closest(&name.value, known.iter().map(String::as_str)) {
                     Some(close) => format!("write `{close}`; {meant}"),
                     None => meant,
@@ -254,22 +215,11 @@ impl<'a> Resolver<'a> {
         let mut below = Crates::new();
         for entry in &list.items {
             let found = self.crates(entry);
-            let above = found
-                .iter()
-                .filter_map(|member| self.layer_of[*member])
-                .find(|other| *other > layer);
+            let above = found.iter().filter_map(|member| self.layer_of[*member]).find(|other| *other > layer);
             if let Some(above) = above {
                 let [own, above] = [layer, above].map(|index| &self.rules.layers[index].name.value);
-                let message = format!(
-                    "layer `{own}` may not use `{}`: layer `{above}` stands above it",
-                    entry.value
-                );
-                self.report(
-                    Cause::Contradiction,
-                    &entry.site,
-                    message,
-                    "delete the entry, or reorder the layers",
-                );
+                let message = format!("layer `{own}` may not use `{}`: layer `{above}` stands above it", entry.value);
+                self.report(Cause::Contradiction, &entry.site, message, "delete the entry, or reorder the layers");
             }
             below.extend(found);
         }
@@ -278,15 +228,9 @@ impl<'a> Resolver<'a> {
 
     fn edge(&mut self, edge: &Located<EdgeRule>, layer: &Layer, members: &Crates) -> Vec<(usize, usize)> {
         let from = self.in_layer(&edge.value.from, &edge.site, layer, members);
-        let to: Crates = edge
-            .value
-            .to
-            .iter()
-            .flat_map(|name| self.in_layer(name, &edge.site, layer, members))
-            .collect();
-        from.into_iter()
-            .flat_map(|from| to.iter().map(move |to| (from, *to)))
-            .collect()
+        let to: Crates =
+            edge.value.to.iter().flat_map(|name| self.in_layer(name, &edge.site, layer, members)).collect();
+        from.into_iter().flat_map(|from| to.iter().map(move |to| (from, *to))).collect()
     }
 
     /// The members of a layer by folder name, or by directory where the name has a `/`.
@@ -299,11 +243,7 @@ impl<'a> Resolver<'a> {
             true => workspace.members[*member].dir.as_str(),
             false => workspace.members[*member].folder(),
         };
-        let found: Crates = members
-            .iter()
-            .filter(|member| pattern.matches(called(member)))
-            .copied()
-            .collect();
+        let found: Crates = members.iter().filter(|member| pattern.matches(called(member))).copied().collect();
         if found.is_empty() {
             let help = match closest(name, members.iter().map(called)) {
                 Some(close) => format!("write `{close}`"),
@@ -317,12 +257,7 @@ impl<'a> Resolver<'a> {
             );
         } else if found.iter().filter(|member| called(member) == name).count() > 1 {
             let message = format!("layer `{}` has more than one crate `{name}`", layer.name.value);
-            self.report(
-                Cause::Ambiguous,
-                site,
-                message,
-                "write its directory instead of its folder",
-            );
+            self.report(Cause::Ambiguous, site, message, "write its directory instead of its folder");
         }
         found
     }
@@ -344,40 +279,26 @@ impl<'a> Resolver<'a> {
     fn lookup(&mut self, entry: &Located<String>) -> Option<Crates> {
         let pattern = self.pattern(&entry.value, &entry.site)?;
         let in_dirs = self.in_dirs(&pattern);
-        let Some(layer) = self
-            .rules
-            .layers
-            .iter()
-            .position(|layer| layer.name.value == entry.value)
-        else {
+        let Some(layer) = self.rules.layers.iter().position(|layer| layer.name.value == entry.value) else {
             return Some(in_dirs);
         };
         let of_layer = self.of_layer(layer);
         if in_dirs.is_empty() || in_dirs == of_layer {
             return Some(of_layer);
         }
-        let message = format!(
-            "`{}` is a layer and a directory of other crates than the layer's",
-            entry.value
-        );
+        let message = format!("`{}` is a layer and a directory of other crates than the layer's", entry.value);
         self.report(Cause::Ambiguous, &entry.site, message, "rename the layer");
         None
     }
 
     fn of_layer(&self, layer: usize) -> Crates {
         let members = self.layer_of.iter().enumerate();
-        members
-            .filter(|(_, of)| **of == Some(layer))
-            .map(|(member, _)| member)
-            .collect()
+        members.filter(|(_, of)| **of == Some(layer)).map(|(member, _)| member).collect()
     }
 
     fn in_dirs(&self, pattern: &Pattern) -> Crates {
         let members = self.workspace.members.iter().enumerate();
-        members
-            .filter(|(_, member)| pattern.matches(&member.dir))
-            .map(|(index, _)| index)
-            .collect()
+        members.filter(|(_, member)| pattern.matches(&member.dir)).map(|(index, _)| index).collect()
     }
 
     fn pattern(&mut self, text: &str, site: &Site) -> Option<Pattern> {
@@ -396,12 +317,7 @@ impl<'a> Resolver<'a> {
             Some(close) => format!("write `{close}`, or delete the entry"),
             None => "write a directory relative to the workspace root, or delete the entry".to_owned(),
         };
-        self.report(
-            Cause::MatchesNothing,
-            &entry.site,
-            format!("`{}` matches nothing: {why}", entry.value),
-            help,
-        );
+        self.report(Cause::MatchesNothing, &entry.site, format!("`{}` matches nothing: {why}", entry.value), help);
     }
 
     fn report(&mut self, cause: Cause, site: &Site, message: impl Into<String>, help: impl Into<String>) {

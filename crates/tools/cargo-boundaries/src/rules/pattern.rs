@@ -10,28 +10,14 @@ pub(crate) struct Pattern {
 
 impl Pattern {
     pub fn new(text: &str) -> Result<Self, globset::Error> {
-        let glob = GlobBuilder::new(text)
-            .literal_separator(true)
-            .backslash_escape(false)
-            .build()?;
-        let depth = if text.contains("**") {
-            usize::MAX
-        } else {
-            text.split('/').count()
-        };
-        Ok(Self {
-            matcher: glob.compile_matcher(),
-            depth,
-        })
+        let glob = GlobBuilder::new(text).literal_separator(true).backslash_escape(false).build()?;
+        let depth = if text.contains("**") { usize::MAX } else { text.split('/').count() };
+        Ok(Self { matcher: glob.compile_matcher(), depth })
     }
 
     /// As for Cargo, no wildcard stands for the workspace's root, which is called `.`.
     pub fn matches(&self, text: &str) -> bool {
-        if text == "." {
-            self.matcher.glob().glob() == "."
-        } else {
-            self.matcher.is_match(text)
-        }
+        if text == "." { self.matcher.glob().glob() == "." } else { self.matcher.is_match(text) }
     }
 
     /// The greatest number of folders in a directory that can match.
@@ -68,9 +54,6 @@ mod tests {
     #[test]
     fn depth_counts_folders() {
         let depth = |pattern| Pattern::new(pattern).expect("the pattern is well formed").depth();
-        assert_eq!(
-            [depth("xtask"), depth("crates/{ai,data}/*"), depth("crates/**")],
-            [1, 3, usize::MAX]
-        );
+        assert_eq!([depth("xtask"), depth("crates/{ai,data}/*"), depth("crates/**")], [1, 3, usize::MAX]);
     }
 }

@@ -35,10 +35,7 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub fn new(source: &'a Source) -> Self {
-        Self {
-            source,
-            findings: RefCell::default(),
-        }
+        Self { source, findings: RefCell::default() }
     }
 
     pub fn into_findings(self) -> Vec<Finding> {
@@ -50,9 +47,7 @@ impl<'a> Reader<'a> {
     }
 
     pub fn report(&self, cause: Cause, span: Range<usize>, message: String, help: String) {
-        self.findings
-            .borrow_mut()
-            .push(Finding::new(cause, message, help).at(&self.site(span)));
+        self.findings.borrow_mut().push(Finding::new(cause, message, help).at(&self.site(span)));
     }
 
     /// Reads a table to its end; `name` is what messages call it.
@@ -63,13 +58,7 @@ impl<'a> Reader<'a> {
         name: &'static str,
         read: impl FnOnce(&mut Section<'_>) -> T,
     ) -> T {
-        let mut section = Section {
-            reader: self,
-            name,
-            table,
-            span,
-            asked: Vec::new(),
-        };
+        let mut section = Section { reader: self, name, table, span, asked: Vec::new() };
         let value = read(&mut section);
         section.report_unknown_keys();
         value
@@ -149,12 +138,7 @@ impl<'a> Section<'a> {
         let value = self.get(key);
         if value.is_none() {
             let message = format!("{} has no `{key}`", self.name);
-            self.reader.report(
-                Cause::MissingKey,
-                self.span.clone(),
-                message,
-                format!("add `{key} = ..`"),
-            );
+            self.reader.report(Cause::MissingKey, self.span.clone(), message, format!("add `{key} = ..`"));
         }
         value
     }
@@ -166,10 +150,7 @@ impl<'a> Section<'a> {
         read: impl FnOnce(&Reader<'_>, &Value<'_>) -> Option<T>,
     ) -> Option<Located<T>> {
         let value = read(self.reader, self.get(key)?)?;
-        Some(Located {
-            value,
-            site: self.key_site(key),
-        })
+        Some(Located { value, site: self.key_site(key) })
     }
 
     pub fn string(&mut self, key: &'static str) -> Option<Located<String>> {
@@ -207,10 +188,7 @@ impl<'a> Section<'a> {
             DeValue::String(_) => item(value).into_iter().collect(),
             _ => return self.reader.wrong(value, "a list"),
         };
-        Some(List {
-            key: self.key_site(key),
-            items,
-        })
+        Some(List { key: self.key_site(key), items })
     }
 
     /// The tables of `[[key]]`.
@@ -221,25 +199,17 @@ impl<'a> Section<'a> {
         read: impl Fn(&mut Section<'_>) -> Option<T>,
     ) -> Vec<T> {
         let list = self.list(key, |reader, value| reader.section(value, name, &read).flatten());
-        list.into_iter()
-            .flat_map(|list| list.items)
-            .map(|item| item.value)
-            .collect()
+        list.into_iter().flat_map(|list| list.items).map(|item| item.value).collect()
     }
 
     fn located(&self, value: &Value<'_>) -> Option<Located<String>> {
         let text = self.reader.string(value)?;
-        Some(Located {
-            value: text,
-            site: self.reader.site(value.span()),
-        })
+        Some(Located { value: text, site: self.reader.site(value.span()) })
     }
 
     /// The place of a key, or of the section when it has no such key.
     pub fn key_span(&self, key: &str) -> Range<usize> {
-        self.table
-            .get_key_value(key)
-            .map_or(self.span.clone(), |(key, _)| key.span())
+        self.table.get_key_value(key).map_or(self.span.clone(), |(key, _)| key.span())
     }
 
     fn key_site(&self, key: &str) -> Site {
@@ -247,11 +217,7 @@ impl<'a> Section<'a> {
     }
 
     fn report_unknown_keys(&self) {
-        for key in self
-            .table
-            .keys()
-            .filter(|key| !self.asked.contains(&key.get_ref().as_ref()))
-        {
+        for key in self.table.keys().filter(|key| !self.asked.contains(&key.get_ref().as_ref())) {
             let name = key.get_ref();
             let help = match closest(name, self.asked.iter().copied()) {
                 Some(known) => format!("write `{known}`"),
@@ -265,12 +231,7 @@ impl<'a> Section<'a> {
 
 /// The candidate nearest to `word`, unless all are far from it.
 pub(crate) fn closest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
-    let distances = candidates
-        .into_iter()
-        .map(|candidate| (strsim::osa_distance(word, candidate), candidate));
+    let distances = candidates.into_iter().map(|candidate| (strsim::osa_distance(word, candidate), candidate));
     let limit = word.chars().count().div_ceil(3);
-    distances
-        .filter(|(distance, _)| *distance <= limit)
-        .min()
-        .map(|(_, candidate)| candidate)
+    distances.filter(|(distance, _)| *distance <= limit).min().map(|(_, candidate)| candidate)
 }

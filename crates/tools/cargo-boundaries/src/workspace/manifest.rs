@@ -34,31 +34,21 @@ pub(super) fn package_name_span(manifest: &DeTable<'_>) -> Option<Range<usize>> 
 /// `workspace.exclude`, without the `./` and `/` around them.
 pub(super) fn excluded(root: &DeTable<'_>) -> Vec<String> {
     let list = table(root, "workspace").and_then(|workspace| workspace.get("exclude")?.as_ref().as_array());
-    let paths = list
-        .into_iter()
-        .flat_map(|list| list.iter())
-        .filter_map(|path| path.as_ref().as_str());
-    paths
-        .map(|path| path.trim_start_matches("./").trim_end_matches('/').to_owned())
-        .collect()
+    let paths = list.into_iter().flat_map(|list| list.iter()).filter_map(|path| path.as_ref().as_str());
+    paths.map(|path| path.trim_start_matches("./").trim_end_matches('/').to_owned()).collect()
 }
 
 /// Package names in `[workspace.dependencies]`, those with a path excepted.
 pub(super) fn shared_external_names(root: &DeTable<'_>) -> Vec<String> {
     let shared = table(root, "workspace").and_then(|workspace| table(workspace, "dependencies"));
-    let external = shared
-        .into_iter()
-        .flatten()
-        .filter(|(_, value)| text(value, "path").is_none());
+    let external = shared.into_iter().flatten().filter(|(_, value)| text(value, "path").is_none());
     external.map(|(key, value)| package_name(key, value)).collect()
 }
 
 /// Package name and path of every `[patch]` entry that has a path.
 pub(super) fn patches(root: &DeTable<'_>) -> impl Iterator<Item = (String, PathBuf)> {
     let registries = table(root, "patch").into_iter().flatten();
-    let entries = registries
-        .filter_map(|(_, entries)| entries.as_ref().as_table())
-        .flatten();
+    let entries = registries.filter_map(|(_, entries)| entries.as_ref().as_table()).flatten();
     entries.filter_map(|(key, value)| Some((package_name(key, value), PathBuf::from(text(value, "path")?))))
 }
 

@@ -39,21 +39,13 @@ high = { path = "../high" }
 
 fn run(root: &Path, args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-boundaries"));
-    command
-        .args(args)
-        .current_dir(root)
-        .env_remove("NO_COLOR")
-        .env_remove("CLICOLOR_FORCE");
+    command.args(args).current_dir(root).env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
     command.output().expect("the program starts")
 }
 
 /// Exit code, whether standard output and standard error have text.
 fn shape(output: &Output) -> (Option<i32>, bool, bool) {
-    (
-        output.status.code(),
-        !output.stdout.is_empty(),
-        !output.stderr.is_empty(),
-    )
+    (output.status.code(), !output.stdout.is_empty(), !output.stderr.is_empty())
 }
 
 fn stdout(output: &Output) -> String {
@@ -63,14 +55,7 @@ fn stdout(output: &Output) -> String {
 #[test]
 fn exit_codes_and_streams() {
     let (clean, violated, unknown) = (workspace(CLEAN), workspace(VIOLATED), workspace("//- a\n"));
-    for args in [
-        &[][..],
-        &["check"],
-        &["boundaries"],
-        &["boundaries", "check"],
-        &["--format", "text"],
-        &["--json"],
-    ] {
+    for args in [&[][..], &["check"], &["boundaries"], &["boundaries", "check"], &["--format", "text"], &["--json"]] {
         assert_eq!(shape(&run(clean.path(), args)), (Some(0), true, false), "{args:?}");
         assert_eq!(shape(&run(violated.path(), args)), (Some(1), true, false), "{args:?}");
         assert_eq!(shape(&run(unknown.path(), args)), (Some(2), false, true), "{args:?}");
@@ -80,12 +65,7 @@ fn exit_codes_and_streams() {
 #[test]
 fn arguments_that_do_not_exist() {
     let clean = workspace(CLEAN);
-    for args in [
-        &["chekc"][..],
-        &["--jsn"],
-        &["--json", "--format", "text"],
-        &["--color", "blue"],
-    ] {
+    for args in [&["chekc"][..], &["--jsn"], &["--json", "--format", "text"], &["--color", "blue"]] {
         assert_eq!(shape(&run(clean.path(), args)), (Some(2), false, true), "{args:?}");
     }
 }
@@ -94,12 +74,8 @@ fn arguments_that_do_not_exist() {
 fn help_has_an_example_that_works() {
     let help = stdout(&run(Path::new("."), &["boundaries", "--help"]));
     let (_, example) = help.split_once("Example: ").expect("the help has an example");
-    let rules: String = example
-        .lines()
-        .skip(1)
-        .take_while(|line| !line.starts_with("  $"))
-        .map(|l| format!("{l}\n"))
-        .collect();
+    let rules: String =
+        example.lines().skip(1).take_while(|line| !line.starts_with("  $")).map(|l| format!("{l}\n")).collect();
     let crates = "//- crates/shared/kernel\n//- crates/shared/event-bus\n//- crates/ai/a\n";
     let root = workspace(&format!("//- boundaries.toml\n{rules}{crates}"));
     assert_eq!(shape(&run(root.path(), &[])), (Some(0), true, false), "{rules}");
@@ -109,21 +85,12 @@ fn help_has_an_example_that_works() {
 fn another_workspace_and_other_rules() {
     let (clean, violated) = (workspace(CLEAN), workspace(VIOLATED));
     let manifest = violated.path().join("low/Cargo.toml").display().to_string();
-    assert_eq!(
-        shape(&run(clean.path(), &["--manifest-path", &manifest])),
-        (Some(1), true, false)
-    );
+    assert_eq!(shape(&run(clean.path(), &["--manifest-path", &manifest])), (Some(1), true, false));
 
     let rules = "version = 1\nlayer = [{ name = \"all\", members = [\"*\"] }]\nworkspace.same-layer = \"allow\"\n";
     std::fs::write(violated.path().join("other.toml"), rules).expect("the file can be written");
-    assert_eq!(
-        shape(&run(violated.path(), &["--config", "other.toml"])),
-        (Some(0), true, false)
-    );
-    assert_eq!(
-        shape(&run(violated.path(), &["--config", "none.toml"])),
-        (Some(2), false, true)
-    );
+    assert_eq!(shape(&run(violated.path(), &["--config", "other.toml"])), (Some(0), true, false));
+    assert_eq!(shape(&run(violated.path(), &["--config", "none.toml"])), (Some(2), false, true));
 }
 
 #[test]
@@ -133,10 +100,7 @@ fn colors() {
     assert!(!is_styled(run(violated.path(), &[])), "a pipe is no terminal");
     assert!(!is_styled(run(violated.path(), &["--color", "never"])));
     assert!(is_styled(run(violated.path(), &["--color", "always"])));
-    assert!(
-        !is_styled(run(violated.path(), &["--color", "always", "--json"])),
-        "JSON has no styles"
-    );
+    assert!(!is_styled(run(violated.path(), &["--color", "always", "--json"])), "JSON has no styles");
 }
 
 #[test]

@@ -43,11 +43,7 @@ pub fn write(root: &Path, path: &str, text: &str) {
 /// The outcome on 2026-11-21.
 pub fn outcome(root: &Path) -> Result<Report, CheckError> {
     let today = "2026-11-21".parse().expect("a date");
-    boundaries::check(&Options {
-        manifest_path: Some(root.join("Cargo.toml")),
-        config: None,
-        today,
-    })
+    boundaries::check(&Options { manifest_path: Some(root.join("Cargo.toml")), config: None, today })
 }
 
 /// Compares the text of the outcome.
@@ -65,7 +61,5 @@ pub fn check(text: &str, expect: Expect) {
 pub fn plain(text: &str, root: &Path) -> String {
     let text = anstream::adapter::strip_str(text).to_string();
     let resolved = root.canonicalize().expect("the workspace exists");
-    [resolved.as_path(), root]
-        .iter()
-        .fold(text, |text, root| text.replace(&root.display().to_string(), "<root>"))
+    [resolved.as_path(), root].iter().fold(text, |text, root| text.replace(&root.display().to_string(), "<root>"))
 }

@@ -11,33 +11,18 @@ use crate::fixture::{outcome, write};
 
 fn root() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
-    root.canonicalize()
-        .expect("this crate lies three folders below the root of its workspace")
+    root.canonicalize().expect("this crate lies three folders below the root of its workspace")
 }
 
 /// The manifests and the rules, with empty files where the sources are.
 fn copy() -> TempDir {
     let (root, copy) = (root(), tempfile::tempdir().expect("a temporary directory can be made"));
-    let metadata = MetadataCommand::new()
-        .manifest_path(root.join("Cargo.toml"))
-        .no_deps()
-        .exec();
+    let metadata = MetadataCommand::new().manifest_path(root.join("Cargo.toml")).no_deps().exec();
     let packages = metadata.expect("this workspace has readable manifests").packages;
-    let inside = |path: &Path| {
-        path.strip_prefix(&root)
-            .expect("a member lies in the workspace")
-            .display()
-            .to_string()
-    };
-    let manifests = packages
-        .iter()
-        .map(|package| inside(package.manifest_path.as_std_path()));
+    let inside = |path: &Path| path.strip_prefix(&root).expect("a member lies in the workspace").display().to_string();
+    let manifests = packages.iter().map(|package| inside(package.manifest_path.as_std_path()));
     for file in manifests.chain(["Cargo.toml", "boundaries.toml"].map(str::to_owned)) {
-        write(
-            copy.path(),
-            &file,
-            &fs::read_to_string(root.join(&file)).expect("the file can be read"),
-        );
+        write(copy.path(), &file, &fs::read_to_string(root.join(&file)).expect("the file can be read"));
     }
     for target in packages.iter().flat_map(|package| &package.targets) {
         write(copy.path(), &inside(target.src_path.as_std_path()), "");
@@ -50,18 +35,10 @@ fn declare(copy: &TempDir, manifest: &str, table: &str, line: &str) -> usize {
     let path = copy.path().join(manifest);
     let text = fs::read_to_string(&path).expect("the copy has the manifest");
     let header = format!("[{table}]\n");
-    let text = if text.contains(&header) {
-        text
-    } else {
-        format!("{text}\n{header}")
-    };
+    let text = if text.contains(&header) { text } else { format!("{text}\n{header}") };
     let changed = text.replacen(&header, &format!("{header}{line}\n"), 1);
     fs::write(&path, &changed).expect("the manifest can be written");
-    changed
-        .lines()
-        .position(|found| found == line)
-        .expect("the line was put there")
-        + 1
+    changed.lines().position(|found| found == line).expect("the line was put there") + 1
 }
 
 fn report(root: &Path) -> Report {
@@ -83,34 +60,10 @@ fn breaks_where_somebody_breaks_it() {
         (quality, "dependencies", neighbour, Rule::Independent, Kind::Normal),
         (quality, "dev-dependencies", neighbour, Rule::Independent, Kind::Dev),
         (quality, "build-dependencies", neighbour, Rule::Independent, Kind::Build),
-        (
-            quality,
-            "dependencies",
-            "machine-learning.workspace = true",
-            Rule::Independent,
-            Kind::Normal,
-        ),
-        (
-            quality,
-            "dependencies",
-            "storage-sqlite.workspace = true",
-            Rule::MayUse,
-            Kind::Normal,
-        ),
-        (
-            quality,
-            "dependencies",
-            "testing.workspace = true",
-            Rule::DevOnly,
-            Kind::Normal,
-        ),
-        (
-            quality,
-            "dependencies",
-            "rusqlite.workspace = true",
-            Rule::ExternalDeny,
-            Kind::Normal,
-        ),
+        (quality, "dependencies", "machine-learning.workspace = true", Rule::Independent, Kind::Normal),
+        (quality, "dependencies", "storage-sqlite.workspace = true", Rule::MayUse, Kind::Normal),
+        (quality, "dependencies", "testing.workspace = true", Rule::DevOnly, Kind::Normal),
+        (quality, "dependencies", "rusqlite.workspace = true", Rule::ExternalDeny, Kind::Normal),
         (
             "crates/shared/kernel/Cargo.toml",
             "dependencies",
@@ -125,13 +78,7 @@ fn breaks_where_somebody_breaks_it() {
             Rule::SameLayer,
             Kind::Normal,
         ),
-        (
-            "crates/shared/kernel/Cargo.toml",
-            "dependencies",
-            "arrow.workspace = true",
-            Rule::ExternalOnly,
-            Kind::Normal,
-        ),
+        ("crates/shared/kernel/Cargo.toml", "dependencies", "arrow.workspace = true", Rule::ExternalOnly, Kind::Normal),
         (
             "crates/interfaces/interfaces-data/Cargo.toml",
             "dependencies",
@@ -153,30 +100,15 @@ fn breaks_where_somebody_breaks_it() {
             Rule::MayUse,
             Kind::Normal,
         ),
-        (
-            "xtask/Cargo.toml",
-            "dependencies",
-            "kernel.workspace = true",
-            Rule::MayUse,
-            Kind::Normal,
-        ),
+        ("xtask/Cargo.toml", "dependencies", "kernel.workspace = true", Rule::MayUse, Kind::Normal),
     ];
     for (manifest, table, line, rule, kind) in rows {
         let copy = copy();
         let number = declare(&copy, manifest, table, line);
         let report = report(copy.path());
-        let [violation] = report.violations.as_slice() else {
-            panic!("{line}: {}", report.text())
-        };
+        let [violation] = report.violations.as_slice() else { panic!("{line}: {}", report.text()) };
         let site = &violation.site;
-        let found = (
-            site.file.as_str(),
-            site.line,
-            site.column,
-            site.text.as_str(),
-            violation.rule,
-            violation.kind,
-        );
+        let found = (site.file.as_str(), site.line, site.column, site.text.as_str(), violation.rule, violation.kind);
         assert_eq!(found, (manifest, number, 1, line, rule, kind));
     }
 }

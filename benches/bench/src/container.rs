@@ -1,0 +1,106 @@
+//! The container beside a bare `Arc`, and beside containers of others.
+
+use std::sync::Arc;
+
+use container::{Builder, Container};
+
+use crate::{
+    case::{Case, Contender, Failure, Race, Setting, per_op, per_op_on_threads},
+    peer,
+    row::Unit::NanosPerOp,
+};
+
+/// Samples take 20 milliseconds each, so there can be many.
+const RUNS: usize = 21;
+
+struct Clock(u64);
+struct Cache(u64);
+struct Ledger(u64);
+struct Report(Arc<Clock>, Arc<Cache>, Arc<Ledger>);
+struct Session(Arc<Clock>);
+
+impl Report {
+    fn new(clock: Arc<Clock>, cache: Arc<Cache>, ledger: Arc<Ledger>) -> Self {
+        Self(clock, cache, ledger)
+    }
+}
+
+pub fn cases(setting: &Setting) -> Vec<Case> {
+    let cases = [
+        Case::new("container/singleton", NanosPerOp, Some("arc-clone"), |_| {
+            let (container, value) = (container()?, Arc::new(Clock(1)));
+            Ok(Race::between(per_op(move || container.get::<Clock>()), per_op(move || Arc::clone(&value))))
+        }),
+        Case::new("container/singleton@2-threads", NanosPerOp, Some("arc-clone"), |_| {
+            let (container, value) = (container()?, Arc::new(Clock(1)));
+            Ok(Race::between(
+                per_op_on_threads(2, move || container.get::<Clock>()),
+                per_op_on_threads(2, move || Arc::clone(&value)),
+            ))
+        }),
+        Case::new("container/transient-3", NanosPerOp, Some("arc-clone-3"), |_| {
+            let container = container()?;
+            let (clock, cache, ledger) = (Arc::new(Clock(1)), Arc::new(Cache(2)), Arc::new(Ledger(3)));
+            let by_hand = move || Arc::new(Report::new(Arc::clone(&clock), Arc::clone(&cache), Arc::clone(&ledger)));
+            Ok(Race::between(per_op(move || container.get::<Report>()), per_op(by_hand)))
+        }),
+        beside_a_peer("container/scoped-cached", "dependency-injector", "scoped", setting, || {
+            let scope = container()?.scope();
+            Ok(per_op(move || scope.get::<Session>()))
+        }),
+        beside_a_peer("container/scope-and-first", "ferrous-di", "scope+first", setting, || {
+            let container = container()?;
+            Ok(per_op(move || container.scope().get::<Session>()))
+        }),
+    ];
+    cases.into_iter().map(|case| case.runs(RUNS)).collect()
+}
+
+/// A case of which the reference is in `benches/peers/di`; alone when that was not built.
+fn beside_a_peer(
+    name: &'static str,
+    reference: &'static str,
+    question: &'static str,
+    setting: &Setting,
+    subject: fn() -> Result<Contender, Failure>,
+) -> Case {
+    let peer = setting.peers.get("di").cloned();
+    Case::new(name, NanosPerOp, peer.is_some().then_some(reference), move |_| {
+        let subject = subject()?;
+        Ok(match peer {
+            Some(program) => Race::between(subject, peer::contender(&program, [reference], question)?),
+            None => Race::alone(subject),
+        })
+    })
+}
+
+fn container() -> Result<Container, Failure> {
+    let mut builder = Builder::new();
+    builder
+        .singleton(|| Clock(1))
+        .singleton(|| Cache(2))
+        .singleton(|| Ledger(3))
+        .transient(Report::new)
+        .scoped(Session);
+    Ok(builder.build()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_measured_is_what_the_names_say() {
+        let container = container().unwrap();
+        let report = container.get::<Report>();
+        assert!(Arc::ptr_eq(&report.0, &container.get::<Clock>()));
+        assert_eq!((report.0.0, report.1.0, report.2.0), (1, 2, 3));
+        assert!(!Arc::ptr_eq(&report, &container.get::<Report>()));
+
+        let scope = container.scope();
+        let session = scope.get::<Session>();
+        assert!(Arc::ptr_eq(&session, &scope.get::<Session>()));
+        assert!(!Arc::ptr_eq(&session, &container.scope().get::<Session>()));
+        assert!(Arc::ptr_eq(&session.0, &report.0));
+    }
+}
