@@ -118,7 +118,7 @@ fn transactions(scratch: &Path, batch: usize) -> Result<Contender, Failure> {
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                 )?;
                 for _ in 0..batch {
-                    let (id, version) = (SystemIds.next(), written % STREAM + 1);
+                    let (id, version) = (SystemIds.next(), (written % STREAM + 1) as i64);
                     let now = SystemClock.now().timestamp_micros();
                     insert.execute(params![id.as_bytes(), stream(written), version, OrderPlaced::NAME, data, now])?;
                     written += 1;

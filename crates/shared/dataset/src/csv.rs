@@ -61,7 +61,8 @@ pub(crate) fn read(path: &Path, bytes: &[u8]) -> Result<Table, DatasetError> {
     if rows == 0 {
         return Err(DatasetError::NoRows { path: path.into() });
     }
-    let mut again: Vec<_> = values.iter_mut().enumerate().filter(|(_, values)| values.restart_as_text()).collect();
+    let mut again: Vec<_> =
+        values.iter_mut().enumerate().filter_map(|(at, values)| Some((at, values.restart_as_text()?))).collect();
     if !again.is_empty() {
         file.read(&mut again)?;
     }
@@ -129,7 +130,7 @@ impl<'t> File<'t> {
     }
 }
 
-fn check_names(path: &Path, names: &Vec<String>) -> Result<(), DatasetError> {
+fn check_names(path: &Path, names: &[String]) -> Result<(), DatasetError> {
     let unnamed = names.iter().zip(1..).filter(|(name, _)| name.is_empty());
     let positions: Vec<usize> = unnamed.map(|(_, position)| position).collect();
     if !positions.is_empty() {

@@ -10,7 +10,7 @@
 //!
 //! let reference = identify("flights.csv".as_ref()).await?;
 //! let flights = Dataset::open(&reference).await?;
-//! let late = flights.predicate("arr_delay > 15")?;
+//! let late = flights.predicate("delay > 15")?;
 //! println!("{} of {} late", flights.evaluate(&late)?.true_count(), flights.rows());
 //! # Ok(()) }
 //! ```

@@ -18,13 +18,14 @@ use arrow::{
     datatypes::{DataType, Float64Type, TimeUnit, TimestampMicrosecondType, UInt64Type},
     error::ArrowError,
 };
-use parquet::{arrow::arrow_reader::ParquetRecordBatchReaderBuilder, file::reader::ChunkReader};
+use bytes::Bytes;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::{Column, ColumnType, DatasetError, cell::Cell, reader, reader::Table};
 
 /// Reads a whole file.
-pub(crate) fn read(path: &Path, file: impl ChunkReader + 'static) -> Result<Table, DatasetError> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| broken(path, error))?;
+pub(crate) fn read(path: &Path, bytes: Vec<u8>) -> Result<Table, DatasetError> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(bytes)).map_err(|error| broken(path, error))?;
     let schema = builder.schema().clone();
     let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
     if names.is_empty() {

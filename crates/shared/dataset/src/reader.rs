@@ -54,7 +54,7 @@ impl Dataset {
             let (path, bytes) = source::read(&reference)?;
             let table = match reference.format {
                 DatasetFormat::Csv => csv::read(&path, &bytes)?,
-                DatasetFormat::Parquet => parquet::read(&path, bytes.into())?,
+                DatasetFormat::Parquet => parquet::read(&path, bytes)?,
             };
             Ok(Self::new(reference, path, table))
         })

@@ -62,6 +62,16 @@ impl<'a> Once<'a> {
     }
 }
 
+/// The answer that is kept under a key, whatever the command was about.
+pub(crate) async fn answered<R: Request>(
+    store: &dyn Store,
+    key: &IdempotencyKey,
+) -> Result<Option<R::Response>, Error> {
+    let found = store.get::<AnsweredCommand>(&key.0).await?;
+    let answer = found.map(|found| found.value).filter(|answered| answered.request == R::NAME);
+    answer.map(|answered| serde_json::from_value(answered.response).map_err(|e| unreadable::<R>(&e))).transpose()
+}
+
 fn unreadable<R: Request>(error: &serde_json::Error) -> Error {
     Error::internal(format!("the answer of `{}` cannot be kept or read back", R::NAME)).with_detail(error.to_string())
 }

@@ -6,7 +6,11 @@ use kernel::{Access, Clock, Context, Error, ErrorKind, Ids, Request, RequestKind
 use serde_json::Value;
 use tracing::Instrument;
 
-use crate::{IdempotencyKey, RequestInfo, ServiceTable, idempotency::Once, service::ErasedService};
+use crate::{
+    IdempotencyKey, RequestInfo, ServiceTable,
+    idempotency::{self, Once},
+    service::ErasedService,
+};
 
 /// What every request passes, in this order.
 pub const STAGES: [&str; 7] = ["span", "access", "validation", "deadline", "idempotency", "service", "commit"];
@@ -38,6 +42,11 @@ impl Requests {
     /// As [`Requests::ask`].
     pub async fn send<R: Request>(&self, cx: &Context, key: &IdempotencyKey, request: R) -> Result<R::Response, Error> {
         self.dispatch(cx, Some(key), request).await
+    }
+
+    /// What a command that was sent under this key answered, if it was done.
+    pub async fn answered<R: Request>(&self, key: &IdempotencyKey) -> Result<Option<R::Response>, Error> {
+        idempotency::answered::<R>(&*self.store, key).await
     }
 
     /// By name, JSON in and out: what a port adapter has.

@@ -11,7 +11,7 @@ use kernel::{AuthenticationError, Authenticator, Claims, Clock, Context, Error, 
 use request::Requests;
 use tracing::Instrument;
 
-use crate::{Saga, SagaId, SagaRecord, SagaState, Step, StepContext, StepRecord, StepState, Undo};
+use crate::{Saga, SagaId, SagaRecord, SagaState, Step, StepContext, StepRecord, StepState, Undo, step::Phase};
 
 /// How often a step is tried when it fails for a passing reason, and an undo for any.
 const ATTEMPTS: u32 = 3;
@@ -353,7 +353,7 @@ impl Run<'_> {
 
         let mut record = self.journal.value.clone();
         let mut unit = self.unit();
-        let cx = self.step_context(record.steps[index].name.clone());
+        let cx = self.step_context(index, Phase::Run);
         if let Err(error) = self.definition.run(index, &cx, &mut record, &mut unit).await {
             return Ok(Err(error));
         }
@@ -396,7 +396,7 @@ impl Run<'_> {
     async fn attempt_undo(&mut self, index: usize) -> Outcome {
         let mut record = self.at(SagaState::Compensating);
         let mut unit = self.unit();
-        let cx = self.step_context(format!("{}/undo", record.steps[index].name));
+        let cx = self.step_context(index, Phase::Undo);
         let undo = match self.definition.undo(index, &cx, &record, &mut unit).await {
             Ok(undo) => undo,
             Err(error) => return Ok(Err(error)),
@@ -448,8 +448,10 @@ impl Run<'_> {
         tracing::warn!(step, attempt, detail = error.detail.as_deref(), "{error}");
     }
 
-    fn step_context(&self, phase: String) -> StepContext<'_> {
-        StepContext { saga: self.journal.value.id, phase, context: &self.context, requests: &self.engine.requests }
+    fn step_context(&self, index: usize, phase: Phase) -> StepContext<'_> {
+        let journal = &self.journal.value;
+        let (step, requests) = (&journal.steps[index].name, &self.engine.requests);
+        StepContext { saga: journal.id, step, phase, context: &self.context, requests }
     }
 
     fn unit(&self) -> Unit {

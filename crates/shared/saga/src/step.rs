@@ -55,10 +55,16 @@ pub enum Undo {
 /// A step's way to the other modules.
 pub struct StepContext<'a> {
     pub(crate) saga: SagaId,
-    /// `step` or `step/undo`.
-    pub(crate) phase: String,
+    pub(crate) step: &'a str,
+    pub(crate) phase: Phase,
     pub(crate) context: &'a Context,
     pub(crate) requests: &'a Requests,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Run,
+    Undo,
 }
 
 impl StepContext<'_> {
@@ -73,7 +79,20 @@ impl StepContext<'_> {
     /// Asks under an idempotency key of saga, step and request name: a repeated step gets the first answer. So a step sends
     /// each kind of command once.
     pub async fn ask<R: Request>(&self, request: R) -> Result<R::Response, Error> {
-        let key = IdempotencyKey::new(format!("{}/{}/{}", self.saga, self.phase, R::NAME));
-        self.requests.send(self.context, &key, request).await
+        self.requests.send(self.context, &self.key::<R>(self.phase), request).await
+    }
+
+    /// What this step's run was answered to `R`, if that command was done: how an undo learns what a run did that failed or
+    /// crashed before its result was written down.
+    pub async fn answered<R: Request>(&self) -> Result<Option<R::Response>, Error> {
+        self.requests.answered::<R>(&self.key::<R>(Phase::Run)).await
+    }
+
+    fn key<R: Request>(&self, phase: Phase) -> IdempotencyKey {
+        let undo = match phase {
+            Phase::Run => "",
+            Phase::Undo => "/undo",
+        };
+        IdempotencyKey::new(format!("{}/{}{undo}/{}", self.saga, self.step, R::NAME))
     }
 }

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
 use toml::{
     Spanned,
-    de::{DeTable, DeValue, ValueDeserializer},
+    de::{DeTable, DeValue},
 };
 
 use crate::{Origin, Position, SettingsError};
@@ -57,17 +56,17 @@ impl Value {
 /// A whole document. `origin` makes the origin of what stands at a position.
 pub fn document(text: &str, origin: impl Fn(Position) -> Origin) -> Result<Table, SettingsError> {
     let place = |offset| origin(Position::at(text, offset));
-    let root = DeTable::parse(text).map_err(|error| syntax(&error, &place))?;
+    let root = DeTable::parse(text).map_err(|error| SettingsError::Syntax {
+        origin: place(error.span().map_or(0, |span| span.start)),
+        message: error.message().into(),
+    })?;
     table(root.into_inner(), &place)
 }
 
 /// What TOML reads in a text that stands alone, else the text itself.
 pub fn value(text: &str, origin: &Origin) -> Value {
-    let parsed = DeValue::parse(text).map_err(|error| error.to_string()).and_then(|value| {
-        let node = node(value, origin.clone(), &|_| origin.clone());
-        node.map_err(|error| error.to_string())
-    });
-    parsed.map_or_else(|_| Value::Scalar(text.into()), |node| node.value)
+    let read = DeValue::parse(text).ok().and_then(|value| node(value, origin.clone(), &|_| origin.clone()).ok());
+    read.map_or_else(|| Value::Scalar(text.into()), |node| node.value)
 }
 
 fn table(table: DeTable<'_>, place: &dyn Fn(usize) -> Origin) -> Result<Table, SettingsError> {
@@ -79,7 +78,11 @@ fn table(table: DeTable<'_>, place: &dyn Fn(usize) -> Origin) -> Result<Table, S
 }
 
 fn node(value: Spanned<DeValue<'_>>, origin: Origin, place: &dyn Fn(usize) -> Origin) -> Result<Node, SettingsError> {
-    let span = value.span();
+    let start = value.span().start;
+    let too_large = |number: &str| SettingsError::Syntax {
+        origin: place(start),
+        message: format!("the number {number} does not fit 64 bits"),
+    };
     let value = match value.into_inner() {
         DeValue::Table(entries) => Value::Table(table(entries, place)?),
         DeValue::Array(list) => {
@@ -89,14 +92,18 @@ fn node(value: Spanned<DeValue<'_>>, origin: Origin, place: &dyn Fn(usize) -> Or
             });
             Value::List(nodes.collect::<Result<_, _>>()?)
         }
-        scalar => {
-            let scalar = ValueDeserializer::from(Spanned::new(span, scalar));
-            Value::Scalar(toml::Value::deserialize(scalar).map_err(|error| syntax(&error, place))?)
+        DeValue::String(text) => Value::Scalar(text.into_owned().into()),
+        DeValue::Integer(number) => {
+            let parsed = i64::from_str_radix(number.as_str(), number.radix()).ok();
+            Value::Scalar(parsed.ok_or_else(|| too_large(number.as_str()))?.into())
         }
+        DeValue::Float(number) => {
+            let is_meant = |parsed: &f64| !parsed.is_infinite() || number.as_str().contains("inf");
+            let parsed = number.as_str().parse::<f64>().ok().filter(is_meant);
+            Value::Scalar(parsed.ok_or_else(|| too_large(number.as_str()))?.into())
+        }
+        DeValue::Boolean(flag) => Value::Scalar(flag.into()),
+        DeValue::Datetime(time) => Value::Scalar(time.into()),
     };
     Ok(Node { origin, value })
-}
-
-fn syntax(error: &toml::de::Error, place: &dyn Fn(usize) -> Origin) -> SettingsError {
-    SettingsError::Syntax { origin: place(error.span().map_or(0, |span| span.start)), message: error.message().into() }
 }

@@ -80,14 +80,18 @@ pub fn keys(table: &Table) -> Vec<String> {
 
 /// The known key that a person may have meant: a slip of the fingers away, or the same name in the wrong section.
 pub fn closest(key: &str, known: &[String]) -> Option<String> {
-    let last = |key: &str| key.rsplit('.').next().map(str::to_owned);
     let likeness = |candidate: &&String| {
         let whole = strsim::normalized_damerau_levenshtein(key, candidate);
-        let misplaced = if last(key) == last(candidate) { 0.75 } else { 0.0 };
+        let misplaced = if name(key) == name(candidate) { 0.75 } else { 0.0 };
         whole.max(misplaced)
     };
     let best = known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
     (likeness(&best) >= 0.6).then(|| best.clone())
+}
+
+/// The last part of a dotted key.
+fn name(key: &str) -> &str {
+    key.rsplit('.').next().unwrap_or(key)
 }
 
 fn dotted(prefix: &str, name: &str) -> String {

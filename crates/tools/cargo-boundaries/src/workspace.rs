@@ -3,6 +3,7 @@
 //! `cargo metadata --no-deps` resolves inheritance, globs of members and renames; the manifests add lines and columns.
 //! A member is its directory. The key of a dependency, its package name and the name of its library prove nothing.
 
+mod folders;
 mod manifest;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -60,7 +61,6 @@ pub(crate) struct Workspace {
     /// Package names of all external crates that a member declares or `[workspace.dependencies]` lists.
     pub external: BTreeSet<String>,
     excluded: Vec<String>,
-    target_directory: PathBuf,
 }
 
 #[derive(Debug)]
@@ -121,7 +121,6 @@ impl Workspace {
             dependencies: Vec::new(),
             external: BTreeSet::new(),
             excluded: Vec::new(),
-            target_directory: metadata.target_directory.clone().into_std_path_buf(),
             root,
         };
         let mut finder = TargetFinder { identities: identities.collect(), patches: BTreeMap::new() };
@@ -143,32 +142,12 @@ impl Workspace {
         if findings.is_empty() { Ok(workspace) } else { Err(findings) }
     }
 
-    /// Directories of crates, from one to `depth` folders below the root, which Cargo counts neither among the members nor as
-    /// excluded. Hidden directories, links and build output are not entered.
+    /// Directories of crates, at most `depth` folders below the root, that are no members and were not left out on purpose.
     pub fn unlisted(&self, depth: usize) -> Vec<String> {
         let members: BTreeSet<&str> = self.members.iter().map(|member| member.dir.as_str()).collect();
-        let mut unlisted = Vec::new();
-        let mut open = vec![(self.root.clone(), 0)];
-        while let Some((dir, level)) = open.pop() {
-            // A folder that cannot be listed holds no crate that Cargo could build either.
-            for entry in std::fs::read_dir(&dir).into_iter().flatten().flatten() {
-                let path = entry.path();
-                if level > 0 && entry.file_name() == "Cargo.toml" {
-                    let dir = relative(&dir, &self.root);
-                    if !members.contains(dir.as_str()) && !self.is_excluded(&dir) {
-                        unlisted.push(dir);
-                    }
-                } else if level < depth && self.is_entered(&path) && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                    open.push((path, level + 1));
-                }
-            }
-        }
-        unlisted.sort();
-        unlisted
-    }
-
-    fn is_entered(&self, path: &Path) -> bool {
-        path != self.target_directory && !path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+        let folders = folders::with_manifest(&self.root, depth);
+        let dirs = folders.iter().map(|folder| relative(folder, &self.root));
+        dirs.filter(|dir| !members.contains(dir.as_str()) && !self.is_excluded(dir)).collect()
     }
 
     /// `dir` or a folder above it stands in `exclude` of the workspace.

@@ -29,13 +29,11 @@ impl Values {
         }
     }
 
-    /// Whether the column has to be read again, as text; if so it is ready for that.
-    pub(super) fn restart_as_text(&mut self) -> bool {
-        let lost = matches!(self.store, Store::Lost);
-        if lost {
-            *self = Self { tally: Tally::default(), store: Store::Text(StringViewBuilder::new()) };
-        }
-        lost
+    /// If the column has to be read again, as text: the same column, ready for that.
+    pub(super) fn restart_as_text(&mut self) -> Option<&mut Self> {
+        let Store::Lost = self.store else { return None };
+        *self = Self { tally: Tally::default(), store: Store::Text(StringViewBuilder::new()) };
+        Some(self)
     }
 
     pub(super) fn finish(mut self) -> (ColumnType, Option<Mixed>, ArrayRef) {

@@ -554,6 +554,14 @@ from = "low"
 to = "high"
 reason = "it is gone"
 until = 2020-01-01
+[[except]]
+from = "high"
+to = "serde"
+reason = "this one is needed"
+[[external]]
+name = "serde"
+only = []
+reason = "r"
 "#;
     check_rules(
         &format!("{LAYERS}{exception}"),
@@ -741,7 +749,11 @@ used = { path = "../excluded-and-used", package = "excluded-and-used" }
 //- crates/a/fixtures/deeper
 //- elsewhere
 //- crates/.hidden
-//- target/package
+//- crates/fuzz
+[workspace]
+//- crates/target/Cargo.toml
+package = { name = "output", version = "0.1.0" }
+//- crates/target/CACHEDIR.TAG
 "#,
         expect![[r#"
             error[unlisted]: crates/forgotten/Cargo.toml lies where layer `all` has its crates, but is no member
@@ -759,6 +771,59 @@ used = { path = "../excluded-and-used", package = "excluded-and-used" }
               = help: add it to `members` of the workspace; or move it; or, if no member uses it, add it to `exclude`
 
             could not check the boundaries: 2 problems
+        "#]],
+    );
+}
+
+/// To deny a member as an external crate would deny nothing.
+#[test]
+fn a_member_is_no_external_crate() {
+    check(
+        r#"
+//- Cargo.toml
+[workspace]
+members = ["a", "b"]
+[workspace.dependencies]
+a = { path = "a" }
+serde = "1"
+openssl = { package = "openssl-sys", version = "0.9" }
+//- boundaries.toml
+version = 1
+[[layer]]
+name = "all"
+members = ["a", "b"]
+external.deny = [
+    { name = ["serde", "openssl-sys"], reason = "known from the root manifest" },
+    { name = ["a", "b", "openssl"], reason = "unknown" },
+]
+//- a
+//- b
+[dependencies]
+a = { workspace = true, optional = true }
+"#,
+        expect![[r#"
+            error[matches-nothing]: no manifest of this workspace names an external crate `a`
+             --> boundaries.toml:7:15
+              |
+            7 |     { name = ["a", "b", "openssl"], reason = "unknown" },
+              |               ^^^
+              = help: if the name is meant, write { name = "a", may-be-absent = true, .. }
+
+            error[matches-nothing]: no manifest of this workspace names an external crate `b`
+             --> boundaries.toml:7:20
+              |
+            7 |     { name = ["a", "b", "openssl"], reason = "unknown" },
+              |                    ^^^
+              = help: if the name is meant, write { name = "b", may-be-absent = true, .. }
+
+            error[matches-nothing]: no manifest of this workspace names an external crate `openssl`
+             --> boundaries.toml:7:25
+              |
+            7 |     { name = ["a", "b", "openssl"], reason = "unknown" },
+              |                         ^^^^^^^^^
+              = help: if the name is meant, write { name = "openssl", may-be-absent = true, .. }
+
+            could not check the boundaries: 3 problems
         "#]],
     );
 }

@@ -1,7 +1,7 @@
 //! The program as people and scripts call it.
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use expect_test::expect;
 
@@ -60,6 +60,16 @@ fn exit_codes_and_streams() {
         assert_eq!(shape(&run(violated.path(), args)), (Some(1), true, false), "{args:?}");
         assert_eq!(shape(&run(unknown.path(), args)), (Some(2), false, true), "{args:?}");
     }
+}
+
+/// As with `cargo boundaries | head`: the outcome is known, whoever listens.
+#[test]
+fn a_reader_who_leaves() {
+    let violated = workspace(VIOLATED);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-boundaries"));
+    let mut program = command.current_dir(violated.path()).stdout(Stdio::piped()).spawn().expect("the program starts");
+    drop(program.stdout.take());
+    assert_eq!(program.wait().expect("the program ends").code(), Some(1));
 }
 
 #[test]

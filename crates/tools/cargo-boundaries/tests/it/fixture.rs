@@ -16,7 +16,7 @@ pub fn workspace(text: &str) -> TempDir {
     for part in text.split("//- ").skip(1) {
         let (path, body) = part.split_once('\n').expect("a path stands on a line of its own");
         let path = path.trim();
-        if path.ends_with(".toml") {
+        if path.ends_with(".toml") || path.ends_with(".TAG") {
             has_root_manifest |= path == "Cargo.toml";
             write(root.path(), path, body);
         } else {

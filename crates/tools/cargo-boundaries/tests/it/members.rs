@@ -494,13 +494,18 @@ high = { path = "../../high", optional = true }
 [dependencies]
 high = { path = "../../high", optional = true }
 //- low/platform
+[target.'cfg(all( target_os="linux",unix ))'.dependencies]
+high = { path = "../../high" }
 [target.'cfg(unix)'.dependencies]
-[target.'cfg( all(target_os="linux",unix) )'.dependencies]
+high = { path = "../../high" }
+[target.'cfg(windows)'.dependencies]
 high = { path = "../../high" }
 [target.x86_64-pc-windows-gnu.build-dependencies.high]
 path = "../../high"
 //- low/underscore
 [dev_dependencies]
+high = { path = "../../high" }
+[build_dependencies]
 high = { path = "../../high" }
 //- low/patched
 [dependencies]
@@ -605,12 +610,12 @@ speed = []
               = note: `patched` may use no other crate of this workspace
               = help: delete the line; what both need belongs into a layer before `low`
 
-            low/platform (layer `low`): 2 violations
+            low/platform (layer `low`): 4 violations
 
             error[may-use]: `platform` must not depend on `high`
-             --> low/platform/Cargo.toml:8:1
+             --> low/platform/Cargo.toml:7:1
               |
-            8 | high = { path = "../../high" }
+            7 | high = { path = "../../high" }
               | ^^^^ normal dependency on high, only for cfg(all(target_os = "linux", unix))
               |
              ::: boundaries.toml:3:8
@@ -621,10 +626,10 @@ speed = []
               = help: delete the line; what both need belongs into a layer before `low`
 
             error[may-use]: `platform` must not depend on `high`
-             --> low/platform/Cargo.toml:9:50
+             --> low/platform/Cargo.toml:9:1
               |
-            9 | [target.x86_64-pc-windows-gnu.build-dependencies.high]
-              |                                                  ^^^^ build-dependency on high, only for x86_64-pc-windows-gnu
+            9 | high = { path = "../../high" }
+              | ^^^^ normal dependency on high, only for cfg(unix)
               |
              ::: boundaries.toml:3:8
               |
@@ -632,6 +637,32 @@ speed = []
               |        ^^^^^ layer `low` may use the layers that stand before it
               = note: `platform` may use no other crate of this workspace
               = help: delete the line; what both need belongs into a layer before `low`
+
+            error[may-use]: `platform` must not depend on `high`
+              --> low/platform/Cargo.toml:11:1
+               |
+            11 | high = { path = "../../high" }
+               | ^^^^ normal dependency on high, only for cfg(windows)
+               |
+              ::: boundaries.toml:3:8
+               |
+             3 | name = "low"
+               |        ^^^^^ layer `low` may use the layers that stand before it
+               = note: `platform` may use no other crate of this workspace
+               = help: delete the line; what both need belongs into a layer before `low`
+
+            error[may-use]: `platform` must not depend on `high`
+              --> low/platform/Cargo.toml:12:50
+               |
+            12 | [target.x86_64-pc-windows-gnu.build-dependencies.high]
+               |                                                  ^^^^ build-dependency on high, only for x86_64-pc-windows-gnu
+               |
+              ::: boundaries.toml:3:8
+               |
+             3 | name = "low"
+               |        ^^^^^ layer `low` may use the layers that stand before it
+               = note: `platform` may use no other crate of this workspace
+               = help: delete the line; what both need belongs into a layer before `low`
 
             low/renamed (layer `low`): 1 violation
 
@@ -691,7 +722,7 @@ speed = []
               = note: `twice` may use no other crate of this workspace
               = help: delete the line; what both need belongs into a layer before `low`
 
-            low/underscore (layer `low`): 1 violation
+            low/underscore (layer `low`): 2 violations
 
             error[may-use]: `underscore` must not depend on `high`
              --> low/underscore/Cargo.toml:7:1
@@ -706,7 +737,20 @@ speed = []
               = note: `underscore` may use no other crate of this workspace
               = help: delete the line; what both need belongs into a layer before `low`
 
-            checked 12 crates, 13 edges, 0 external dependencies: 13 violations
+            error[may-use]: `underscore` must not depend on `high`
+             --> low/underscore/Cargo.toml:9:1
+              |
+            9 | high = { path = "../../high" }
+              | ^^^^ build-dependency on high
+              |
+             ::: boundaries.toml:3:8
+              |
+            3 | name = "low"
+              |        ^^^^^ layer `low` may use the layers that stand before it
+              = note: `underscore` may use no other crate of this workspace
+              = help: delete the line; what both need belongs into a layer before `low`
+
+            checked 12 crates, 16 edges, 0 external dependencies: 16 violations
         "#]],
     );
 }

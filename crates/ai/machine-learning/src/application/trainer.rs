@@ -1,0 +1,128 @@
+use std::sync::Arc;
+
+use arrow::{
+    array::{ArrayRef, ArrowPrimitiveType, AsArray},
+    datatypes::{Date32Type, Float64Type, Int64Type, TimestampMicrosecondType},
+};
+use dataset::{ColumnType, Dataset};
+use event_sourcing::{Blobs, Unit};
+use interfaces_ai::{ModelTrained, TrainModel, TrainingReport};
+use kernel::{Context, Error, FieldError, Fingerprint};
+use request::Service;
+use tokio::task;
+
+use crate::domain::{ALGORITHM, Column, Plan, Trained, Values, train};
+
+/// Trains models and stores their bytes.
+pub struct Trainer {
+    blobs: Arc<dyn Blobs>,
+}
+
+/// Every fold trains a model; beyond this they only take longer.
+const MAX_FOLDS: u32 = 50;
+
+impl Trainer {
+    pub fn new(blobs: Arc<dyn Blobs>) -> Self {
+        Self { blobs }
+    }
+}
+
+impl Service<TrainModel> for Trainer {
+    /// The bytes are durable before the event names them. They are named by their digest and the same for the same request,
+    /// so asking again puts the same bytes.
+    ///
+    /// # Cancel safety
+    /// Dropped, nothing happened, but for bytes that nothing names; a training that has begun is finished on its thread and
+    /// thrown away.
+    async fn execute(&self, _cx: &Context, unit: &mut Unit, request: TrainModel) -> Result<TrainingReport, Error> {
+        let dataset = Dataset::open(&request.dataset).await?;
+        let training = task::spawn_blocking(move || {
+            let trained = train_on(&dataset, &request)?;
+            Ok::<_, Error>((trained.model.to_bytes(), trained, request))
+        });
+        let trained = training.await.unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()));
+        let (bytes, trained, request) = trained?;
+        let model_bytes = bytes.len() as u64;
+        let model = self.blobs.put(bytes).await?;
+        let report = report(request, trained, model, model_bytes);
+        unit.publish(&ModelTrained {
+            dataset: report.dataset.clone(),
+            algorithm: report.algorithm.clone(),
+            target: report.target.clone(),
+            model: report.model.clone(),
+            accuracy: report.metrics.accuracy,
+            auc: report.metrics.auc,
+            baseline_accuracy: report.baseline.accuracy,
+        });
+        Ok(report)
+    }
+
+    fn validate(&self, request: &TrainModel) -> Result<(), Vec<FieldError>> {
+        let mut fields = Vec::new();
+        if request.target.trim().is_empty() {
+            fields.push(FieldError { pointer: "/target".into(), message: "must be a condition on the columns".into() });
+        }
+        if !(2..=MAX_FOLDS).contains(&request.folds) {
+            fields.push(FieldError { pointer: "/folds".into(), message: format!("must be between 2 and {MAX_FOLDS}") });
+        }
+        if fields.is_empty() { Ok(()) } else { Err(fields) }
+    }
+}
+
+fn report(request: TrainModel, trained: Trained, model: Fingerprint, model_bytes: u64) -> TrainingReport {
+    let features = trained.model.features().iter().map(|feature| feature.name.clone());
+    TrainingReport {
+        dataset: request.dataset,
+        algorithm: ALGORITHM.into(),
+        target: request.target,
+        features: features.collect(),
+        rows: trained.rows as u64,
+        folds: trained.folds,
+        metrics: trained.metrics,
+        baseline: trained.baseline,
+        model,
+        model_bytes,
+    }
+}
+
+fn train_on(dataset: &Dataset, request: &TrainModel) -> Result<Trained, Error> {
+    for name in &request.exclude {
+        dataset.column(name)?;
+    }
+    let target = dataset.predicate(&request.target)?;
+    let labels: Vec<Option<bool>> = dataset.evaluate(&target)?.iter().collect();
+    let withheld = |name: &String| target.columns().contains(name) || request.exclude.contains(name);
+    let columns = dataset.columns().iter().filter(|column| !withheld(&column.name));
+    let columns: Vec<Column> = columns.filter_map(|column| read(dataset, column)).collect();
+    let plan = Plan { target: &request.target, folds: request.folds, seed: request.seed };
+    Ok(train(&columns, &labels, plan)?)
+}
+
+/// None for a column that has no values at all.
+fn read(dataset: &Dataset, column: &dataset::Column) -> Option<Column> {
+    let values = match column.column_type {
+        ColumnType::Integer => numbers(dataset, column, |array| floats::<Int64Type>(array, |value| value as f64)),
+        ColumnType::Float => numbers(dataset, column, |array| floats::<Float64Type>(array, |value| value)),
+        ColumnType::Date => numbers(dataset, column, |array| floats::<Date32Type>(array, f64::from)),
+        ColumnType::Timestamp => {
+            numbers(dataset, column, |array| floats::<TimestampMicrosecondType>(array, |micros| micros as f64 / 1e6))
+        }
+        ColumnType::Boolean => numbers(dataset, column, |array| {
+            let values = array.as_boolean().iter();
+            values.map(|value| value.map_or(f64::NAN, |value| f64::from(u8::from(value)))).collect()
+        }),
+        ColumnType::Text => Values::Texts(dataset.categories(&column.name)?),
+        ColumnType::Null => return None,
+    };
+    Some(Column { name: column.name.clone(), column_type: column.column_type, values })
+}
+
+fn numbers(dataset: &Dataset, column: &dataset::Column, of: impl Fn(&ArrayRef) -> Vec<f64>) -> Values {
+    let arrays = dataset.arrays(&column.name).into_iter().flatten();
+    Values::Numbers(arrays.flat_map(of).collect())
+}
+
+fn floats<T: ArrowPrimitiveType>(array: &ArrayRef, float: impl Fn(T::Native) -> f64) -> Vec<f64> {
+    let values = array.as_primitive::<T>().iter();
+    values.map(|value| value.map_or(f64::NAN, &float)).collect()
+}

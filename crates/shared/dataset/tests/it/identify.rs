@@ -1,0 +1,87 @@
+use std::os::unix::net::UnixListener;
+
+use dataset::{Dataset, identify};
+use expect_test::{Expect, expect};
+use kernel::DatasetFormat;
+use tempfile::TempDir;
+
+use crate::shown;
+
+#[tokio::test]
+async fn a_reference_names_path_format_and_bytes() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("a b%ü.txt");
+    std::fs::write(&path, "a\n1\n").unwrap();
+    let reference = identify(&path).await.unwrap();
+    assert!(reference.url.starts_with("file:///"), "{}", reference.url);
+    assert!(reference.url.ends_with("/a%20b%25%C3%BC.txt"), "{}", reference.url);
+    assert_eq!(reference.format, DatasetFormat::Csv);
+    assert_eq!(reference.fingerprint, kernel::Fingerprint::of(b"a\n1\n"));
+    assert_eq!(Dataset::open(&reference).await.unwrap().reference(), &reference);
+}
+
+#[tokio::test]
+async fn a_link_and_its_target_are_one_dataset() {
+    let directory = TempDir::new().unwrap();
+    let (target, link) = (directory.path().join("target.csv"), directory.path().join("link.csv"));
+    std::fs::write(&target, "a\n1\n").unwrap();
+    std::os::unix::fs::symlink(&target, &link).unwrap();
+    assert_eq!(identify(&target).await.unwrap(), identify(&link).await.unwrap());
+}
+
+#[tokio::test]
+async fn paths_that_are_no_files() {
+    async fn check(name: &str, expected: Expect) {
+        let directory = TempDir::new().unwrap();
+        std::fs::create_dir(directory.path().join("folder")).unwrap();
+        std::fs::write(directory.path().join("file"), "a\n1\n").unwrap();
+        let _socket = UnixListener::bind(directory.path().join("socket")).unwrap();
+        let error = identify(&directory.path().join(name)).await.unwrap_err();
+        expected.assert_eq(&shown(error, Some(directory.path())));
+    }
+    check("missing.csv", expect![[r#""#]]).await;
+    check("file/inside.csv", expect![[r#""#]]).await;
+    check("folder", expect![[r#""#]]).await;
+    check("socket", expect![[r#""#]]).await;
+}
+
+#[tokio::test]
+async fn a_long_header_alone_is_found_by_reading() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("wide.csv");
+    let header: Vec<String> = (0..60_000).map(|column| format!("column{column}")).collect();
+    std::fs::write(&path, header.join(",")).unwrap();
+    let reference = identify(&path).await.unwrap();
+    let error = Dataset::open(&reference).await.unwrap_err();
+    expect![[r#""#]].assert_eq(&shown(error, Some(directory.path())));
+}
+
+#[tokio::test]
+async fn changed_bytes_are_refused() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("data.csv");
+    std::fs::write(&path, "a\n1\n").unwrap();
+    let reference = identify(&path).await.unwrap();
+    std::fs::write(&path, "a\n2\n").unwrap();
+    let error = Dataset::open(&reference).await.unwrap_err();
+    expect![[r#""#]].assert_eq(&shown(error, Some(directory.path())));
+    std::fs::remove_file(&path).unwrap();
+    let error = Dataset::open(&reference).await.unwrap_err();
+    expect![[r#""#]].assert_eq(&shown(error, Some(directory.path())));
+}
+
+#[tokio::test]
+async fn only_files_of_this_machine() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("data.csv");
+    std::fs::write(&path, "a\n1\n").unwrap();
+    let reference = identify(&path).await.unwrap();
+    for (url, expected) in [
+        ("s3://bucket/data.csv", expect![[r#""#]]),
+        ("data.csv", expect![[r#""#]]),
+        ("file://elsewhere/data.csv", expect![[r#""#]]),
+    ] {
+        let reference = kernel::DatasetRef { url: url.into(), ..reference.clone() };
+        expected.assert_eq(&shown(Dataset::open(&reference).await.unwrap_err(), None));
+    }
+}

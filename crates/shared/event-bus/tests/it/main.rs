@@ -1,0 +1,176 @@
+//! What subscribers rely on, on the in-memory store and paused time.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use event_bus::{DeadLetter, Drain, EventBus, RetryPolicy, Subscriber, Subscription};
+use event_sourcing::{Document, Expected, MemoryStore, Store, StoreExt, Unit};
+use kernel::{Context, Error, Event, ManualClock, SequentialIds};
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Serialize, Deserialize, schemars::JsonSchema)]
+struct Sold {
+    shop: String,
+    amount: u32,
+}
+
+impl Event for Sold {
+    const NAME: &'static str = "shop.sold";
+
+    fn key(&self) -> String {
+        self.shop.clone()
+    }
+}
+
+/// The sums that a subscriber keeps, by shop.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Sum {
+    total: u32,
+    /// In the order in which they came.
+    amounts: Vec<u32>,
+}
+
+impl Document for Sum {
+    const COLLECTION: &'static str = "ledger.sums";
+}
+
+/// Sums up, in documents under its own name; fails as long as `failures` last for an amount of 13.
+struct Ledger {
+    name: &'static str,
+    store: Arc<dyn Store>,
+    failures: AtomicU32,
+    panics: bool,
+}
+
+impl Ledger {
+    fn new(name: &'static str, store: &Arc<dyn Store>) -> Self {
+        Self { name, store: Arc::clone(store), failures: AtomicU32::new(0), panics: false }
+    }
+}
+
+impl Subscriber<Sold> for Ledger {
+    async fn handle(&self, _: &Context, event: &Sold, unit: &mut Unit) -> Result<(), Error> {
+        let key = format!("{}/{}", self.name, event.shop);
+        let found = self.store.get::<Sum>(&key).await?;
+        let expected = found.as_ref().map_or(Expected::Absent, |found| Expected::Exact(found.revision));
+        let mut sum = found.map(|found| found.value).unwrap_or_default();
+        sum.total += event.amount;
+        sum.amounts.push(event.amount);
+        unit.put(key, &sum, expected);
+        if event.amount == 13 {
+            let left = self.failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+            assert!(!(self.panics && left.is_ok()), "bad luck");
+            return left.map_or(Ok(()), |_| Err(Error::internal("bad luck")));
+        }
+        Ok(())
+    }
+}
+
+async fn publish(store: &Arc<dyn Store>, sales: &[(&str, u32)]) {
+    for (shop, amount) in sales {
+        let mut unit = Unit::new(testing::origin("shop"));
+        unit.publish(&Sold { shop: (*shop).into(), amount: *amount });
+        store.commit(unit).await.unwrap();
+    }
+}
+
+async fn start(store: &Arc<dyn Store>, ledgers: Vec<Ledger>) -> EventBus {
+    let subscriptions = ledgers.into_iter().map(|l| Subscription::new::<Sold>(l.name, "ledger", l)).collect();
+    let (clock, ids) = (Arc::new(ManualClock::default()), Arc::new(SequentialIds::default()));
+    EventBus::start(subscriptions, Arc::clone(store), clock, ids, RetryPolicy::default()).await.unwrap()
+}
+
+async fn drained(bus: &mut EventBus) {
+    assert_eq!(bus.drain(Duration::from_secs(60)).await.unwrap(), Drain::Complete);
+}
+
+async fn amounts(store: &Arc<dyn Store>, key: &str) -> Vec<u32> {
+    store.get::<Sum>(key).await.unwrap().map(|found| found.value.amounts).unwrap_or_default()
+}
+
+fn memory() -> Arc<dyn Store> {
+    Arc::new(MemoryStore::default())
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_subscriber_gets_each_event_once_and_in_order() {
+    let store = memory();
+    publish(&store, &[("a", 1), ("b", 2)]).await;
+    let mut bus = start(&store, vec![Ledger::new("first", &store), Ledger::new("second", &store)]).await;
+    publish(&store, &[("a", 3), ("a", 4)]).await;
+    drained(&mut bus).await;
+    for subscriber in ["first", "second"] {
+        assert_eq!(amounts(&store, &format!("{subscriber}/a")).await, [1, 3, 4]);
+        assert_eq!(amounts(&store, &format!("{subscriber}/b")).await, [2]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_next_process_goes_on_where_the_last_one_stopped() {
+    let store = memory();
+    for round in 1..=3 {
+        publish(&store, &[("a", round)]).await;
+        let mut bus = start(&store, vec![Ledger::new("ledger", &store)]).await;
+        drained(&mut bus).await;
+        bus.stop().await;
+    }
+    assert_eq!(amounts(&store, "ledger/a").await, [1, 2, 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failing_delivery_is_tried_again_and_leaves_no_trace_of_the_failure() {
+    for panics in [false, true] {
+        let store = memory();
+        publish(&store, &[("a", 13), ("a", 1)]).await;
+        let ledger = Ledger { failures: AtomicU32::new(4), panics, ..Ledger::new("ledger", &store) };
+        let mut bus = start(&store, vec![ledger]).await;
+        drained(&mut bus).await;
+        assert_eq!(amounts(&store, "ledger/a").await, [13, 1], "panics: {panics}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poison_event_parks_its_key_and_only_its_key() {
+    let store = memory();
+    publish(&store, &[("a", 13), ("b", 1), ("a", 2)]).await;
+    let poisoned = Ledger { failures: AtomicU32::new(u32::MAX), ..Ledger::new("poisoned", &store) };
+    let mut bus = start(&store, vec![poisoned, Ledger::new("sound", &store)]).await;
+    drained(&mut bus).await;
+    assert_eq!(amounts(&store, "poisoned/a").await, [0; 0]);
+    assert_eq!(amounts(&store, "poisoned/b").await, [1]);
+    assert_eq!(amounts(&store, "sound/a").await, [13, 2], "one subscriber's trouble is its own");
+
+    let letters = store.list::<DeadLetter>(None, 100).await.unwrap();
+    let letters: Vec<_> = letters
+        .into_iter()
+        .map(|l| (l.value.subscriber, l.value.event.data["amount"].clone(), l.value.attempts))
+        .collect();
+    assert_eq!(letters, [("poisoned".into(), 13.into(), 5), ("poisoned".into(), 2.into(), 0)]);
+    bus.stop().await;
+
+    // The next process knows that the key is parked.
+    publish(&store, &[("a", 3), ("b", 4)]).await;
+    let mut bus = start(&store, vec![Ledger::new("poisoned", &store)]).await;
+    drained(&mut bus).await;
+    assert_eq!(amounts(&store, "poisoned/a").await, [0; 0]);
+    assert_eq!(amounts(&store, "poisoned/b").await, [1, 4]);
+    assert_eq!(store.list::<DeadLetter>(None, 100).await.unwrap().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn draining_ends_at_its_timeout_and_loses_nothing() {
+    let store = memory();
+    publish(&store, &[("a", 13)]).await;
+    let slow = Ledger { failures: AtomicU32::new(4), ..Ledger::new("ledger", &store) };
+    let mut bus = start(&store, vec![slow]).await;
+    assert_eq!(bus.drain(Duration::from_millis(60)).await.unwrap(), Drain::TimedOut);
+    assert_eq!(bus.lag().await.unwrap()[0].position.0, 0);
+    drained(&mut bus).await;
+    assert_eq!(amounts(&store, "ledger/a").await, [13]);
+}

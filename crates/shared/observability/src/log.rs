@@ -1,0 +1,113 @@
+use std::{env, fmt, io};
+
+use kernel::Clock;
+use tracing::Subscriber;
+use tracing_subscriber::{
+    EnvFilter,
+    filter::{Directive, LevelFilter, ParseError},
+    fmt::{MakeWriter, format::Writer, time::FormatTime},
+    util::{SubscriberInitExt, TryInitError},
+};
+
+use crate::SPAN_TARGET;
+
+/// The environment variable that overrules [`Options::verbosity`].
+const FILTER_VARIABLE: &str = "RUST_LOG";
+
+/// How much is said, and in which form.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// How often `-v` was given: 0 warnings, 1 what our own crates report, 2 their debugging and what others report,
+    /// 3 and more everything.
+    pub verbosity: u8,
+    /// One JSON object a line instead of text for people.
+    pub json: bool,
+    /// Colours, in text for people.
+    pub ansi: bool,
+    /// The crates that are ours, spelled as in Rust paths: `data_quality`.
+    pub ours: &'static [&'static str],
+}
+
+/// Why there is no log.
+#[derive(Debug, thiserror::Error)]
+pub enum InitError {
+    #[error("RUST_LOG is `{directives}`: expected `level` or `target=level`, several separated by commas")]
+    Filter { directives: String, source: ParseError },
+    #[error("RUST_LOG is not UTF-8")]
+    FilterNotUnicode,
+    #[error("the log is set up already: `init` belongs into `main`, once")]
+    Twice(#[source] TryInitError),
+}
+
+/// Sets up the log of this process, on stderr. `RUST_LOG`, if it is set and not empty, overrules the verbosity.
+///
+/// # Errors
+/// A `RUST_LOG` that cannot be understood; a second call.
+pub fn init(options: Options) -> Result<(), InitError> {
+    let directives = match env::var(FILTER_VARIABLE) {
+        Ok(directives) => Some(directives),
+        Err(env::VarError::NotPresent) => None,
+        Err(env::VarError::NotUnicode(_)) => return Err(InitError::FilterNotUnicode),
+    };
+    let subscriber = subscriber(options, directives.as_deref(), kernel::SystemClock, io::stderr)?;
+    subscriber.try_init().map_err(InitError::Twice)
+}
+
+/// What [`init`] installs, with its surroundings as arguments: the value of `RUST_LOG`, the clock of the time stamps, and
+/// where to write.
+///
+/// # Errors
+/// Directives that cannot be understood.
+pub fn subscriber<W>(
+    options: Options,
+    directives: Option<&str>,
+    clock: impl Clock,
+    writer: W,
+) -> Result<Box<dyn Subscriber + Send + Sync>, InitError>
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter(options, directives)?)
+        .with_timer(Stamp(clock))
+        .with_writer(writer);
+    Ok(if options.json {
+        Box::new(builder.json().finish())
+    } else {
+        Box::new(builder.with_ansi(options.ansi).compact().finish())
+    })
+}
+
+fn filter(options: Options, directives: Option<&str>) -> Result<EnvFilter, InitError> {
+    let filter = match directives.filter(|directives| !directives.trim().is_empty()) {
+        Some(directives) => EnvFilter::builder()
+            .parse(directives)
+            .map_err(|source| InitError::Filter { directives: directives.into(), source })?,
+        None => by_verbosity(options),
+    };
+    Ok(filter.add_directive(directive(SPAN_TARGET, LevelFilter::INFO)))
+}
+
+fn by_verbosity(options: Options) -> EnvFilter {
+    let (others, ours) = match options.verbosity {
+        0 => (LevelFilter::WARN, LevelFilter::WARN),
+        1 => (LevelFilter::WARN, LevelFilter::INFO),
+        2 => (LevelFilter::INFO, LevelFilter::DEBUG),
+        3.. => (LevelFilter::TRACE, LevelFilter::TRACE),
+    };
+    let filter = EnvFilter::builder().with_default_directive(others.into()).parse_lossy("");
+    options.ours.iter().fold(filter, |filter, target| filter.add_directive(directive(target, ours)))
+}
+
+fn directive(target: &str, level: LevelFilter) -> Directive {
+    format!("{target}={level}").parse().expect("a path and a level are a directive")
+}
+
+/// UTC with milliseconds, from the clock that the whole program goes by: in a simulation the log is in simulated time.
+struct Stamp<C>(C);
+
+impl<C: Clock> FormatTime for Stamp<C> {
+    fn format_time(&self, writer: &mut Writer<'_>) -> fmt::Result {
+        write!(writer, "{}", self.0.now().format("%Y-%m-%dT%H:%M:%S%.3fZ"))
+    }
+}
