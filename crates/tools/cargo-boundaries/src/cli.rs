@@ -117,17 +117,24 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(report) => {
             let text = if json { report.json() } else { report.text() };
             let code = if report.violations.is_empty() { 0 } else { 1 };
-            (AutoStream::new(io::stdout(), cli.color.into()).write_all(text.as_bytes()), code)
+            (write(AutoStream::new(io::stdout(), cli.color.into()), &text), code)
         }
         Err(error) => {
             let text = if json { error.json() } else { error.text() };
-            (AutoStream::new(io::stderr(), cli.color.into()).write_all(text.as_bytes()), 2)
+            (write(AutoStream::new(io::stderr(), cli.color.into()), &text), 2)
         }
     };
     match written {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => ExitCode::from(2),
-        _ => ExitCode::from(code),
+        // Whoever listened has left; the outcome stands.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::from(code),
+        Ok(()) => ExitCode::from(code),
+        Err(_) => ExitCode::from(2),
     }
+}
+
+fn write(mut stream: impl Write, text: &str) -> io::Result<()> {
+    stream.write_all(text.as_bytes())?;
+    stream.flush()
 }
 
 #[expect(clippy::disallowed_methods, reason = "a tool has no kernel::Clock; the day enters here and nowhere else")]

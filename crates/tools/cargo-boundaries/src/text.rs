@@ -129,3 +129,18 @@ fn write_summary(out: &mut String, summary: &Summary) -> fmt::Result {
 fn counted(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_stand_below_what_they_mark() {
+        let text = "\té = 1".to_owned();
+        let site = Site { file: "f".to_owned(), line: 12, column: 2, end_column: 3, text };
+        let mut out = String::new();
+        write_site(&mut out, 3, "-->", &site, Style::new(), "here").expect("a string accepts every write");
+        let plain = anstream::adapter::strip_str(&out).to_string();
+        assert_eq!(plain, "   --> f:12:2\n    |\n 12 |  é = 1\n    |  ^ here\n");
+    }
+}

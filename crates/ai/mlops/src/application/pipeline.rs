@@ -158,10 +158,8 @@ impl Step<PipelineState> for Train {
     }
 
     /// Removes the bytes, unless a registered version has the very same ones.
-    async fn undo(&self, cx: &StepContext<'_>, state: &PipelineState, _: &mut Unit) -> Result<Undo, Error> {
-        let Some(training) = state.training() else {
-            return Ok(Undo::Nothing);
-        };
+    async fn undo(&self, cx: &StepContext<'_>, _: &PipelineState, _: &mut Unit) -> Result<Undo, Error> {
+        let Some(training) = cx.answered::<TrainModel>().await? else { return Ok(Undo::Nothing) };
         let mut after: Option<String> = None;
         loop {
             let page = self.store.list::<ModelVersion>(after.as_deref(), 256).await?;

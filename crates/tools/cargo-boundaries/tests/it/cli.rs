@@ -72,6 +72,17 @@ fn a_reader_who_leaves() {
     assert_eq!(program.wait().expect("the program ends").code(), Some(1));
 }
 
+/// A result that is lost is no result.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk() {
+    let clean = workspace(CLEAN);
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("the device exists on Linux");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-boundaries"));
+    let status = command.current_dir(clean.path()).stdout(full).status().expect("the program starts");
+    assert_eq!(status.code(), Some(2));
+}
+
 #[test]
 fn arguments_that_do_not_exist() {
     let clean = workspace(CLEAN);

@@ -198,6 +198,7 @@ same-layer = "allow"
 [[layer]]
 name = "all"
 members = ["*"]
+independent = false
 //- a
 //- b
 [dependencies]
