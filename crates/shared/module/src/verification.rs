@@ -72,7 +72,7 @@ pub(crate) fn verify(modules: &[Module], builder: &Builder, grants: &Grants) -> 
     permissions(modules, grants, &mut findings);
     needs(modules, builder, &mut findings);
     for finding in builder.validate() {
-        findings.error("container", finding.to_string(), "see the registrations of the modules that it names");
+        findings.error("container", finding.to_string(), "mend the registrations in `.provides`");
     }
     findings.0.sort();
     findings.0.dedup();

@@ -110,82 +110,82 @@ fn verbosity_and_what_overrules_it() {
         0,
         None,
         expect![[r#"
-        data_quality::domain: ERROR WARN
-        mlops: ERROR WARN
-        hyper::client: ERROR WARN
-    "#]],
+            data_quality::domain: [ERROR WARN]
+            mlops: [ERROR WARN]
+            hyper::client: [ERROR WARN]
+        "#]],
     );
     check_levels(
         1,
         None,
         expect![[r#"
-        data_quality::domain: ERROR WARN INFO
-        mlops: ERROR WARN INFO
-        hyper::client: ERROR WARN
-    "#]],
+            data_quality::domain: [ERROR WARN INFO]
+            mlops: [ERROR WARN INFO]
+            hyper::client: [ERROR WARN]
+        "#]],
     );
     check_levels(
         2,
         None,
         expect![[r#"
-        data_quality::domain: ERROR WARN INFO DEBUG
-        mlops: ERROR WARN INFO DEBUG
-        hyper::client: ERROR WARN INFO
-    "#]],
+            data_quality::domain: [ERROR WARN INFO DEBUG]
+            mlops: [ERROR WARN INFO DEBUG]
+            hyper::client: [ERROR WARN INFO]
+        "#]],
     );
     check_levels(
         3,
         None,
         expect![[r#"
-        data_quality::domain: ERROR WARN INFO DEBUG TRACE
-        mlops: ERROR WARN INFO DEBUG TRACE
-        hyper::client: ERROR WARN INFO DEBUG TRACE
-    "#]],
+            data_quality::domain: [ERROR WARN INFO DEBUG TRACE]
+            mlops: [ERROR WARN INFO DEBUG TRACE]
+            hyper::client: [ERROR WARN INFO DEBUG TRACE]
+        "#]],
     );
     check_levels(
         200,
         None,
         expect![[r#"
-        data_quality::domain: ERROR WARN INFO DEBUG TRACE
-        mlops: ERROR WARN INFO DEBUG TRACE
-        hyper::client: ERROR WARN INFO DEBUG TRACE
-    "#]],
+            data_quality::domain: [ERROR WARN INFO DEBUG TRACE]
+            mlops: [ERROR WARN INFO DEBUG TRACE]
+            hyper::client: [ERROR WARN INFO DEBUG TRACE]
+        "#]],
     );
     check_levels(
         1,
         Some(" "),
         expect![[r#"
-        data_quality::domain: ERROR WARN INFO
-        mlops: ERROR WARN INFO
-        hyper::client: ERROR WARN
-    "#]],
+            data_quality::domain: [ERROR WARN INFO]
+            mlops: [ERROR WARN INFO]
+            hyper::client: [ERROR WARN]
+        "#]],
     );
     check_levels(
         3,
         Some("mlops=debug,hyper=error"),
         expect![[r#"
-        data_quality::domain: 
-        mlops: ERROR WARN INFO DEBUG
-        hyper::client: ERROR
-    "#]],
+            data_quality::domain: []
+            mlops: [ERROR WARN INFO DEBUG]
+            hyper::client: [ERROR]
+        "#]],
     );
     check_levels(
         0,
         Some("info"),
         expect![[r#"
-        data_quality::domain: ERROR WARN INFO
-        mlops: ERROR WARN INFO
-        hyper::client: ERROR WARN INFO
-    "#]],
+            data_quality::domain: [ERROR WARN INFO]
+            mlops: [ERROR WARN INFO]
+            hyper::client: [ERROR WARN INFO]
+        "#]],
     );
     check_levels(
         3,
         Some("off"),
         expect![[r#"
-        data_quality::domain: 
-        mlops: 
-        hyper::client: 
-    "#]],
+            data_quality::domain: []
+            mlops: []
+            hyper::client: []
+        "#]],
     );
 }
 
