@@ -11,6 +11,7 @@
 
 mod case;
 mod container;
+mod data;
 mod job;
 mod mark;
 mod peer;
@@ -57,7 +58,7 @@ struct Cli {
 
 type Group = fn(&Setting) -> Vec<Case>;
 
-const GROUPS: [Group; 4] = [container::cases, request::cases, store::cases, job::cases];
+const GROUPS: [Group; 5] = [container::cases, request::cases, store::cases, data::cases, job::cases];
 
 fn main() -> ExitCode {
     match run(Cli::parse()) {

@@ -62,7 +62,7 @@ impl Lock {
     }
 
     fn sign(&mut self, options: &Options) -> io::Result<()> {
-        let since = options.since.to_rfc3339_opts(SecondsFormat::Secs, true);
+        let since = options.now.to_rfc3339_opts(SecondsFormat::Secs, true);
         self.file.set_len(0)?;
         writeln!(self.file, "`{}` (process {}, since {since})", options.holder, process::id())
     }

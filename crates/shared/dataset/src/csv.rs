@@ -91,7 +91,7 @@ impl<'t> File<'t> {
         if records.next(&mut fields).map_err(|fault| fault_in(path, &[], fault))?.is_none() {
             return Err(DatasetError::Empty { path: path.into() });
         }
-        let names = fields.iter().map(|field| field.text(text).trim().to_owned()).collect();
+        let names: Vec<String> = fields.iter().map(|field| field.text(text).trim().to_owned()).collect();
         check_names(path, &names)?;
         Ok(Self { path, names, records })
     }

@@ -27,7 +27,7 @@ pub struct Predicate {
 }
 
 /// Bytes of an expression. Longer ones are refused: the planner recurses, and the stack is finite.
-const LONGEST: usize = 2048;
+const LONGEST: usize = 20480;
 
 impl Predicate {
     /// As it was written.

@@ -4,7 +4,7 @@
 //! unknown key is an error in whatever layer it stands: it names the place and the key that was probably meant.
 //!
 //! ```
-//! use settings::{Settings, SettingsFile, Sources};
+//! use settings::{Settings, Sources};
 //!
 //! #[derive(serde::Deserialize)]
 //! #[serde(deny_unknown_fields)]
@@ -15,7 +15,7 @@
 //!
 //! let settings = Settings::load(Sources {
 //!     defaults: "[store]\npath = 'borough.db'\nreaders = 4",
-//!     file: SettingsFile::IfPresent("borough.toml".into()),
+//!     file: None.into(), // borough.toml, if there is one
 //!     environment: std::env::vars_os().collect(), // BOROUGH__STORE__READERS=8
 //!     flags: vec![("store.path".into(), "./data.db".into())],
 //!     open: &[],

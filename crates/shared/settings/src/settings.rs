@@ -44,6 +44,13 @@ pub enum SettingsFile {
     IfPresent(PathBuf),
 }
 
+/// A file that a flag may have named; otherwise the `borough.toml` of the working folder, if there is one.
+impl From<Option<PathBuf>> for SettingsFile {
+    fn from(named: Option<PathBuf>) -> Self {
+        named.map_or_else(|| Self::IfPresent("borough.toml".into()), Self::Named)
+    }
+}
+
 /// What all layers together say.
 #[derive(Debug, Clone)]
 pub struct Settings {

@@ -39,10 +39,14 @@ async fn paths_that_are_no_files() {
         let error = identify(&directory.path().join(name)).await.unwrap_err();
         expected.assert_eq(&shown(error, Some(directory.path())));
     }
-    check("missing.csv", expect![[r#""#]]).await;
-    check("file/inside.csv", expect![[r#""#]]).await;
-    check("folder", expect![[r#""#]]).await;
-    check("socket", expect![[r#""#]]).await;
+    check("missing.csv", expect!["NotFound: `<dir>/missing.csv` does not exist: check the path"]).await;
+    check("file/inside.csv", expect!["NotFound: `<dir>/file/inside.csv` does not exist: check the path"]).await;
+    check("folder", expect!["Invalid: `<dir>/folder` is a directory: name one CSV or Parquet file in it"]).await;
+    check(
+        "socket",
+        expect!["Invalid: `<dir>/socket` is neither a file nor a directory: copy the data into a regular file"],
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -53,7 +57,8 @@ async fn a_long_header_alone_is_found_by_reading() {
     std::fs::write(&path, header.join(",")).unwrap();
     let reference = identify(&path).await.unwrap();
     let error = Dataset::open(&reference).await.unwrap_err();
-    expect![[r#""#]].assert_eq(&shown(error, Some(directory.path())));
+    expect!["Invalid: `<dir>/wide.csv` has a header and no rows: a dataset needs at least one row"]
+        .assert_eq(&shown(error, Some(directory.path())));
 }
 
 #[tokio::test]
@@ -64,10 +69,11 @@ async fn changed_bytes_are_refused() {
     let reference = identify(&path).await.unwrap();
     std::fs::write(&path, "a\n2\n").unwrap();
     let error = Dataset::open(&reference).await.unwrap_err();
-    expect![[r#""#]].assert_eq(&shown(error, Some(directory.path())));
+    expect!["Invalid: `<dir>/data.csv` has changed since it was identified (fa39ab7bea45 instead of 309b0e45a73d): identify it again"].assert_eq(&shown(error, Some(directory.path())));
     std::fs::remove_file(&path).unwrap();
     let error = Dataset::open(&reference).await.unwrap_err();
-    expect![[r#""#]].assert_eq(&shown(error, Some(directory.path())));
+    expect!["NotFound: `<dir>/data.csv` does not exist: check the path"]
+        .assert_eq(&shown(error, Some(directory.path())));
 }
 
 #[tokio::test]
@@ -77,9 +83,22 @@ async fn only_files_of_this_machine() {
     std::fs::write(&path, "a\n1\n").unwrap();
     let reference = identify(&path).await.unwrap();
     for (url, expected) in [
-        ("s3://bucket/data.csv", expect![[r#""#]]),
-        ("data.csv", expect![[r#""#]]),
-        ("file://elsewhere/data.csv", expect![[r#""#]]),
+        (
+            "s3://bucket/data.csv",
+            expect![
+                "Invalid: `s3://bucket/data.csv` does not name a file of this machine: use `file:///` and an absolute path"
+            ],
+        ),
+        (
+            "data.csv",
+            expect!["Invalid: `data.csv` does not name a file of this machine: use `file:///` and an absolute path"],
+        ),
+        (
+            "file://elsewhere/data.csv",
+            expect![
+                "Invalid: `file://elsewhere/data.csv` does not name a file of this machine: use `file:///` and an absolute path"
+            ],
+        ),
     ] {
         let reference = kernel::DatasetRef { url: url.into(), ..reference.clone() };
         expected.assert_eq(&shown(Dataset::open(&reference).await.unwrap_err(), None));

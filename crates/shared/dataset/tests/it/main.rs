@@ -4,6 +4,7 @@ mod csv;
 mod identify;
 mod parquet;
 mod predicate;
+mod probe;
 mod properties;
 
 use std::{fmt::Write, path::Path};

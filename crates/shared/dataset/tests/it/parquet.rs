@@ -69,7 +69,30 @@ async fn every_type_has_its_place() {
             ("all NaN", Arc::new(Float64Array::from(vec![f64::NAN, f64::NAN, f64::NAN]))),
             ("second", Arc::new(TimestampMillisecondArray::from(vec![second; 3]))),
         ],
-        expect![[r#""#]],
+        expect![[r#"
+            int8: integer = 1 | ∅ | -3
+            int64: integer = 9223372036854775807 | -9223372036854775808 | 0
+            uint32: integer = 4294967295 | 0 | 1
+            uint64: integer = 1 | 2 | 3
+            uint64 beyond: text = 18446744073709551615 | ∅ | 3
+            float32: float = 0.5 | 0.0 | ∅
+            float64: float = 1e300 | ∅ | ∅
+            decimal: float = 123.45 | ∅ | -0.01
+            boolean: boolean = true | ∅ | false
+            date32: date = 1970-01-01 | 2013-01-01 | 1969-12-31
+            date64: date = 1970-01-01 | 1970-01-02 | 1969-12-31
+            millis: timestamp = 1970-01-01T00:00:00Z | 1970-01-01T00:00:01.500Z | 1969-12-31T23:59:59.999Z
+            nanos in zone: timestamp = 1970-01-01T00:00:00Z | 1970-01-01T00:00:00.000001Z | 1970-01-01T00:00:00Z
+            text: text = x | ∅ |  y 
+            large text: text = 007 | 1 | 2
+            text view: text = a value longer than twelve bytes | ∅ | ∅
+            dictionary: text = b | ∅ | b
+            time: text = 00:00:00 | 01:00:01 | 23:59:59
+            null: null = ∅ | ∅ | ∅
+            all null: null = ∅ | ∅ | ∅
+            all NaN: null = ∅ | ∅ | ∅
+            second: timestamp = 1970-01-01T00:00:01Z | 1970-01-01T00:00:01Z | 1970-01-01T00:00:01Z
+        "#]],
     )
     .await;
 }
@@ -83,25 +106,29 @@ async fn what_no_table_can_hold_is_refused_by_name() {
             ("tags", Arc::new(lists)),
             ("image", Arc::new(BinaryArray::from_vec(vec![b"\xff"]))),
         ],
-        expect![[r#""#]],
+        expect!["Invalid: `data.parquet`: no table can be made of column `tags` (List(Int32)), `image` (Binary): leave it out or flatten it"],
     )
     .await;
 }
 
 #[tokio::test]
 async fn a_file_without_rows() {
-    check(vec![("a", Arc::new(Int32Array::from(Vec::<i32>::new())))], expect![[r#""#]]).await;
+    check(
+        vec![("a", Arc::new(Int32Array::from(Vec::<i32>::new())))],
+        expect!["Invalid: `data.parquet` has a header and no rows: a dataset needs at least one row"],
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn broken_files() {
     let whole = written(vec![("a", Arc::new(Int32Array::from_iter_values(0..1000)))]);
-    check_bytes(&whole[..whole.len() / 2], expect![[r#""#]]).await;
-    check_bytes(b"PAR1", expect![[r#""#]]).await;
-    check_bytes(b"PAR1\x00\x00\x00\x00PAR1", expect![[r#""#]]).await;
+    check_bytes(&whole[..whole.len() / 2], expect!["Invalid: `data.parquet` is a broken or truncated Parquet file: write or copy it again [the file does not end as a Parquet file does]"]).await;
+    check_bytes(b"PAR1", expect!["Invalid: `data.parquet` is a broken or truncated Parquet file: write or copy it again [EOF: Parquet file too small. Size is 4 but need 8]"]).await;
+    check_bytes(b"PAR1\x00\x00\x00\x00PAR1", expect!["Invalid: `data.parquet` is a broken or truncated Parquet file: write or copy it again [EOF: Unexpected EOF]"]).await;
     let mut damaged = whole.clone();
     damaged[4..200].fill(0xa5);
-    check_bytes(&damaged, expect![[r#""#]]).await;
+    check_bytes(&damaged, expect!["Invalid: `data.parquet` is a broken or truncated Parquet file: write or copy it again [Parquet argument error: Parquet error: Required field type_ is missing]"]).await;
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ async fn check(text: &str, expected: Expect) {
 
 #[tokio::test]
 async fn conditions() {
-    check("delay > 15", expect![[r#""#]]).await;
+    check("delay > 15", expect!["ft∅ of delay"]).await;
     check("delay > 15 AND Origin = 'EWR'", expect![[r#""#]]).await;
     check("Origin in ('JFK', 'LGA')", expect![[r#""#]]).await;
     check("\"flight date\" >= '2013-01-02'", expect![[r#""#]]).await;
@@ -60,10 +60,10 @@ async fn what_does_not_parse() {
 
 #[tokio::test]
 async fn columns_that_are_not_there() {
-    check("delai > 15", expect![[r#""#]]).await;
-    check("origin = 'JFK'", expect![[r#""#]]).await;
-    check("Origin = \"JFK\"", expect![[r#""#]]).await;
-    check("zzz.yyy = 1", expect![[r#""#]]).await;
+    check("delai > 15", expect!["Invalid: no column is named `delai` (did you mean `delay`?): the columns are `delay`, `Origin`, `flight date`, `late`, `empty`, `code`"]).await;
+    check("origin = 'JFK'", expect!["Invalid: no column is named `origin` (did you mean `Origin`?): the columns are `delay`, `Origin`, `flight date`, `late`, `empty`, `code`"]).await;
+    check("Origin = \"JFK\"", expect!["Invalid: no column is named `JFK` (text is written in single quotes: 'JFK'): the columns are `delay`, `Origin`, `flight date`, `late`, `empty`, `code`"]).await;
+    check("zzz.yyy = 1", expect!["Invalid: no column is named `zzz.yyy`: the columns are `delay`, `Origin`, `flight date`, `late`, `empty`, `code`"]).await;
 }
 
 #[tokio::test]
@@ -106,5 +106,5 @@ async fn long_expressions_neither_overflow_nor_pass_unnoticed() {
 async fn a_column_by_name() {
     let dataset = dataset().await;
     assert_eq!(dataset.column("late").unwrap().name, "late");
-    expect![[r#""#]].assert_eq(&shown(dataset.column("Late ").unwrap_err(), None));
+    expect!["Invalid: no column is named `Late ` (did you mean `late`?): the columns are `delay`, `Origin`, `flight date`, `late`, `empty`, `code`"].assert_eq(&shown(dataset.column("Late ").unwrap_err(), None));
 }

@@ -120,83 +120,114 @@ fn modules_that_fit() {
     let till = Module::new("till", "listens").provides(|c| {
         c.singleton(|| Till);
     });
-    check(vec![shop().serves::<Sell, Clerk>(), till], expect![[r#"
+    check(
+        vec![shop().serves::<Sell, Clerk>(), till],
+        expect![[r#"
         fits together
-    "#]]);
-    check(vec![shop().serves::<Sell, Clerk>().publishes::<Sold>()], expect![[r#"
+    "#]],
+    );
+    check(
+        vec![shop().serves::<Sell, Clerk>().publishes::<Sold>()],
+        expect![[r#"
         fits together
-        module `shop`: publishes event `shop.sold`, to which nobody subscribes: fine if it is for the log only"#]]);
+        module `shop`: publishes event `shop.sold`, to which nobody subscribes: fine if it is for the log only"#]],
+    );
 }
 
 #[test]
 fn a_request_without_a_service() {
-    check(vec![shop().serves::<Sell, Clerk>().asks::<Sold>()], expect![[r#"
+    check(
+        vec![shop().serves::<Sell, Clerk>().asks::<Sold>()],
+        expect![[r#"
         the modules do not fit together:
-          module `shop`: asks `shop.sold`, which no module serves: add the module that serves it to the composition root"#]]);
+          module `shop`: asks `shop.sold`, which no module serves: add the module that serves it to the composition root"#]],
+    );
 }
 
 #[test]
 fn a_request_with_two_services() {
     let other = Module::new("other", "sells too");
-    check(vec![shop().serves::<Sell, Clerk>(), other.serves::<Sell, Clerk>()], expect![[r#"
+    check(
+        vec![shop().serves::<Sell, Clerk>(), other.serves::<Sell, Clerk>()],
+        expect![[r#"
         the modules do not fit together:
-          module `other`: request `shop.sell` is also served by module `shop`: a request has exactly one service: remove one"#]]);
+          module `other`: request `shop.sell` is also served by module `shop`: a request has exactly one service: remove one"#]],
+    );
 }
 
 #[test]
 fn two_requests_of_one_name() {
-    check(vec![shop().serves::<Sell, Clerk>().serves::<SellAgain, Clerk>()], expect![[r#"
+    check(
+        vec![shop().serves::<Sell, Clerk>().serves::<SellAgain, Clerk>()],
+        expect![[r#"
         the modules do not fit together:
-          module `shop`: `it::Sell` and `it::SellAgain` are both named `shop.sell`: rename one"#]]);
+          module `shop`: `it::Sell` and `it::SellAgain` are both named `shop.sell`: rename one"#]],
+    );
 }
 
 #[test]
 fn an_event_that_nobody_publishes() {
-    check(vec![shop().serves::<Sell, Clerk>().subscribes::<Sold, Clerk>("shop.stock")], expect![[r#"
+    check(
+        vec![shop().serves::<Sell, Clerk>().subscribes::<Sold, Clerk>("shop.stock")],
+        expect![[r#"
         the modules do not fit together:
-          module `shop`: subscriber `shop.stock` waits for event `shop.sold`, which no module publishes: declare it with `.publishes` in the module that does"#]]);
+          module `shop`: subscriber `shop.stock` waits for event `shop.sold`, which no module publishes: declare it with `.publishes` in the module that does"#]],
+    );
 }
 
 #[test]
 fn an_event_that_two_publish() {
     let other = Module::new("other", "sells too").publishes::<Sold>();
-    check(vec![shop().serves::<Sell, Clerk>().publishes::<Sold>(), other], expect![[r#"
+    check(
+        vec![shop().serves::<Sell, Clerk>().publishes::<Sold>(), other],
+        expect![[r#"
         the modules do not fit together:
           module `other`: event `shop.sold` (`it::Sold`) is also published by module `shop` (`it::Sold`): an event has one publisher: rename one
           module `other`: publishes event `shop.sold`, to which nobody subscribes: fine if it is for the log only
-          module `shop`: publishes event `shop.sold`, to which nobody subscribes: fine if it is for the log only"#]]);
+          module `shop`: publishes event `shop.sold`, to which nobody subscribes: fine if it is for the log only"#]],
+    );
 }
 
 #[test]
 fn names_that_are_used_twice() {
     let again = || shop().publishes::<Sold>().subscribes::<Sold, Clerk>("shop.stock").keeps::<Receipt>();
-    check(vec![again(), again()], expect![[r#"
+    check(
+        vec![again(), again()],
+        expect![[r#"
         the modules do not fit together:
           module `container`: duplicate `it::Clerk`: registered at crates/shared/module/tests/it/main.rs:99:11 and at crates/shared/module/tests/it/main.rs:99:11; keep one: mend the registrations in `.provides`
           module `settings`: user `local` is granted `shop:sell`, which no module declares: remove it
           module `shop`: collection `shop.receipts` is also declared by module `shop`: give one of them another name
           module `shop`: event `shop.sold` (`it::Sold`) is also published by module `shop` (`it::Sold`): an event has one publisher: rename one
           module `shop`: module `shop` is also declared by module `shop`: give one of them another name
-          module `shop`: subscriber `shop.stock` is also declared by module `shop`: give one of them another name"#]]);
+          module `shop`: subscriber `shop.stock` is also declared by module `shop`: give one of them another name"#]],
+    );
 }
 
 #[test]
 fn a_permission_that_nobody_has_and_one_that_nobody_declares() {
     let typo = Grants::from([("local".into(), ["shop:sel".to_owned()].into())]);
-    check_with(vec![shop().serves::<Sell, Clerk>()], typo, expect![[r#"
+    check_with(
+        vec![shop().serves::<Sell, Clerk>()],
+        typo,
+        expect![[r#"
         the modules do not fit together:
           module `settings`: user `local` is granted `shop:sel`, which no module declares: did you mean shop:sell?
-          module `shop`: permission `shop:sell` is granted to nobody: grant it under [access.grants] in the settings"#]]);
+          module `shop`: permission `shop:sell` is granted to nobody: grant it under [access.grants] in the settings"#]],
+    );
 }
 
 #[test]
 fn a_type_that_is_not_registered() {
     let bare = Module::new("shop", "sells").serves::<Sell, Clerk>().publishes::<Sold>();
-    check(vec![bare.subscribes::<Sold, Clerk>("shop.stock").runs::<Delivery>()], expect![[r#"
+    check(
+        vec![bare.subscribes::<Sold, Clerk>("shop.stock").runs::<Delivery>()],
+        expect![[r#"
         the modules do not fit together:
           module `shop`: request `shop.sell` needs `it::Clerk`, which is not registered: register it with `.provides(|c| c.singleton(..))`
           module `shop`: saga `shop.delivery` needs `it::Delivery`, which is not registered: register it with `.provides(|c| c.singleton(..))`
-          module `shop`: subscriber `shop.stock` needs `it::Clerk`, which is not registered: register it with `.provides(|c| c.singleton(..))`"#]]);
+          module `shop`: subscriber `shop.stock` needs `it::Clerk`, which is not registered: register it with `.provides(|c| c.singleton(..))`"#]],
+    );
 }
 
 #[test]
@@ -204,19 +235,26 @@ fn a_container_graph_that_cannot_be_built() {
     let shop = shop().serves::<Sell, Clerk>().provides(|c| {
         c.singleton(|_: Arc<Till>| Delivery);
     });
-    check(vec![shop], expect![[r#"
+    check(
+        vec![shop],
+        expect![[r#"
         the modules do not fit together:
-          module `container`: missing `it::Till`: needed by it::Delivery (crates/shared/module/tests/it/main.rs:205:11); register or bind it: mend the registrations in `.provides`"#]]);
+          module `container`: missing `it::Till`: needed by it::Delivery (crates/shared/module/tests/it/main.rs:205:11); register or bind it: mend the registrations in `.provides`"#]],
+    );
 }
 
 #[test]
 fn everything_at_once() {
     let shop = Module::new("shop", "sells").serves::<Sell, Clerk>().asks::<Sold>();
-    check_with(vec![shop], Grants::new(), expect![[r#"
+    check_with(
+        vec![shop],
+        Grants::new(),
+        expect![[r#"
         the modules do not fit together:
           module `shop`: asks `shop.sold`, which no module serves: add the module that serves it to the composition root
           module `shop`: permission `shop:sell` is granted to nobody: grant it under [access.grants] in the settings
-          module `shop`: request `shop.sell` needs `it::Clerk`, which is not registered: register it with `.provides(|c| c.singleton(..))`"#]]);
+          module `shop`: request `shop.sell` needs `it::Clerk`, which is not registered: register it with `.provides(|c| c.singleton(..))`"#]],
+    );
 }
 
 #[test]
@@ -303,5 +341,6 @@ fn the_description_of_modules() {
               "message": "shop.sold"
             }
           ]
-        }"#]].assert_eq(&serde_json::to_string_pretty(&description).unwrap());
+        }"#]]
+    .assert_eq(&serde_json::to_string_pretty(&description).unwrap());
 }

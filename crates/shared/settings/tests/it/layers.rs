@@ -149,11 +149,12 @@ fn named_file_is_read_like_the_default_one() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("other.toml");
     std::fs::write(&path, "port = 2").unwrap();
-    let file = SettingsFile::Named(path);
-    let sources = Sources { defaults: "port = 1", file, environment: vec![], flags: vec![], open: &[] };
+    let sources =
+        Sources { defaults: "port = 1", file: Some(path).into(), environment: vec![], flags: vec![], open: &[] };
     let settings = Settings::load(sources).unwrap();
     assert_eq!(settings.section::<u16>("port").unwrap(), 2);
     assert_eq!(bare(&settings.origin("port").unwrap().to_string()), "other.toml:1:1");
+    assert_eq!(SettingsFile::from(None), SettingsFile::IfPresent("borough.toml".into()));
 }
 
 /// TOML writes numbers in more than one way; what arrives is the number.

@@ -7,7 +7,7 @@ use boundaries::{Kind, Report, Rule};
 use cargo_metadata::MetadataCommand;
 use tempfile::TempDir;
 
-use crate::fixture::{outcome, write};
+use crate::fixture::{outcome, plain, write};
 
 fn root() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
@@ -42,13 +42,13 @@ fn declare(copy: &TempDir, manifest: &str, table: &str, line: &str) -> usize {
 }
 
 fn report(root: &Path) -> Report {
-    outcome(root).unwrap_or_else(|error| panic!("{}", error.text()))
+    outcome(root).unwrap_or_else(|error| panic!("{}", plain(&error.text(), root)))
 }
 
 #[test]
 fn is_clean() {
     let report = report(&root());
-    assert!(report.violations.is_empty(), "{}", report.text());
+    assert!(report.violations.is_empty(), "{}", plain(&report.text(), &root()));
 }
 
 /// One planted violation per row: manifest, table, line, rule.
@@ -106,7 +106,9 @@ fn breaks_where_somebody_breaks_it() {
         let copy = copy();
         let number = declare(&copy, manifest, table, line);
         let report = report(copy.path());
-        let [violation] = report.violations.as_slice() else { panic!("{line}: {}", report.text()) };
+        let [violation] = report.violations.as_slice() else {
+            panic!("{line}: {}", plain(&report.text(), copy.path()))
+        };
         let site = &violation.site;
         let found = (site.file.as_str(), site.line, site.column, site.text.as_str(), violation.rule, violation.kind);
         assert_eq!(found, (manifest, number, 1, line, rule, kind));

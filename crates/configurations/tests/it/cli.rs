@@ -1,0 +1,110 @@
+//! Help, descriptions, and habits of the command line.
+
+use expect_test::{ExpectFile, expect_file};
+
+use crate::home::Home;
+
+fn check(args: &[&str], expected: ExpectFile) {
+    let home = Home::new();
+    let ended = home.run(args);
+    assert_eq!(ended.code, Some(0), "{args:?}: {}", ended.stderr);
+    assert!(ended.stderr.is_empty(), "{args:?}: {}", ended.stderr);
+    expected.assert_eq(&ended.stdout);
+}
+
+#[test]
+fn help_of_every_verb() {
+    check(&["--help"], expect_file!["snapshots/help.txt"]);
+    check(&["run", "--help"], expect_file!["snapshots/help-run.txt"]);
+    check(&["describe", "--help"], expect_file!["snapshots/help-describe.txt"]);
+    check(&["events", "--help"], expect_file!["snapshots/help-events.txt"]);
+    check(&["sagas", "--help"], expect_file!["snapshots/help-sagas.txt"]);
+    check(&["sagas", "list", "--help"], expect_file!["snapshots/help-sagas-list.txt"]);
+    check(&["sagas", "show", "--help"], expect_file!["snapshots/help-sagas-show.txt"]);
+    check(&["sagas", "resume", "--help"], expect_file!["snapshots/help-sagas-resume.txt"]);
+    check(&["serve", "--help"], expect_file!["snapshots/help-serve.txt"]);
+    check(&["status", "--help"], expect_file!["snapshots/help-status.txt"]);
+    check(&["completions", "--help"], expect_file!["snapshots/help-completions.txt"]);
+}
+
+#[test]
+fn the_modules_and_their_context_map() {
+    check(&["describe"], expect_file!["snapshots/describe.txt"]);
+    check(&["describe", "--json"], expect_file!["snapshots/describe.json"]);
+}
+
+#[test]
+fn every_verb_has_an_example_in_its_help() {
+    let home = Home::new();
+    let help = home.run(&["--help"]).stdout;
+    let verbs = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let verbs: Vec<&str> =
+        verbs.filter_map(|line| line.split_whitespace().next()).filter(|verb| *verb != "help").collect();
+    assert!(verbs.len() >= 7, "{help}");
+    for verb in verbs {
+        assert!(home.run(&[verb, "--help"]).stdout.contains("Example"), "{verb}");
+    }
+}
+
+#[test]
+fn a_store_that_does_not_exist_reads_as_empty() {
+    let home = Home::new();
+    for args in [&["events"][..], &["events", "--json"], &["sagas"], &["sagas", "list"]] {
+        let ended = home.run(args);
+        assert_eq!(ended.code, Some(0), "{args:?}: {}", ended.stderr);
+    }
+    assert_eq!(home.run(&["sagas", "list", "--json"]).stdout.trim(), "[]");
+    assert!(!home.path("borough.db").exists());
+}
+
+#[test]
+fn one_run_as_a_timeline() {
+    let home = Home::with_data();
+    let report = home.json(&["run", "data.csv", "--json"]);
+    let id = report["saga"]["id"].as_str().unwrap();
+    let shown = home.run(&["sagas", "show", &id[..13]]);
+    assert_eq!(shown.code, Some(0), "{}", shown.stderr);
+    for part in ["mlops.pipeline", "completed", "check-quality", "register-model", id] {
+        assert!(shown.stdout.contains(part), "{}", shown.stdout);
+    }
+    let unknown = home.run(&["sagas", "show", "nothing"]);
+    assert_eq!(unknown.code, Some(2));
+    assert!(unknown.stderr.contains("borough sagas list"), "{}", unknown.stderr);
+}
+
+#[test]
+fn following_the_log_shows_what_comes() {
+    let home = Home::with_data();
+    let mut follow = home.spawn(&["events", "--follow"], &[]);
+    home.json(&["run", "data.csv", "--json"]);
+    assert!(follow.prints("mlops.model_promoted"));
+    assert_eq!(follow.signal("-INT").code, Some(0));
+}
+
+#[test]
+fn logs_go_to_stderr_with_module_message_and_correlation() {
+    let home = Home::with_data();
+    let ended = home.run(&["-v", "run", "data.csv", "--json"]);
+    let report: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    let correlation = report["saga"]["correlation_id"].as_str().unwrap();
+    let line = ended.stderr.lines().find(|line| line.contains("machine-learning.train")).unwrap();
+    assert!(line.contains(correlation) && line.contains("machine-learning"), "{line}");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let home = Home::with_data();
+    home.json(&["run", "data.csv", "--json"]);
+    let mut child = home.borough().args(["events", "--json"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn completion_scripts() {
+    let home = Home::new();
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let ended = home.run(&["completions", shell]);
+        assert!(ended.code == Some(0) && ended.stdout.contains("sagas"), "{shell}");
+    }
+}

@@ -1,0 +1,98 @@
+//! `kill -9` before and after each commit of the job, then `borough sagas resume`.
+
+use rusqlite::Connection;
+use serde_json::{Value, json};
+
+use crate::home::Home;
+
+/// Everything that a completed run leaves, ids and times aside.
+fn effects(home: &Home) -> Value {
+    let store = Connection::open(home.path("borough.db")).unwrap();
+    let documents = |collection: &str| -> Vec<Value> {
+        let mut rows = store.prepare("SELECT body FROM documents WHERE collection = ? ORDER BY key").unwrap();
+        let rows = rows.query_map([collection], |row| row.get::<_, String>(0)).unwrap();
+        rows.map(|body| serde_json::from_str(&body.unwrap()).unwrap()).collect()
+    };
+    let times: Vec<Value> = documents("mlops.experiments").iter().map(|e| e["times"].clone()).collect();
+    let versions: Vec<Value> = documents("mlops.versions").iter().map(|v| v["version"].clone()).collect();
+    let models = std::fs::read_dir(home.path("borough.models")).map_or(0, Iterator::count);
+    json!({
+        "events": home.events(),
+        "experiments": times,
+        "versions": versions,
+        "lines": documents("mlops.models"),
+        "models": models,
+        "states": home.json(&["sagas", "list", "--json"]).as_array().unwrap().iter().map(|s| s["state"].clone()).collect::<Vec<_>>(),
+    })
+}
+
+#[test]
+fn killed_at_any_commit_a_run_is_resumed_and_every_effect_is_there_once() {
+    let undisturbed = Home::with_data();
+    undisturbed.json(&["run", "data.csv", "--json"]);
+    let reference = effects(&undisturbed);
+    assert_eq!(reference["states"], json!(["completed"]));
+
+    let mut kills = 0;
+    for commit in 1.. {
+        for point in ["before", "after"] {
+            let at = format!("{point}:{commit}");
+            let home = Home::with_data();
+            let mut run = home.spawn(&["run", "data.csv", "--json"], &[("BOROUGH_HALT_AT_COMMIT", &at)]);
+            if !run.says(&format!("halted {point} commit {commit}")) {
+                assert_eq!(run.end().code, Some(0), "{at}");
+                assert!(kills >= 30, "a run has at least 15 commits, only {kills} kills were tried");
+                return;
+            }
+            run.kill();
+            kills += 1;
+            let resumed = home.run(&["sagas", "resume"]);
+            assert_eq!(resumed.code, Some(0), "{at}: {}", resumed.stderr);
+            if commit == 1 && point == "before" {
+                assert_eq!(resumed.stdout.trim(), "nothing to resume");
+                continue;
+            }
+            // Killed after the run's last commit there is nothing to resume, but events may still be on their way: any
+            // process that starts the subscribers delivers them.
+            if resumed.stdout.trim() == "nothing to resume" {
+                assert_eq!(effects(&home)["states"], json!(["completed"]), "{at}");
+                deliver(&home);
+            }
+            assert_eq!(effects(&home), reference, "{at}");
+        }
+    }
+}
+
+/// Starts the subscribers and stops them again.
+fn deliver(home: &Home) {
+    let mut serving = home.spawn(&["serve"], &[]);
+    assert!(serving.prints("serving"));
+    assert_eq!(serving.signal("-TERM").code, Some(0));
+}
+
+#[test]
+fn resuming_with_nothing_open_says_so() {
+    let home = Home::new();
+    let ended = home.run(&["sagas", "resume"]);
+    assert_eq!((ended.code, ended.stdout.trim()), (Some(0), "nothing to resume"));
+    assert!(!home.path("borough.db").exists(), "looking makes no store");
+}
+
+#[test]
+fn interrupted_a_run_ends_with_130_and_is_resumed() {
+    for signal in ["-INT", "-TERM"] {
+        let home = Home::with_data();
+        home.write("data.csv", crate::home::dataset(60_000));
+        let mut run = home.spawn(&["run", "data.csv"], &[]);
+        assert!(run.says("detect-anomalies ..."), "the run reaches its third step");
+        let ended = run.signal(signal);
+        assert_eq!(ended.code, Some(130), "{}", ended.stderr);
+        assert!(ended.stderr.contains("borough sagas resume"), "{}", ended.stderr);
+        assert_eq!(home.json(&["sagas", "list", "--json"])[0]["state"], "running");
+
+        let resumed = home.run(&["sagas", "resume"]);
+        assert_eq!(resumed.code, Some(0), "{}", resumed.stderr);
+        let runs = home.json(&["sagas", "list", "--json"]);
+        assert_eq!((&runs[0]["state"], runs.as_array().unwrap().len()), (&json!("completed"), 1));
+    }
+}

@@ -1,0 +1,10 @@
+//! The real binary, as its users run it.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod cli;
+mod crash;
+mod home;
+mod input;
+mod job;
+mod serve;
+mod settings;

@@ -1,0 +1,104 @@
+//! The serving process: status, work on behalf of other processes, the end.
+
+use rusqlite::Connection;
+use serde_json::json;
+
+use crate::home::Home;
+
+#[test]
+fn it_serves_until_sigterm_and_does_what_others_ask() {
+    let home = Home::with_data();
+    let mut serving = home.spawn(&["serve"], &[]);
+    assert!(serving.prints("serving borough.db"));
+
+    let status = home.json(&["status", "--json"]);
+    assert_eq!(status["modules"], json!(["data-quality", "anomaly-detection", "machine-learning", "mlops"]));
+    assert_eq!((&status["head"], &status["driving"]), (&json!(0), &json!([])));
+    assert!(home.run(&["status"]).stdout.contains("mlops.experiments"));
+
+    let report = home.json(&["run", "data.csv", "--json"]);
+    assert_eq!((&report["saga"]["state"], &report["registry"]["version"]), (&json!("completed"), &json!(1)));
+    assert_eq!(report["events"].as_array().unwrap().len(), 5);
+    assert_eq!(home.run(&["run", "data.csv", "--min-score", "1"]).code, Some(1), "the gate closes there as here");
+    let resumed = home.run(&["sagas", "resume"]);
+    assert_eq!((resumed.code, resumed.stdout.trim()), (Some(0), "nothing to resume"));
+
+    let ended = serving.signal("-TERM");
+    assert_eq!((ended.code, ended.stdout.trim()), (Some(0), "stopped"), "{}", ended.stderr);
+    let status = home.run(&["status"]);
+    assert_eq!(status.code, Some(2));
+    assert!(status.stderr.contains("borough serve"), "{}", status.stderr);
+}
+
+#[test]
+fn the_next_serving_process_takes_up_what_the_killed_one_left() {
+    let home = Home::with_data();
+    let mut serving = home.spawn(&["serve"], &[("BOROUGH_HALT_AT_COMMIT", "after:6")]);
+    assert!(serving.prints("serving"));
+    let mut client = home.spawn(&["run", "data.csv"], &[]);
+    assert!(serving.says("halted after commit 6"));
+    serving.kill();
+    let ended = client.end();
+    assert_eq!(ended.code, Some(2), "the client says that nobody drives its run any more: {}", ended.stderr);
+
+    let mut serving = home.spawn(&["serve"], &[]);
+    assert!(serving.prints("serving"));
+    let stopped = serving.signal("-TERM");
+    assert_eq!(stopped.code, Some(0), "{}", stopped.stderr);
+    assert_eq!(home.json(&["sagas", "list", "--json"])[0]["state"], "completed", "draining lets the run end");
+}
+
+#[test]
+fn a_held_store_without_an_endpoint_names_its_holder() {
+    let home = Home::with_data();
+    let mut halted = home.spawn(&["run", "data.csv"], &[("BOROUGH_HALT_AT_COMMIT", "before:2")]);
+    assert!(halted.says("halted"));
+    for args in [&["run", "data.csv"][..], &["serve"], &["sagas", "resume"]] {
+        let ended = home.run(args);
+        assert_eq!(ended.code, Some(2), "{args:?}");
+        assert!(ended.stderr.contains("borough.db") && ended.stderr.contains("`borough run`"), "{}", ended.stderr);
+    }
+    // What only reads does not mind.
+    assert_eq!(home.json(&["sagas", "list", "--json"])[0]["state"], "running");
+    assert_eq!(home.run(&["events"]).code, Some(0));
+}
+
+#[test]
+fn the_endpoint_answers_nobody_without_the_token() {
+    use std::{
+        io::{Read, Write},
+        net::TcpStream,
+    };
+
+    let home = Home::with_data();
+    let mut serving = home.spawn(&["serve"], &[]);
+    assert!(serving.prints("serving"));
+    let ticket: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(home.path("borough.db.control")).unwrap()).unwrap();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(home.path("borough.db.control")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "only the owner reads the token");
+    }
+    for (token, expected) in [("", "403"), ("Authorization: Bearer guess\r\n", "403")] {
+        let mut stream = TcpStream::connect(ticket["address"].as_str().unwrap()).unwrap();
+        write!(stream, "GET /status HTTP/1.1\r\nHost: localhost\r\n{token}Connection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {expected}")), "{answer}");
+    }
+    assert_eq!(serving.signal("-TERM").code, Some(0));
+    assert!(!home.path("borough.db.control").exists(), "the token goes with the process");
+}
+
+#[test]
+fn a_store_that_another_program_has_locked_is_told() {
+    let home = Home::with_data();
+    home.json(&["run", "data.csv", "--json"]);
+    let other = Connection::open(home.path("borough.db")).unwrap();
+    other.execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE").unwrap();
+    let ended = home.run(&["run", "data.csv"]);
+    assert_eq!(ended.code, Some(2));
+    assert!(ended.stderr.contains("borough.db"), "{}", ended.stderr);
+}
