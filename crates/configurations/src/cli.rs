@@ -7,9 +7,14 @@ use clap_complete::Shell;
 
 /// A modular monolith for data quality, anomaly detection and machine learning.
 #[derive(Debug, Parser)]
-#[command(name = "borough", version, max_term_width = 100, after_help = "\
+#[command(
+    name = "borough",
+    version,
+    max_term_width = 100,
+    after_help = "\
 Example:
-  borough run samples/flights-week.csv")]
+  borough run samples/flights-week.csv"
+)]
 pub struct Cli {
     #[command(flatten)]
     pub global: Global,
@@ -128,11 +133,14 @@ pub struct Events {
 
 /// List the runs of sagas, show one, resume what a crash left open
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true, after_help = "\
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
 Examples:
   borough sagas
   borough sagas show 0190b0de-6f0a-7c3e-9f0e-6d9f0f3a1c55
-  borough sagas resume")]
+  borough sagas resume"
+)]
 pub struct Sagas {
     #[command(subcommand)]
     pub verb: Option<SagaVerb>,

@@ -24,6 +24,22 @@ pub fn modules() -> Vec<Module> {
     vec![data_quality::module(), anomaly_detection::module(), machine_learning::module(), mlops::module()]
 }
 
+/// The crates whose log lines `-v` shows.
+pub const LOGGED: &[&str] = &[
+    "anomaly_detection",
+    "configurations",
+    "data_quality",
+    "dataset",
+    "event_bus",
+    "machine_learning",
+    "mlops",
+    "module",
+    "request",
+    "saga",
+    "storage_objects",
+    "storage_sqlite",
+];
+
 /// Settings of the composition root itself, section by section; `defaults.toml` documents them.
 pub struct Config {
     pub store: StoreConfig,
@@ -76,7 +92,7 @@ impl Config {
         }
         let settings = Settings::load(settings::Sources {
             defaults: include_str!("defaults.toml"),
-            file: global.settings.clone(),
+            file: global.settings.clone().into(),
             environment: std::env::vars_os().collect(),
             flags,
             open: &["access.grants"],

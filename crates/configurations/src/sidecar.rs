@@ -86,9 +86,10 @@ impl Sidecar {
         };
         let parsed: File =
             toml::from_str(text).map_err(|e| wrong(e.span().map_or(0, |s| s.start), with_hint(e.message())))?;
-        let checks = parsed.check.iter().map(|entry| {
-            declared(entry.get_ref()).map_err(|message| wrong(entry.span().start, message))
-        });
+        let checks = parsed
+            .check
+            .iter()
+            .map(|entry| declared(entry.get_ref()).map_err(|message| wrong(entry.span().start, message)));
         let checks = checks.collect::<Result<_, _>>()?;
         let File { target, exclude, model_name, min_score, .. } = parsed;
         Ok(Self { target, exclude, model_name, min_score, checks })
@@ -154,7 +155,8 @@ fn plain(value: &toml::Value) -> Result<String, String> {
 /// serde says which key is unknown; the closest known one is for us to say.
 fn with_hint(message: &str) -> String {
     let unknown = message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
-    let known: Vec<&str> = TOP_KEYS.iter().chain(&CHECK_KEYS).copied().filter(|k| message.contains(&format!("`{k}`"))).collect();
+    let known: Vec<&str> =
+        TOP_KEYS.iter().chain(&CHECK_KEYS).copied().filter(|k| message.contains(&format!("`{k}`"))).collect();
     let hint = unknown.and_then(|key| closest(key, &known));
     let message = message.replace('\n', " ");
     hint.map_or_else(|| message.clone(), |hint| format!("{message}; did you mean `{hint}`?"))

@@ -4,6 +4,7 @@ use clap::{CommandFactory, Parser};
 
 use crate::{
     cli::{Cli, Color, Verb},
+    composition::LOGGED,
     exit::Failure,
     verbs,
 };
@@ -38,11 +39,13 @@ fn with_runtime(cli: Cli) -> Result<(), Failure> {
         Color::Always => true,
         Color::Never => false,
     };
-    let options = observability::Options { verbosity: cli.global.verbose, json: cli.global.log_json, ansi };
+    let options =
+        observability::Options { verbosity: cli.global.verbose, json: cli.global.log_json, ansi, ours: LOGGED };
     observability::init(options).map_err(Failure::impossible)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
-        Failure::impossible(format!("the threads of the program cannot be started: {error}"))
-    })?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::impossible(format!("the threads of the program cannot be started: {error}")))?;
     let result = runtime.block_on(dispatch(cli));
     // Interrupted work may still compute; its results have nowhere to go, so nobody waits for it.
     runtime.shutdown_background();

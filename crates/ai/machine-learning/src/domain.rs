@@ -9,4 +9,4 @@ mod training;
 
 pub use features::{Column, Feature, Values};
 pub use model::{ALGORITHM, Model, ModelError, Parameters};
-pub use training::{Plan, Trained, TrainingError, train};
+pub use training::{Plan, Trained, train};

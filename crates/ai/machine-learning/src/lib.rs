@@ -13,4 +13,4 @@ mod api;
 
 pub use api::module;
 pub use application::{Discarder, Trainer};
-pub use domain::{Column, Feature, Model, ModelError, Parameters, TrainingError, Values};
+pub use domain::{Column, Feature, Model, ModelError, Parameters, Values};

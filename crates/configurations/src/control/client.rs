@@ -43,7 +43,12 @@ impl Client {
         self.call(Method::POST, "/sagas/resume", &ResumeOrder { runs }).await
     }
 
-    async fn call<B: Serialize, T: DeserializeOwned>(&self, method: Method, path: &str, body: &B) -> Result<T, Failure> {
+    async fn call<B: Serialize, T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: &B,
+    ) -> Result<T, Failure> {
         let body = serde_json::to_vec(body)?;
         let answer = tokio::time::timeout(PATIENCE, self.exchange(method, path, body)).await;
         let (ok, bytes) = answer.unwrap_or_else(|_| Err("it did not answer in time".into())).map_err(|reason| {

@@ -80,12 +80,7 @@ async fn follow(client: &Client, store: &Arc<dyn Store>, id: SagaId) -> Result<S
     }
 }
 
-fn tell(
-    progress: &Progress,
-    told: &mut HashMap<String, (StepState, bool)>,
-    record: &SagaRecord,
-    step: &StepRecord,
-) {
+fn tell(progress: &Progress, told: &mut HashMap<String, (StepState, bool)>, record: &SagaRecord, step: &StepRecord) {
     let now = (step.state, step.undone_at.is_some());
     if step.state != StepState::Pending && told.insert(step.name.clone(), now) != Some(now) {
         progress.step(record, step);

@@ -53,9 +53,8 @@ impl Server {
         let address = listener.local_addr().map_err(cannot)?;
         let token = format!("{}{}", ids.next().simple(), ids.next().simple());
         let path = Ticket::path(store);
-        write_private(&path, &serde_json::to_vec(&Ticket { address, token: token.clone() })?).map_err(|e| {
-            Failure::impossible(format!("the token file {} cannot be written: {e}", path.display()))
-        })?;
+        write_private(&path, &serde_json::to_vec(&Ticket { address, token: token.clone() })?)
+            .map_err(|e| Failure::impossible(format!("the token file {} cannot be written: {e}", path.display())))?;
         let (orders, receiver) = mpsc::channel(WAITING);
         let guard = middleware::from_fn_with_state(Arc::<str>::from(token), authorised);
         let router = Router::new()
@@ -102,7 +101,8 @@ async fn resume(State(orders): Orders, Json(order): Json<ResumeOrder>) -> Respon
 }
 
 async fn ask<T>(orders: &mpsc::Sender<Order>, order: Order, answered: oneshot::Receiver<T>) -> Result<T, Error> {
-    let stopping = || Error::new(ErrorKind::Unavailable, "the serving process is stopping: try again when it has stopped");
+    let stopping =
+        || Error::new(ErrorKind::Unavailable, "the serving process is stopping: try again when it has stopped");
     orders.send(order).await.map_err(|_| stopping())?;
     answered.await.map_err(|_| stopping())
 }

@@ -70,11 +70,7 @@ async fn here(config: &Config, mut platform: Platform, request: StartPipeline) -
 }
 
 /// Drives a run to its end, or leaves it resumable when the user interrupts.
-pub(super) async fn drive(
-    platform: &Platform,
-    id: SagaId,
-    observer: &dyn Observer,
-) -> Result<SagaRecord, Failure> {
+pub(super) async fn drive(platform: &Platform, id: SagaId, observer: &dyn Observer) -> Result<SagaRecord, Failure> {
     tokio::select! {
         record = platform.application.sagas.drive(id, observer) => Ok(record?),
         interrupt = interrupted() => Err(interrupt.err().unwrap_or(Failure::Interrupted)),
@@ -119,8 +115,17 @@ fn show(args: &Run, mut report: RunReport) -> Result<(), Failure> {
             ))
         })?;
     }
-    if args.json { print_json(&report)? } else { print(&report::terminal::render(&report))? }
+    if args.json {
+        print_json(&report)?
+    } else {
+        print(&report::terminal::render(&report, width()))?
+    }
     outcome(&report)
+}
+
+/// Of the terminal; a pipe gets what fits a wide one.
+fn width() -> usize {
+    comfy_table::Table::new().width().map_or(100, usize::from)
 }
 
 fn outcome(report: &RunReport) -> Result<(), Failure> {
@@ -134,4 +139,3 @@ fn outcome(report: &RunReport) -> Result<(), Failure> {
         (_, None) => Err(Failure::Impossible(format!("run {} did not end", report.saga.id))),
     }
 }
-

@@ -60,7 +60,9 @@ fn find(runs: Vec<SagaRecord>, id: &str) -> Result<SagaRecord, Failure> {
     })?;
     match found.count() {
         0 => Ok(run),
-        more => Err(Failure::impossible(format!("{} runs have an id that begins with {id}: give more of it", more + 1))),
+        more => {
+            Err(Failure::impossible(format!("{} runs have an id that begins with {id}: give more of it", more + 1)))
+        }
     }
 }
 
@@ -73,10 +75,23 @@ fn timeline(run: &SagaRecord) -> String {
 fn write_timeline(text: &mut String, run: &SagaRecord) -> std::fmt::Result {
     let style = style(run.state);
     writeln!(text, "{} {} {style}{}{style:#}", run.saga, run.id, run.state.name())?;
-    writeln!(text, "  user {}, correlation {}, started {}", run.claims.user, run.correlation_id, seconds(run.started_at))?;
+    writeln!(
+        text,
+        "  user {}, correlation {}, started {}",
+        run.claims.user,
+        run.correlation_id,
+        seconds(run.started_at)
+    )?;
     for step in &run.steps {
         let time = |at: Option<DateTime<Utc>>| at.map_or("-".into(), |at| at.format("%H:%M:%S%.3f").to_string());
-        write!(text, "  {:12}  {:12}  {:8}  {}", time(step.started_at), time(step.ended_at), step.state.name(), step.name)?;
+        write!(
+            text,
+            "  {:12}  {:12}  {:8}  {}",
+            time(step.started_at),
+            time(step.ended_at),
+            step.state.name(),
+            step.name
+        )?;
         if step.attempts > 1 {
             write!(text, " ({} attempts)", step.attempts)?;
         }

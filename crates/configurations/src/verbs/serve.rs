@@ -1,4 +1,4 @@
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, time::Duration};
 
 use chrono::{DateTime, Utc};
 use event_bus::Drain;
@@ -21,7 +21,8 @@ pub async fn serve(global: &Global, args: &Serve) -> Result<(), Failure> {
     let config = Config::load(global, flags.into_iter().collect())?;
     let platform = Platform::start(&config, "borough serve").await?;
     let (server, mut orders) = Server::start(&config.store.path, &*platform.ids).await?;
-    let mut serving = Serving { since: platform.clock.now(), config, platform, runs: JoinSet::new(), driving: HashMap::new() };
+    let mut serving =
+        Serving { since: platform.clock.now(), config, platform, runs: JoinSet::new(), driving: HashMap::new() };
     serving.take_up_open_runs().await?;
     print(&format!("serving {}, stop with Ctrl-C or SIGTERM", serving.config.store.path.display()))?;
 

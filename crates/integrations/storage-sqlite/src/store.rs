@@ -30,7 +30,7 @@ pub struct Options {
 
 impl Options {
     pub fn new(holder: impl Into<String>, now: DateTime<Utc>) -> Self {
-        Self { holder: holder.into(), since, max_pages: None }
+        Self { holder: holder.into(), now, max_pages: None }
     }
 }
 
@@ -135,7 +135,7 @@ fn prepare(connection: &Connection, file: &StoreFile, options: &Options) -> Resu
 #[async_trait]
 impl Store for SqliteStore {
     /// # Cancel safety
-    /// As the port demands: until the queue has room the unit is dropped with the future, from then on it is the writer's.
+    /// As the port demands: until the queue takes it the unit is dropped with the future, from then on it is the writer's.
     async fn commit(&self, unit: Unit) -> Result<Receipt, CommitError> {
         let Some(writer) = &self.writer else {
             let what = "is open for reading only: commit through the process that writes it";

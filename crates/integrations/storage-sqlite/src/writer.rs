@@ -50,8 +50,8 @@ impl Writer {
     }
 
     /// # Cancel safety
-    /// Before there is room in the queue the unit is the caller's and is dropped with the future; from then on it is the
-    /// writer's, which never looks at whether anybody still waits.
+    /// Until the queue takes it the unit is the caller's and is dropped with the future; from then on it is the writer's,
+    /// which never looks at whether anybody still waits.
     pub async fn commit(&self, unit: Unit) -> Result<Receipt, CommitError> {
         let (answer, answered) = oneshot::channel();
         let writes = unit.into_writes();

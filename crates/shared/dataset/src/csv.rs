@@ -39,11 +39,10 @@ pub(crate) fn check_head(path: &Path, head: &[u8], is_whole_file: bool) -> Resul
     }
     let mut records = Records::new(valid);
     let mut fields = Vec::new();
-    if !matches!(records.next(&mut fields), Ok(Some(_)) | Err(_)) {
-        return Err(DatasetError::Empty { path: path.into() });
-    }
+    // Broken quoting is for the reader to report: it knows the column.
     match records.next(&mut fields) {
-        Ok(None) => Err(DatasetError::NoRows { path: path.into() }),
+        Ok(None) => Err(DatasetError::Empty { path: path.into() }),
+        Ok(Some(_)) if matches!(records.next(&mut fields), Ok(None)) => Err(DatasetError::NoRows { path: path.into() }),
         Ok(Some(_)) | Err(_) => Ok(()),
     }
 }
@@ -91,7 +90,7 @@ impl<'t> File<'t> {
         if records.next(&mut fields).map_err(|fault| fault_in(path, &[], fault))?.is_none() {
             return Err(DatasetError::Empty { path: path.into() });
         }
-        let names: Vec<String> = fields.iter().map(|field| field.text(text).trim().to_owned()).collect();
+        let names: Vec<String> = fields.iter().map(|field| field.text(records.text()).trim().to_owned()).collect();
         check_names(path, &names)?;
         Ok(Self { path, names, records })
     }
@@ -163,7 +162,8 @@ fn not_utf8(path: &Path, valid: &str) -> DatasetError {
             Err(Fault::UnclosedQuote { field, .. } | Fault::StrayQuote { field, .. }) => break field,
         }
     };
-    let column = names.as_ref().and_then(|names| names.get(reached)).map(|name| name.text(valid).trim().to_owned());
+    let column =
+        names.as_ref().and_then(|names| names.get(reached)).map(|name| name.text(records.text()).trim().to_owned());
     DatasetError::Encoding { path: path.into(), line: records.line(), column }
 }
 

@@ -26,7 +26,7 @@ pub enum DatasetError {
 
     #[error("`{path}` is empty: a dataset needs a header and at least one row")]
     Empty { path: PathBuf },
-    #[error("`{path}` has a header and no rows: a dataset needs at least one row")]
+    #[error("`{path}` has columns but no rows: a dataset needs at least one row")]
     NoRows { path: PathBuf },
     #[error("`{path}` is neither text nor Parquet: save it as CSV in UTF-8 or as Parquet")]
     Binary { path: PathBuf },
@@ -34,17 +34,18 @@ pub enum DatasetError {
     #[error("`{path}`, line {line}{}: not UTF-8: save the file as UTF-8", in_column(.column))]
     Encoding { path: PathBuf, line: u64, column: Option<String> },
     #[error(
-        "`{path}`, line {line}: {found} fields where the header has {expected}: \
-         add or remove fields, or quote values that hold the delimiter `{delimiter}`"
+        "`{path}`, line {line}: {} where the header has {expected}: \
+         add or remove fields, or quote values that hold the delimiter `{delimiter}`",
+        fields(*.found)
     )]
     Ragged { path: PathBuf, line: u64, expected: usize, found: usize, delimiter: char },
-    #[error("`{path}`, line {line}: a quote is opened{} and never closed: close it, or write it twice", in_column(.column))]
+    #[error("`{path}`, line {line}{}: a quote is opened and never closed: close it, or write it twice", in_column(.column))]
     UnclosedQuote { path: PathBuf, line: u64, column: Option<String> },
-    #[error("`{path}`, line {line}: text follows a closing quote{}: write quotes inside a quoted value twice", in_column(.column))]
+    #[error("`{path}`, line {line}{}: text follows a closing quote: write quotes inside a quoted value twice", in_column(.column))]
     StrayQuote { path: PathBuf, line: u64, column: Option<String> },
     #[error("`{path}`: more than one column is named {}: rename all but one", quoted(.names))]
     DuplicateColumns { path: PathBuf, names: Vec<String> },
-    #[error("`{path}`: no name for column {}: name every column in the header", numbers(.positions))]
+    #[error("`{path}`: no name for column {} of the header: name every column", numbers(.positions))]
     UnnamedColumns {
         path: PathBuf,
         /// The first column is 1.
@@ -57,7 +58,7 @@ pub enum DatasetError {
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
-    #[error("`{path}`: no table can be made of column {}: leave it out or flatten it", types(.columns))]
+    #[error("`{path}`: no table can hold {}: leave them out or flatten them", types(.columns))]
     UnsupportedColumns {
         path: PathBuf,
         /// Name and type as the file has them.
@@ -72,18 +73,18 @@ pub enum DatasetError {
         closest: Option<String>,
         columns: Vec<String>,
     },
-    #[error("`{expression}` is not a SQL expression{}: {problem}", at(.position))]
+    #[error("`{}` is not a SQL expression{}: {problem}", clipped(.expression), at(.position))]
     Unparsable {
         expression: String,
         problem: String,
         /// Line and column within the expression, from 1.
         position: Option<(u64, u64)>,
     },
-    #[error("`{expression}` yields {found}, not true or false: compare it with something")]
+    #[error("`{}` yields {found}, not true or false: compare it with something", clipped(.expression))]
     NotBoolean { expression: String, found: String },
-    #[error("`{expression}` cannot be asked of a row: {problem}")]
+    #[error("`{}` cannot be asked of a row: {problem}", clipped(.expression))]
     NotPerRow { expression: String, problem: String },
-    #[error("`{expression}` cannot be computed: {problem}")]
+    #[error("`{}` cannot be computed: {problem}", clipped(.expression))]
     Evaluation { expression: String, problem: String },
 
     #[error("the engine failed on `{path}`: report this")]
@@ -132,6 +133,19 @@ impl From<DatasetError> for kernel::Error {
             Some(source) => converted.with_detail(source.to_string()),
             None => converted,
         }
+    }
+}
+
+fn fields(count: usize) -> String {
+    format!("{count} field{}", if count == 1 { "" } else { "s" })
+}
+
+/// The beginning of an expression: enough to know it again.
+fn clipped(expression: &str) -> String {
+    const LENGTH: usize = 80;
+    match expression.char_indices().nth(LENGTH) {
+        Some((end, _)) => format!("{}...", &expression[..end]),
+        None => expression.to_owned(),
     }
 }
 

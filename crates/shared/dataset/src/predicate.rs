@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{sync::Arc, thread};
 
 use arrow::{
     array::{Array, AsArray, BooleanArray},
@@ -14,6 +14,7 @@ use datafusion::{
     logical_expr::{Expr, Volatility},
     physical_plan::PhysicalExpr,
     prelude::SessionConfig,
+    sql::sqlparser::parser::ParserError,
 };
 
 use crate::{Dataset, DatasetError};
@@ -26,8 +27,12 @@ pub struct Predicate {
     expression: Arc<dyn PhysicalExpr>,
 }
 
-/// Bytes of an expression. Longer ones are refused: the planner recurses, and the stack is finite.
-const LONGEST: usize = 20480;
+/// Bytes of an expression. The engine recurses into it, so it is bounded, and so is the [`STACK`] that this takes: about 20 kB
+/// for each of at most a thousand operators, in a build that is not optimised.
+const LONGEST: usize = 2048;
+
+/// Bytes, of which only those that are used cost memory. The threads that requests run on have 2 MiB.
+const STACK: usize = 64 << 20;
 
 impl Predicate {
     /// As it was written.
@@ -49,16 +54,19 @@ impl Dataset {
     /// What does not parse, names an unknown column, is not boolean, or is not decided by one row alone (aggregates,
     /// subqueries, the time, chance).
     pub fn predicate(&self, text: &str) -> Result<Predicate, DatasetError> {
-        let context = SessionContext::new_with_config(config());
-        let schema = DFSchema::try_from(self.schema().as_ref().clone()).map_err(|error| self.engine(error))?;
         if text.len() > LONGEST {
             return Err(DatasetError::Unparsable {
-                expression: text.chars().take(40).chain("...".chars()).collect(),
+                expression: text.into(),
                 problem: format!("it is longer than {LONGEST} bytes: split it into several"),
                 position: None,
             });
         }
+        on_deep_stack(|| self.plan(text))
+    }
 
+    fn plan(&self, text: &str) -> Result<Predicate, DatasetError> {
+        let context = SessionContext::new_with_config(config());
+        let schema = DFSchema::try_from(self.schema().as_ref().clone()).map_err(|error| self.engine(error))?;
         let logical = context.state().create_logical_expr(text, &schema).map_err(|error| self.refused(text, &error))?;
         if let Some(problem) = beyond_a_row(&logical) {
             return Err(DatasetError::NotPerRow { expression: text.into(), problem });
@@ -82,6 +90,10 @@ impl Dataset {
     /// # Panics
     /// If the predicate was made from a dataset with other columns.
     pub fn evaluate(&self, predicate: &Predicate) -> Result<BooleanArray, DatasetError> {
+        on_deep_stack(|| self.compute(predicate))
+    }
+
+    fn compute(&self, predicate: &Predicate) -> Result<BooleanArray, DatasetError> {
         let failed = |error: DataFusionError| DatasetError::Evaluation {
             expression: predicate.text.clone(),
             problem: one_line(&error),
@@ -117,6 +129,14 @@ impl Dataset {
     }
 }
 
+fn on_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    thread::scope(|scope| {
+        let thread = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
+        let outcome = thread.expect("a process that cannot start a thread cannot go on").join();
+        outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
 fn config() -> SessionConfig {
     let mut config = SessionConfig::new();
     config.options_mut().sql_parser.enable_ident_normalization = false;
@@ -129,8 +149,15 @@ fn position(place: &str) -> Option<(u64, u64)> {
     Some((line.parse().ok()?, column.parse().ok()?))
 }
 
+/// The engine's own words, without the names of its types and without line breaks.
 fn one_line(error: &DataFusionError) -> String {
-    let text = error.find_root().message().into_owned();
+    let text = match error.find_root() {
+        DataFusionError::SQL(parser, _) => match parser.as_ref() {
+            ParserError::TokenizerError(text) | ParserError::ParserError(text) => text.clone(),
+            ParserError::RecursionLimitExceeded => "it is nested too deeply: split it into several".into(),
+        },
+        other => other.message().into_owned(),
+    };
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

@@ -1,6 +1,12 @@
 //! Conformance suites and harnesses that tests of every crate share. A dev-dependency, used from `tests/it` only.
 
 mod actors;
+mod blobs;
+mod patience;
 pub mod saga;
+pub mod store;
 
 pub use actors::{context, origin};
+pub use blobs::blobs_conformance;
+pub use patience::{polled, soon};
+pub use store::store_conformance;

@@ -41,10 +41,17 @@ pub enum TrainingError {
     )]
     OneClass { target: String, only: bool, rows: usize },
     #[error(
-        "target `{target}` is {class} in {rows} rows, too few for {folds} folds of at least one each: ask for fewer folds, \
-         or choose a target that is {class} more often"
+        "target `{target}` is {class} in {rows} of {known} rows, too few for {folds} folds with one each: ask for fewer \
+         folds, or choose a target that is {class} more often"
     )]
-    Rare { target: String, class: bool, rows: usize, folds: u32 },
+    Rare {
+        target: String,
+        class: bool,
+        rows: usize,
+        /// Rows with a known target.
+        known: usize,
+        folds: u32,
+    },
     #[error("no column is left to learn from{}: exclude fewer columns, or bring some that vary", reasons(.unfit))]
     NoFeatures {
         /// Columns that were neither excluded nor named in the target.

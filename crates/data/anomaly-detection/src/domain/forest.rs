@@ -128,9 +128,15 @@ mod tests {
     }
 
     fn correlated_from(seed: u64, columns: usize, rows: usize) -> Vec<Vec<f64>> {
-        let mut random = SplitMix64::new(seed);
+        let mut random = SplitMix64::stream(seed, 0);
         let signal: Vec<f64> = (0..rows).map(|_| bell(&mut random)).collect();
         (0..columns).map(|_| signal.iter().map(|s| s + 0.3 * bell(&mut random)).collect()).collect()
+    }
+
+    /// Columns of numbers between 0 and 1 that say nothing of each other.
+    fn uniform(columns: usize, rows: usize) -> Vec<Vec<f64>> {
+        let mut random = SplitMix64::stream(1, 0);
+        (0..columns).map(|_| (0..rows).map(|_| f64::from(random.unit())).collect()).collect()
     }
 
     fn grow(columns: &[Vec<f64>], options: ForestOptions) -> Forest<'_> {
@@ -146,8 +152,8 @@ mod tests {
 
     #[test]
     fn an_outlier_comes_first_and_the_column_that_makes_it_one_drives_it() {
-        let mut columns = correlated(4, 300);
-        columns[2][70] = 40.0;
+        let mut columns = uniform(4, 300);
+        columns[2][70] = 10.0;
         let forest = grow(&columns, OPTIONS);
         let found = forest.most_anomalous(5);
         assert_eq!((found.len(), found[0].row), (5, 70));
@@ -165,7 +171,7 @@ mod tests {
         let mut columns = correlated(2, 2000);
         (columns[0][10], columns[1][10]) = (2.5, -2.5);
         let forest = grow(&columns, OPTIONS);
-        assert!(mean_rank(&forest.scores(), &[10]) > 0.99);
+        assert!(mean_rank(&forest.scores(), &[10]) > 0.97);
         assert_eq!(forest.drivers(10).len(), 2);
     }
 
@@ -217,8 +223,8 @@ mod tests {
 
     #[test]
     fn an_outlier_stays_one_when_its_other_values_are_missing() {
-        let mut columns = correlated(4, 300);
-        columns[0][77] = 60.0;
+        let mut columns = uniform(4, 300);
+        columns[0][77] = 10.0;
         (columns[1][77], columns[2][77]) = (f64::NAN, f64::NAN);
         let forest = grow(&columns, OPTIONS);
         assert_eq!(forest.most_anomalous(1)[0].row, 77);
@@ -251,7 +257,7 @@ mod tests {
 
     #[test]
     fn an_infinite_value_is_an_outlier_with_a_finite_score() {
-        let mut columns = correlated(2, 300);
+        let mut columns = uniform(2, 300);
         columns[1][3] = f64::INFINITY;
         let first = grow(&columns, OPTIONS).most_anomalous(1)[0];
         assert_eq!(first.row, 3);

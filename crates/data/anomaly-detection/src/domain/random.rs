@@ -5,10 +5,6 @@ use std::collections::HashSet;
 pub struct SplitMix64(u64);
 
 impl SplitMix64 {
-    pub fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
     /// The `index`th stream of a seed. Streams start at places that the generator itself scatters over its period.
     pub fn stream(seed: u64, index: u64) -> Self {
         Self(Self(Self(seed).draw() ^ index).draw())
@@ -57,14 +53,14 @@ mod tests {
 
     #[test]
     fn the_sequence_is_that_of_the_reference_implementation() {
-        let mut random = SplitMix64::new(1_234_567);
+        let mut random = SplitMix64(1_234_567);
         let drawn = [random.draw(), random.draw(), random.draw()];
         assert_eq!(drawn, [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]);
     }
 
     #[test]
     fn a_sample_has_different_members_and_can_be_everything() {
-        let mut random = SplitMix64::new(7);
+        let mut random = SplitMix64(7);
         let mut all = random.sample(100, 100);
         all.sort_unstable();
         assert_eq!(all, (0..100).collect::<Vec<_>>());

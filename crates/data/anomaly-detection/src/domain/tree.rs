@@ -244,7 +244,7 @@ mod tests {
     fn a_path_narrows_a_row_down_to_itself_or_to_the_height_limit() {
         let values: Vec<f64> = (0..256).map(|i| f64::from(i * i)).collect();
         let column = [Scaled::new(&values)];
-        let tree = Tree::grow(&column, 256, SplitMix64::new(3));
+        let tree = Tree::grow(&column, 256, SplitMix64::stream(3, 0));
         for row in 0..256 {
             let path = tree.path(|c| column[c].at(row));
             assert_eq!(path[0].before, 256);
@@ -257,13 +257,13 @@ mod tests {
     /// The fast walk of a block and the walk that explains a row are the same walk, nulls included.
     #[test]
     fn a_block_adds_the_lengths_of_the_paths() {
-        let mut random = SplitMix64::new(11);
+        let mut random = SplitMix64::stream(11, 0);
         let mut column = || -> Vec<f64> {
             (0..BLOCK).map(|_| if random.below(4) == 0 { f64::NAN } else { f64::from(random.unit()) }).collect()
         };
         let (a, b) = (column(), column());
         let columns = [Scaled::new(&a), Scaled::new(&b)];
-        let tree = Tree::grow(&columns, 100, SplitMix64::new(5));
+        let tree = Tree::grow(&columns, 100, SplitMix64::stream(5, 0));
         let mut block = Block::new(2);
         block.fill(&columns, 0);
         let mut sums = [0.0; BLOCK];

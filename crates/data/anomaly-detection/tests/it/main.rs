@@ -73,7 +73,14 @@ async fn flights_that_are_unlike_the_others_are_named_with_what_makes_them_so() 
     let dataset = dataset::identify(&sample).await.unwrap();
     let report = Assembly::new().detect(request(dataset, 5)).await.unwrap();
     assert_eq!((report.rows, report.columns.len()), (6099, 14));
-    expect![[r#""#]].assert_eq(&listing(&report));
+    expect![[r#"
+        row 1788, 0.683: dep_delay=156 (24 %) arr_delay=143 (15 %) sched_arr_time=437 (13 %)
+        row 835, 0.682: arr_delay=456 (37 %) dep_delay=379 (21 %) dep_time=2343 (11 %)
+        row 152, 0.678: arr_delay=851 (32 %) dep_delay=853 (29 %) dep_time=848 (6 %)
+        row 831, 0.677: dep_delay=192 (27 %) arr_delay=191 (26 %) dep_time=2312 (11 %)
+        row 1787, 0.675: dep_delay=185 (26 %) arr_delay=172 (20 %) dep_time=50 (13 %)
+    "#]]
+    .assert_eq(&listing(&report));
 }
 
 #[tokio::test]
@@ -130,7 +137,11 @@ async fn every_refused_field_is_named() {
         assert_eq!(error.kind, ErrorKind::Invalid);
         error.message
     };
-    expect![[r#""#]].assert_eq(&refusal(0, 0, 1).await);
-    expect![[r#""#]].assert_eq(&refusal(1, 10_001, 2000).await);
+    expect!["/top must be at least 1; /forest/trees must be between 1 and 10000; /forest/samples must be at least 2"]
+        .assert_eq(&refusal(0, 0, 1).await);
+    expect![
+        "/forest/trees must be between 1 and 10000; /forest/samples times the number of trees must be at most 16777216"
+    ]
+    .assert_eq(&refusal(1, 10_001, 2000).await);
     assert_eq!(assembly.events().await, []);
 }

@@ -244,9 +244,29 @@ async fn line_ends_blank_lines_and_marks() {
     "#]],
     )
     .await;
-    check("\u{feff}a,b\n1,x\n", expect![[r#""#]]).await;
-    check("\n\na,b\n\n1,x\n\n\n2,y\n\n", expect![[r#""#]]).await;
-    check("a\n\"\"\nx\n", expect![[r#""#]]).await;
+    check(
+        "\u{feff}a,b\n1,x\n",
+        expect![[r#"
+        a: integer = 1
+        b: text = x
+    "#]],
+    )
+    .await;
+    check(
+        "\n\na,b\n\n1,x\n\n\n2,y\n\n",
+        expect![[r#"
+        a: integer = 1 | 2
+        b: text = x | y
+    "#]],
+    )
+    .await;
+    check(
+        "a\n\"\"\nx\n",
+        expect![[r#"
+        a: text = ∅ | x
+    "#]],
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -265,8 +285,8 @@ async fn blanks() {
 async fn bad_files() {
     check("", expect!["Invalid: `data.csv` is empty: a dataset needs a header and at least one row"]).await;
     check("\n\r\n", expect!["Invalid: `data.csv` is empty: a dataset needs a header and at least one row"]).await;
-    check("a,b\n", expect!["Invalid: `data.csv` has a header and no rows: a dataset needs at least one row"]).await;
-    check("a,b", expect!["Invalid: `data.csv` has a header and no rows: a dataset needs at least one row"]).await;
+    check("a,b\n", expect!["Invalid: `data.csv` has columns but no rows: a dataset needs at least one row"]).await;
+    check("a,b", expect!["Invalid: `data.csv` has columns but no rows: a dataset needs at least one row"]).await;
     check(
         b"a,b\n\x00\x01,2\n",
         expect!["Invalid: `data.csv` is neither text nor Parquet: save it as CSV in UTF-8 or as Parquet"],
@@ -308,19 +328,22 @@ async fn bad_text() {
 
 #[tokio::test]
 async fn bad_records() {
-    check("a,b\n1,2\n3\n", expect!["Invalid: `data.csv`, line 3: 1 fields where the header has 2: add or remove fields, or quote values that hold the delimiter `,`"]).await;
+    check("a,b\n1,2\n3\n", expect!["Invalid: `data.csv`, line 3: 1 field where the header has 2: add or remove fields, or quote values that hold the delimiter `,`"]).await;
     check("a,b\n1,\"2\n2\"\n\n3,4,5\n", expect!["Invalid: `data.csv`, line 5: 3 fields where the header has 2: add or remove fields, or quote values that hold the delimiter `,`"]).await;
     check("a;b\n1;2;3\n", expect!["Invalid: `data.csv`, line 2: 3 fields where the header has 2: add or remove fields, or quote values that hold the delimiter `;`"]).await;
     check(
         "a,b\n1,2\n3,\"4\n5,6\n",
         expect![
-            "Invalid: `data.csv`, line 3: a quote is opened, column `b` and never closed: close it, or write it twice"
+            "Invalid: `data.csv`, line 3, column `b`: a quote is opened and never closed: close it, or write it twice"
         ],
     )
     .await;
-    check("a,b\n1,\"2\"x\n", expect!["Invalid: `data.csv`, line 2: text follows a closing quote, column `b`: write quotes inside a quoted value twice"]).await;
-    check("a,\"b\n1,2\n", expect!["Invalid: `data.csv` has a header and no rows: a dataset needs at least one row"])
-        .await;
+    check("a,b\n1,\"2\"x\n", expect!["Invalid: `data.csv`, line 2, column `b`: text follows a closing quote: write quotes inside a quoted value twice"]).await;
+    check(
+        "a,\"b\n1,2\n",
+        expect!["Invalid: `data.csv`, line 1: a quote is opened and never closed: close it, or write it twice"],
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -332,7 +355,7 @@ async fn bad_headers() {
     .await;
     check(
         ",a, ,b\n1,2,3,4\n",
-        expect!["Invalid: `data.csv`: no name for column 1, 3: name every column in the header"],
+        expect!["Invalid: `data.csv`: no name for column 1, 3 of the header: name every column"],
     )
     .await;
 }

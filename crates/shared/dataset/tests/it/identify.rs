@@ -57,7 +57,7 @@ async fn a_long_header_alone_is_found_by_reading() {
     std::fs::write(&path, header.join(",")).unwrap();
     let reference = identify(&path).await.unwrap();
     let error = Dataset::open(&reference).await.unwrap_err();
-    expect!["Invalid: `<dir>/wide.csv` has a header and no rows: a dataset needs at least one row"]
+    expect!["Invalid: `<dir>/wide.csv` has columns but no rows: a dataset needs at least one row"]
         .assert_eq(&shown(error, Some(directory.path())));
 }
 

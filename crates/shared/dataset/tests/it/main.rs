@@ -4,7 +4,6 @@ mod csv;
 mod identify;
 mod parquet;
 mod predicate;
-mod probe;
 mod properties;
 
 use std::{fmt::Write, path::Path};

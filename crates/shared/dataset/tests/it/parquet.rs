@@ -106,7 +106,7 @@ async fn what_no_table_can_hold_is_refused_by_name() {
             ("tags", Arc::new(lists)),
             ("image", Arc::new(BinaryArray::from_vec(vec![b"\xff"]))),
         ],
-        expect!["Invalid: `data.parquet`: no table can be made of column `tags` (List(Int32)), `image` (Binary): leave it out or flatten it"],
+        expect!["Invalid: `data.parquet`: no table can hold `tags` (List(Int32)), `image` (Binary): leave them out or flatten them"],
     )
     .await;
 }
@@ -115,7 +115,7 @@ async fn what_no_table_can_hold_is_refused_by_name() {
 async fn a_file_without_rows() {
     check(
         vec![("a", Arc::new(Int32Array::from(Vec::<i32>::new())))],
-        expect!["Invalid: `data.parquet` has a header and no rows: a dataset needs at least one row"],
+        expect!["Invalid: `data.parquet` has columns but no rows: a dataset needs at least one row"],
     )
     .await;
 }

@@ -1,0 +1,231 @@
+//! The same random trace on the store in memory and on SQLite gives the same answers.
+
+use std::{cell::RefCell, collections::BTreeMap, sync::Arc};
+
+use event_sourcing::{CommitError, Document, Expected, LogQuery, MemoryStore, Origin, Position, Receipt, Store, Unit};
+use kernel::{Context, CorrelationId};
+use proptest::{
+    collection::vec,
+    prelude::*,
+    test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use storage_sqlite::SqliteStore;
+use testing::store::{Card, Noted};
+use tokio::runtime::Runtime;
+use uuid::Uuid;
+
+use crate::{open, place};
+
+/// Any JSON.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+struct Loose(Value);
+
+impl Document for Loose {
+    const COLLECTION: &'static str = "testing.loose";
+}
+
+#[derive(Debug, Clone)]
+enum Operation {
+    Commit { correlation: u128, writes: Vec<Change> },
+    Document { loose: bool, key: String },
+    Documents { loose: bool, after: Option<String>, limit: usize },
+    Log { after: u64, limit: usize, correlation: Option<u128> },
+    Stream { stream: String, after: u64, limit: usize },
+    Head,
+    Checkpoint(String),
+    Reopen,
+}
+
+#[derive(Debug, Clone)]
+enum Change {
+    Append { stream: String, expected: Expected, n: u64 },
+    PutCard { key: String, expected: Expected, n: u64 },
+    PutLoose { key: String, expected: Expected, body: Value },
+    Delete { loose: bool, key: String, expected: Expected },
+    Checkpoint { subscriber: String, position: u64 },
+}
+
+/// Few names, so that operations meet.
+fn name() -> impl Strategy<Value = String> {
+    prop_oneof![4 => "[abc]", 1 => any::<String>()]
+}
+
+fn expected() -> impl Strategy<Value = Expected> {
+    prop_oneof![3 => Just(Expected::Any), 2 => Just(Expected::Absent), 2 => (0..4_u64).prop_map(Expected::Exact)]
+}
+
+fn json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        any::<String>().prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 12, 4, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..4).prop_map(Value::from),
+            vec((any::<String>(), inner), 0..4).prop_map(Value::from_iter),
+        ]
+    })
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    prop_oneof![
+        3 => (name(), expected(), any::<u64>()).prop_map(|(stream, expected, n)| Change::Append { stream, expected, n }),
+        2 => (name(), expected(), any::<u64>()).prop_map(|(key, expected, n)| Change::PutCard { key, expected, n }),
+        2 => (name(), expected(), json()).prop_map(|(key, expected, body)| Change::PutLoose { key, expected, body }),
+        2 => (any::<bool>(), name(), expected())
+            .prop_map(|(loose, key, expected)| Change::Delete { loose, key, expected }),
+        1 => (name(), any::<u64>()).prop_map(|(subscriber, position)| Change::Checkpoint { subscriber, position }),
+    ]
+}
+
+fn operation() -> impl Strategy<Value = Operation> {
+    let (place, limit) =
+        (prop_oneof![9 => 0..12_u64, 1 => any::<u64>()], prop_oneof![9 => 0..9_usize, 1 => Just(usize::MAX)]);
+    let correlation = 1..3_u128;
+    prop_oneof![
+        8 => (correlation.clone(), vec(change(), 0..6))
+            .prop_map(|(correlation, writes)| Operation::Commit { correlation, writes }),
+        1 => (any::<bool>(), name()).prop_map(|(loose, key)| Operation::Document { loose, key }),
+        1 => (any::<bool>(), proptest::option::of(name()), limit.clone())
+            .prop_map(|(loose, after, limit)| Operation::Documents { loose, after, limit }),
+        1 => (place.clone(), limit.clone(), proptest::option::of(correlation))
+            .prop_map(|(after, limit, correlation)| Operation::Log { after, limit, correlation }),
+        1 => (name(), place, limit).prop_map(|(stream, after, limit)| Operation::Stream { stream, after, limit }),
+        1 => Just(Operation::Head),
+        1 => name().prop_map(Operation::Checkpoint),
+        1 => Just(Operation::Reopen),
+    ]
+}
+
+fn unit(origin: Origin, writes: &[Change]) -> Unit {
+    let mut unit = Unit::new(origin);
+    for change in writes.iter().cloned() {
+        match change {
+            Change::Append { stream, expected, n } => _ = unit.append(stream.clone(), expected, &Noted::new(stream, n)),
+            Change::PutCard { key, expected, n } => unit.put(key, &Card { n }, expected),
+            Change::PutLoose { key, expected, body } => unit.put(key, &Loose(body), expected),
+            Change::Delete { loose: true, key, expected } => unit.delete::<Loose>(key, expected),
+            Change::Delete { loose: false, key, expected } => unit.delete::<Card>(key, expected),
+            Change::Checkpoint { subscriber, position } => unit.checkpoint(subscriber, Position(position)),
+        }
+    }
+    unit
+}
+
+fn collection(loose: bool) -> &'static str {
+    if loose { Loose::COLLECTION } else { Card::COLLECTION }
+}
+
+/// What a store answers, in words, so that `0.0` and `-0.0` are not the same.
+async fn answer(store: &dyn Store, operation: &Operation) -> Result<String, CommitError> {
+    let words = match operation {
+        Operation::Commit { correlation, writes } => {
+            let mut origin = testing::origin("test");
+            let correlation = CorrelationId::new(Uuid::from_u128(*correlation));
+            origin.context = Context::new(Arc::new(origin.context.principal().clone()), correlation);
+            let Receipt { events } = store.commit(unit(origin, writes)).await?;
+            format!("{events:?}")
+        }
+        Operation::Document { loose, key } => format!("{:?}", store.document(collection(*loose), key).await?),
+        Operation::Documents { loose, after, limit } => {
+            format!("{:?}", store.documents(collection(*loose), after.as_deref(), *limit).await?)
+        }
+        Operation::Log { after, limit, correlation } => {
+            let correlation = correlation.map(|id| CorrelationId::new(Uuid::from_u128(id)));
+            format!("{:?}", store.log(LogQuery { correlation, ..LogQuery::after(Position(*after), *limit) }).await?)
+        }
+        Operation::Stream { stream, after, limit } => format!("{:?}", store.stream(stream, *after, *limit).await?),
+        Operation::Head | Operation::Reopen => store.head().await?.to_string(),
+        Operation::Checkpoint(subscriber) => store.checkpoint(subscriber).await?.to_string(),
+    };
+    Ok(words)
+}
+
+/// What an answer shows to work, so that a run that only ever met empty stores does not count.
+fn shown(operation: &Operation, answer: &Result<String, CommitError>) -> Vec<&'static str> {
+    let Ok(answer) = answer else { return vec!["conflict"] };
+    let found = |what| if matches!(answer.as_str(), "None" | "[]" | "0") { vec![] } else { vec![what] };
+    match operation {
+        Operation::Commit { writes, .. } => {
+            let kinds = writes.iter().map(|change| match change {
+                Change::Append { .. } => "append",
+                Change::PutCard { .. } | Change::PutLoose { .. } => "put",
+                Change::Delete { .. } => "delete",
+                Change::Checkpoint { .. } => "set checkpoint",
+            });
+            kinds.collect()
+        }
+        Operation::Document { .. } => found("document"),
+        Operation::Documents { .. } => found("documents"),
+        Operation::Log { correlation: None, .. } => found("log"),
+        Operation::Log { correlation: Some(_), .. } => found("log of one correlation"),
+        Operation::Stream { .. } => found("stream"),
+        Operation::Head => found("head"),
+        Operation::Checkpoint(_) => found("checkpoint"),
+        Operation::Reopen => found("reopen"),
+    }
+}
+
+async fn same_answers(trace: &[Operation], counts: &RefCell<BTreeMap<&'static str, u32>>) {
+    let (_folder, path) = place();
+    let memory = MemoryStore::default();
+    let mut sqlite: Option<SqliteStore> = None;
+    let everything = [
+        Operation::Log { after: 0, limit: usize::MAX, correlation: None },
+        Operation::Documents { loose: true, after: None, limit: usize::MAX },
+        Operation::Documents { loose: false, after: None, limit: usize::MAX },
+    ];
+    for operation in trace.iter().chain(&everything) {
+        if matches!(operation, Operation::Reopen) {
+            sqlite = None;
+        }
+        let sqlite = sqlite.get_or_insert_with(|| open(&path).unwrap());
+        let (ours, model) = (answer(sqlite, operation).await, answer(&memory, operation).await);
+        assert_eq!(ours, model, "{operation:?}");
+        for what in shown(operation, &ours) {
+            *counts.borrow_mut().entry(what).or_default() += 1;
+        }
+    }
+}
+
+#[test]
+fn it_answers_as_the_store_in_memory_does() {
+    let runtime = Runtime::new().unwrap();
+    let counts = RefCell::default();
+    let config = Config { cases: 64, failure_persistence: None, ..Config::default() };
+    // The same traces every time: what a run shows must not depend on luck.
+    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let traces = vec(operation(), 1..50);
+    let result = runner.run(&traces, |trace| {
+        runtime.block_on(same_answers(&trace, &counts));
+        Ok(())
+    });
+    if let Err(failure) = result {
+        panic!("{failure}");
+    }
+    let counts: Vec<(&str, u32)> = counts.into_inner().into_iter().collect();
+    let kinds: Vec<&str> = counts.iter().map(|(kind, _)| *kind).collect();
+    let all = [
+        "append",
+        "checkpoint",
+        "conflict",
+        "delete",
+        "document",
+        "documents",
+        "head",
+        "log",
+        "log of one correlation",
+        "put",
+        "reopen",
+        "set checkpoint",
+        "stream",
+    ];
+    assert_eq!(kinds, all, "every kind of operation has found something: {counts:?}");
+}

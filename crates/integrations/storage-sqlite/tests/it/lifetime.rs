@@ -1,0 +1,146 @@
+//! Opening, closing, opening again; and reading while somebody else writes.
+
+use std::{fs, sync::Arc};
+
+use event_sourcing::{CommitError, Expected, Position, Store, StoreErrorKind, StoreExt as _, Unit};
+use rusqlite::Connection;
+use serde_json::{Value, json};
+use storage_sqlite::SqliteStore;
+use testing::store::{Card, CardIndex, Noted};
+
+use crate::{files, numbered, numbers, open, place};
+
+#[tokio::test]
+async fn what_was_committed_is_there_after_reopening() {
+    let (folder, path) = place();
+    for n in 1..=5 {
+        let store = open(&path).unwrap();
+        assert_eq!(*store.appended().borrow(), Position(2 * (n - 1)));
+        store.commit(numbered(n)).await.unwrap();
+        assert_eq!(numbers(&store).await, (1..=n).collect::<Vec<_>>());
+        drop(store);
+        assert_eq!(files(&folder), ["borough.db"], "a clean end leaves one file");
+    }
+    // Versions go on where they were, also for a writer that has just started.
+    let store = open(&path).unwrap();
+    let mut unit = Unit::new(testing::origin("test"));
+    unit.append("unit 3", Expected::Exact(2), &Noted::new("test", 0));
+    unit.put("unit 3", &Card { n: 0 }, Expected::Exact(1));
+    let receipt = store.commit(unit).await.unwrap();
+    assert_eq!(receipt.events[0].1, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn closing_writes_what_is_queued() {
+    let (_folder, path) = place();
+    let store = open(&path).unwrap();
+    // One poll hands a unit over; nobody waits for the answers.
+    for n in 1..=100 {
+        assert!(testing::polled(store.commit(numbered(n)), 1).await.is_none_or(|answer| answer.is_ok()));
+    }
+    drop(store);
+    let store = open(&path).unwrap();
+    assert_eq!(numbers(&store).await, (1..=100).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn links_lead_to_the_same_store() {
+    let (folder, path) = place();
+    let store = open(&path).unwrap();
+    store.commit(numbered(1)).await.unwrap();
+    let link = folder.path().join("link.db");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    assert_eq!(open(&link).unwrap_err().kind, StoreErrorKind::Locked, "whatever name it goes by");
+    drop(store);
+    assert_eq!(numbers(&open(&link).unwrap()).await, [1]);
+}
+
+#[tokio::test]
+async fn reading_needs_no_lock() {
+    let (folder, path) = place();
+    let writing = open(&path).unwrap();
+    let reading = SqliteStore::open_read(&path).unwrap().expect("the store exists");
+    assert_eq!(numbers(&reading).await, [0; 0]);
+    for n in 1..=3 {
+        writing.commit(numbered(n)).await.unwrap();
+        assert_eq!(numbers(&reading).await.len() as u64, n, "each read sees what is committed by then");
+        assert_eq!(reading.head().await.unwrap(), Position(2 * n));
+    }
+    assert_eq!(SqliteStore::open_read(&path).unwrap().unwrap().head().await.unwrap(), Position(6));
+
+    let refused = reading.commit(numbered(4)).await.unwrap_err();
+    let CommitError::Store(error) = refused else { panic!("{refused}") };
+    assert_eq!(error.kind, StoreErrorKind::Unavailable);
+    assert!(error.message.contains("is open for reading only"), "{error}");
+    drop(writing);
+    assert_eq!(numbers(&reading).await, [1, 2, 3], "reading goes on when the writer ends");
+    drop(reading);
+    assert_eq!(files(&folder), ["borough.db"], "a reader leaves nothing behind");
+}
+
+#[tokio::test]
+async fn what_does_not_exist_reads_as_nothing() {
+    let (folder, path) = place();
+    assert!(SqliteStore::open_read(&path).unwrap().is_none());
+    assert!(SqliteStore::open_read(&path.join("no/such/folder.db")).unwrap().is_none());
+    assert_eq!(files(&folder), Vec::<String>::new(), "looking creates nothing");
+    // What a process that is just creating a store has made so far.
+    fs::write(&path, "").unwrap();
+    assert!(SqliteStore::open_read(&path).unwrap().is_none());
+    drop(open(&path).unwrap());
+    assert!(SqliteStore::open_read(&path).unwrap().is_some());
+}
+
+#[tokio::test]
+async fn nesting_ends_where_reading_back_does() {
+    let (_folder, path) = place();
+    let store = open(&path).unwrap();
+    let nested = |levels: usize| (1..levels).fold(json!([]), |inner, _| json!([inner]));
+    let unit = |entries: Value| {
+        let mut unit = Unit::new(testing::origin("test"));
+        unit.append("s", Expected::Any, &Noted::new("s", 1));
+        unit.put("deep", &CardIndex { entries }, Expected::Any);
+        unit
+    };
+    // The document is one level itself.
+    store.commit(unit(nested(126))).await.unwrap();
+    assert_eq!(store.get::<CardIndex>("deep").await.unwrap().unwrap().value.entries, nested(126));
+    let error = store.commit(unit(nested(127))).await.unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "document `testing.cards_index/deep` nests deeper than 127 levels and could never be read back: make it flatter"
+    );
+    assert_eq!(store.head().await.unwrap(), Position(1), "nothing of the unit is there");
+}
+
+/// Other programs are not meant to write the file. If one does, the next commit notices and the one after it is right again.
+#[tokio::test]
+async fn a_foreign_change_is_noticed() {
+    let (_folder, path) = place();
+    let store = open(&path).unwrap();
+    store.commit(numbered(1)).await.unwrap();
+    let other = Connection::open(&path).unwrap();
+    other.execute("INSERT INTO events SELECT 3, event_id, stream, 3, event_type, timestamp, source_module, data, correlation_id, causation_id, user_id, schema_version, key, priority FROM events WHERE position = 2", []).unwrap();
+    let unit = || {
+        let mut unit = Unit::new(testing::origin("test"));
+        unit.append("unit 1", Expected::Any, &Noted::new("test", 1));
+        unit
+    };
+    assert!(store.commit(unit()).await.is_err());
+    assert_eq!(store.commit(unit()).await.unwrap().events[0].1, 4);
+    assert_eq!(store.head().await.unwrap(), Position(4));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_readers_than_connections_wait_their_turn() {
+    let (_folder, path) = place();
+    let store = Arc::new(open(&path).unwrap());
+    store.commit(numbered(1)).await.unwrap();
+    let mut reads = tokio::task::JoinSet::new();
+    for _ in 0..100 {
+        let store = Arc::clone(&store);
+        reads.spawn(async move { numbers(&*store).await });
+    }
+    let read = testing::soon("reading", reads.join_all()).await;
+    assert_eq!(read, vec![vec![1]; 100]);
+}

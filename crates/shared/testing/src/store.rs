@@ -1,0 +1,107 @@
+//! What every adapter of [`Store`] must do: [`store_conformance`].
+
+#![expect(clippy::unwrap_used, reason = "a suite fails by panicking")]
+
+mod cancellation;
+mod concurrency;
+mod guards;
+mod reading;
+
+use std::sync::Arc;
+
+use event_sourcing::{Document, Expected, LogQuery, Origin, Position, Store, StoreExt as _, Unit};
+use kernel::{Envelope, Event};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Runs the whole suite. `make` gives an empty store each time.
+///
+/// # Panics
+/// Where the adapter breaks the contract.
+pub async fn store_conformance<S: Store>(make: impl AsyncFn() -> S) {
+    reading::an_empty_store_answers(&make().await).await;
+    reading::what_is_written_comes_back(&make().await).await;
+    reading::the_log_is_read_in_pages(&make().await).await;
+    reading::streams_are_read_by_version(&make().await).await;
+    reading::documents_are_listed_by_key(&make().await).await;
+    reading::checkpoints_are_kept(&make().await).await;
+    reading::appending_wakes(&make().await).await;
+    guards::streams_are_guarded_by_version(&make().await).await;
+    guards::documents_are_guarded_by_revision(&make().await).await;
+    guards::a_unit_sees_its_own_writes(&make().await).await;
+    for place in 0..=4 {
+        guards::all_or_nothing(&make().await, place).await;
+    }
+    concurrency::readers_miss_nothing(Arc::new(make().await)).await;
+    concurrency::no_update_is_lost(Arc::new(make().await)).await;
+    cancellation::dropped_at_any_poll(&make().await).await;
+    cancellation::dropped_in_a_crowd(Arc::new(make().await)).await;
+}
+
+/// An event to test with: the `n`th note of `writer`, which is its key.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Noted {
+    pub writer: String,
+    pub n: u64,
+}
+
+impl Event for Noted {
+    const NAME: &'static str = "testing.noted";
+    const VERSION: u32 = 3;
+    const PRIORITY: kernel::Priority = kernel::Priority::High;
+
+    fn key(&self) -> String {
+        self.writer.clone()
+    }
+}
+
+impl Noted {
+    pub fn new(writer: impl Into<String>, n: u64) -> Self {
+        Self { writer: writer.into(), n }
+    }
+}
+
+/// A document to test with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Card {
+    pub n: u64,
+}
+
+impl Document for Card {
+    const COLLECTION: &'static str = "testing.cards";
+}
+
+/// A document of another collection, whose name begins like that of [`Card`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CardIndex {
+    pub entries: serde_json::Value,
+}
+
+impl Document for CardIndex {
+    const COLLECTION: &'static str = "testing.cards_index";
+}
+
+fn unit(origin: &Origin) -> Unit {
+    Unit::new(origin.clone())
+}
+
+/// A unit with so many events of one stream, numbered from 1.
+fn notes(origin: &Origin, stream: &str, count: u64) -> Unit {
+    let mut unit = unit(origin);
+    for n in 1..=count {
+        unit.append(stream, Expected::Any, &Noted::new(stream, n));
+    }
+    unit
+}
+
+async fn whole_log(store: &dyn Store) -> Vec<Envelope> {
+    let log = store.log(LogQuery::after(Position(0), usize::MAX)).await.unwrap();
+    let positions: Vec<u64> = log.iter().map(|e| e.metadata.position.unwrap()).collect();
+    assert_eq!(positions, (1..=log.len() as u64).collect::<Vec<_>>(), "positions start at 1 and have no gaps");
+    log
+}
+
+async fn card(store: &dyn Store, key: &str) -> Option<(u64, u64)> {
+    let found = store.get::<Card>(key).await.unwrap();
+    found.map(|card| (card.value.n, card.revision))
+}
