@@ -1,5 +1,10 @@
-use std::process::{Command, ExitCode};
+use std::{
+    io::BufReader,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode, Stdio},
+};
 
+use cargo_metadata::{Artifact, Message, TargetKind};
 use clap::ValueEnum;
 
 use crate::step;
@@ -10,7 +15,7 @@ const BINARY_CRATE: &str = "configurations";
 /// Run the tests: all of them, or one category
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  \
-    cargo xtask test                          every test, built once\n  \
+    cargo xtask test                          every test\n  \
     cargo xtask test --category unit          tests inside the crates, and their documentation\n  \
     cargo xtask test --category e2e resume    tests of the real binary whose name contains `resume`")]
 pub struct Args {
@@ -31,63 +36,92 @@ enum Category {
     E2e,
 }
 
+/// The tests need nothing that is not in the workspace: the data is in `samples/`, and every test makes its store in a folder
+/// of its own.
+///
+/// Everything is built by one command whatever is picked: cargo would build the dependencies anew, with other features, for
+/// each selection of packages.
 pub fn run(args: &Args) -> ExitCode {
+    let programs = match build() {
+        Ok(programs) => programs,
+        Err(code) => return code.into(),
+    };
+    let picked = programs.iter().filter(|program| args.category.is_none_or(|category| program.category == category));
     // All of them, so that one report shows every failure; the first failure is the answer.
-    let codes: Vec<u8> = commands(args).iter_mut().map(step::run).collect();
+    let mut codes: Vec<u8> = picked.map(|program| step::run(&mut program.command(args.filter.as_deref()))).collect();
+    if args.category.is_none_or(|category| category == Category::Unit) {
+        let mut documentation = step::cargo(["test", "--workspace", "--doc"]);
+        codes.push(step::run(documentation.args(&args.filter)));
+    }
     codes.into_iter().find(|&code| code != 0).unwrap_or(0).into()
 }
 
-/// The tests need nothing that is not in the workspace: cargo builds the binary for the crate that runs it, the data is in
-/// `samples/`, and every test makes its store in a folder of its own.
-fn commands(args: &Args) -> Vec<Command> {
-    let selections: &[&[&str]] = match args.category {
-        None => &[&["--workspace"]],
-        Some(Category::Unit) => &[&["--workspace", "--lib", "--bins"], &["--workspace", "--doc"]],
-        Some(Category::Integration) => &[&["--workspace", "--exclude", BINARY_CRATE, "--test", "it"]],
-        Some(Category::E2e) => &[&["--package", BINARY_CRATE, "--test", "it"]],
+/// One test binary.
+struct Program {
+    executable: PathBuf,
+    /// Of its package: where cargo would run it.
+    folder: PathBuf,
+    category: Category,
+}
+
+impl Program {
+    fn command(&self, filter: Option<&str>) -> Command {
+        let mut command = Command::new(&self.executable);
+        // Snapshots look for their sources from here.
+        command.args(filter).current_dir(&self.folder).env("CARGO_MANIFEST_DIR", &self.folder);
+        command
+    }
+
+    fn of(artifact: &Artifact) -> Option<Self> {
+        let executable = artifact.executable.clone().filter(|_| artifact.profile.test)?;
+        let folder = artifact.manifest_path.parent()?;
+        let is_integration = artifact.target.kind.contains(&TargetKind::Test);
+        let category = category(is_integration, folder.as_std_path());
+        Some(Self { executable: executable.into(), folder: folder.into(), category })
+    }
+}
+
+fn category(is_integration: bool, package: &Path) -> Category {
+    match is_integration {
+        false => Category::Unit,
+        true if package.ends_with(BINARY_CRATE) => Category::E2e,
+        true => Category::Integration,
+    }
+}
+
+/// Builds every test binary; cargo's own messages go to stderr as they come.
+fn build() -> Result<Vec<Program>, u8> {
+    let mut cargo = step::cargo(["test", "--workspace", "--no-run", "--message-format", "json-render-diagnostics"]);
+    let cannot = |error: std::io::Error| {
+        eprintln!("error: the tests cannot be built: {error}");
+        2
     };
-    selections
-        .iter()
-        .map(|selection| {
-            let mut command = step::cargo(["test", "--no-fail-fast"]);
-            command.args(*selection).args(&args.filter);
-            command
-        })
-        .collect()
+    let mut child = cargo.stdout(Stdio::piped()).spawn().map_err(cannot)?;
+    let output = child.stdout.take().expect("stdout was just piped");
+    let mut programs = Vec::new();
+    for message in Message::parse_stream(BufReader::new(output)) {
+        if let Message::CompilerArtifact(artifact) = message.map_err(cannot)? {
+            programs.extend(Program::of(&artifact));
+        }
+    }
+    match child.wait().map_err(cannot)?.code() {
+        Some(0) if programs.is_empty() => {
+            eprintln!("error: there is not one test in the workspace");
+            Err(2)
+        }
+        Some(0) => Ok(programs),
+        code => Err(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn lines(category: Option<Category>, filter: Option<&str>) -> Vec<String> {
-        let args = Args { category, filter: filter.map(Into::into) };
-        let line = |command: &Command| {
-            let words: Vec<_> = command.get_args().map(|word| word.to_string_lossy()).collect();
-            words.join(" ")
-        };
-        commands(&args).iter().map(line).collect()
-    }
-
     #[test]
-    fn all_tests_are_one_build() {
-        assert_eq!(lines(None, None), ["test --no-fail-fast --workspace"]);
-    }
-
-    #[test]
-    fn the_filter_reaches_every_command_of_a_category() {
-        assert_eq!(
-            lines(Some(Category::Unit), Some("fork")),
-            ["test --no-fail-fast --workspace --lib --bins fork", "test --no-fail-fast --workspace --doc fork"]
-        );
-    }
-
-    #[test]
-    fn integration_and_e2e_share_no_target() {
-        assert_eq!(
-            lines(Some(Category::Integration), None),
-            ["test --no-fail-fast --workspace --exclude configurations --test it"]
-        );
-        assert_eq!(lines(Some(Category::E2e), None), ["test --no-fail-fast --package configurations --test it"]);
+    fn what_a_binary_tests_follows_from_where_it_stands() {
+        assert_eq!(category(false, Path::new("/w/crates/configurations")), Category::Unit);
+        assert_eq!(category(true, Path::new("/w/crates/configurations")), Category::E2e);
+        assert_eq!(category(true, Path::new("/w/crates/shared/saga")), Category::Integration);
     }
 }

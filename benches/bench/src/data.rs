@@ -4,23 +4,32 @@ use std::{
     fs,
     hint::black_box,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use anomaly_detection::Forest;
+use arrow::datatypes::{DataType, SchemaRef};
+use datafusion::prelude::{CsvReadOptions, SessionContext};
 use dataset::{Dataset, identify};
-use interfaces_data::ForestOptions;
+use event_sourcing::{MemoryBlobs, MemoryStore};
+use interfaces_data::{CHECK_QUALITY, CheckDataset, DeclaredCheck, ForestOptions};
+use kernel::{Context, CorrelationId, Ids, SystemClock, SystemIds};
+use module::{Infrastructure, assemble};
+use request::Requests;
+use serde::Deserialize;
 use tokio::runtime::Runtime;
 
 use crate::{
     case::{Case, Contender, Failure, Race, Setting},
     peer,
+    principal::principal,
     row::Unit::Seconds,
     sample::{LARGE_ROWS, repeated_sample},
     usage::own_cpu_seconds,
 };
 
 pub fn cases(setting: &Setting) -> Vec<Case> {
-    vec![isolation_forest(setting)]
+    vec![profile(), isolation_forest(setting)]
 }
 
 /// CPU seconds of what `work` does.
@@ -28,6 +37,74 @@ fn cpu_of<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<f64, Failure> 
     let before = own_cpu_seconds()?;
     black_box(work()?);
     Ok(own_cpu_seconds()? - before)
+}
+
+/// The quality check as the job asks for it, profile and declared checks, beside the aggregates that DataFusion computes of the
+/// same file with its own reader.
+fn profile() -> Case {
+    Case::new("data/profile", Seconds, Some("datafusion-aggregates"), |setting| {
+        let path = repeated_sample(setting, LARGE_ROWS)?;
+        Ok(Race::between(check(&path)?, aggregates(&path)?))
+    })
+}
+
+fn check(path: &Path) -> Result<Contender, Failure> {
+    #[derive(Deserialize)]
+    struct Sidecar {
+        check: Vec<DeclaredCheck>,
+    }
+    let sidecar: Sidecar = toml::from_str(&fs::read_to_string(path.with_extension("toml"))?)?;
+    let (runtime, requests) = (Runtime::new()?, data_quality_alone()?);
+    let dataset = runtime.block_on(identify(path))?;
+    let cx = Context::new(principal(&[CHECK_QUALITY.name()])?, CorrelationId::new(SystemIds.next()));
+    Ok(Box::new(move || {
+        let request = CheckDataset { dataset: dataset.clone(), checks: sidecar.check.clone() };
+        cpu_of(|| match runtime.block_on(requests.ask(&cx, request)) {
+            Ok(report) if report.rows == LARGE_ROWS as u64 => Ok(report),
+            Ok(report) => Err(format!("{} rows were checked, not {LARGE_ROWS}", report.rows).into()),
+            Err(error) => Err(error.to_string().into()),
+        })
+    }))
+}
+
+/// One module on a store in memory: what is measured is its work.
+fn data_quality_alone() -> Result<Requests, Failure> {
+    let infrastructure = Infrastructure {
+        store: Arc::new(MemoryStore::default()),
+        blobs: Arc::new(MemoryBlobs::default()),
+        clock: Arc::new(SystemClock),
+        ids: Arc::new(SystemIds),
+    };
+    let grants = [("bench".to_owned(), [CHECK_QUALITY.name().to_owned()].into())].into();
+    Ok(assemble(vec![data_quality::module()], infrastructure, &grants)?.requests)
+}
+
+fn aggregates(path: &Path) -> Result<Contender, Failure> {
+    let (runtime, path) = (Runtime::new()?, path.display().to_string());
+    let query = runtime.block_on(async {
+        let file = SessionContext::new().read_csv(&path, CsvReadOptions::new()).await?;
+        Ok::<_, Failure>(aggregates_of(&Arc::new(file.schema().as_arrow().clone())))
+    })?;
+    Ok(Box::new(move || {
+        cpu_of(|| {
+            runtime.block_on(async {
+                let session = SessionContext::new();
+                session.register_csv("file", &path, CsvReadOptions::new()).await?;
+                Ok(session.sql(&query).await?.collect().await?)
+            })
+        })
+    }))
+}
+
+/// Count, smallest and largest of every column, mean and deviation where it has numbers.
+fn aggregates_of(schema: &SchemaRef) -> String {
+    let aggregates = schema.fields().iter().flat_map(|field| {
+        let numeric = matches!(field.data_type(), DataType::Int64 | DataType::Float64);
+        let functions: &[&str] =
+            if numeric { &["count", "min", "max", "avg", "stddev"] } else { &["count", "min", "max"] };
+        functions.iter().map(|function| format!("{function}(\"{}\")", field.name()))
+    });
+    format!("SELECT {} FROM file", aggregates.collect::<Vec<_>>().join(", "))
 }
 
 /// How many columns the forest is grown over.
@@ -77,7 +154,17 @@ fn row_by_row(columns: &[Vec<f64>]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use arrow::datatypes::{Field, Schema};
+
     use super::*;
+
+    #[test]
+    fn text_has_no_mean() {
+        let fields = [("n", DataType::Int64), ("t", DataType::Utf8)].map(|(name, kind)| Field::new(name, kind, true));
+        let schema = Arc::new(Schema::new(fields.to_vec()));
+        let expected = "SELECT count(\"n\"), min(\"n\"), max(\"n\"), avg(\"n\"), stddev(\"n\"), count(\"t\"), min(\"t\"), max(\"t\") FROM file";
+        assert_eq!(aggregates_of(&schema), expected);
+    }
 
     #[test]
     fn values_are_written_row_by_row() {

@@ -14,13 +14,26 @@ pub fn of_samples(folder: &Path) -> Vec<String> {
     columns.into_iter().collect()
 }
 
-/// The Rust files below every `src`, without modules that are tests.
+/// The Rust files below every `src`, without modules that exist in tests only.
 pub fn product_sources(crates: &Path) -> Vec<PathBuf> {
-    let is_product = |path: &PathBuf| {
-        let below: Vec<_> = path.strip_prefix(crates).unwrap().components().map(|part| part.as_os_str()).collect();
-        below.iter().any(|part| *part == "src") && !below.iter().any(|part| *part == "tests" || *part == "tests.rs")
-    };
-    files(crates, "rs").into_iter().filter(is_product).collect()
+    let mut sources = files(crates, "rs");
+    let below = |path: &Path| path.strip_prefix(crates).unwrap().to_owned();
+    sources.retain(|path| below(path).components().any(|part| part.as_os_str() == "src"));
+    let test_modules: Vec<_> = sources.iter().flat_map(|path| test_modules(path)).collect();
+    sources.retain(|path| {
+        !test_modules.iter().any(|module| path.starts_with(module) || path.with_extension("") == *module)
+    });
+    sources
+}
+
+/// The modules that a source declares as `#[cfg(test)] mod name;`: their files without the extension.
+fn test_modules(path: &Path) -> Vec<PathBuf> {
+    let source = fs::read_to_string(path).unwrap();
+    let is_root = path.file_stem().is_some_and(|stem| stem == "lib" || stem == "main");
+    let folder = if is_root { path.parent().unwrap().to_owned() } else { path.with_extension("") };
+    let after_cfg = source.split("#[cfg(test)]\n").skip(1).filter_map(|rest| rest.lines().next());
+    let names = after_cfg.filter_map(|line| line.strip_suffix(';')?.rsplit_once("mod "));
+    names.map(|(_, name)| folder.join(name)).collect()
 }
 
 /// Lines of a source that name a column, tests inside it apart.

@@ -7,7 +7,7 @@ use kernel::{Context, Error, FieldError};
 use request::Service;
 use tokio::task;
 
-use crate::domain::Forest;
+use crate::domain::{Forest, Scored, Share};
 
 /// Finds the anomalies of a dataset.
 #[derive(Debug, Default)]
@@ -72,22 +72,16 @@ impl Service<DetectAnomalies> for Detector {
 fn report(request: DetectAnomalies, rows: u64, columns: &[NumericColumn]) -> AnomalyReport {
     let values: Vec<&[f64]> = columns.iter().map(|column| column.values.as_slice()).collect();
     let forest = Forest::grow(&values, request.forest);
-    let drivers_of = |row: usize| {
-        let shares = forest.drivers(row).into_iter().take(NAMED_DRIVERS);
-        let driver = |share: crate::domain::Share| {
-            let column = &columns[share.column];
-            Driver {
-                column: column.name.clone(),
-                value: Some(column.values[row]).filter(|value| !value.is_nan()),
-                share: share.share,
-            }
-        };
-        shares.map(driver).collect()
+    let driver = |row: usize, Share { column, share }: Share| {
+        // A column in which the row is null has no share.
+        let NumericColumn { name, values } = &columns[column];
+        Driver { column: name.clone(), value: Some(values[row]), share }
     };
-    let found = forest.most_anomalous(request.top as usize).into_iter();
-    let anomalies = found
-        .map(|found| Anomaly { row: found.row as u64 + 1, score: found.score, drivers: drivers_of(found.row) })
-        .collect();
+    let anomaly = |Scored { row, score }: Scored| {
+        let shares = forest.drivers(row).into_iter().take(NAMED_DRIVERS);
+        Anomaly { row: row as u64 + 1, score, drivers: shares.map(|share| driver(row, share)).collect() }
+    };
+    let anomalies = forest.most_anomalous(request.top as usize).into_iter().map(anomaly).collect();
     AnomalyReport {
         dataset: request.dataset,
         rows,

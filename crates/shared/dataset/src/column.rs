@@ -6,7 +6,10 @@ use arrow::{
 };
 use chrono::{DateTime, NaiveDate, SecondsFormat};
 
-use crate::Kind;
+use crate::{
+    Kind,
+    cell::{Cell, DAY},
+};
 
 /// One column of a dataset.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +42,23 @@ pub enum ColumnType {
 impl ColumnType {
     pub fn is_numeric(self) -> bool {
         matches!(self, Self::Integer | Self::Float)
+    }
+
+    /// The text that [`value_text`] has for the value that `text` spells in a column of this type: `1.50` is `1.5` among floats.
+    /// `None` if no such column holds it: `abc` among integers, or a null.
+    pub fn canonical(self, text: &str) -> Option<String> {
+        Some(match (self, Cell::read(text)) {
+            (_, Cell::Null) | (Self::Null, _) => return None,
+            (Self::Text, _) => text.to_owned(),
+            (Self::Integer, Cell::Integer(value)) => value.to_string(),
+            (Self::Float, Cell::Integer(value)) => float_text(value as f64),
+            (Self::Float, Cell::Float(value)) => float_text(value),
+            (Self::Boolean, Cell::Boolean(value)) => value.to_string(),
+            (Self::Date, Cell::Date(days)) => date_text(days),
+            (Self::Timestamp, Cell::Date(days)) => timestamp_text(i64::from(days) * DAY),
+            (Self::Timestamp, Cell::Timestamp(micros)) => timestamp_text(micros),
+            (Self::Integer | Self::Float | Self::Boolean | Self::Date | Self::Timestamp, _) => return None,
+        })
     }
 
     /// The one Arrow type that columns of this type have.
@@ -76,6 +96,8 @@ pub struct Mixed {
     pub counts: Vec<(Kind, u64)>,
     /// The first row whose value is not of the most frequent kind; the first data row is 1.
     pub first_row: u64,
+    /// There are identifiers such as `007` and no fractions: integers are identifiers too, and count as text.
+    pub(crate) integers_are_text: bool,
 }
 
 impl Mixed {
@@ -87,6 +109,15 @@ impl Mixed {
     /// How many values are not of the most frequent kind.
     pub fn minority(&self) -> u64 {
         self.counts[1..].iter().map(|(_, count)| count).sum()
+    }
+
+    /// Whether a value of the column is not of the most frequent kind. A null is of none.
+    pub fn is_minority(&self, value: &str) -> bool {
+        let kind = match Kind::of(value) {
+            Some(Kind::Number) if self.integers_are_text => Some(Kind::Text),
+            kind => kind,
+        };
+        kind.is_some_and(|kind| kind != self.majority())
     }
 }
 
@@ -100,7 +131,7 @@ pub fn value_text(array: &dyn Array, row: usize) -> Option<String> {
     }
     Some(match array.data_type() {
         DataType::Int64 => array.as_primitive::<Int64Type>().value(row).to_string(),
-        DataType::Float64 => format!("{:?}", array.as_primitive::<Float64Type>().value(row)),
+        DataType::Float64 => float_text(array.as_primitive::<Float64Type>().value(row)),
         DataType::Boolean => array.as_boolean().value(row).to_string(),
         DataType::Date32 => date_text(array.as_primitive::<Date32Type>().value(row)),
         DataType::Timestamp(TimeUnit::Microsecond, None) => {
@@ -110,6 +141,10 @@ pub fn value_text(array: &dyn Array, row: usize) -> Option<String> {
         DataType::Null => return None,
         other => panic!("no column of a dataset has the type {other}"),
     })
+}
+
+fn float_text(value: f64) -> String {
+    format!("{value:?}")
 }
 
 /// Dates that the calendar cannot hold (Parquet stores any number) show as their number.

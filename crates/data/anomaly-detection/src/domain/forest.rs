@@ -32,7 +32,7 @@ pub struct Share {
 
 impl<'a> Forest<'a> {
     /// Grows the trees over columns of equal length, null being NaN. With fewer rows than samples, every tree has all rows.
-    /// Takes 12 to 40 bytes per sample and tree.
+    /// Takes 20 to 40 bytes per sample and tree.
     ///
     /// # Panics
     /// If the columns differ in length.

@@ -65,10 +65,7 @@ impl Tree {
     /// Adds the path length of each row of the block to its sum.
     pub fn add_path_lengths(&self, block: &Block, sums: &mut [f64; BLOCK]) {
         let reached = if block.has_nulls() {
-            // Null is neither below a threshold nor above it: both comparisons with NaN are false.
-            self.descend(block.values(), |split, value| {
-                (value >= split.threshold) | (split.null_goes_right() & !(value < split.threshold))
-            })
+            self.descend(block.values(), Split::goes_right)
         } else {
             self.descend(block.values(), |split, value| value >= split.threshold)
         };
@@ -115,7 +112,7 @@ impl Split {
     }
 
     fn goes_right(self, value: f32) -> bool {
-        if value.is_nan() { self.null_goes_right() } else { value >= self.threshold }
+        (value >= self.threshold) | (value.is_nan() & self.null_goes_right())
     }
 }
 

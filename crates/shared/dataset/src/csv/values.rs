@@ -193,8 +193,8 @@ impl Tally {
 
     /// What kinds there are, if more than one. Among identifiers such as `007`, integers are identifiers too.
     fn mixed(&self) -> Option<Mixed> {
-        let are_codes = self.codes.count > 0 && self.floats.count == 0;
-        let (numbers, codes) = if are_codes {
+        let integers_are_text = self.codes.count > 0 && self.floats.count == 0;
+        let (numbers, codes) = if integers_are_text {
             (Sort::default(), self.codes.and(self.integers))
         } else {
             (self.integers.and(self.floats), self.codes)
@@ -208,7 +208,11 @@ impl Tally {
         kinds.retain(|(_, sort)| sort.count > 0);
         kinds.sort_by_key(|(_, sort)| (std::cmp::Reverse(sort.count), sort.first));
         let first_row = kinds.iter().skip(1).map(|(_, sort)| sort.first).min()?;
-        Some(Mixed { counts: kinds.into_iter().map(|(kind, sort)| (kind, sort.count)).collect(), first_row })
+        Some(Mixed {
+            counts: kinds.into_iter().map(|(kind, sort)| (kind, sort.count)).collect(),
+            first_row,
+            integers_are_text,
+        })
     }
 }
 

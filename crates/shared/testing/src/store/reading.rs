@@ -80,6 +80,7 @@ pub(super) async fn the_log_is_read_in_pages(store: &dyn Store) {
             let Some(last) = page.last() else { break };
             after = Position(last.metadata.position.unwrap());
             read.extend(page);
+            assert!(read.len() <= all.len(), "in pages of {limit} it never ends");
         }
         assert_eq!(read, all, "in pages of {limit}");
     }
@@ -132,6 +133,7 @@ pub(super) async fn documents_are_listed_by_key(store: &dyn Store) {
             let Some(last) = page.last() else { break };
             after = Some(last.key.clone());
             read.extend(page.into_iter().map(|card| card.key));
+            assert!(read.len() <= keys.len(), "in pages of {limit} it never ends");
         }
         assert_eq!(read, sorted, "in pages of {limit}");
     }
