@@ -8,10 +8,10 @@
 //! # async fn example() -> Result<(), dataset::DatasetError> {
 //! use dataset::{Dataset, identify};
 //!
-//! let reference = identify("flights.csv".as_ref()).await?;
-//! let flights = Dataset::open(&reference).await?;
+//! let reference = identify("people.csv".as_ref()).await?;
+//! let people = Dataset::open(&reference).await?;
 //! let late = flights.predicate("delay > 15")?;
-//! println!("{} of {} late", flights.evaluate(&late)?.true_count(), flights.rows());
+//! println!("{} of {}", people.evaluate(&adults)?.true_count(), people.rows());
 //! # Ok(()) }
 //! ```
 

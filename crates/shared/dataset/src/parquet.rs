@@ -10,7 +10,12 @@
 //! | bytes, durations, lists, structs, maps | refused, all such columns at once |
 //! | any type without a value | null |
 
-use std::{error::Error, path::Path, sync::Arc};
+use std::{
+    error::Error,
+    panic::{self, AssertUnwindSafe},
+    path::Path,
+    sync::Arc,
+};
 
 use arrow::{
     array::{Array, ArrayRef, AsArray, NullArray, StringViewArray},
@@ -25,6 +30,13 @@ use crate::{Column, ColumnType, DatasetError, cell::Cell, reader, reader::Table}
 
 /// Reads a whole file.
 pub(crate) fn read(path: &Path, bytes: Vec<u8>) -> Result<Table, DatasetError> {
+    // The library panics on some damaged metadata. Nothing outlives the call that a panic could leave half done.
+    panic::catch_unwind(AssertUnwindSafe(|| read_table(path, bytes))).unwrap_or_else(|_| {
+        Err(DatasetError::Parquet { path: path.into(), source: "the metadata contradicts itself".into() })
+    })
+}
+
+fn read_table(path: &Path, bytes: Vec<u8>) -> Result<Table, DatasetError> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(bytes)).map_err(|error| broken(path, error))?;
     let schema = builder.schema().clone();
     let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();

@@ -19,7 +19,7 @@ use datafusion::{
 
 use crate::{Dataset, DatasetError};
 
-/// A condition on a row, such as `delay > 15 AND origin = 'JFK'`, checked against the columns of one dataset.
+/// A condition on a row, such as `age >= 18 AND country = 'PT'`, checked against the columns of one dataset.
 #[derive(Debug, Clone)]
 pub struct Predicate {
     text: String,

@@ -105,10 +105,14 @@ async fn values_beyond_the_outer_fences_up_to_one_in_twenty_are_ordinary() {
     "#]],
     )
     .await;
-    check(&column(["0.5", "0.6", "0.7", "0.8", "99.5"]), expect![[r#"
+    check(
+        &column(["0.5", "0.6", "0.7", "0.8", "99.5"]),
+        expect![[r#"
         ok Completeness(a) a is complete: every row has a value
         WARN Range(a) a has few outliers: 1 value lies beyond -2.22045e-16 to 1.4, of values from 0.5 to 99.5 [1: [5]]
-    "#]]).await;
+    "#]],
+    )
+    .await;
 }
 
 #[tokio::test]

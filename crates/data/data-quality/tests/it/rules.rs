@@ -158,7 +158,7 @@ async fn a_range_over_numbers_and_others() {
     let text = "age\n17\n18.5\noops\n\n9007199254740993\n";
     let report = check_csv(text, vec![declared(range("age", 18.0, 9_007_199_254_740_992.0))]).await.unwrap();
     expect![[r#"
-        ERROR Range(age) age is within 18 to 9007199254740992: 3 rows with a value outside 18 to 9007199254740992 [3: [1, 3, 4]]
+        ERROR Range(age) age is within 18 to 9007199254740992: 3 rows with a value outside 18 to 9007199254740992: `17`, `9007199254740993`, `oops` [3: [1, 3, 4]]
     "#]].assert_eq(&render(&report.checks, CheckOrigin::Declared));
 }
 

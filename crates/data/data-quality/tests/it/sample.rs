@@ -78,5 +78,6 @@ async fn the_report_of_the_sample() {
         ok Range(minute) minute has few outliers: all values lie within -98 to 150.5
         ok Completeness(time_hour) time_hour is complete: every row has a value
     "#]].assert_eq(&render(&report.checks, CheckOrigin::Inferred));
-    expect!["6099 rows, score 0.9956365136537455, Warned"].assert_eq(&format!("{} rows, score {:?}, {:?}", report.rows, report.score, report.verdict));
+    expect!["6099 rows, score 0.9956365136537455, Warned"]
+        .assert_eq(&format!("{} rows, score {:?}, {:?}", report.rows, report.score, report.verdict));
 }

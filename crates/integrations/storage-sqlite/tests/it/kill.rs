@@ -48,6 +48,14 @@ impl Victim {
     }
 }
 
+impl Drop for Victim {
+    /// A test that fails leaves nobody at work.
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
 /// Runs in the process that is killed: commits numbered units and says which are acknowledged, for ever.
 #[expect(clippy::print_stdout, reason = "how it talks to the test that started it")]
 fn play_the_victim() {

@@ -1,5 +1,6 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod columns;
 mod csv;
 mod identify;
 mod parquet;

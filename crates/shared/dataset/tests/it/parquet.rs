@@ -165,3 +165,19 @@ async fn many_row_groups_keep_their_order() {
             .all(|(value, row): (_, i32)| value.as_deref() == Some(row.to_string().as_str()))
     );
 }
+
+/// The reader that we use panics on some damage; what a person's file holds must not look like a fault of ours.
+#[tokio::test]
+async fn damage_anywhere_in_the_footer_is_no_panic() {
+    let whole =
+        written(vec![("a", Arc::new(Int32Array::from(vec![1]))), ("f", Arc::new(Float64Array::from(vec![1.5])))]);
+    let length = u32::from_le_bytes(whole[whole.len() - 8..whole.len() - 4].try_into().unwrap()) as usize;
+    let footer = whole.len() - 8 - length;
+    let mut refused = 0;
+    for at in footer..whole.len() - 8 {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x55;
+        refused += usize::from(open("data.parquet", bytes).await.is_err());
+    }
+    assert!(refused > length / 10, "{refused} of {length}");
+}

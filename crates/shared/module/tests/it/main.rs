@@ -238,8 +238,8 @@ fn a_container_graph_that_cannot_be_built() {
     check(
         vec![shop],
         expect![[r#"
-        the modules do not fit together:
-          module `container`: missing `it::Till`: needed by it::Delivery (crates/shared/module/tests/it/main.rs:205:11); register or bind it: mend the registrations in `.provides`"#]],
+            the modules do not fit together:
+              module `container`: missing `it::Till`: needed by it::Delivery (crates/shared/module/tests/it/main.rs:236:11); register or bind it: mend the registrations in `.provides`"#]],
     );
 }
 
