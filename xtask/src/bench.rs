@@ -1,4 +1,5 @@
 use std::{
+    env::consts::EXE_EXTENSION,
     ffi::OsString,
     path::{Path, PathBuf},
     process::{Command, ExitCode},
@@ -13,7 +14,7 @@ use crate::step;
     cargo xtask bench container store/     rows whose name begins with one of these\n  \
     cargo xtask bench --peers --json       one JSON object a line, contenders included; marks on stderr\n\n\
     Contenders live in benches/peers: Rust ones are workspaces with their own lock files, Python ones get a virtual\n\
-    environment in the target folder (needs python3 with venv). Measures CPU time by getrusage: Unix only.")]
+    environment in the target folder, for which python3 with venv must be there.")]
 pub struct Args {
     /// Build the contenders of benches/peers and measure against them too
     #[arg(long)]
@@ -54,13 +55,13 @@ pub fn run(args: &Args) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let mut bench = step::cargo(["run", "--release", "--package", "bench", "--"]);
-    bench.args(args.json.then_some("--json"));
-    let mut commands = Vec::new();
-    if wanted("job/", &args.filters) {
-        commands.push(step::cargo(["build", "--release", "--package", "configurations", "--bin", "borough"]));
-        bench.arg("--borough").arg(target.join("release").join("borough"));
-    }
+    let program = |name: &str| target.join("release").join(name).with_extension(EXE_EXTENSION);
+    // Always both, in one command: for another selection of packages cargo would build the dependencies anew.
+    let build = ["build", "--release", "--package", "configurations", "--package", "bench", "--bins"];
+    let mut commands = vec![step::cargo(build)];
+    let mut bench = Command::new(program("bench"));
+    bench.args(args.json.then_some("--json")).arg("--scratch").arg(target.join("bench"));
+    bench.arg("--borough").arg(program("borough"));
     for peer in PEERS.iter().filter(|peer| args.peers && wanted(peer.rows, &args.filters)) {
         let (program, builds) = peer.prepare(&target.join("peers"));
         commands.extend(builds);
@@ -115,7 +116,7 @@ mod tests {
         let filters = |texts: &[&str]| texts.iter().map(ToString::to_string).collect::<Vec<_>>();
         assert!(wanted("data/isolation-forest", &[]));
         assert!(wanted("data/isolation-forest", &filters(&["store", "data"])));
-        assert!(wanted("job/", &filters(&["job/sample"])));
+        assert!(wanted("container/scope", &filters(&["container/scoped-cached"])));
         assert!(!wanted("data/isolation-forest", &filters(&["store/", "data/profile"])));
     }
 }

@@ -25,7 +25,7 @@ use crate::{
     principal::principal,
     row::Unit::Seconds,
     sample::{LARGE_ROWS, repeated_sample},
-    usage::own_cpu_seconds,
+    usage::own_cpu_time,
 };
 
 pub fn cases(setting: &Setting) -> Vec<Case> {
@@ -34,9 +34,9 @@ pub fn cases(setting: &Setting) -> Vec<Case> {
 
 /// CPU seconds of what `work` does.
 fn cpu_of<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<f64, Failure> {
-    let before = own_cpu_seconds()?;
+    let before = own_cpu_time()?;
     black_box(work()?);
-    Ok(own_cpu_seconds()? - before)
+    Ok((own_cpu_time()? - before).as_secs_f64())
 }
 
 /// The quality check as the job asks for it, profile and declared checks, beside the aggregates that DataFusion computes of the

@@ -48,7 +48,7 @@ struct Cli {
     /// Where stores and datasets of the measurement are written: a disk, for a store in memory would be flattered
     #[arg(long, value_name = "FOLDER", default_value = "target/bench")]
     scratch: PathBuf,
-    /// Run a program as the only child and print what it took
+    /// Run a program and print what it took
     #[arg(long, hide = true, num_args = 1.., allow_hyphen_values = true)]
     spend: Vec<OsString>,
     /// Only rows whose name begins with one of these

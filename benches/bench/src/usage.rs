@@ -2,18 +2,17 @@ use std::{
     env,
     ffi::OsString,
     process::{Command, Stdio},
+    time::Duration,
 };
 
-use nix::sys::{
-    resource::{Usage, UsageWho, getrusage},
-    time::TimeVal,
-};
+use cpu_time::ProcessTime;
+use wait4::Wait4;
 
 use crate::case::Failure;
 
-/// CPU seconds, user and system, of all threads of this process until now.
-pub fn own_cpu_seconds() -> Result<f64, Failure> {
-    Ok(cpu_seconds(&getrusage(UsageWho::RUSAGE_SELF)?))
+/// CPU time, user and system, of all threads of this process until now.
+pub fn own_cpu_time() -> Result<Duration, Failure> {
+    Ok(ProcessTime::try_now()?.as_duration())
 }
 
 /// What one run of a program took.
@@ -40,27 +39,21 @@ pub fn spent_by(command: &Command) -> Result<Spent, Failure> {
     parse(&String::from_utf8(output.stdout)?).ok_or_else(|| "the launcher answered nothing".into())
 }
 
-/// The launcher's side of [`spent_by`]: runs a program as its only child and prints what that took.
+/// The launcher's side of [`spent_by`]: runs a program and says what that took.
 pub fn spend(words: &[OsString]) -> Result<String, Failure> {
     let (program, args) = words.split_first().ok_or("no program to run")?;
-    let status = Command::new(program).args(args).stdin(Stdio::null()).stdout(Stdio::null()).status()?;
-    if !status.success() {
-        return Err(format!("{}: {status}", program.display()).into());
+    let child = Command::new(program).args(args).stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
+    let used = child.wait4()?;
+    if !used.status.success() {
+        return Err(format!("{}: {}", program.display(), used.status).into());
     }
-    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
-    // Linux counts in KiB, macOS in bytes.
-    let unit = if cfg!(target_os = "macos") { 1.0 } else { 1024.0 };
-    Ok(format!("{} {}", cpu_seconds(&usage), usage.max_rss() as f64 * unit))
+    let cpu = used.rusage.utime + used.rusage.stime;
+    Ok(format!("{} {}", cpu.as_secs_f64(), used.rusage.maxrss))
 }
 
 fn parse(answer: &str) -> Option<Spent> {
     let (cpu_seconds, peak_bytes) = answer.trim().split_once(' ')?;
     Some(Spent { cpu_seconds: cpu_seconds.parse().ok()?, peak_bytes: peak_bytes.parse().ok()? })
-}
-
-fn cpu_seconds(usage: &Usage) -> f64 {
-    let seconds = |time: TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
-    seconds(usage.user_time()) + seconds(usage.system_time())
 }
 
 #[cfg(test)]
@@ -69,9 +62,9 @@ mod tests {
 
     #[test]
     fn own_time_grows_with_work() {
-        let before = own_cpu_seconds().unwrap();
+        let before = own_cpu_time().unwrap();
         let mut sum = 0_u64;
-        while own_cpu_seconds().unwrap() < before + 0.02 {
+        while own_cpu_time().unwrap() < before + Duration::from_millis(20) {
             sum = std::hint::black_box(sum + 1);
         }
         assert!(sum > 0);

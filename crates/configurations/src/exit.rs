@@ -1,6 +1,6 @@
 //! How a verb ends: exit code and the last line on stderr.
 
-use std::{error::Error as _, io::Write, process::ExitCode};
+use std::{io::Write, process::ExitCode};
 
 use kernel::{Error, ErrorKind};
 
@@ -28,6 +28,17 @@ impl Failure {
         Self::Impossible(error.to_string())
     }
 
+    /// With everything that led to it.
+    fn because(error: &dyn std::error::Error) -> Self {
+        let mut text = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            text = format!("{text}: {cause}");
+            source = cause.source();
+        }
+        Self::Impossible(text)
+    }
+
     fn code(&self) -> u8 {
         match self {
             Self::Rejected(_) => 1,
@@ -42,20 +53,10 @@ impl Failure {
         if !matches!(self, Self::ClosedOutput) {
             let style = anstyle::AnsiColor::Red.on_default().bold();
             // A closed stderr leaves nobody to tell.
-            let _ = writeln!(anstream::stderr(), "{style}error{style:#}: {}", chain(self));
+            let _ = writeln!(anstream::stderr(), "{style}error{style:#}: {}", self);
         }
         ExitCode::from(self.code())
     }
-}
-
-fn chain(failure: &Failure) -> String {
-    let mut text = failure.to_string();
-    let mut source = failure.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 impl From<Error> for Failure {
@@ -100,7 +101,7 @@ impl From<saga::ResumeError> for Failure {
     fn from(error: saga::ResumeError) -> Self {
         match error {
             saga::ResumeError::Failed(error) => error.into(),
-            other => Self::impossible(other),
+            other => Self::because(&other),
         }
     }
 }
@@ -109,7 +110,7 @@ macro_rules! impossible {
     ($($error:ty),* $(,)?) => {
         $(impl From<$error> for Failure {
             fn from(error: $error) -> Self {
-                Self::impossible(error)
+                Self::because(&error)
             }
         })*
     };

@@ -20,20 +20,28 @@ use serde::Serialize;
 
 use crate::exit::Failure;
 
-/// Ends when the user presses Ctrl-C or the system asks the process to end.
-pub(crate) async fn interrupted() -> Result<(), Failure> {
-    let cannot = |e: std::io::Error| Failure::impossible(format!("signals cannot be waited for: {e}"));
+/// Listens from now on; the future ends when the user presses Ctrl-C or the system asks the process to end.
+pub(crate) fn interrupted() -> Result<impl Future<Output = ()>, Failure> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
+        let cannot = |e: std::io::Error| Failure::impossible(format!("signals cannot be listened for: {e}"));
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
         let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
-        tokio::select! {
-            result = tokio::signal::ctrl_c() => result.map_err(cannot),
-            _ = terminate.recv() => Ok(()),
-        }
+        Ok(async move {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        })
     }
     #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await.map_err(cannot)
+    Ok(async {
+        // Where it cannot be listened for, it is never heard.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    })
 }
 
 /// One JSON document on stdout.

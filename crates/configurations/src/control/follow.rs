@@ -56,6 +56,8 @@ fn store(config: &Config) -> Result<Arc<dyn Store>, Failure> {
 /// Shows a run's steps as the journal has them, until it has ended or nobody drives it any more.
 async fn follow(client: &Client, store: &Arc<dyn Store>, id: SagaId) -> Result<SagaRecord, Failure> {
     let progress = Progress::new();
+    let interrupt = interrupted()?;
+    tokio::pin!(interrupt);
     let mut told: HashMap<String, (StepState, bool)> = HashMap::new();
     let mut quiet = 0;
     loop {
@@ -75,7 +77,7 @@ async fn follow(client: &Client, store: &Arc<dyn Store>, id: SagaId) -> Result<S
         }
         tokio::select! {
             () = tokio::time::sleep(POLL) => {}
-            interrupt = interrupted() => return Err(interrupt.err().unwrap_or(Failure::Interrupted)),
+            () = &mut interrupt => return Err(Failure::Interrupted),
         }
     }
 }

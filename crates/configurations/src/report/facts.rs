@@ -138,7 +138,7 @@ pub fn search(report: &RunReport) -> Option<String> {
     })
 }
 
-/// `dep_delay 853 (41%)`: the row's value, and its share of what makes the row unusual.
+/// `delay 853 (41%)`: the row's value, and its share of what makes the row unusual.
 pub fn driver(driver: &Driver) -> String {
     let name = figures::clipped(&figures::visible(&driver.column), 30);
     let value = driver.value.map_or_else(|| "missing".into(), figures::number);

@@ -20,7 +20,7 @@ pub async fn events(global: &Global, args: &Events) -> Result<(), Failure> {
     let list = list(&config.store.path, args);
     if args.follow {
         // Being interrupted is how following ends.
-        tokio::select! { result = list => result, interrupt = interrupted() => interrupt }
+        tokio::select! { result = list => result, () = interrupted()? => Ok(()) }
     } else {
         list.await
     }

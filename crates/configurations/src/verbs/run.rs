@@ -73,7 +73,7 @@ async fn here(config: &Config, mut platform: Platform, request: StartPipeline) -
 pub(super) async fn drive(platform: &Platform, id: SagaId, observer: &dyn Observer) -> Result<SagaRecord, Failure> {
     tokio::select! {
         record = platform.application.sagas.drive(id, observer) => Ok(record?),
-        interrupt = interrupted() => Err(interrupt.err().unwrap_or(Failure::Interrupted)),
+        () = interrupted()? => Err(Failure::Interrupted),
     }
 }
 

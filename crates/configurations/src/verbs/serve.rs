@@ -19,6 +19,7 @@ use crate::{
 pub async fn serve(global: &Global, args: &Serve) -> Result<(), Failure> {
     let flags = args.drain.map(|seconds| ("serve.drain_seconds".to_owned(), seconds.to_string()));
     let config = Config::load(global, flags.into_iter().collect())?;
+    let end = interrupted()?;
     let platform = Platform::start(&config, "borough serve").await?;
     let (server, mut orders) = Server::start(&config.store.path, &*platform.ids).await?;
     let mut serving =
@@ -26,12 +27,11 @@ pub async fn serve(global: &Global, args: &Serve) -> Result<(), Failure> {
     serving.take_up_open_runs().await?;
     print(&format!("serving {}, stop with Ctrl-C or SIGTERM", serving.config.store.path.display()))?;
 
-    let end = interrupted();
     tokio::pin!(end);
     loop {
         // Everything that can happen to a serving process stands here.
         tokio::select! {
-            end = &mut end => { end?; break }
+            () = &mut end => break,
             Some(order) = orders.recv() => serving.carry_out(order).await,
             Some(ended) = serving.runs.join_next_with_id() => serving.ended(ended),
         }

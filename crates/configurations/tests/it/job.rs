@@ -145,8 +145,8 @@ fn a_check_of_severity_warn_is_reported_and_lets_pass() {
     let checks = report["quality"]["checks"].as_array().unwrap();
     let check = checks.iter().find(|check| check["origin"] == "declared").unwrap();
     assert_eq!((&check["passed"], &check["column"]), (&json!(false), &json!("hour")));
-    assert_eq!(check["failing"].as_u64().unwrap(), 51);
-    assert_eq!(check["failing_rows"][0], 8, "the first row is 1");
+    assert_eq!(check["failing"].as_u64().unwrap(), 50);
+    assert_eq!(check["failing_rows"][0], 4, "the first row is 1");
 }
 
 #[test]

@@ -10,7 +10,7 @@
 //!
 //! let reference = identify("people.csv".as_ref()).await?;
 //! let people = Dataset::open(&reference).await?;
-//! let late = flights.predicate("delay > 15")?;
+//! let adults = people.predicate("age >= 18")?;
 //! println!("{} of {}", people.evaluate(&adults)?.true_count(), people.rows());
 //! # Ok(()) }
 //! ```

@@ -149,7 +149,8 @@ fn position(place: &str) -> Option<(u64, u64)> {
     Some((line.parse().ok()?, column.parse().ok()?))
 }
 
-/// The engine's own words, without the names of its types and without line breaks.
+/// The engine's own words, without the names of its types, line breaks, and the guess that it takes at a name: among equally
+/// likely ones it differs from run to run.
 fn one_line(error: &DataFusionError) -> String {
     let text = match error.find_root() {
         DataFusionError::SQL(parser, _) => match parser.as_ref() {
@@ -158,6 +159,7 @@ fn one_line(error: &DataFusionError) -> String {
         },
         other => other.message().into_owned(),
     };
+    let text = text.split(" Did you mean ").next().unwrap_or_default();
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

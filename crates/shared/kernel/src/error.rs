@@ -39,6 +39,14 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// Whether it is for the caller to mend, and nothing that an operator must see.
+    pub fn is_of_the_caller(self) -> bool {
+        match self {
+            Self::Invalid | Self::Denied | Self::NotFound | Self::Conflict | Self::Rejected => true,
+            Self::Unavailable | Self::Deadline | Self::Internal => false,
+        }
+    }
+
     /// Whether the same call may succeed later without anybody changing it.
     pub fn is_transient(self) -> bool {
         match self {

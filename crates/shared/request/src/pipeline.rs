@@ -79,6 +79,8 @@ impl Requests {
             let result = self.stages(cx, key, info, service, request).await;
             match &result {
                 Ok(_) => tracing::info!("answered"),
+                // What the caller can mend is the caller's news; what only we can is ours.
+                Err(error) if error.kind.is_of_the_caller() => tracing::info!(kind = ?error.kind, "{error}"),
                 Err(error) => tracing::warn!(kind = ?error.kind, detail = error.detail.as_deref(), "{error}"),
             }
             result

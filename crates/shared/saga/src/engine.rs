@@ -445,7 +445,11 @@ impl Run<'_> {
 
     fn log(&self, index: usize, attempt: u32, error: &Error) {
         let step = &self.journal.value.steps[index].name;
-        tracing::warn!(step, attempt, detail = error.detail.as_deref(), "{error}");
+        if error.kind.is_of_the_caller() {
+            tracing::info!(step, attempt, "{error}");
+        } else {
+            tracing::warn!(step, attempt, detail = error.detail.as_deref(), "{error}");
+        }
     }
 
     fn step_context(&self, index: usize, phase: Phase) -> StepContext<'_> {

@@ -5,7 +5,7 @@ use std::{
     env,
     io::{BufRead as _, BufReader, Lines},
     path::Path,
-    process::{Child, ChildStdout, Command, Stdio},
+    process::{self, Child, ChildStdout, Command, Stdio},
     sync::Arc,
 };
 
@@ -15,9 +15,10 @@ use tokio::{runtime::Runtime, task::JoinSet};
 
 use crate::{numbered, numbers, open, place};
 
-/// Tells the process to be killed where the store is, and how many units it has under way at a time.
+/// Tells the process to be killed where the store is, how many units it has under way at a time, and how many it commits.
 const STORE: &str = "STORE_OF_THE_VICTIM";
-const AT_A_TIME: &str = "UNITS_OF_THE_VICTIM";
+const AT_A_TIME: &str = "UNITS_AT_A_TIME_OF_THE_VICTIM";
+const UNITS: &str = "UNITS_OF_THE_VICTIM";
 
 struct Victim {
     process: Child,
@@ -25,9 +26,10 @@ struct Victim {
 }
 
 impl Victim {
-    fn start(test: &str, store: &Path, at_a_time: usize, halt: Option<&str>) -> Self {
+    fn start(test: &str, store: &Path, at_a_time: usize, units: usize, halt: Option<&str>) -> Self {
         let mut command = Command::new(env::current_exe().unwrap());
         command.args(["--exact", test, "--nocapture"]).env(STORE, store).env(AT_A_TIME, at_a_time.to_string());
+        command.env(UNITS, units.to_string());
         command.env_remove("BOROUGH_HALT_AT_COMMIT").envs(halt.map(|at| ("BOROUGH_HALT_AT_COMMIT", at)));
         let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(process.stdout.take().unwrap()).lines();
@@ -56,16 +58,16 @@ impl Drop for Victim {
     }
 }
 
-/// Runs in the process that is killed: commits numbered units and says which are acknowledged, for ever.
+/// Runs in the process that is killed: commits numbered units and says which are acknowledged.
 #[expect(clippy::print_stdout, reason = "how it talks to the test that started it")]
 fn play_the_victim() {
     let Some(path) = env::var_os(STORE) else { return };
-    let at_a_time: usize = env::var(AT_A_TIME).unwrap().parse().unwrap();
+    let [at_a_time, units] = [AT_A_TIME, UNITS].map(|name| env::var(name).unwrap().parse::<usize>().unwrap());
     Runtime::new().unwrap().block_on(async {
         let store = Arc::new(open(path.as_ref()).unwrap());
         let first = numbers(&*store).await.into_iter().max().map_or(1, |n| n + 1);
         let mut commits = JoinSet::new();
-        for n in first.. {
+        for n in (first..).take(units) {
             let store = Arc::clone(&store);
             commits.spawn(async move {
                 store.commit(numbered(n)).await.unwrap();
@@ -77,6 +79,8 @@ fn play_the_victim() {
             }
         }
     });
+    // What follows in the test is for the one who kills.
+    process::exit(0);
 }
 
 #[test]
@@ -87,7 +91,7 @@ fn killed_at_any_moment_it_keeps_what_it_acknowledged() {
     let runtime = Runtime::new().unwrap();
     let (mut acknowledged, mut written) = (BTreeSet::new(), BTreeSet::new());
     for (round, survives) in [1, 40, 2, 170, 9, 333, 71, 3].into_iter().enumerate() {
-        let mut victim = Victim::start(test, &path, 8, None);
+        let mut victim = Victim::start(test, &path, 8, usize::MAX, None);
         let process = victim.process.id();
         for _ in 0..survives {
             acknowledged.insert(victim.acknowledged().expect("it goes on until it is killed"));
@@ -125,7 +129,7 @@ fn killed_at_a_commit_it_has_that_commit_or_not() {
         ("after:20", 16, 20..=36),
     ] {
         let (_folder, path) = place();
-        let mut victim = Victim::start(test, &path, at_a_time, Some(at));
+        let mut victim = Victim::start(test, &path, at_a_time, 100, Some(at));
         let mut line = String::new();
         BufReader::new(victim.process.stderr.take().unwrap()).read_line(&mut line).unwrap();
         let (moment, unit) = at.split_once(':').unwrap();

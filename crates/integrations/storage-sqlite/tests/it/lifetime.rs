@@ -43,6 +43,7 @@ async fn closing_writes_what_is_queued() {
     assert_eq!(numbers(&store).await, (1..=100).collect::<Vec<_>>());
 }
 
+#[cfg(unix)]
 #[tokio::test]
 async fn links_lead_to_the_same_store() {
     let (folder, path) = place();

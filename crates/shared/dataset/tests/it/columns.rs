@@ -29,7 +29,8 @@ async fn categories_of_every_type() {
         d: ["2013-01-01", "2013-01-02"] = 1 0 ∅ 1
         t: ["a", "b"] = 1 ∅ 0 1
         n: [] = ∅ ∅ ∅ ∅
-    "#]].assert_eq(&text);
+    "#]]
+    .assert_eq(&text);
     assert_eq!(dataset.categories("x"), None);
 }
 
@@ -70,7 +71,8 @@ fn canonical_text() {
         "007": - | - | - | - | - | 007 | -
         "word": - | - | - | - | - | word | -
         "NA": - | - | - | - | - | - | -
-    "#]].assert_eq(&text);
+    "#]]
+    .assert_eq(&text);
 }
 
 #[test]

@@ -2,7 +2,9 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use event_sourcing::{Expected, LogQuery, Origin, Position, Receipt, Store, StoreExt as _, Unit};
-use kernel::{Context, CorrelationId, ManualClock, SequentialIds};
+use kernel::{Context, CorrelationId, Event, ManualClock, Priority, SequentialIds};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -35,25 +37,44 @@ pub(super) async fn what_is_written_comes_back(store: &dyn Store) {
     let caused = origin.context.caused_by(&expected[0]);
     let mut second = unit(&Origin { context: caused, ..origin.clone() });
     second.append(odd, Expected::Exact(1), &Noted::new("", 0));
+    second.publish(&Ranked::<0>);
+    second.publish(&Ranked::<1>);
+    second.publish(&Ranked::<2>);
+    second.publish(&Ranked::<3>);
     let numbers =
         json!({"": [0.1, -0.0, 1e300, 5e-324, 0.1 + 0.2, 123_456_789.123_456_78, i64::MIN, u64::MAX, null, true]});
     second.put(odd, &CardIndex { entries: numbers.clone() }, Expected::Any);
     second.put("", &Card { n: 1 }, Expected::Any);
     expected.extend(envelopes(&second));
     let receipt = store.commit(second).await.unwrap();
-    assert_eq!(receipt.events, [(expected[1].event_id, 2)]);
+    let versions: Vec<_> = expected[1..].iter().map(|event| event.event_id).zip([2, 1, 2, 3, 4]).collect();
+    assert_eq!(receipt.events, versions);
 
     for (envelope, position) in expected.iter_mut().zip(1..) {
         envelope.metadata.position = Some(position);
     }
     assert!(expected[1].metadata.causation_id.is_some());
     assert_eq!(whole_log(store).await, expected);
-    assert_eq!(store.stream(odd, 0, 10).await.unwrap(), expected);
-    assert_eq!(store.head().await.unwrap(), Position(2));
+    assert_eq!(store.stream(odd, 0, 10).await.unwrap(), expected[..2]);
+    assert_eq!(store.stream("testing-", 0, 10).await.unwrap(), expected[2..]);
+    assert_eq!(store.head().await.unwrap(), Position(6));
     let index = store.get::<CardIndex>(odd).await.unwrap().unwrap();
     assert_eq!((index.key.as_str(), &index.value.entries, index.revision), (odd, &numbers, 1));
     assert_eq!(card(store, "").await, Some((1, 1)));
     assert_eq!(card(store, odd).await, None, "a key belongs to its collection");
+}
+
+/// An event of each priority.
+#[derive(Serialize, Deserialize, JsonSchema)]
+struct Ranked<const RANK: usize>;
+
+impl<const RANK: usize> Event for Ranked<RANK> {
+    const NAME: &'static str = "testing.ranked";
+    const PRIORITY: Priority = [Priority::Low, Priority::Normal, Priority::High, Priority::Critical][RANK];
+
+    fn key(&self) -> String {
+        String::new()
+    }
 }
 
 fn envelopes(unit: &Unit) -> Vec<kernel::Envelope> {
