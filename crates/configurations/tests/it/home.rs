@@ -27,7 +27,7 @@ impl Home {
     /// With a small dataset, `data.csv`, whose target can be learnt, and its sidecar.
     pub fn with_data() -> Self {
         let home = Self::new();
-        home.write("data.csv", &dataset(400));
+        home.write("data.csv", dataset(400));
         home.write("data.toml", "target = \"delay > 15\"\nexclude = [\"leak\"]\n");
         home
     }

@@ -271,25 +271,27 @@ fn stores_that_cannot_be_used() {
 #[test]
 fn a_full_disk_is_told_and_with_room_again_the_run_goes_on() {
     let home = Home::with_data();
-    let mut met = false;
-    // Wherever the room ends, at the first page or in the middle of the run.
-    for pages in [1_u32, 8, 16, 20, 24, 32] {
+    let mut resumed_runs = 0;
+    // Wherever the room ends: page by page, until there is enough.
+    for pages in 1.. {
         let pages = pages.to_string();
         let store = format!("{pages}.db");
         let ended = home.run_with(&["run", "data.csv", "--store", &store], &[("BOROUGH__STORE__MAX_PAGES", &pages)]);
+        if ended.code == Some(0) {
+            break;
+        }
         assert_eq!(ended.code, Some(2), "{pages} pages: {}", ended.stderr);
         assert!(ended.stderr.contains(&store) && ended.stderr.contains("no room left"), "{}", ended.stderr);
         assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
 
         let resumed = home.run(&["sagas", "resume", "--store", &store]);
         assert_eq!(resumed.code, Some(0), "{pages} pages: {}", resumed.stderr);
-        let runs = home.json(&["sagas", "list", "--json", "--store", &store]);
-        met |= !runs.as_array().unwrap().is_empty();
-        for run in runs.as_array().unwrap() {
-            assert!(run["state"] == "completed" || run["state"] == "compensated", "{pages} pages: {}", run["state"]);
+        for run in home.json(&["sagas", "list", "--json", "--store", &store]).as_array().unwrap() {
+            assert_eq!(run["state"], "completed", "{pages} pages");
+            resumed_runs += 1;
         }
     }
-    assert!(met, "no run got far enough to be resumed");
+    assert!(resumed_runs > 0, "no run got far enough to be resumed");
 }
 
 #[test]

@@ -159,8 +159,8 @@ fn one_line(error: &DataFusionError) -> String {
         },
         other => other.message().into_owned(),
     };
-    let text = text.split(" Did you mean ").next().unwrap_or_default();
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    text.split(". Did you mean ").next().unwrap_or_default().to_owned()
 }
 
 /// What in an expression looks at more than the row: its result would differ from run to run, or has no row to stand for.

@@ -73,7 +73,7 @@ async fn what_does_not_parse() {
     .await;
     check(
         "nonsense(delay) > 3",
-        expect!["Invalid: `nonsense(delay) > 3` is not a SQL expression: Invalid function 'nonsense'."],
+        expect!["Invalid: `nonsense(delay) > 3` is not a SQL expression: Invalid function 'nonsense'"],
     )
     .await;
 }

@@ -1,5 +1,4 @@
 //! Every way in which modules do not fit together, and the description of those that do.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::sync::Arc;
 
