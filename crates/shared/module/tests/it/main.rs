@@ -111,7 +111,18 @@ fn check_with(modules: Vec<Module>, grants: Grants, expected: Expect) {
         }
         Err(findings) => findings.to_string(),
     };
-    expected.assert_eq(&text);
+    expected.assert_eq(&without_lines(&text));
+}
+
+/// Where something is registered moves with every edit of this file.
+fn without_lines(text: &str) -> String {
+    let mut parts = text.split("tests/it/main.rs:");
+    let mut neutral = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        neutral.push_str("tests/it/main.rs");
+        neutral.push_str(part.trim_start_matches(|c: char| c.is_ascii_digit() || c == ':'));
+    }
+    neutral
 }
 
 #[test]
@@ -194,7 +205,7 @@ fn names_that_are_used_twice() {
         vec![again(), again()],
         expect![[r#"
         the modules do not fit together:
-          module `container`: duplicate `it::Clerk`: registered at crates/shared/module/tests/it/main.rs:99:11 and at crates/shared/module/tests/it/main.rs:99:11; keep one: mend the registrations in `.provides`
+          module `container`: duplicate `it::Clerk`: registered at crates/shared/module/tests/it/main.rs and at crates/shared/module/tests/it/main.rs; keep one: mend the registrations in `.provides`
           module `settings`: user `local` is granted `shop:sell`, which no module declares: remove it
           module `shop`: collection `shop.receipts` is also declared by module `shop`: give one of them another name
           module `shop`: event `shop.sold` (`it::Sold`) is also published by module `shop` (`it::Sold`): an event has one publisher: rename one
@@ -238,7 +249,7 @@ fn a_container_graph_that_cannot_be_built() {
         vec![shop],
         expect![[r#"
             the modules do not fit together:
-              module `container`: missing `it::Till`: needed by it::Delivery (crates/shared/module/tests/it/main.rs:236:11); register or bind it: mend the registrations in `.provides`"#]],
+              module `container`: missing `it::Till`: needed by it::Delivery (crates/shared/module/tests/it/main.rs); register or bind it: mend the registrations in `.provides`"#]],
     );
 }
 
