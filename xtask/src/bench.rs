@@ -60,6 +60,7 @@ pub fn run(args: &Args) -> ExitCode {
     let build = ["build", "--release", "--package", "configurations", "--package", "bench", "--bins"];
     let mut commands = vec![step::cargo(build)];
     let mut bench = Command::new(program("bench"));
+    bench.current_dir(step::root());
     bench.args(args.json.then_some("--json")).arg("--scratch").arg(target.join("bench"));
     bench.arg("--borough").arg(program("borough"));
     for peer in PEERS.iter().filter(|peer| args.peers && wanted(peer.rows, &args.filters)) {

@@ -51,7 +51,7 @@ pub fn run(args: &Args) -> ExitCode {
     }
     match read(&target.join("tarpaulin-report.json")) {
         Ok(report) => {
-            print!("{}", table(&report.by_crate(step::root(), &args.crates)));
+            print!("{}", table(&report.by_crate(&step::root(), &args.crates)));
             ExitCode::SUCCESS
         }
         Err(error) => {

@@ -7,8 +7,11 @@ use std::{
 };
 
 /// The folder of the workspace's root manifest.
-pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is a folder of the workspace")
+///
+/// Asked when the program runs, not when it was built: checkouts that share a target folder share its programs.
+pub fn root() -> PathBuf {
+    let xtask = env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
+    xtask.parent().expect("xtask is a folder of the workspace").to_owned()
 }
 
 /// Where cargo builds: `CARGO_TARGET_DIR`, the configuration, or `target`.

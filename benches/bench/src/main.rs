@@ -23,9 +23,13 @@ mod sample;
 mod store;
 mod usage;
 
-use std::{ffi::OsString, fs, path::PathBuf, process::ExitCode};
+use std::{env, ffi::OsString, fs, path::PathBuf, process::ExitCode};
 
 use clap::Parser;
+/// The same as in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 use tracing_subscriber::{filter::LevelFilter, prelude::*};
 
 use crate::{
@@ -76,7 +80,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         return Ok(());
     }
     let setting = Setting {
-        workspace: concat!(env!("CARGO_MANIFEST_DIR"), "/../..").into(),
+        workspace: env::current_dir()?,
         scratch: cli.scratch,
         borough: cli.borough,
         peers: cli.peer.into_iter().collect(),

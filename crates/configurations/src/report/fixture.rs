@@ -11,7 +11,7 @@ use interfaces_data::{
 };
 use kernel::{
     CausationId, Claims, CorrelationId, DatasetFormat, DatasetRef, Envelope, Error, ErrorKind, EventId, Fingerprint,
-    Metadata, Priority,
+    Json, Metadata, Priority,
 };
 use saga::{SagaId, SagaRecord, SagaState, StepRecord, StepState};
 use serde_json::{Value, json};
@@ -236,9 +236,9 @@ fn events(happened: &[(&str, &str, Value)]) -> Vec<Envelope> {
     let envelope = |(index, (module, event_type, data)): (u32, &(&str, &str, Value))| Envelope {
         event_id: EventId::new(Uuid::from_u128(0x0190_b0de_6f10_7000_8000_0000_0000_0000 + u128::from(index))),
         timestamp: at(400 + i64::from(index) * 700),
-        source_module: (*module).into(),
-        event_type: (*event_type).into(),
-        data: data.clone(),
+        source_module: (*module).to_owned().into(),
+        event_type: (*event_type).to_owned().into(),
+        data: Json::of(data).unwrap(),
         metadata: Metadata {
             correlation_id: correlation(),
             causation_id: Some(CausationId::new(run_id())),

@@ -6,6 +6,7 @@ use askama::Template;
 use interfaces_data::{CheckResult, ColumnProfile, QualityReport};
 use kernel::Envelope;
 use saga::StepState;
+use serde_json::Value;
 
 use crate::report::{
     RunReport, StepSummary,
@@ -301,7 +302,7 @@ impl EventRow {
             time: figures::time_of_day(event.timestamp),
             event_type: figures::visible(&event.event_type),
             module: figures::visible(&event.source_module),
-            data: format!("{:#}", event.data),
+            data: event.data.read::<Value>().map_or_else(|_| event.data.to_string(), |data| format!("{data:#}")),
         }
     }
 }

@@ -1,11 +1,13 @@
 //! The main job on the sample and on data of its own.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use crate::home::Home;
 
 fn sample(name: &str) -> String {
-    format!("{}/../../samples/{name}", env!("CARGO_MANIFEST_DIR"))
+    Path::new("../../samples").canonicalize().unwrap().join(name).display().to_string()
 }
 
 #[test]

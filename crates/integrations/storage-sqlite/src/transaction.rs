@@ -2,11 +2,7 @@ use std::collections::HashMap;
 
 use event_sourcing::{Conflict, Expected, Receipt, Write};
 use kernel::Envelope;
-use rusqlite::{
-    CachedStatement, Connection, OptionalExtension as _, ToSql, params,
-    types::{ToSqlOutput, ValueRef},
-};
-use serde_json::Value;
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
 
 use crate::rows;
 
@@ -30,7 +26,6 @@ pub(crate) struct Transaction<'c, 'k> {
     head: u64,
     /// The version or revision that each write of the unit at hand brings about.
     numbers: Vec<u64>,
-    json: Vec<u8>,
     commit: CachedStatement<'c>,
     version: CachedStatement<'c>,
     append: CachedStatement<'c>,
@@ -57,7 +52,6 @@ impl<'c, 'k> Transaction<'c, 'k> {
             known,
             head,
             numbers: Vec::new(),
-            json: Vec::new(),
             commit: prepare("COMMIT")?,
             version: prepare("SELECT coalesce(max(version), 0) FROM events WHERE stream = ?1")?,
             append: prepare(concat!(
@@ -105,7 +99,13 @@ impl<'c, 'k> Transaction<'c, 'k> {
         for write in writes {
             let number = match write {
                 Write::Append { stream, expected, .. } => {
-                    let version = self.version(stream)?;
+                    let version = match self.known.versions.get_mut(stream) {
+                        Some(known) => known,
+                        None => {
+                            let stored = self.version.query_row([stream], |row| rows::number(row, 0))?;
+                            self.known.versions.entry(stream.clone()).or_insert(stored)
+                        }
+                    };
                     if let Err(conflict) = guard(*expected, *version, || format!("stream `{stream}`")) {
                         return Ok(Err(conflict));
                     }
@@ -141,8 +141,7 @@ impl<'c, 'k> Transaction<'c, 'k> {
                     receipt.events.push((envelope.event_id, number));
                 }
                 Write::Put { collection, key, body, .. } => {
-                    let body = json(&mut self.json, body);
-                    self.put.execute(params![collection, key, number.cast_signed(), body])?;
+                    self.put.execute(params![collection, key, number.cast_signed(), body.text()])?;
                 }
                 Write::Delete { collection, key, .. } => {
                     self.delete.execute(params![collection, key])?;
@@ -164,10 +163,10 @@ impl<'c, 'k> Transaction<'c, 'k> {
             version.cast_signed(),
             position.cast_signed(),
             &envelope.event_id.uuid().as_bytes()[..],
-            envelope.event_type,
+            &*envelope.event_type,
             rows::timestamp(envelope),
-            envelope.source_module,
-            json(&mut self.json, &envelope.data),
+            &*envelope.source_module,
+            envelope.data.text(),
             &metadata.correlation_id.uuid().as_bytes()[..],
             metadata.causation_id.map(|id| id.uuid().into_bytes()),
             metadata.user_id,
@@ -177,14 +176,6 @@ impl<'c, 'k> Transaction<'c, 'k> {
         ])?;
         self.head = position;
         Ok(())
-    }
-
-    fn version(&mut self, stream: &str) -> rusqlite::Result<&mut u64> {
-        if !self.known.versions.contains_key(stream) {
-            let stored = self.version.query_row([stream], |row| rows::number(row, 0))?;
-            self.known.versions.insert(stream.to_owned(), stored);
-        }
-        Ok(self.known.versions.get_mut(stream).expect("it was there or was just put there"))
     }
 
     fn revision(&mut self, collection: &str, key: &str) -> rusqlite::Result<u64> {
@@ -203,19 +194,4 @@ fn guard(expected: Expected, actual: u64, what: impl FnOnce() -> String) -> Resu
         return Ok(());
     }
     Err(Conflict { what: what(), expected: wanted, actual })
-}
-
-/// The value as JSON text, in a buffer that is used again and again.
-fn json<'b>(buffer: &'b mut Vec<u8>, value: &Value) -> JsonText<'b> {
-    buffer.clear();
-    serde_json::to_writer(&mut *buffer, value).expect("a JSON value can be written to memory");
-    JsonText(buffer)
-}
-
-struct JsonText<'b>(&'b [u8]);
-
-impl ToSql for JsonText<'_> {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Borrowed(ValueRef::Text(self.0)))
-    }
 }

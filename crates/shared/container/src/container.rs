@@ -104,14 +104,16 @@ impl Scope {
     /// # Panics
     /// Where [`try_get`](Self::try_get) is an error.
     #[track_caller]
+    #[inline]
     pub fn get<T: ?Sized + Send + Sync + 'static>(&self) -> Arc<T> {
-        match self.try_get() {
-            Ok(value) => value,
+        match self.container.0.wire() {
+            Ok(wire) => wire.take(&self.cells),
             Err(error) => refuse(&error),
         }
     }
 
     /// The value of this type, or why there is none.
+    #[inline]
     pub fn try_get<T: ?Sized + Send + Sync + 'static>(&self) -> Result<Arc<T>, GetError> {
         Ok(self.container.0.wire()?.take(&self.cells))
     }

@@ -5,8 +5,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use kernel::Envelope;
-use serde_json::Value;
+use kernel::{Envelope, Json};
 use tokio::sync::watch;
 
 use crate::{
@@ -24,7 +23,7 @@ struct State {
     log: Vec<Envelope>,
     /// Index into the log of each stream's events.
     streams: HashMap<String, Vec<usize>>,
-    documents: BTreeMap<(String, String), (Value, u64)>,
+    documents: BTreeMap<(String, String), (Json, u64)>,
     checkpoints: HashMap<String, Position>,
 }
 
@@ -169,8 +168,9 @@ impl State {
                     self.log.push(envelope);
                 }
                 Write::Put { collection, key, body, .. } => {
-                    let slot = self.documents.entry((collection.into(), key)).or_insert((Value::Null, 0));
-                    *slot = (body, slot.1 + 1);
+                    let place = (collection.to_owned(), key);
+                    let revision = self.documents.get(&place).map_or(0, |(_, revision)| *revision);
+                    self.documents.insert(place, (body, revision + 1));
                 }
                 Write::Delete { collection, key, .. } => {
                     self.documents.remove(&(collection.to_owned(), key));

@@ -1,9 +1,8 @@
 use std::fmt;
 
 use async_trait::async_trait;
-use kernel::{CorrelationId, Envelope, Error, ErrorKind, EventId};
+use kernel::{CorrelationId, Envelope, Error, ErrorKind, EventId, Json};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::{Document, Unit};
@@ -73,7 +72,7 @@ impl LogQuery {
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredDocument {
     pub key: String,
-    pub body: Value,
+    pub body: Json,
     /// Counts the puts from 1; guards the next write.
     pub revision: u64,
 }
@@ -111,7 +110,7 @@ impl<S: Store + ?Sized> StoreExt for S {}
 
 fn decode<D: Document>(stored: StoredDocument) -> Result<Found<D>, StoreError> {
     let StoredDocument { key, body, revision } = stored;
-    match D::deserialize(&body) {
+    match body.read() {
         Ok(value) => Ok(Found { key, value, revision }),
         Err(error) => Err(StoreError {
             kind: StoreErrorKind::Corrupt,

@@ -1,8 +1,7 @@
 use std::sync::Arc;
 
-use kernel::{Clock, Context, Envelope, Event, EventId, Ids, Metadata};
+use kernel::{Clock, Context, Envelope, Event, EventId, Ids, Json, Metadata};
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::Value;
 
 use crate::Position;
 
@@ -50,7 +49,7 @@ pub enum Write {
     Put {
         collection: &'static str,
         key: String,
-        body: Value,
+        body: Json,
         expected: Expected,
     },
     Delete {
@@ -134,6 +133,6 @@ impl Unit {
     }
 }
 
-fn to_json<T: Serialize>(value: &T) -> Value {
-    serde_json::to_value(value).expect("messages and documents are plain data that JSON can hold")
+fn to_json<T: Serialize>(value: &T) -> Json {
+    Json::of(value).expect("messages and documents are plain data that JSON can hold")
 }

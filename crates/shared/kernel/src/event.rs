@@ -1,9 +1,10 @@
+use std::borrow::Cow;
+
 use chrono::{DateTime, SecondsFormat, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer, de::DeserializeOwned};
-use serde_json::Value;
 
-use crate::{CausationId, CorrelationId, EventId};
+use crate::{CausationId, CorrelationId, EventId, Json};
 
 /// Something that happened, in the past tense. A published contract: versioned, never edited.
 pub trait Event: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
@@ -34,9 +35,9 @@ pub struct Envelope {
     /// UTC with milliseconds: `2026-11-21T09:00:00.000Z`.
     #[serde(serialize_with = "milliseconds")]
     pub timestamp: DateTime<Utc>,
-    pub source_module: String,
-    pub event_type: String,
-    pub data: Value,
+    pub source_module: Cow<'static, str>,
+    pub event_type: Cow<'static, str>,
+    pub data: Json,
     pub metadata: Metadata,
 }
 
@@ -58,7 +59,7 @@ pub struct Metadata {
 impl Envelope {
     /// The typed event, if this is one of type `E` in the version that `E` understands.
     pub fn decode<E: Event>(&self) -> Result<E, serde_json::Error> {
-        E::deserialize(&self.data)
+        self.data.read()
     }
 }
 

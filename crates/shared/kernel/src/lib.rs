@@ -10,6 +10,7 @@ mod dataset;
 mod error;
 mod event;
 mod ids;
+mod json;
 mod request;
 
 pub use access::{Access, AuthenticationError, Authenticator, Claims, Permission, Principal};
@@ -19,4 +20,5 @@ pub use dataset::{DatasetFormat, DatasetRef, Fingerprint, FingerprintError};
 pub use error::{Error, ErrorKind, FieldError};
 pub use event::{Envelope, Event, Metadata, Priority};
 pub use ids::{CausationId, CorrelationId, EventId, Ids, SequentialIds, SystemIds};
+pub use json::Json;
 pub use request::{Request, RequestKind};

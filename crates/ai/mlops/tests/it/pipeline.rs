@@ -51,7 +51,7 @@ impl SagaCase for Job {
         let versions: Vec<String> =
             store.list::<ModelVersion>(None, 100).await.unwrap().into_iter().map(|v| v.key).collect();
         let events = store.log(LogQuery::after(Position(0), 1000)).await.unwrap();
-        let registry = events.iter().map(|e| e.event_type.as_str()).filter(|e| e.starts_with("mlops.model"));
+        let registry = events.iter().map(|e| &*e.event_type).filter(|e| e.starts_with("mlops.model"));
         let model = Fingerprint::of(format!("model with AUC {}", self.neighbours.auc).as_bytes());
         let bytes = self.neighbours.blobs.get(&model).await.unwrap().is_some();
         json!({ "lines": lines, "versions": versions, "events": registry.collect::<Vec<_>>(), "bytes": bytes })

@@ -166,11 +166,7 @@ fn a_closed_gate() {
               "timestamp": "2026-11-21T09:00:00.400Z",
               "source_module": "data-quality",
               "event_type": "data_quality.check_completed",
-              "data": {
-                "rows": 6099,
-                "score": 0.99859,
-                "verdict": "failed"
-              },
+              "data": {"rows":6099,"score":0.99859,"verdict":"failed"},
               "metadata": {
                 "correlation_id": "0190b0de-6f09-7d11-8a52-3e0c77d104b2",
                 "causation_id": "0190b0de-6f0a-7c3e-9f0e-6d9f0f3a1c55",
@@ -186,9 +182,7 @@ fn a_closed_gate() {
               "timestamp": "2026-11-21T09:00:01.100Z",
               "source_module": "mlops",
               "event_type": "mlops.pipeline_failed",
-              "data": {
-                "reason": "the quality gate is closed: failed checks: flights lead somewhere else (3 rows)"
-              },
+              "data": {"reason":"the quality gate is closed: failed checks: flights lead somewhere else (3 rows)"},
               "metadata": {
                 "correlation_id": "0190b0de-6f09-7d11-8a52-3e0c77d104b2",
                 "causation_id": "0190b0de-6f0a-7c3e-9f0e-6d9f0f3a1c55",

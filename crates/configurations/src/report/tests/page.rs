@@ -1,4 +1,5 @@
 use expect_test::{Expect, expect};
+use kernel::Json;
 
 use crate::report::{RunReport, fixture, html};
 
@@ -105,7 +106,7 @@ fn text_of_the_dataset_is_text_on_the_page() {
     report.model.as_mut().unwrap().training.as_mut().unwrap().target = HOSTILE.into();
     report.registry.as_mut().unwrap().reason = HOSTILE.into();
     report.events[0].event_type = HOSTILE.into();
-    report.events[0].data = HOSTILE.into();
+    report.events[0].data = Json::of(HOSTILE).unwrap();
     report.saved.store = HOSTILE.into();
     let page = page(&report);
     assert!(page.matches("&#60;script&#62;").count() >= 10, "it is shown");

@@ -13,7 +13,7 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use event_sourcing::{Expected, LogQuery, Position, Store, StoreError, Unit};
+use event_sourcing::{Expected, LogQuery, Position, Store, StoreError, StoreExt as _, Unit};
 use storage_sqlite::{Options, SqliteStore};
 use tempfile::TempDir;
 use testing::store::{Card, Noted};
@@ -70,7 +70,7 @@ async fn numbers(store: &dyn Store) -> Vec<u64> {
     let log = store.log(LogQuery::after(Position(0), usize::MAX)).await.unwrap();
     let positions: Vec<u64> = log.iter().map(|event| event.metadata.position.unwrap()).collect();
     assert_eq!(positions, (1..=log.len() as u64).collect::<Vec<_>>());
-    let events: Vec<u64> = log.iter().map(|event| event.data["n"].as_u64().unwrap()).collect();
+    let events: Vec<u64> = log.iter().map(|event| event.decode::<Noted>().unwrap().n).collect();
     let numbers: Vec<u64> = events.chunks(2).map(|pair| pair[0]).collect();
     assert_eq!(
         events,
@@ -78,8 +78,8 @@ async fn numbers(store: &dyn Store) -> Vec<u64> {
         "both events of a unit, side by side"
     );
     for n in &numbers {
-        let card = store.document("testing.cards", &format!("unit {n}")).await.unwrap();
-        assert_eq!(card.unwrap().body["n"], *n);
+        let card = store.get::<Card>(&format!("unit {n}")).await.unwrap();
+        assert_eq!(card.unwrap().value.n, *n);
     }
     let cards = store.documents("testing.cards", None, usize::MAX).await.unwrap();
     assert_eq!(cards.len(), numbers.len());

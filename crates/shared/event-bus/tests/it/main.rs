@@ -149,9 +149,9 @@ async fn a_poison_event_parks_its_key_and_only_its_key() {
     let letters = store.list::<DeadLetter>(None, 100).await.unwrap();
     let letters: Vec<_> = letters
         .into_iter()
-        .map(|l| (l.value.subscriber, l.value.event.data["amount"].clone(), l.value.attempts))
+        .map(|l| (l.value.subscriber, l.value.event.decode::<Sold>().unwrap().amount, l.value.attempts))
         .collect();
-    assert_eq!(letters, [("poisoned".into(), 13.into(), 5), ("poisoned".into(), 2.into(), 0)]);
+    assert_eq!(letters, [("poisoned".into(), 13, 5), ("poisoned".into(), 2, 0)]);
     bus.stop().await;
 
     // The next process knows that the key is parked.

@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use expect_test::expect;
 use kernel::{
     AuthenticationError, Authenticator, CausationId, Claims, Clock, Context, CorrelationId, Envelope, EventId,
-    Fingerprint, ManualClock, Metadata, Permission, Principal, Priority,
+    Fingerprint, Json, ManualClock, Metadata, Permission, Principal, Priority,
 };
 use serde_json::json;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ fn envelope() -> Envelope {
         timestamp: DateTime::parse_from_rfc3339("2026-11-21T10:00:00.1234567+01:00").unwrap().to_utc(),
         source_module: "data-quality".into(),
         event_type: "data_quality.check_completed".into(),
-        data: json!({ "rows": 3 }),
+        data: Json::of(&json!({ "rows": 3 })).unwrap(),
         metadata: Metadata {
             correlation_id: CorrelationId::new(Uuid::from_u128(2)),
             causation_id: Some(CausationId::new(Uuid::from_u128(3))),
@@ -48,9 +48,7 @@ fn the_wire_form_of_an_event() {
           "timestamp": "2026-11-21T09:00:00.123Z",
           "source_module": "data-quality",
           "event_type": "data_quality.check_completed",
-          "data": {
-            "rows": 3
-          },
+          "data": {"rows":3},
           "metadata": {
             "correlation_id": "00000000-0000-0000-0000-000000000002",
             "causation_id": "00000000-0000-0000-0000-000000000003",

@@ -56,7 +56,7 @@ pub(super) async fn readers_miss_nothing(store: Arc<dyn Store>) {
     let by_position: Vec<EventId> = whole_log(&*store)
         .await
         .into_iter()
-        .filter(|e| e.metadata.key.starts_with("writer") && e.data["n"].as_u64().unwrap() % 3 == 1)
+        .filter(|e| e.metadata.key.starts_with("writer") && e.decode::<Noted>().unwrap().n % 3 == 1)
         .map(|e| e.event_id)
         .collect();
     let by_version = store.stream("shared", 0, usize::MAX).await.unwrap();
@@ -76,7 +76,7 @@ async fn follow(store: Arc<dyn Store>, limit: usize, is_done: tokio::sync::watch
             let position = event.metadata.position.unwrap();
             assert_eq!(position, last.0 + 1, "a gap after {last}");
             last = Position(position);
-            let n = event.data["n"].as_u64().unwrap();
+            let n = event.decode::<Noted>().unwrap().n;
             let before = order.insert(event.metadata.key.clone(), n);
             assert!(before.is_none_or(|before| before < n), "{} {n} came after {before:?}", event.metadata.key);
             seen.push(event.event_id);
@@ -121,6 +121,6 @@ pub(super) async fn no_update_is_lost(store: Arc<dyn Store>) {
     }
     soon("counting", writers.join_all()).await;
     assert_eq!(card(&*store, "counter").await, Some((WRITERS * 10, WRITERS * 10)));
-    let counted: Vec<u64> = whole_log(&*store).await.iter().map(|e| e.data["n"].as_u64().unwrap()).collect();
+    let counted: Vec<u64> = whole_log(&*store).await.iter().map(|e| e.decode::<Noted>().unwrap().n).collect();
     assert_eq!(counted, (1..=WRITERS * 10).collect::<Vec<_>>(), "the events of refused units are not there");
 }
