@@ -26,10 +26,6 @@ mod usage;
 use std::{env, ffi::OsString, fs, path::PathBuf, process::ExitCode};
 
 use clap::Parser;
-/// The same as in the program.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 use tracing_subscriber::{filter::LevelFilter, prelude::*};
 
 use crate::{

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use event_sourcing::{Conflict, Expected, Receipt, Write};
 use kernel::Envelope;
-use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params, types::Null};
 
 use crate::rows;
 
@@ -22,6 +22,7 @@ impl Known {
 
 /// One transaction and the units in it. Dropped without [`commit`](Self::commit), it is still open in the connection.
 pub(crate) struct Transaction<'c, 'k> {
+    connection: &'c Connection,
     known: &'k mut Known,
     head: u64,
     /// The version or revision that each write of the unit at hand brings about.
@@ -49,6 +50,7 @@ impl<'c, 'k> Transaction<'c, 'k> {
         };
         let prepare = |sql| connection.prepare_cached(sql);
         Ok(Self {
+            connection,
             known,
             head,
             numbers: Vec::new(),
@@ -157,11 +159,10 @@ impl<'c, 'k> Transaction<'c, 'k> {
 
     fn append(&mut self, stream: &str, version: u64, envelope: &Envelope) -> rusqlite::Result<()> {
         let metadata = &envelope.metadata;
-        let position = self.head + 1;
         self.append.execute(params![
             stream,
             version.cast_signed(),
-            position.cast_signed(),
+            Null, // SQLite gives the next position out: told which, it would look whether that is free
             &envelope.event_id.uuid().as_bytes()[..],
             &*envelope.event_type,
             rows::timestamp(envelope),
@@ -174,7 +175,7 @@ impl<'c, 'k> Transaction<'c, 'k> {
             metadata.key,
             rows::priority_number(metadata.priority),
         ])?;
-        self.head = position;
+        self.head = self.connection.last_insert_rowid().cast_unsigned();
         Ok(())
     }
 

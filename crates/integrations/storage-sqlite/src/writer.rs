@@ -23,7 +23,21 @@ pub(crate) struct Writer {
 
 struct Job {
     writes: Vec<Write>,
-    answer: oneshot::Sender<Result<Receipt, CommitError>>,
+    answer: oneshot::Sender<Answer>,
+}
+
+/// The writes come back to be dropped by the thread that made them: the writer has better things to do, and freeing what
+/// another thread allocates has the two wait for each other.
+struct Answer {
+    outcome: Result<Receipt, CommitError>,
+    _writes: Vec<Write>,
+}
+
+impl Job {
+    fn settle(self, outcome: Result<Receipt, CommitError>) {
+        // Whoever asked may be gone; what was written stays written.
+        let _ = self.answer.send(Answer { outcome, _writes: self.writes });
+    }
 }
 
 impl Writer {
@@ -59,7 +73,7 @@ impl Writer {
         if queue.send(Job { writes, answer }).await.is_err() {
             return Err(self.stopped().into());
         }
-        answered.await.unwrap_or_else(|_| Err(self.stopped().into()))
+        answered.await.map_or_else(|_| Err(self.stopped().into()), |answer| answer.outcome)
     }
 
     fn stopped(&self) -> StoreError {
@@ -113,8 +127,7 @@ impl Desk {
         match self.write(&group) {
             Ok(outcomes) => {
                 for (job, outcome) in group.into_iter().zip(outcomes) {
-                    // Whoever asked may be gone; the unit is written all the same.
-                    let _ = job.answer.send(outcome.map_err(CommitError::from));
+                    job.settle(outcome.map_err(CommitError::from));
                 }
             }
             // A unit that cannot be written, being too large perhaps, must not take its neighbours with it.
@@ -127,7 +140,7 @@ impl Desk {
                 let error = self.file.fault(&cause);
                 tracing::warn!(units = group.len(), detail = %cause, "not written: {error}");
                 for job in group {
-                    let _ = job.answer.send(Err(error.clone().into()));
+                    job.settle(Err(error.clone().into()));
                 }
             }
         }
