@@ -2,7 +2,7 @@
 
 use std::{io::Write, process::ExitCode};
 
-use kernel::{Error, ErrorKind};
+use kernel::{Error, ErrorKind, FieldError};
 
 /// Why a verb did not succeed. Display is one sentence: what happened, where, what to do.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +13,9 @@ pub enum Failure {
     /// Bad input, a busy store, a full disk, a fault of ours: it could not be done.
     #[error("{0}")]
     Impossible(String),
+    /// The request was refused for what stands in these fields of it.
+    #[error("{}", sentence(.0))]
+    Refused(Vec<FieldError>),
     /// Another process has the store; the verb may be carried out by that one.
     #[error("{0}")]
     Locked(String),
@@ -42,7 +45,7 @@ impl Failure {
     fn code(&self) -> u8 {
         match self {
             Self::Rejected(_) => 1,
-            Self::Impossible(_) | Self::Locked(_) => 2,
+            Self::Impossible(_) | Self::Refused(_) | Self::Locked(_) => 2,
             Self::Interrupted => 130,
             Self::ClosedOutput => 0,
         }
@@ -59,6 +62,10 @@ impl Failure {
     }
 }
 
+fn sentence(fields: &[FieldError]) -> String {
+    fields.iter().map(FieldError::to_string).collect::<Vec<_>>().join("; ")
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         if let Some(detail) = &error.detail {
@@ -66,6 +73,7 @@ impl From<Error> for Failure {
         }
         match error.kind {
             ErrorKind::Rejected => Self::Rejected(error.message),
+            ErrorKind::Invalid if !error.fields.is_empty() => Self::Refused(error.fields),
             ErrorKind::Invalid
             | ErrorKind::Denied
             | ErrorKind::NotFound

@@ -5,6 +5,7 @@ mod cli;
 mod composition;
 mod control;
 mod exit;
+mod origins;
 mod progress;
 mod report;
 mod sidecar;

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use interfaces_data::{DeclaredCheck, Rule, Severity};
 use serde::Deserialize;
 
+use crate::origins::Source;
+
 /// A sidecar (`flights.toml` beside `flights.csv`) or a file of checks.
 #[derive(Debug, Default, PartialEq)]
 pub struct Sidecar {
@@ -13,6 +15,8 @@ pub struct Sidecar {
     pub model_name: Option<String>,
     pub min_score: Option<f64>,
     pub checks: Vec<DeclaredCheck>,
+    /// None if there is no such file.
+    pub source: Option<Source>,
 }
 
 #[derive(Deserialize)]
@@ -67,16 +71,16 @@ impl Sidecar {
         }
     }
 
-    /// The checks of a file that was named; nothing else may stand in it but what a sidecar may have.
-    pub fn checks_of(file: &Path) -> Result<Vec<DeclaredCheck>, SidecarError> {
+    /// A file that was named for its checks; nothing else may stand in it but what a sidecar may have.
+    pub fn with_checks(file: &Path) -> Result<Self, SidecarError> {
         let text = std::fs::read_to_string(file)
             .map_err(|error| SidecarError::Unreadable { file: file.into(), reason: error.to_string() })?;
-        let checks = Self::parse(file, &text)?.checks;
-        if checks.is_empty() {
+        let sidecar = Self::parse(file, &text)?;
+        if sidecar.checks.is_empty() {
             let message = "no [[check]] here: declare at least one, or leave --checks out".into();
             return Err(SidecarError::Wrong { file: file.into(), line: 1, column: 1, message });
         }
-        Ok(checks)
+        Ok(sidecar)
     }
 
     fn parse(file: &Path, text: &str) -> Result<Self, SidecarError> {
@@ -92,7 +96,8 @@ impl Sidecar {
             .map(|entry| declared(entry.get_ref()).map_err(|message| wrong(entry.span().start, message)));
         let checks = checks.collect::<Result<_, _>>()?;
         let File { target, exclude, model_name, min_score, .. } = parsed;
-        Ok(Self { target, exclude, model_name, min_score, checks })
+        let source = Some(Source { file: file.into(), text: text.into() });
+        Ok(Self { target, exclude, model_name, min_score, checks, source })
     }
 }
 
@@ -167,7 +172,8 @@ fn closest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     scored.filter(|(score, _)| *score > 0.7).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, k)| k)
 }
 
-fn line_and_column(text: &str, at: usize) -> (usize, usize) {
+/// Both from 1; the column in characters.
+pub fn line_and_column(text: &str, at: usize) -> (usize, usize) {
     let before = &text[..at.min(text.len())];
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;

@@ -11,6 +11,7 @@ use crate::{
     composition::{Config, Platform},
     control,
     exit::Failure,
+    origins::Origins,
     progress::Progress,
     report::{self, RunReport, Saved},
     sidecar::Sidecar,
@@ -22,26 +23,39 @@ pub(super) const DRAIN: Duration = Duration::from_secs(30);
 
 pub async fn run(global: &Global, args: &Run) -> Result<(), Failure> {
     let config = Config::load(global, Vec::new())?;
-    let request = start_request(&config, args).await?;
-    let report = match Platform::start(&config, "borough run").await {
-        Ok(platform) => here(&config, platform, request).await?,
+    let (request, origins) = start_request(&config, args).await?;
+    let outcome = carry_out(&config, request).await.and_then(|mut report| {
+        if let Some(failure) = report.failure.as_mut().filter(|failure| !failure.fields.is_empty()) {
+            failure.message = origins.sentence(&failure.fields);
+        }
+        show(args, report)
+    });
+    outcome.map_err(|failure| match failure {
+        Failure::Refused(fields) => Failure::Impossible(origins.sentence(&fields)),
+        other => other,
+    })
+}
+
+async fn carry_out(config: &Config, request: StartPipeline) -> Result<RunReport, Failure> {
+    match Platform::start(config, "borough run").await {
+        Ok(platform) => here(config, platform, request).await,
         Err(Failure::Locked(message)) => match control::Client::find(&config.store.path).await {
-            Some(client) => control::run_there(&client, &config, request).await?,
-            None => return Err(Failure::Locked(message)),
+            Some(client) => control::run_there(&client, config, request).await,
+            None => Err(Failure::Locked(message)),
         },
-        Err(failure) => return Err(failure),
-    };
-    show(args, report)
+        Err(failure) => Err(failure),
+    }
 }
 
 /// Flags before sidecar before settings.
-async fn start_request(config: &Config, args: &Run) -> Result<StartPipeline, Failure> {
+async fn start_request(config: &Config, args: &Run) -> Result<(StartPipeline, Origins), Failure> {
     let dataset = dataset::identify(&args.dataset).await.map_err(kernel::Error::from)?;
     let sidecar = Sidecar::beside(&args.dataset)?;
-    let checks = match &args.checks {
-        Some(file) => Sidecar::checks_of(file)?,
-        None => sidecar.checks,
+    let (checks, checks_source) = match &args.checks {
+        Some(file) => Sidecar::with_checks(file).map(|named| (named.checks, named.source))?,
+        None => (sidecar.checks, None),
     };
+    let origins = Origins::new(args, sidecar.source, checks_source);
     let stem = || args.dataset.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     let options = PipelineOptions {
         model_name: args.model_name.clone().or(sidecar.model_name).unwrap_or_else(stem),
@@ -53,7 +67,7 @@ async fn start_request(config: &Config, args: &Run) -> Result<StartPipeline, Fai
         folds: config.pipeline.folds,
         seed: config.pipeline.seed,
     };
-    Ok(StartPipeline { dataset, options })
+    Ok((StartPipeline { dataset, options }, origins))
 }
 
 async fn here(config: &Config, mut platform: Platform, request: StartPipeline) -> Result<RunReport, Failure> {

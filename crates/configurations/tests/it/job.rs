@@ -198,3 +198,26 @@ fn the_terminal_report_has_every_part() {
         assert!(ended.stderr.contains(&format!("[{step}/5]")), "a plain line a step: {}", ended.stderr);
     }
 }
+
+/// The bars are drawn over themselves; where nobody looks at a terminal, each state is a line.
+#[cfg(target_os = "linux")]
+#[test]
+fn progress_is_bars_on_a_terminal_and_lines_elsewhere() {
+    let home = Home::with_data();
+    let lines = home.run(&["run", "data.csv"]).stderr;
+    assert!(lines.starts_with("[1/5] check-quality ...\n[1/5] check-quality: done in "), "{lines}");
+    assert!(!lines.contains('\x1b'), "{lines}");
+
+    // Gives the program a terminal of its own.
+    let binary = env!("CARGO_BIN_EXE_borough");
+    let mut script = std::process::Command::new("script");
+    script.args(["--quiet", "--return", "--command", &format!("{binary} run data.csv"), "/dev/null"]);
+    script.current_dir(home.path(".")).stdin(std::process::Stdio::null()).env("TERM", "xterm").env_remove("NO_COLOR");
+    let output = script.output().unwrap();
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{shown}");
+    let erase_line = "\r\x1b[2K";
+    assert!(shown.contains(erase_line) && shown.contains("[1/5] check-quality: done in "), "{shown}");
+    assert!(shown.contains("\x1b[36m"), "the bar is coloured: {shown}");
+    assert!(shown.contains("Registry"), "the report follows: {shown}");
+}

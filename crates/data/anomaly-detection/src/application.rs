@@ -53,13 +53,17 @@ impl Service<DetectAnomalies> for Detector {
         let forest = request.forest;
         let in_all = u64::from(forest.trees) * u64::from(forest.samples);
         let refusals = [
-            (request.top < 1, "/top", "must be at least 1".to_owned()),
-            (!(1..=MAX_TREES).contains(&forest.trees), "/forest/trees", format!("must be between 1 and {MAX_TREES}")),
-            (forest.samples < 2, "/forest/samples", "must be at least 2".to_owned()),
+            (request.top < 1, "/top", "0 anomalies: ask for at least 1".to_owned()),
+            (
+                !(1..=MAX_TREES).contains(&forest.trees),
+                "/forest/trees",
+                format!("{} trees: choose from 1 to {MAX_TREES}", forest.trees),
+            ),
+            (forest.samples < 2, "/forest/samples", format!("{} samples a tree: give at least 2", forest.samples)),
             (
                 in_all > MAX_SAMPLES_IN_ALL,
                 "/forest/samples",
-                format!("times the number of trees must be at most {MAX_SAMPLES_IN_ALL}"),
+                format!("{in_all} samples in all trees: at most {MAX_SAMPLES_IN_ALL} fit"),
             ),
         ];
         let refused = refusals.into_iter().filter(|(refused, ..)| *refused);

@@ -154,7 +154,11 @@ fn position(place: &str) -> Option<(u64, u64)> {
 fn one_line(error: &DataFusionError) -> String {
     let text = match error.find_root() {
         DataFusionError::SQL(parser, _) => match parser.as_ref() {
-            ParserError::TokenizerError(text) | ParserError::ParserError(text) => text.clone(),
+            ParserError::TokenizerError(text) | ParserError::ParserError(text) => {
+                // The place comes last, and is taken off there.
+                let (text, place) = text.split_at(text.find(" at Line: ").unwrap_or(text.len()));
+                format!("{text}; write a condition such as `age >= 18 AND country = 'PT'`{place}")
+            }
             ParserError::RecursionLimitExceeded => "it is nested too deeply: split it into several".into(),
         },
         other => other.message().into_owned(),

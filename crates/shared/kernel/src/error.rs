@@ -57,10 +57,12 @@ impl ErrorKind {
 }
 
 /// One refused field.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, thiserror::Error)]
+#[error("{pointer}: {message}")]
 pub struct FieldError {
     /// JSON pointer into the request: `/checks/0/min`.
     pub pointer: String,
+    /// What is wrong with it and what to do, without its name: whoever shows it says where it stands.
     pub message: String,
 }
 
@@ -79,7 +81,7 @@ impl Error {
 
     /// All refused fields at once.
     pub fn invalid_fields(fields: Vec<FieldError>) -> Self {
-        let list: Vec<String> = fields.iter().map(|f| format!("{} {}", f.pointer, f.message)).collect();
+        let list: Vec<String> = fields.iter().map(FieldError::to_string).collect();
         Self { fields, ..Self::invalid(list.join("; ")) }
     }
 

@@ -60,13 +60,17 @@ impl Service<TrainModel> for Trainer {
     fn validate(&self, request: &TrainModel) -> Result<(), Vec<FieldError>> {
         let mut fields = Vec::new();
         if request.target.trim().is_empty() {
-            fields.push(FieldError { pointer: "/target".into(), message: "must be a condition on the columns".into() });
+            fields.push(refused("/target", "no condition: give one on the columns, such as `delay > 15`"));
         }
         if !(2..=MAX_FOLDS).contains(&request.folds) {
-            fields.push(FieldError { pointer: "/folds".into(), message: format!("must be between 2 and {MAX_FOLDS}") });
+            fields.push(refused("/folds", format!("{} folds: choose from 2 to {MAX_FOLDS}", request.folds)));
         }
         if fields.is_empty() { Ok(()) } else { Err(fields) }
     }
+}
+
+fn refused(pointer: impl Into<String>, message: impl Into<String>) -> FieldError {
+    FieldError { pointer: pointer.into(), message: message.into() }
 }
 
 fn report(request: TrainModel, trained: Trained, model: Fingerprint, model_bytes: u64) -> TrainingReport {
@@ -86,10 +90,16 @@ fn report(request: TrainModel, trained: Trained, model: Fingerprint, model_bytes
 }
 
 fn train_on(dataset: &Dataset, request: &TrainModel) -> Result<Trained, Error> {
-    for name in &request.exclude {
-        dataset.column(name)?;
+    let (target, mut fields) = match dataset.predicate(&request.target) {
+        Ok(target) => (Some(target), Vec::new()),
+        Err(error) => (None, vec![refused("/target", error.to_string())]),
+    };
+    for (index, name) in request.exclude.iter().enumerate() {
+        if let Err(error) = dataset.column(name) {
+            fields.push(refused(format!("/exclude/{index}"), error.to_string()));
+        }
     }
-    let target = dataset.predicate(&request.target)?;
+    let Some(target) = target.filter(|_| fields.is_empty()) else { return Err(Error::invalid_fields(fields)) };
     let labels: Vec<Option<bool>> = dataset.evaluate(&target)?.iter().collect();
     let withheld = |name: &String| target.columns().contains(name) || request.exclude.contains(name);
     let columns = dataset.columns().iter().filter(|column| !withheld(&column.name));

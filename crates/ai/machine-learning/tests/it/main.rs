@@ -179,16 +179,18 @@ async fn what_cannot_be_trained_is_refused_and_leaves_nothing() {
         expect!["target `shop = 'north'` is null in all 400 rows: choose a target that is known for some of them"],
     )
     .await;
-    check(request(&dataset, "amount > 1", &["Prise"]), expect!["no column is named `Prise` (did you mean `price`?): the columns are `id`, `amount`, `price`, `gift`, `day`, `at`, `colour`, `returned`, `shop`"]).await;
+    check(request(&dataset, "amount > 1", &["Prise"]), expect!["/exclude/0: no column is named `Prise` (did you mean `price`?): the columns are `id`, `amount`, `price`, `gift`, `day`, `at`, `colour`, `returned`, `shop`"]).await;
     check(request(&dataset, "amount > 1", &["price", "gift", "day", "at", "colour", "returned"]), expect!["no column is left to learn from (`id` has 400 different texts): exclude fewer columns, or bring some that vary"]).await;
     check(
         request(&dataset, "amount", &[]),
-        expect!["`amount` yields Int64, not true or false: compare it with something"],
+        expect!["/target: `amount` yields Int64, not true or false: compare it with something"],
     )
     .await;
     check(
         TrainModel { folds: 1, ..request(&dataset, " ", &[]) },
-        expect!["/target must be a condition on the columns; /folds must be between 2 and 50"],
+        expect![
+            "/target: no condition: give one on the columns, such as `delay > 15`; /folds: 1 folds: choose from 2 to 50"
+        ],
     )
     .await;
     assert_eq!(assembly.events().await, []);

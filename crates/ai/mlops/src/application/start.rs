@@ -31,16 +31,16 @@ impl Service<StartPipeline> for PipelineStarter {
             refused.push(FieldError { pointer: format!("/options/{pointer}"), message });
         };
         if options.model_name.trim().is_empty() {
-            refuse("model_name", "is empty: give the model a name".into());
+            refuse("model_name", "no name: give the model one".into());
         }
         if !(0.0..=1.0).contains(&options.min_score) {
-            refuse("min_score", format!("is {}: choose a score from 0 to 1", options.min_score));
+            refuse("min_score", format!("{} is no score: choose one from 0 to 1", options.min_score));
         }
         if options.folds < 2 {
-            refuse("folds", format!("is {}: cross-validation needs at least 2", options.folds));
+            refuse("folds", format!("{} folds: cross-validation needs at least 2", options.folds));
         }
         if options.top_anomalies == 0 {
-            refuse("top_anomalies", "is 0: ask for at least 1".into());
+            refuse("top_anomalies", "0 anomalies: ask for at least 1".into());
         }
         if refused.is_empty() { Ok(()) } else { Err(refused) }
     }

@@ -137,11 +137,8 @@ async fn every_refused_field_is_named() {
         assert_eq!(error.kind, ErrorKind::Invalid);
         error.message
     };
-    expect!["/top must be at least 1; /forest/trees must be between 1 and 10000; /forest/samples must be at least 2"]
+    expect!["/top: 0 anomalies: ask for at least 1; /forest/trees: 0 trees: choose from 1 to 10000; /forest/samples: 1 samples a tree: give at least 2"]
         .assert_eq(&refusal(0, 0, 1).await);
-    expect![
-        "/forest/trees must be between 1 and 10000; /forest/samples times the number of trees must be at most 16777216"
-    ]
-    .assert_eq(&refusal(1, 10_001, 2000).await);
+    expect!["/forest/trees: 10001 trees: choose from 1 to 10000; /forest/samples: 20002000 samples in all trees: at most 16777216 fit"].assert_eq(&refusal(1, 10_001, 2000).await);
     assert_eq!(assembly.events().await, []);
 }

@@ -62,10 +62,13 @@ impl Refused<'_> {
 
     fn check_frame(&mut self, check: &DeclaredCheck) {
         if check.name.as_ref().is_some_and(|name| name.trim().is_empty()) {
-            self.at("name", "is empty: give the check a name, or none at all to have one made");
+            self.at("name", "an empty name: give the check one, or none at all to have one made");
         }
         if !(0.0..=1.0).contains(&check.tolerance) {
-            self.at("tolerance", format!("is {}: give the share of rows that may fail, 0 to 1", check.tolerance));
+            self.at(
+                "tolerance",
+                format!("{} is no share: give that of the rows that may fail, 0 to 1", check.tolerance),
+            );
         }
     }
 
@@ -106,25 +109,25 @@ impl Refused<'_> {
         }
         for (field, bound) in [("min", min), ("max", max)] {
             if bound.is_some_and(f64::is_nan) {
-                self.at(field, "is not a number: give a bound, or leave it out");
+                self.at(field, "not a number: give a bound, or leave it out");
             }
         }
         let (min, max) = match (min, max) {
             (None, None) => {
-                self.at("min", "is absent and `max` too: give at least one bound");
+                self.at("min", "neither `min` nor `max`: give at least one bound");
                 return None;
             }
             (min, max) => (min.unwrap_or(f64::NEG_INFINITY), max.unwrap_or(f64::INFINITY)),
         };
         if min > max {
-            self.at("min", format!("is {min} and above `max`, {max}: no value lies between them"));
+            self.at("min", format!("{min} is above `max`, {max}: no value lies between them"));
         }
         Some(Test::Range { min, max })
     }
 
     fn one_of(&mut self, column: Option<&Column>, values: &[String]) -> Option<Test> {
         if values.is_empty() {
-            self.at("values", "is empty: list the values that are allowed");
+            self.at("values", "an empty list: give the values that are allowed");
         }
         let Column { name, column_type, .. } = column?;
         let mut listed = BTreeSet::new();

@@ -223,22 +223,22 @@ async fn refused_bounds() {
     refused_rule(
         range("age", None, None),
         expect![[r#"
-        /checks/0/min is absent and `max` too: give at least one bound
-    "#]],
+            /checks/0/min neither `min` nor `max`: give at least one bound
+        "#]],
     )
     .await;
     refused_rule(
         range("age", 2.0, 1.0),
         expect![[r#"
-        /checks/0/min is 2 and above `max`, 1: no value lies between them
-    "#]],
+            /checks/0/min 2 is above `max`, 1: no value lies between them
+        "#]],
     )
     .await;
     refused_rule(
         range("age", f64::NAN, 1.0),
         expect![[r#"
-        /checks/0/min is not a number: give a bound, or leave it out
-    "#]],
+            /checks/0/min not a number: give a bound, or leave it out
+        "#]],
     )
     .await;
 }
@@ -248,8 +248,8 @@ async fn refused_values() {
     refused_rule(
         one_of("state", &[]),
         expect![[r#"
-        /checks/0/values is empty: list the values that are allowed
-    "#]],
+            /checks/0/values an empty list: give the values that are allowed
+        "#]],
     )
     .await;
     refused_rule(
@@ -288,8 +288,8 @@ async fn refused_expressions() {
     refused_rule(
         expression("age >"),
         expect![[r#"
-        /checks/0/expr `age >` is not a SQL expression: Expected: an expression, found: EOF
-    "#]],
+            /checks/0/expr `age >` is not a SQL expression: Expected: an expression, found: EOF; write a condition such as `age >= 18 AND country = 'PT'`
+        "#]],
     )
     .await;
     refused_rule(expression("height > 1"), expect![[r#"
@@ -321,17 +321,17 @@ async fn everything_is_refused_at_once() {
             declared(expression("")),
         ],
         expect![[r#"
-            /checks/1/name is empty: give the check a name, or none at all to have one made
-            /checks/1/tolerance is 1.5: give the share of rows that may fail, 0 to 1
+            /checks/1/name an empty name: give the check one, or none at all to have one made
+            /checks/1/tolerance 1.5 is no share: give that of the rows that may fail, 0 to 1
             /checks/1/column no column is named `nobody`: the columns are `id`, `age`, `rate`, `state`, `late`, `day`, `remark`
-            /checks/2/tolerance is NaN: give the share of rows that may fail, 0 to 1
+            /checks/2/tolerance NaN is no share: give that of the rows that may fail, 0 to 1
             /checks/2/column no column is named `nobody`: the columns are `id`, `age`, `rate`, `state`, `late`, `day`, `remark`
             /checks/2/pattern `(` is not a regular expression: unclosed group
             /checks/3/column `state` was read as text: a range is for integers and floats
-            /checks/3/min is 3 and above `max`, 1: no value lies between them
+            /checks/3/min 3 is above `max`, 1: no value lies between them
             /checks/4/column no column is named `nobody`: the columns are `id`, `age`, `rate`, `state`, `late`, `day`, `remark`
-            /checks/4/values is empty: list the values that are allowed
-            /checks/5/expr `` is not a SQL expression: Expected: an expression, found: EOF
+            /checks/4/values an empty list: give the values that are allowed
+            /checks/5/expr `` is not a SQL expression: Expected: an expression, found: EOF; write a condition such as `age >= 18 AND country = 'PT'`
         "#]],
     )
     .await;

@@ -49,26 +49,24 @@ async fn conditions() {
 
 #[tokio::test]
 async fn what_does_not_parse() {
-    check("", expect!["Invalid: `` is not a SQL expression: Expected: an expression, found: EOF"]).await;
-    check("delay >", expect!["Invalid: `delay >` is not a SQL expression: Expected: an expression, found: EOF"]).await;
+    check("", expect!["Invalid: `` is not a SQL expression: Expected: an expression, found: EOF; write a condition such as `age >= 18 AND country = 'PT'`"]).await;
+    check("delay >", expect!["Invalid: `delay >` is not a SQL expression: Expected: an expression, found: EOF; write a condition such as `age >= 18 AND country = 'PT'`"]).await;
     check(
         "delay > 15 15",
-        expect![
-            "Invalid: `delay > 15 15` is not a SQL expression (at character 12): Expected: end of expression, found: 15"
-        ],
+        expect!["Invalid: `delay > 15 15` is not a SQL expression (at character 12): Expected: end of expression, found: 15; write a condition such as `age >= 18 AND country = 'PT'`"],
     )
     .await;
-    check("delay > 15; DROP TABLE x", expect!["Invalid: `delay > 15; DROP TABLE x` is not a SQL expression (at character 11): Expected: end of expression, found: ;"]).await;
+    check("delay > 15; DROP TABLE x", expect!["Invalid: `delay > 15; DROP TABLE x` is not a SQL expression (at character 11): Expected: end of expression, found: ;; write a condition such as `age >= 18 AND country = 'PT'`"]).await;
     check(
         "delay >\n AND 3",
         expect![[r#"
-        Invalid: `delay >
-         AND 3` is not a SQL expression (at line 2, character 6): Expected: end of expression, found: 3"#]],
+            Invalid: `delay >
+             AND 3` is not a SQL expression (at line 2, character 6): Expected: end of expression, found: 3; write a condition such as `age >= 18 AND country = 'PT'`"#]],
     )
     .await;
     check(
         "Origin = 'JFK",
-        expect!["Invalid: `Origin = 'JFK` is not a SQL expression (at character 10): Unterminated string literal"],
+        expect!["Invalid: `Origin = 'JFK` is not a SQL expression (at character 10): Unterminated string literal; write a condition such as `age >= 18 AND country = 'PT'`"],
     )
     .await;
     check(

@@ -148,7 +148,7 @@ async fn every_refused_field_is_told_at_once() {
     let shop = Shop::new();
     let error = shop.requests.ask(&shop.cx, PayIn { amount: -1 }).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Invalid);
-    assert_eq!(error.message, "/amount must be above 0; /amount must be even");
+    assert_eq!(error.message, "/amount: must be above 0; /amount: must be even");
     assert_eq!(error.fields.len(), 2);
 }
 
@@ -207,7 +207,7 @@ async fn by_name_and_in_json_it_is_the_same_pipeline() {
         async move { shop.requests.call(&shop.cx, name, None, value).await }
     };
     assert_eq!(call("till.pay-in", json!({ "amount": 4 })).await.unwrap(), json!(4));
-    assert_eq!(call("till.pay-in", json!({ "amount": 3 })).await.unwrap_err().message, "/amount must be even");
+    assert_eq!(call("till.pay-in", json!({ "amount": 3 })).await.unwrap_err().message, "/amount: must be even");
     let error = call("till.pay-in", json!({ "sum": 3 })).await.unwrap_err();
     assert_eq!((error.kind, error.message.contains("till.pay-in")), (ErrorKind::Invalid, true), "{error}");
     let error = call("till.pay-out", json!({})).await.unwrap_err();
