@@ -58,6 +58,7 @@ pub enum Verb {
     Serve(Serve),
     Status(Status),
     Completions(Completions),
+    Man(Man),
 }
 
 /// Profile and check a dataset, find its anomalies, train and register a model
@@ -221,4 +222,15 @@ Example:
   borough completions bash > /etc/bash_completion.d/borough")]
 pub struct Completions {
     pub shell: Shell,
+}
+
+/// Print the manual page of the program or of a verb
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  borough man | man -l -
+  borough man sagas resume > borough-sagas-resume.1")]
+pub struct Man {
+    /// The verb, and the verb below it
+    pub verb: Vec<String>,
 }

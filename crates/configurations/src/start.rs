@@ -1,6 +1,6 @@
 use std::{ffi::OsString, io::IsTerminal, process::ExitCode};
 
-use clap::{CommandFactory, Parser};
+use clap::Parser;
 
 use crate::{
     cli::{Cli, Color, Verb},
@@ -61,9 +61,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Verb::Sagas(args) => verbs::sagas(&global, &args).await,
         Verb::Serve(args) => verbs::serve(&global, &args).await,
         Verb::Status(args) => verbs::status(&global, &args).await,
-        Verb::Completions(args) => {
-            clap_complete::generate(args.shell, &mut Cli::command(), "borough", &mut std::io::stdout());
-            Ok(())
-        }
+        Verb::Completions(args) => verbs::completions(&args),
+        Verb::Man(args) => verbs::man(&args),
     }
 }

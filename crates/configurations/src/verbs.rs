@@ -5,6 +5,7 @@ mod events;
 pub(crate) mod run;
 pub(crate) mod sagas;
 mod serve;
+mod shell;
 mod status;
 
 pub use describe::describe;
@@ -12,6 +13,7 @@ pub use events::events;
 pub use run::run;
 pub use sagas::sagas;
 pub use serve::serve;
+pub use shell::{completions, man};
 pub use status::status;
 
 use std::io::Write;

@@ -25,6 +25,7 @@ fn help_of_every_verb() {
     check(&["serve", "--help"], expect_file!["snapshots/help-serve.txt"]);
     check(&["status", "--help"], expect_file!["snapshots/help-status.txt"]);
     check(&["completions", "--help"], expect_file!["snapshots/help-completions.txt"]);
+    check(&["man", "--help"], expect_file!["snapshots/help-man.txt"]);
 }
 
 #[test]
@@ -109,4 +110,22 @@ fn completion_scripts() {
         let ended = home.run(&["completions", shell]);
         assert!(ended.code == Some(0) && ended.stdout.contains("sagas"), "{shell}");
     }
+}
+
+#[test]
+fn manual_pages() {
+    let home = Home::new();
+    let page = |verb: &[&str]| home.run(&[&["man"], verb].concat());
+    let title = |verb: &[&str]| {
+        let page = page(verb).stdout;
+        page.lines().find(|line| line.starts_with(".TH")).unwrap_or_default().to_owned()
+    };
+    assert!(title(&[]).starts_with(".TH borough 1"), "{}", title(&[]));
+    assert!(title(&["sagas", "resume"]).starts_with(".TH borough-sagas-resume 1"), "{}", title(&["sagas", "resume"]));
+    assert!(page(&["run"]).stdout.contains("\\-\\-min\\-score"));
+    let unknown = page(&["sagas", "resurrect"]);
+    assert_eq!(
+        (unknown.code, unknown.stderr.as_str()),
+        (Some(2), "error: `resurrect` is no verb of `borough sagas`: see its --help\n")
+    );
 }
