@@ -53,7 +53,10 @@ impl<E: Event, S: Subscriber<E>> ErasedSubscriber for Typed<E, S> {
                 )));
             }
             let event: E = envelope.decode().map_err(|e| {
-                Error::invalid(format!("`{}` {} cannot be read", E::NAME, envelope.event_id)).with_detail(e.to_string())
+                let event = format!("`{}` {}", E::NAME, envelope.event_id);
+                Error::invalid(format!(
+                    "{event} does not fit its contract: {e}; publish what has changed as a new version"
+                ))
             })?;
             self.subscriber.handle(cx, &event, unit).await
         })

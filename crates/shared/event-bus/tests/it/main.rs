@@ -174,3 +174,43 @@ async fn draining_ends_at_its_timeout_and_loses_nothing() {
     drained(&mut bus).await;
     assert_eq!(amounts(&store, "ledger/a").await, [13]);
 }
+
+/// The same event as a later version of its publisher writes it.
+#[derive(Debug, Serialize, Deserialize, schemars::JsonSchema)]
+struct SoldLater<const VERSION: u32> {
+    shop: String,
+    price: u32,
+}
+
+impl<const VERSION: u32> Event for SoldLater<VERSION> {
+    const NAME: &'static str = Sold::NAME;
+    const VERSION: u32 = VERSION;
+
+    fn key(&self) -> String {
+        self.shop.clone()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_subscriber_cannot_read_is_parked_with_the_reason() {
+    let store = memory();
+    let mut unit = Unit::new(testing::origin("shop"));
+    unit.publish(&SoldLater::<1> { shop: "a".into(), price: 5 });
+    unit.publish(&SoldLater::<2> { shop: "b".into(), price: 5 });
+    store.commit(unit).await.unwrap();
+    publish(&store, &[("c", 3)]).await;
+    let mut bus = start(&store, vec![Ledger::new("ledger", &store)]).await;
+    drained(&mut bus).await;
+
+    let letters = store.list::<DeadLetter>(None, 100).await.unwrap();
+    let reasons: Vec<String> = letters.into_iter().map(|letter| letter.value.error.message).collect();
+    assert_eq!(
+        reasons,
+        [
+            "`shop.sold` 00000000-0000-0000-0000-000000000001 does not fit its contract: missing field `amount` at line 1 \
+             column 22; publish what has changed as a new version",
+            "`shop.sold` is of version 2, this program understands up to 1: upgrade it"
+        ]
+    );
+    assert_eq!(amounts(&store, "ledger/c").await, [3], "others go on");
+}
