@@ -3,10 +3,11 @@ use std::{process::ExitCode, time::Instant};
 use crate::step;
 
 /// Everything that must pass before a change lands, in this order. The one list of it: `.ci/run` runs this verb.
-const STEPS: [&[&str]; 4] = [
+const STEPS: [&[&str]; 5] = [
     &["fmt", "--check"],
     &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
     &["xtask", "check-boundaries"],
+    &["xtask", "deny", "--if-installed"],
     &["xtask", "test"],
 ];
 

@@ -86,7 +86,7 @@ pub struct Run {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub checks: Option<PathBuf>,
     /// Lowest quality score that passes the gate, 0 to 1
-    #[arg(long, value_name = "SCORE")]
+    #[arg(long, value_name = "SCORE", allow_negative_numbers = true)]
     pub min_score: Option<f64>,
     /// Name in the model registry [default: the dataset's file name]
     #[arg(long, value_name = "NAME")]
@@ -134,14 +134,11 @@ pub struct Events {
 
 /// List the runs of sagas, show one, resume what a crash left open
 #[derive(Debug, Args)]
-#[command(
-    args_conflicts_with_subcommands = true,
-    after_help = "\
+#[command(after_help = "\
 Examples:
   borough sagas
   borough sagas show 0190b0de-6f0a-7c3e-9f0e-6d9f0f3a1c55
-  borough sagas resume"
-)]
+  borough sagas resume")]
 pub struct Sagas {
     #[command(subcommand)]
     pub verb: Option<SagaVerb>,

@@ -106,9 +106,11 @@ impl Config {
         })
     }
 
-    /// The folder of the models, beside the store.
+    /// The folder of the models, beside the store and of its name: stores that share a folder do not share models.
     pub fn models(&self) -> PathBuf {
-        self.store.path.with_extension("models")
+        let mut path = self.store.path.clone().into_os_string();
+        path.push(".models");
+        path.into()
     }
 }
 
@@ -127,7 +129,10 @@ impl Platform {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let ids: Arc<dyn Ids> = Arc::new(SystemIds);
         let store: Arc<dyn Store> = Arc::new(open(config, holder, &*clock)?);
-        let blobs: Arc<dyn Blobs> = Arc::new(FileBlobs::open(config.models()));
+        let files = FileBlobs::open(config.models());
+        // Whoever holds the store is the only one to write its models.
+        files.sweep().map_err(Failure::impossible)?;
+        let blobs: Arc<dyn Blobs> = Arc::new(files);
         let infrastructure =
             Infrastructure { store: Arc::clone(&store), blobs, clock: Arc::clone(&clock), ids: Arc::clone(&ids) };
         let mut application = module::assemble(modules(), infrastructure, &config.grants)?;
@@ -180,7 +185,14 @@ fn open(config: &Config, holder: &str, clock: &dyn Clock) -> Result<SqliteStore,
 }
 
 /// The store for verbs that only read: works beside a writing process. `None` if there is no store yet.
+///
+/// # Errors
+/// As the adapter has them; and a folder that does not exist, since nothing would ever be in it.
 pub fn open_for_reading(path: &Path) -> Result<Option<Arc<dyn Store>>, Failure> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
+        let (path, folder) = (path.display(), folder.display());
+        return Err(Failure::impossible(format!("store {path}: there is no folder {folder}: check the path")));
+    }
     Ok(SqliteStore::open_read(path)?.map(|store| Arc::new(store) as Arc<dyn Store>))
 }
 

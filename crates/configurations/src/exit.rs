@@ -21,6 +21,8 @@ pub enum Failure {
     Locked(String),
     #[error("interrupted: what was done so far is kept, `borough sagas resume` goes on")]
     Interrupted,
+    #[error("interrupted: the serving process goes on with run {0}, `borough sagas show {0}` tells how far it is")]
+    Detached(uuid::Uuid),
     /// Whoever read our output has gone, as `head` does.
     #[error("the output was closed")]
     ClosedOutput,
@@ -46,7 +48,7 @@ impl Failure {
         match self {
             Self::Rejected(_) => 1,
             Self::Impossible(_) | Self::Refused(_) | Self::Locked(_) => 2,
-            Self::Interrupted => 130,
+            Self::Interrupted | Self::Detached(_) => 130,
             Self::ClosedOutput => 0,
         }
     }
@@ -69,7 +71,7 @@ fn sentence(fields: &[FieldError]) -> String {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         if let Some(detail) = &error.detail {
-            tracing::error!(detail, "{error}");
+            tracing::info!(detail, "{error}");
         }
         match error.kind {
             ErrorKind::Rejected => Self::Rejected(error.message),

@@ -39,8 +39,10 @@ fn with_runtime(cli: Cli) -> Result<(), Failure> {
         Color::Always => true,
         Color::Never => false,
     };
-    let options =
-        observability::Options { verbosity: cli.global.verbose, json: cli.global.log_json, ansi, ours: LOGGED };
+    // A verb tells by itself what became of it; a process that serves has nothing but its log.
+    let least = u8::from(matches!(cli.verb, Verb::Serve(_)));
+    let verbosity = cli.global.verbose.max(least);
+    let options = observability::Options { verbosity, json: cli.global.log_json, ansi, ours: LOGGED };
     observability::init(options).map_err(Failure::impossible)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

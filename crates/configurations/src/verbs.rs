@@ -2,6 +2,7 @@
 
 mod describe;
 mod events;
+mod page;
 pub(crate) mod run;
 pub(crate) mod sagas;
 mod serve;

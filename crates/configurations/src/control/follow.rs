@@ -72,14 +72,21 @@ async fn follow(client: &Client, store: &Arc<dyn Store>, id: SagaId) -> Result<S
             quiet = if told == before { quiet + 1 } else { 0 };
         }
         // Every so often make sure that somebody still drives it.
-        if quiet > 0 && quiet % 50 == 0 && !client.status().await?.driving.contains(&id.0) {
-            return Err(Failure::impossible(format!("run {id} is not driven any more: `borough sagas resume {id}`")));
+        if quiet > 0 && quiet % 50 == 0 && !is_driven(client, id).await {
+            return Err(Failure::impossible(format!(
+                "the process that drove run {id} has ended or let go of it; nothing is lost: `borough sagas resume {id}`"
+            )));
         }
         tokio::select! {
             () = tokio::time::sleep(POLL) => {}
-            () = &mut interrupt => return Err(Failure::Interrupted),
+            () = &mut interrupt => return Err(Failure::Detached(id.0)),
         }
     }
+}
+
+/// A process that does not answer drives nothing.
+async fn is_driven(client: &Client, id: SagaId) -> bool {
+    client.status().await.is_ok_and(|status| status.driving.contains(&id.0))
 }
 
 fn tell(progress: &Progress, told: &mut HashMap<String, (StepState, bool)>, record: &SagaRecord, step: &StepRecord) {

@@ -55,8 +55,5 @@ fn write_module(text: &mut String, module: &ModuleDescription) -> std::fmt::Resu
     for name in &module.collections {
         writeln!(text, "  keeps       {name}")?;
     }
-    for name in &module.settings {
-        writeln!(text, "  reads       [{name}]")?;
-    }
     writeln!(text)
 }

@@ -15,7 +15,7 @@ use crate::{
     progress::Progress,
     report::{self, RunReport, Saved},
     sidecar::Sidecar,
-    verbs::{interrupted, print, print_json},
+    verbs::{interrupted, page::Page, print, print_json},
 };
 
 /// How long the subscribers are given for what a run has published; the rest is delivered by the next process.
@@ -23,12 +23,20 @@ pub(super) const DRAIN: Duration = Duration::from_secs(30);
 
 pub async fn run(global: &Global, args: &Run) -> Result<(), Failure> {
     let config = Config::load(global, Vec::new())?;
+    let interrupt = interrupted()?;
     let (request, origins) = start_request(&config, args).await?;
-    let outcome = carry_out(&config, request).await.and_then(|mut report| {
+    let page = args.report.as_deref().map(|file| Page::begin(file, &config, args)).transpose()?;
+    let outcome = tokio::select! {
+        // Whoever drives a run hears of the interruption too, and knows more about it.
+        biased;
+        outcome = carry_out(&config, request) => outcome,
+        () = interrupt => Err(Failure::Interrupted),
+    };
+    let outcome = outcome.and_then(|mut report| {
         if let Some(failure) = report.failure.as_mut().filter(|failure| !failure.fields.is_empty()) {
             failure.message = origins.sentence(&failure.fields);
         }
-        show(args, report)
+        show(args, page, report)
     });
     outcome.map_err(|failure| match failure {
         Failure::Refused(fields) => Failure::Impossible(origins.sentence(&fields)),
@@ -71,16 +79,20 @@ async fn start_request(config: &Config, args: &Run) -> Result<(StartPipeline, Or
 }
 
 async fn here(config: &Config, mut platform: Platform, request: StartPipeline) -> Result<RunReport, Failure> {
+    let report = report_of(config, &mut platform, request).await;
+    platform.stop().await;
+    report
+}
+
+async fn report_of(config: &Config, platform: &mut Platform, request: StartPipeline) -> Result<RunReport, Failure> {
     let cx = platform.context(config)?;
     let from = platform.store.head().await?;
     let started = platform.application.requests.ask(&cx, request).await?;
-    let record = drive(&platform, SagaId(started.saga_id), &Progress::new()).await?;
+    let record = drive(platform, SagaId(started.saga_id), &Progress::new()).await?;
     if platform.drain(DRAIN).await? == event_bus::Drain::TimedOut {
         tracing::warn!("subscribers are behind: the next run or `borough serve` delivers the rest");
     }
-    let report = collect(config, &platform.application.requests, &*platform.store, &cx, &record, from).await;
-    platform.stop().await;
-    report
+    collect(config, &platform.application.requests, &*platform.store, &cx, &record, from).await
 }
 
 /// Drives a run to its end, or leaves it resumable when the user interrupts.
@@ -118,23 +130,17 @@ async fn events_of(store: &dyn Store, from: Position, correlation: CorrelationId
     }
 }
 
-fn show(args: &Run, mut report: RunReport) -> Result<(), Failure> {
-    if let Some(file) = &args.report {
-        report.saved.report = Some(file.display().to_string());
-        let page = report::html::render(&report)?;
-        std::fs::write(file, page).map_err(|error| {
-            Failure::impossible(format!(
-                "the report cannot be written to {} ({error}); the run itself is saved: choose another path with --report",
-                file.display()
-            ))
-        })?;
+fn show(args: &Run, page: Option<Page>, mut report: RunReport) -> Result<(), Failure> {
+    let written = page.map_or(Ok(()), |page| {
+        report.saved.report = Some(page.file.display().to_string());
+        page.write(&report::html::render(&report)?)
+    });
+    if written.is_err() {
+        report.saved.report = None;
     }
-    if args.json {
-        print_json(&report)?
-    } else {
-        print(&report::terminal::render(&report, width()))?
-    }
-    outcome(&report)
+    let printed = if args.json { print_json(&report) } else { print(&report::terminal::render(&report, width())) };
+    // What became of the run outweighs who read of it.
+    outcome(&report).and(written).and(printed)
 }
 
 /// Of the terminal; a pipe gets what fits a wide one.

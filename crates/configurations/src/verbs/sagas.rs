@@ -10,6 +10,7 @@ use crate::{
     control,
     exit::Failure,
     progress::Progress,
+    report::SagaSummary,
     verbs::{print, print_json, run::drive},
 };
 
@@ -17,7 +18,7 @@ pub async fn sagas(global: &Global, args: &Sagas) -> Result<(), Failure> {
     let config = Config::load(global, Vec::new())?;
     match &args.verb {
         None => list(&config, &args.list).await,
-        Some(SagaVerb::List(args)) => list(&config, args).await,
+        Some(SagaVerb::List(verb)) => list(&config, &SagaList { json: verb.json || args.list.json }).await,
         Some(SagaVerb::Show(args)) => show(&config, args).await,
         Some(SagaVerb::Resume(args)) => resume(&config, args).await,
     }
@@ -33,7 +34,7 @@ async fn runs(config: &Config) -> Result<Vec<SagaRecord>, Failure> {
 async fn list(config: &Config, args: &SagaList) -> Result<(), Failure> {
     let runs = runs(config).await?;
     if args.json {
-        return print_json(&runs);
+        return print_json(&runs.iter().map(SagaSummary::from).collect::<Vec<_>>());
     }
     if runs.is_empty() {
         return print(&format!("no runs in {}", config.store.path.display()));
@@ -110,11 +111,11 @@ fn write_timeline(text: &mut String, run: &SagaRecord) -> std::fmt::Result {
 }
 
 async fn resume(config: &Config, args: &SagaResume) -> Result<(), Failure> {
-    let open = runs(config).await?.into_iter().filter(|run| !run.has_ended());
-    let open: Vec<SagaRecord> = match &args.id {
-        Some(id) => vec![find(open.collect(), id)?],
-        None => open.collect(),
-    };
+    let mut open = runs(config).await?;
+    if let Some(id) = &args.id {
+        open = vec![find(open, id)?];
+    }
+    open.retain(|run| !run.has_ended());
     if open.is_empty() {
         return if args.json { print_json::<[SagaRecord]>(&[]) } else { print("nothing to resume") };
     }
@@ -127,13 +128,26 @@ async fn resume(config: &Config, args: &SagaResume) -> Result<(), Failure> {
         },
         Err(failure) => return Err(failure),
     };
-    if args.json {
-        print_json(&resumed)?;
+    let printed = if args.json {
+        print_json(&resumed.iter().map(SagaSummary::from).collect::<Vec<_>>())
     } else {
-        print(&resumed.iter().map(timeline).collect::<String>())?;
-    }
+        print(&resumed.iter().map(timeline).collect::<String>())
+    };
+    outcome(&resumed).and(printed)
+}
+
+/// As the run itself would have ended, had nothing interrupted it; of several runs, as the worst.
+fn outcome(resumed: &[SagaRecord]) -> Result<(), Failure> {
     let stuck: Vec<String> = resumed.iter().filter(|run| !run.has_ended()).map(|run| run.id.to_string()).collect();
-    if stuck.is_empty() { Ok(()) } else { Err(Failure::Impossible(format!("still open: {}", stuck.join(", ")))) }
+    if !stuck.is_empty() {
+        return Err(Failure::Impossible(format!("still open: {}", stuck.join(", "))));
+    }
+    let (rejected, failed): (Vec<_>, Vec<_>) = resumed
+        .iter()
+        .filter_map(|run| run.error.clone())
+        .map(Failure::from)
+        .partition(|failure| matches!(failure, Failure::Rejected(_)));
+    failed.into_iter().chain(rejected).next().map_or(Ok(()), Err)
 }
 
 /// Each run goes on by itself; one that cannot does not keep the others from it.
@@ -143,13 +157,21 @@ async fn here(mut platform: Platform, ids: &[SagaId]) -> Result<Vec<SagaRecord>,
     for id in ids {
         match drive(&platform, *id, &Progress::new()).await {
             Ok(record) => resumed.push(record),
-            Err(Failure::Interrupted) => return Err(Failure::Interrupted),
-            Err(error) => failure = Some(error),
+            Err(error) => {
+                let interrupted = matches!(error, Failure::Interrupted);
+                failure = Some(error);
+                if interrupted {
+                    break;
+                }
+            }
         }
     }
-    let _in_time = platform.drain(super::run::DRAIN).await?;
+    let drained = match failure {
+        Some(Failure::Interrupted) => Ok(event_bus::Drain::TimedOut),
+        _ => platform.drain(super::run::DRAIN).await,
+    };
     platform.stop().await;
-    failure.map_or(Ok(resumed), Err)
+    failure.map_or(drained.map(|_in_time| resumed), Err)
 }
 
 fn style(state: SagaState) -> anstyle::Style {

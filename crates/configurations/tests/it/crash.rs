@@ -15,7 +15,7 @@ fn effects(home: &Home) -> Value {
     };
     let times: Vec<Value> = documents("mlops.experiments").iter().map(|e| e["times"].clone()).collect();
     let versions: Vec<Value> = documents("mlops.versions").iter().map(|v| v["version"].clone()).collect();
-    let models = std::fs::read_dir(home.path("borough.models")).map_or(0, Iterator::count);
+    let models = files(&home.path("borough.db.models"));
     json!({
         "events": home.events(),
         "experiments": times,
@@ -24,6 +24,13 @@ fn effects(home: &Home) -> Value {
         "models": models,
         "states": home.json(&["sagas", "list", "--json"]).as_array().unwrap().iter().map(|s| s["state"].clone()).collect::<Vec<_>>(),
     })
+}
+
+/// All below a folder, drafts included.
+fn files(folder: &std::path::Path) -> usize {
+    let entries = std::fs::read_dir(folder).map(|entries| entries.map(|entry| entry.unwrap().path()).collect());
+    let entries: Vec<_> = entries.unwrap_or_default();
+    entries.iter().map(|path| if path.is_dir() { files(path) } else { 1 }).sum()
 }
 
 #[test]
@@ -95,4 +102,26 @@ fn interrupted_a_run_ends_with_130_and_is_resumed() {
         let runs = home.json(&["sagas", "list", "--json"]);
         assert_eq!((&runs[0]["state"], runs.as_array().unwrap().len()), (&json!("completed"), 1));
     }
+}
+
+#[test]
+fn a_resumed_run_ends_as_it_would_have_ended() {
+    let home = Home::with_data();
+    let mut run = home.spawn(&["run", "data.csv"], &[("BOROUGH_HALT_AT_COMMIT", "after:2")]);
+    assert!(run.says("halted after commit 2"));
+    run.kill();
+    // The draft of a model that the killed process did not come to the end of.
+    std::fs::create_dir_all(home.path("borough.db.models/ab")).unwrap();
+    home.write("borough.db.models/ab/abcd.7-0.tmp", "half");
+    home.write("data.csv", crate::home::dataset(300));
+    let resumed = home.run(&["sagas", "resume"]);
+    assert_eq!(resumed.code, Some(2), "{}", resumed.stdout);
+    assert!(resumed.stderr.contains("error: `") && resumed.stderr.contains("has changed"), "{}", resumed.stderr);
+    let runs = home.json(&["sagas", "--json"]);
+    assert_eq!(runs[0]["state"], "compensated");
+    assert_eq!(files(&home.path("borough.db.models")), 0, "nothing is left over");
+
+    let id = runs[0]["id"].as_str().unwrap();
+    let again = home.run(&["sagas", "resume", id]);
+    assert_eq!((again.code, again.stdout.trim()), (Some(0), "nothing to resume"));
 }

@@ -47,6 +47,9 @@ impl Home {
         let mut command = Command::new(env!("CARGO_BIN_EXE_borough"));
         command.current_dir(self.0.path()).env_remove("RUST_LOG").env("NO_COLOR", "1").env("COLUMNS", "100");
         command.stdin(Stdio::null());
+        for (variable, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("BOROUGH_")) {
+            command.env_remove(variable);
+        }
         command
     }
 

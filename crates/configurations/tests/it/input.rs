@@ -16,7 +16,7 @@ fn check_with(home: &Home, args: &[&str], environment: &[(&str, &str)], expected
     assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
     let sentence = ended.stderr.lines().filter(|line| !line.starts_with('[')).collect::<Vec<_>>().join("\n");
     expected.assert_eq(&home.neutral(&sentence));
-    assert!(!home.path("borough.models").exists(), "a model is left behind");
+    assert!(!home.path("borough.db.models").exists(), "a model is left behind");
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn targets_that_cannot_be_learnt() {
     check(
         &home,
         &run("delay + 1"),
-        expect!["error: --target: `delay + 1` yields Int64, not true or false: compare it with something"],
+        expect!["error: --target: `delay + 1` yields an integer, not true or false: compare it with something"],
     );
     check(
         &home,
@@ -185,7 +185,9 @@ fn settings_that_are_wrong() {
     check(
         &home,
         &["run", "data.csv", "--settings", "nowhere.toml"],
-        expect!["error: cannot read the settings file nowhere.toml: No such file or directory (os error 2)"],
+        expect![
+            "error: cannot read the settings file nowhere.toml: check the path and who may read it: No such file or directory (os error 2)"
+        ],
     );
     home.write("borough.toml", "[store\n");
     check(&home, &["run", "data.csv"], expect!["error: borough.toml:1:7: unclosed table, expected `]`"]);
@@ -207,6 +209,31 @@ fn settings_that_are_wrong() {
         &["run", "data.csv", "--min-score", "7"],
         expect!["error: --min-score: 7 is no score: choose one from 0 to 1"],
     );
+}
+
+#[test]
+fn a_report_never_overwrites_what_the_run_works_on() {
+    let home = Home::with_data();
+    home.json(&["run", "data.csv", "--json"]);
+    let models = "borough.db.models/page.html";
+    for file in ["data.csv", "data.toml", "borough.db", "./data.csv", models] {
+        let before = std::fs::read(home.path(file)).ok();
+        let ended = home.run(&["run", "data.csv", "--report", file]);
+        let expected = format!("error: --report {file} would overwrite what the run works on: choose another path\n");
+        assert_eq!((ended.code, ended.stderr), (Some(2), expected));
+        assert_eq!(std::fs::read(home.path(file)).ok(), before);
+    }
+    assert_eq!(home.json(&["sagas", "list", "--json"]).as_array().unwrap().len(), 1, "nothing was begun");
+}
+
+#[test]
+fn a_store_in_a_folder_that_is_not_there_is_no_empty_store() {
+    let home = Home::new();
+    for verb in [&["sagas", "--store", "nowhere/x.db"][..], &["events", "--store", "nowhere/x.db"]] {
+        let ended = home.run(verb);
+        assert_eq!(ended.code, Some(2));
+        assert_eq!(ended.stderr, "error: store nowhere/x.db: there is no folder nowhere: check the path\n");
+    }
 }
 
 #[test]

@@ -51,7 +51,7 @@ fn the_sample_from_file_to_registered_model() {
     assert!(!page.contains("src=\"http") && !page.contains("href=\"http"), "the page is self-contained");
     let model = report["registry"]["model"].as_str().unwrap().trim_start_matches("sha256:");
     assert!(
-        home.path("borough.models").join(&model[..2]).join(model).is_file(),
+        home.path("borough.db.models").join(&model[..2]).join(model).is_file(),
         "the model's bytes are beside the store"
     );
 }
@@ -116,7 +116,7 @@ fn without_a_target_model_and_registry_are_skipped_and_say_why() {
     assert_eq!(report["model"]["status"], "skipped");
     assert_eq!(report["model"]["reason"], "no target was given");
     assert_eq!(report["registry"]["status"], "skipped");
-    assert!(!home.path("borough.models").exists(), "nothing was kept");
+    assert!(!home.path("borough.db.models").exists(), "nothing was kept");
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn a_closed_gate_stops_the_run_undoes_it_and_says_so() {
     }
     let runs = home.json(&["sagas", "list", "--json"]);
     assert!(runs.as_array().unwrap().iter().all(|run| run["state"] == "compensated"));
-    assert!(!home.path("borough.models").exists(), "no model is left behind");
+    assert!(!home.path("borough.db.models").exists(), "no model is left behind");
 }
 
 #[test]
@@ -220,4 +220,39 @@ fn progress_is_bars_on_a_terminal_and_lines_elsewhere() {
     assert!(shown.contains(erase_line) && shown.contains("[1/5] check-quality: done in "), "{shown}");
     assert!(shown.contains("\x1b[36m"), "the bar is coloured: {shown}");
     assert!(shown.contains("Registry"), "the report follows: {shown}");
+}
+
+#[test]
+fn a_gate_is_closed_also_for_a_reader_that_goes_away() {
+    let home = Home::with_data();
+    let mut run = home.borough();
+    run.args(["run", "data.csv", "--min-score", "1"]).stdout(std::process::Stdio::piped());
+    let mut child = run.stderr(std::process::Stdio::null()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+}
+
+#[test]
+fn identifiers_among_many_integers_are_a_finding_and_a_column_of_them_is_none() {
+    let home = Home::new();
+    let column = |identifiers: usize| {
+        let rows: Vec<String> =
+            (0..200).map(|row| if row < identifiers { format!("0{row:03}") } else { row.to_string() }).collect();
+        format!("zip\n{}\n", rows.join("\n"))
+    };
+    for (identifiers, told) in [(1, true), (60, false)] {
+        home.write("zip.csv", column(identifiers));
+        let report = home.json(&["run", "zip.csv", "--json"]);
+        assert_eq!(report["quality"]["columns"][0]["type"], "text");
+        let checks = report["quality"]["checks"].as_array().unwrap();
+        assert_eq!(checks.iter().any(|check| check["kind"] == "type"), told, "{identifiers}");
+    }
+}
+
+#[test]
+fn long_values_are_cut_in_the_report() {
+    let home = Home::new();
+    home.write("long.csv", format!("n,text\n1,{}\n2,b\n", "x".repeat(100_000)));
+    let report = home.run(&["run", "long.csv", "--json"]).stdout;
+    assert!(report.len() < 20_000, "{}", report.len());
 }

@@ -102,3 +102,23 @@ fn a_store_that_another_program_has_locked_is_told() {
     assert_eq!(ended.code, Some(2));
     assert!(ended.stderr.contains("borough.db"), "{}", ended.stderr);
 }
+
+#[test]
+fn many_clients_at_once_all_get_their_model_registered() {
+    let home = Home::with_data();
+    let mut serving = home.spawn(&["serve"], &[]);
+    assert!(serving.prints("serving"));
+    let clients: Vec<_> = (0..8).map(|_| home.spawn(&["run", "data.csv", "--json"], &[])).collect();
+    let mut versions: Vec<u64> = clients
+        .into_iter()
+        .map(|mut client| {
+            let ended = client.end();
+            assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+            let report: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+            report["registry"]["version"].as_u64().unwrap()
+        })
+        .collect();
+    versions.sort_unstable();
+    assert_eq!(versions, (1..=8).collect::<Vec<_>>());
+    assert_eq!(serving.signal("-TERM").code, Some(0));
+}

@@ -25,6 +25,25 @@ impl FileBlobs {
         Self { folder: path::absolute(&folder).unwrap_or(folder) }
     }
 
+    /// Removes what processes that were killed while they wrote have left behind. Only for whoever knows that nobody writes the
+    /// folder just now.
+    ///
+    /// # Errors
+    /// A folder that cannot be read, a file that cannot be removed.
+    pub fn sweep(&self) -> Result<(), BlobError> {
+        let entries = |folder: &Path| match fs::read_dir(folder) {
+            Ok(entries) => Ok(entries.flatten().map(|entry| entry.path()).collect()),
+            Err(cause) if matches!(cause.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(Vec::new()),
+            Err(cause) => Err(failed("read", folder, &cause)),
+        };
+        for shelf in entries(&self.folder)? {
+            for draft in entries(&shelf)?.into_iter().filter(|path| path.extension().is_some_and(|end| end == DRAFT)) {
+                fs::remove_file(&draft).map_err(|cause| failed("remove", &draft, &cause))?;
+            }
+        }
+        Ok(())
+    }
+
     fn path(&self, digest: &Fingerprint) -> PathBuf {
         self.folder.join(&digest.hex()[..2]).join(digest.hex())
     }
@@ -115,12 +134,15 @@ fn write_whole(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
+/// What the name of a file that is not whole yet ends in.
+const DRAFT: &str = "tmp";
+
 /// A new file beside the one that is to be, which nobody else has.
 fn create_draft(path: &Path) -> io::Result<(File, PathBuf)> {
     static DRAFTS: AtomicU64 = AtomicU64::new(0);
     loop {
         let number = DRAFTS.fetch_add(1, Ordering::Relaxed);
-        let draft = path.with_extension(format!("{}-{number}.tmp", process::id()));
+        let draft = path.with_extension(format!("{}-{number}.{DRAFT}", process::id()));
         match File::create_new(&draft) {
             Ok(file) => return Ok((file, draft)),
             // Process ids repeat: after a crash, or across containers that share the folder.

@@ -10,7 +10,7 @@
 //! ```
 //!
 //! Any number of processes may share the folder: a name belongs to one content, and files appear under it whole, by renaming.
-//! A process that is killed while it writes may leave a file that ends in `.tmp`; it can be deleted at any time.
+//! A process that is killed while it writes may leave a file that ends in `.tmp`, which [`FileBlobs::sweep`] removes.
 
 mod files;
 

@@ -21,7 +21,9 @@ pub enum DatasetError {
     },
     #[error("`{url}` does not name a file of this machine: use `file:///` and an absolute path")]
     Url { url: String },
-    #[error("`{path}` has changed since it was identified ({found} instead of {expected}): identify it again")]
+    #[error(
+        "`{path}` has changed while it was being worked on ({found} instead of {expected}): start again with the file as it is now"
+    )]
     Changed { path: PathBuf, expected: String, found: String },
 
     #[error("`{path}` is empty: a dataset needs a header and at least one row")]
@@ -81,7 +83,7 @@ pub enum DatasetError {
         position: Option<(u64, u64)>,
     },
     #[error("`{}` yields {found}, not true or false: compare it with something", clipped(.expression))]
-    NotBoolean { expression: String, found: String },
+    NotBoolean { expression: String, found: &'static str },
     #[error("`{}` cannot be asked of a row: {problem}", clipped(.expression))]
     NotPerRow { expression: String, problem: String },
     #[error("`{}` cannot be computed: {problem}", clipped(.expression))]

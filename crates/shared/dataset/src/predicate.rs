@@ -78,7 +78,7 @@ impl Dataset {
 
         match expression.data_type(self.schema()).map_err(|error| self.refused(text, &error))? {
             DataType::Boolean => Ok(Predicate { text: text.into(), columns, expression }),
-            found => Err(DatasetError::NotBoolean { expression: text.into(), found: found.to_string() }),
+            found => Err(DatasetError::NotBoolean { expression: text.into(), found: in_words(&found) }),
         }
     }
 
@@ -141,6 +141,18 @@ fn config() -> SessionConfig {
     let mut config = SessionConfig::new();
     config.options_mut().sql_parser.enable_ident_normalization = false;
     config
+}
+
+/// What values of a type are called by people.
+fn in_words(data_type: &DataType) -> &'static str {
+    match data_type {
+        found if found.is_integer() => "an integer",
+        found if found.is_numeric() => "a number",
+        found if found.is_string() => "a text",
+        found if found.is_temporal() => "a time",
+        DataType::Null => "no value at all",
+        _ => "something else",
+    }
 }
 
 /// `1, Column: 14`.

@@ -24,7 +24,6 @@ pub struct ModuleDescription {
     pub subscribes: Vec<SubscriptionDescription>,
     pub sagas: Vec<SagaDescription>,
     pub collections: Vec<&'static str>,
-    pub settings: Vec<&'static str>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -95,6 +94,5 @@ fn describe_module(module: &Module, engine: &SagaEngine) -> ModuleDescription {
             .collect(),
         sagas: module.sagas.iter().map(|s| SagaDescription { name: s.name, steps: engine.steps_of(s.name) }).collect(),
         collections: module.collections.clone(),
-        settings: module.settings.clone(),
     }
 }

@@ -18,7 +18,6 @@ pub struct Module {
     pub(crate) subscribes: Vec<Subscribed>,
     pub(crate) sagas: Vec<Ran>,
     pub(crate) collections: Vec<&'static str>,
-    pub(crate) settings: Vec<&'static str>,
     pub(crate) permissions: Vec<Permission>,
 }
 
@@ -74,7 +73,6 @@ impl Module {
             subscribes: Vec::new(),
             sagas: Vec::new(),
             collections: Vec::new(),
-            settings: Vec::new(),
             permissions: Vec::new(),
         }
     }
@@ -136,13 +134,6 @@ impl Module {
     #[must_use]
     pub fn keeps<D: Document>(mut self) -> Self {
         self.collections.push(D::COLLECTION);
-        self
-    }
-
-    /// The package reads this section of the settings.
-    #[must_use]
-    pub fn reads_settings(mut self, section: &'static str) -> Self {
-        self.settings.push(section);
         self
     }
 }

@@ -17,7 +17,7 @@ const FILTER_VARIABLE: &str = "RUST_LOG";
 /// How much is said, and in which form.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
-    /// How often `-v` was given: 0 warnings, 1 what our own crates report, 2 their debugging and what others report,
+    /// How often `-v` was given: 0 errors, 1 what our own crates report and the warnings of others, 2 their debugging and what others report,
     /// 3 and more everything.
     pub verbosity: u8,
     /// One JSON object a line instead of text for people.
@@ -90,7 +90,7 @@ fn filter(options: Options, directives: Option<&str>) -> Result<EnvFilter, InitE
 
 fn by_verbosity(options: Options) -> EnvFilter {
     let (others, ours) = match options.verbosity {
-        0 => (LevelFilter::WARN, LevelFilter::WARN),
+        0 => (LevelFilter::ERROR, LevelFilter::ERROR),
         1 => (LevelFilter::WARN, LevelFilter::INFO),
         2 => (LevelFilter::INFO, LevelFilter::DEBUG),
         3.. => (LevelFilter::TRACE, LevelFilter::TRACE),

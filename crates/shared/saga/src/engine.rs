@@ -15,6 +15,8 @@ use crate::{Saga, SagaId, SagaRecord, SagaState, Step, StepContext, StepRecord, 
 
 /// How often a step is tried when it fails for a passing reason, and an undo for any.
 const ATTEMPTS: u32 = 3;
+/// How often one is tried again at once because somebody else wrote what it read. Each time somebody did get on.
+const CONFLICTS: u32 = 100;
 /// Wait after the first failure; doubles with each further one.
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 /// Journals read at once.
@@ -325,12 +327,16 @@ impl Run<'_> {
     }
 
     async fn run_step(&mut self, index: usize) -> Outcome {
-        let mut attempt = 1;
+        let (mut attempt, mut conflicts) = (1, 0);
         loop {
             let Err(error) = self.attempt_step(index).await? else {
                 return Ok(Ok(()));
             };
             self.log(index, attempt, &error);
+            if error.kind == ErrorKind::Conflict && conflicts < CONFLICTS {
+                conflicts += 1;
+                continue;
+            }
             if !error.kind.is_transient() || attempt == ATTEMPTS {
                 return Ok(Err(error));
             }
@@ -379,12 +385,16 @@ impl Run<'_> {
     }
 
     async fn undo_step(&mut self, index: usize) -> Outcome {
-        let mut attempt = 1;
+        let (mut attempt, mut conflicts) = (1, 0);
         loop {
             let Err(error) = self.attempt_undo(index).await? else {
                 return Ok(Ok(()));
             };
             self.log(index, attempt, &error);
+            if error.kind == ErrorKind::Conflict && conflicts < CONFLICTS {
+                conflicts += 1;
+                continue;
+            }
             if attempt == ATTEMPTS {
                 return Ok(Err(error));
             }

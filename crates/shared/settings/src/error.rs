@@ -5,7 +5,7 @@ use crate::Origin;
 /// Why there are no settings: what, where it stands, and what was probably meant.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    #[error("cannot read the settings file {}", path.display())]
+    #[error("cannot read the settings file {}: check the path and who may read it", path.display())]
     Unreadable { path: PathBuf, source: io::Error },
     /// The text is not TOML.
     #[error("{origin}: {message}")]

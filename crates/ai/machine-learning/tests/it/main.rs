@@ -183,7 +183,7 @@ async fn what_cannot_be_trained_is_refused_and_leaves_nothing() {
     check(request(&dataset, "amount > 1", &["price", "gift", "day", "at", "colour", "returned"]), expect!["no column is left to learn from (`id` has 400 different texts): exclude fewer columns, or bring some that vary"]).await;
     check(
         request(&dataset, "amount", &[]),
-        expect!["/target: `amount` yields Int64, not true or false: compare it with something"],
+        expect!["/target: `amount` yields an integer, not true or false: compare it with something"],
     )
     .await;
     check(

@@ -1,14 +1,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use event_sourcing::{Expected, Store, StoreExt, Unit};
+use event_sourcing::{Blobs, Expected, Store, StoreExt, Unit};
 use interfaces_ai::{
     AnomalyStage, DiscardModel, ModelPromoted, ModelRegistered, ModelStage, PipelineFailed, PipelineOptions,
     PipelineRun, RegistryStage, RegistryStatus, StageStatus, TrainModel, TrainingReport,
 };
 use interfaces_data::{CheckDataset, DetectAnomalies, ForestOptions, QualityReport, Verdict};
 use kernel::{DatasetRef, Error, ErrorKind};
-use saga::{Saga, SagaId, Step, StepContext, Undo};
+use saga::{Saga, SagaEngine, SagaId, Step, StepContext, Undo};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -18,11 +18,12 @@ use crate::domain::{ModelLine, ModelVersion, decide, version_key};
 #[derive(Clone)]
 pub struct Pipeline {
     store: Arc<dyn Store>,
+    blobs: Arc<dyn Blobs>,
 }
 
 impl Pipeline {
-    pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store }
+    pub fn new(store: Arc<dyn Store>, blobs: Arc<dyn Blobs>) -> Self {
+        Self { store, blobs }
     }
 }
 
@@ -64,7 +65,7 @@ impl Saga for Pipeline {
             Box::new(QualityGate),
             Box::new(FindAnomalies),
             Box::new(Train { store: store() }),
-            Box::new(Register { store: store() }),
+            Box::new(Register { store: store(), blobs: Arc::clone(&self.blobs) }),
         ]
     }
 
@@ -157,9 +158,14 @@ impl Step<PipelineState> for Train {
         Ok(())
     }
 
-    /// Removes the bytes, unless a registered version has the very same ones.
+    /// Removes the bytes, unless a registered version has the very same ones, or a run that is not at its end may come to. Bytes
+    /// that nothing names do no harm.
     async fn undo(&self, cx: &StepContext<'_>, _: &PipelineState, _: &mut Unit) -> Result<Undo, Error> {
         let Some(training) = cx.answered::<TrainModel>().await? else { return Ok(Undo::Nothing) };
+        let runs = SagaEngine::list(&*self.store).await?;
+        if runs.iter().any(|run| run.saga == Pipeline::NAME && run.id != cx.saga() && !run.has_ended()) {
+            return Ok(Undo::Nothing);
+        }
         let mut after: Option<String> = None;
         loop {
             let page = self.store.list::<ModelVersion>(after.as_deref(), 256).await?;
@@ -177,6 +183,7 @@ impl Step<PipelineState> for Train {
 /// Version, champion and both events are one unit: there is nothing to undo.
 struct Register {
     store: Arc<dyn Store>,
+    blobs: Arc<dyn Blobs>,
 }
 
 #[async_trait]
@@ -194,6 +201,12 @@ impl Step<PipelineState> for Register {
                 Some(RegistryStage { status, model_name, version: None, reason, champion: None, model: None });
             return Ok(());
         };
+        if self.blobs.get(&training.model).await?.is_none() {
+            return Err(Error::internal(format!(
+                "the bytes of the trained model, {}, are gone from the folder of the models: start the run again",
+                training.model
+            )));
+        }
         let line = self.store.get::<ModelLine>(&model_name).await?;
         let guard = line.as_ref().map_or(Expected::Absent, |found| Expected::Exact(found.revision));
         let line = line.map(|found| found.value).unwrap_or_default();

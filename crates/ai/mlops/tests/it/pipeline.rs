@@ -28,7 +28,7 @@ impl SagaCase for Job {
     type Saga = Pipeline;
 
     fn saga(&self, store: Arc<dyn Store>) -> Pipeline {
-        Pipeline::new(store)
+        Pipeline::new(store, Arc::clone(&self.neighbours.blobs))
     }
 
     fn services(&self, _: Arc<dyn Store>, table: &mut ServiceTable) {

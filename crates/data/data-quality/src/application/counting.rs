@@ -1,18 +1,18 @@
 use std::{num::NonZero, sync::Arc, thread};
 
 use arrow::{
-    array::{AsArray, Int64Array, NullArray},
+    array::{AsArray, Int64Array, NullArray, RecordBatch},
     compute::concat_batches,
-    datatypes::Int64Type,
+    datatypes::{Field, Int64Type, Schema},
 };
 use datafusion::{
     datasource::MemTable,
     error::DataFusionError,
     functions_aggregate::expr_fn::count,
     logical_expr::lit,
-    prelude::{DataFrame, SessionConfig, SessionContext, col, ident},
+    prelude::{SessionConfig, SessionContext, col},
 };
-use dataset::{Column, ColumnType, Dataset};
+use dataset::{ColumnType, Dataset};
 use kernel::Error;
 use tokio::task::JoinSet;
 
@@ -25,20 +25,15 @@ use crate::domain::ValueCounts;
 /// # Cancel safety
 /// Dropped, the queries are aborted.
 pub(super) async fn value_counts(dataset: &Dataset) -> Result<Vec<ValueCounts>, Error> {
-    let batches = vec![dataset.batches().to_vec()];
-    let table = MemTable::try_new(dataset.schema().clone(), batches).map_err(|error| failed(dataset, &error))?;
     let context = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(1));
-    let table = context.read_table(Arc::new(table)).map_err(|error| failed(dataset, &error))?;
-
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
     let mut queries = JoinSet::new();
     for core in 0..cores {
-        let columns = dataset.columns().iter().cloned().enumerate();
-        let (table, share): (_, Vec<(usize, Column)>) = (table.clone(), columns.skip(core).step_by(cores).collect());
+        let (context, dataset) = (context.clone(), dataset.clone());
         queries.spawn(async move {
-            let mut counted = Vec::with_capacity(share.len());
-            for (position, column) in share {
-                counted.push((position, counts_of(&table, &column).await?));
+            let mut counted = Vec::new();
+            for position in (core..dataset.columns().len()).step_by(cores) {
+                counted.push((position, counts_of(&context, &dataset, position).await?));
             }
             Ok(counted)
         });
@@ -52,13 +47,22 @@ pub(super) async fn value_counts(dataset: &Dataset) -> Result<Vec<ValueCounts>, 
     Ok(counted.into_iter().map(|(_, counts)| counts).collect())
 }
 
-async fn counts_of(table: &DataFrame, column: &Column) -> Result<ValueCounts, DataFusionError> {
+async fn counts_of(
+    context: &SessionContext,
+    dataset: &Dataset,
+    position: usize,
+) -> Result<ValueCounts, DataFusionError> {
+    let column = &dataset.columns()[position];
     if column.column_type == ColumnType::Null {
         return Ok(ValueCounts { values: Arc::new(NullArray::new(0)), counts: Int64Array::from_iter_values([]) });
     }
-    // A column may have any name, also that of the count.
-    let values = table.clone().select(vec![ident(&column.name).alias("value")])?;
-    let query = values.aggregate(vec![col("value")], vec![count(lit(1)).alias("count")])?;
+    // A table of this column alone, under a name of our own: a plan over thousands of columns would look at each of them.
+    let schema = Arc::new(Schema::new(vec![Field::new("value", column.column_type.data_type(), true)]));
+    let values = dataset.batches().iter().map(|batch| Arc::clone(batch.column(position)));
+    let batches = values.map(|values| RecordBatch::try_new(Arc::clone(&schema), vec![values]));
+    let table = MemTable::try_new(Arc::clone(&schema), vec![batches.collect::<Result<_, _>>()?])?;
+    let query =
+        context.read_table(Arc::new(table))?.aggregate(vec![col("value")], vec![count(lit(1)).alias("count")])?;
     let schema = Arc::new(query.schema().as_arrow().clone());
     let counted = concat_batches(&schema, &query.collect().await?)?;
     Ok(ValueCounts { values: counted.column(0).clone(), counts: counted.column(1).as_primitive::<Int64Type>().clone() })

@@ -48,7 +48,7 @@ fn one_kind(dataset: &Dataset, profile: &ColumnProfile, mixed: &Mixed) -> CheckR
     let kinds: Vec<String> = mixed.counts.iter().map(|(kind, count)| kind.counted(*count)).collect();
     let (last, others) = kinds.split_last().expect("a mixed column has at least two kinds");
     let finding = format!(
-        "read as text because it holds {} and {last}; the first of the rarer in row {}: {}",
+        "read as text because it holds {} and {last}; the rarer ones, from row {} on: {}",
         others.join(", "),
         mixed.first_row,
         named(values),

@@ -30,7 +30,7 @@ pub(crate) fn profile(column: &Column, counts: &ValueCounts, rows: usize) -> Col
 
     let order =
         make_comparator(values, values, SortOptions::default()).expect("columns have types that can be compared");
-    let text = |at: &usize| value_text(values, *at).expect("nulls were left out");
+    let text = |at: &usize| clipped(value_text(values, *at).expect("nulls were left out"));
     let min = present.iter().min_by(|a, b| order(**a, **b)).map(text);
     let max = present.iter().max_by(|a, b| order(**a, **b)).map(text);
     let occurrences: u64 = present.iter().map(|at| count(*at)).sum();
@@ -54,6 +54,16 @@ pub(crate) fn profile(column: &Column, counts: &ValueCounts, rows: usize) -> Col
         numeric: numeric.and_then(|numbers| statistics::describe(&numbers)),
         top: present.iter().map(|at| ValueCount { value: text(at), count: count(*at) }).collect(),
     }
+}
+
+/// Long values are cut: a profile describes the data, it does not carry it.
+fn clipped(mut text: String) -> String {
+    const LENGTH: usize = 200;
+    if let Some((end, _)) = text.char_indices().nth(LENGTH) {
+        text.truncate(end);
+        text.push_str("...");
+    }
+    text
 }
 
 /// The numbers of a numeric column with their counts, ascending; integers that differ only beyond 2^53 stay apart.

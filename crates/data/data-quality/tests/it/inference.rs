@@ -37,11 +37,11 @@ async fn clean_data_passes() {
 #[tokio::test]
 async fn values_of_several_kinds() {
     check("a\n1\n2\noops\n4\nNA\nnone\n", expect![[r#"
-        WARN Type(a) a holds values of one kind: read as text because it holds 3 numbers and 2 texts; the first of the rarer in row 3: `none`, `oops` [2: [3, 6]]
+        WARN Type(a) a holds values of one kind: read as text because it holds 3 numbers and 2 texts; the rarer ones, from row 3 on: `none`, `oops` [2: [3, 6]]
         WARN Completeness(a) a is complete: 1 of 6 rows has no value [1: [5]]
     "#]]).await;
     check("a\n007\n8\ntrue\n2013-01-01\n", expect![[r#"
-        WARN Type(a) a holds values of one kind: read as text because it holds 2 texts, 1 boolean and 1 date; the first of the rarer in row 3: `2013-01-01`, `true` [2: [3, 4]]
+        WARN Type(a) a holds values of one kind: read as text because it holds 2 texts, 1 boolean and 1 date; the rarer ones, from row 3 on: `2013-01-01`, `true` [2: [3, 4]]
         ok Completeness(a) a is complete: every row has a value
     "#]]).await;
 }

@@ -298,8 +298,8 @@ async fn refused_expressions() {
     refused_rule(
         expression("age"),
         expect![[r#"
-        /checks/0/expr `age` yields Int64, not true or false: compare it with something
-    "#]],
+            /checks/0/expr `age` yields an integer, not true or false: compare it with something
+        "#]],
     )
     .await;
 }

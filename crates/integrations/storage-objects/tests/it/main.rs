@@ -84,6 +84,18 @@ async fn what_is_in_the_way_is_named() {
     assert_eq!(all_files(folder.path()), Vec::<PathBuf>::new());
 }
 
+#[tokio::test]
+async fn a_sweep_takes_drafts_and_nothing_else() {
+    let folder = TempDir::new().unwrap();
+    let blobs = FileBlobs::open(folder.path().join("models"));
+    blobs.sweep().unwrap();
+    let digest = blobs.put(b"model".to_vec()).await.unwrap();
+    let shelf = folder.path().join("models").join(&digest.hex()[..2]);
+    fs::write(shelf.join(format!("{}.9-0.tmp", digest.hex())), "half a mo").unwrap();
+    blobs.sweep().unwrap();
+    assert_eq!(all_files(folder.path()), [shelf.join(digest.hex())]);
+}
+
 fn all_files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     entries.flat_map(|path| if path.is_dir() { all_files(&path) } else { vec![path] }).collect()

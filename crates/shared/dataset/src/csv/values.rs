@@ -156,6 +156,9 @@ fn converted<T: ArrowPrimitiveType, W: ArrowPrimitiveType>(
     wide
 }
 
+/// One identifier such as `007` among so many integers makes the integers of its column identifiers.
+const IDENTIFIERS: u64 = 20;
+
 /// How many values of each sort a column holds.
 #[derive(Default)]
 struct Tally {
@@ -191,9 +194,11 @@ impl Tally {
         }
     }
 
-    /// What kinds there are, if more than one. Among identifiers such as `007`, integers are identifiers too.
+    /// What kinds there are, if more than one. Among identifiers such as `007`, integers are identifiers too; a few such among
+    /// many integers are not what the column is made of.
     fn mixed(&self) -> Option<Mixed> {
-        let integers_are_text = self.codes.count > 0 && self.floats.count == 0;
+        let integers_are_text =
+            self.codes.count * IDENTIFIERS >= self.integers.count && self.codes.count > 0 && self.floats.count == 0;
         let (numbers, codes) = if integers_are_text {
             (Sort::default(), self.codes.and(self.integers))
         } else {

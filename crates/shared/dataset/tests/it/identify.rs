@@ -69,7 +69,7 @@ async fn changed_bytes_are_refused() {
     let reference = identify(&path).await.unwrap();
     std::fs::write(&path, "a\n2\n").unwrap();
     let error = Dataset::open(&reference).await.unwrap_err();
-    expect!["Invalid: `<dir>/data.csv` has changed since it was identified (fa39ab7bea45 instead of 309b0e45a73d): identify it again"].assert_eq(&shown(error, Some(directory.path())));
+    expect!["Invalid: `<dir>/data.csv` has changed while it was being worked on (fa39ab7bea45 instead of 309b0e45a73d): start again with the file as it is now"].assert_eq(&shown(error, Some(directory.path())));
     std::fs::remove_file(&path).unwrap();
     let error = Dataset::open(&reference).await.unwrap_err();
     expect!["NotFound: `<dir>/data.csv` does not exist: check the path"]

@@ -86,10 +86,11 @@ async fn columns_that_are_not_there() {
 
 #[tokio::test]
 async fn what_is_no_condition() {
-    check("delay", expect!["Invalid: `delay` yields Int64, not true or false: compare it with something"]).await;
-    check("delay + 1", expect!["Invalid: `delay + 1` yields Int64, not true or false: compare it with something"])
+    check("delay", expect!["Invalid: `delay` yields an integer, not true or false: compare it with something"]).await;
+    check("delay + 1", expect!["Invalid: `delay + 1` yields an integer, not true or false: compare it with something"])
         .await;
-    check("NULL", expect!["Invalid: `NULL` yields Null, not true or false: compare it with something"]).await;
+    check("NULL", expect!["Invalid: `NULL` yields no value at all, not true or false: compare it with something"])
+        .await;
 }
 
 #[tokio::test]

@@ -276,8 +276,7 @@ fn the_description_of_modules() {
         .serves::<Sell, Clerk>()
         .publishes::<Sold>()
         .runs::<Delivery>()
-        .keeps::<Receipt>()
-        .reads_settings("shop");
+        .keeps::<Receipt>();
     let stock = Module::new("stock", "counts")
         .provides(|c| {
             c.value(Till);
@@ -313,9 +312,6 @@ fn the_description_of_modules() {
               ],
               "collections": [
                 "shop.receipts"
-              ],
-              "settings": [
-                "shop"
               ]
             },
             {
@@ -333,8 +329,7 @@ fn the_description_of_modules() {
                 }
               ],
               "sagas": [],
-              "collections": [],
-              "settings": []
+              "collections": []
             }
           ],
           "links": [

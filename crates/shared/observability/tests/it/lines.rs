@@ -48,31 +48,31 @@ fn captured(options: Options, directives: Option<&str>, work: impl FnOnce()) -> 
     String::from_utf8(bytes).unwrap()
 }
 
-fn warn_in_span() {
+fn error_in_span() {
     message_span("request", "data-quality", "data_quality.run_checks", &context())
-        .in_scope(|| warn!(target: "data_quality", column = "age", "3 values are out of range"));
+        .in_scope(|| error!(target: "data_quality", column = "age", "3 values are out of range"));
 }
 
 #[test]
 fn line_in_a_message_span_names_the_message() {
-    let lines = captured(Options::default(), None, warn_in_span);
+    let lines = captured(Options::default(), None, error_in_span);
     expect![[r#"
-        1970-01-01T00:00:00.000Z  WARN message: data_quality: 3 values are out of range column="age" kind="request" module="data-quality" data_quality.run_checks correlation_id=00000000-0000-0000-0000-000000000007 user="alice"
+        1970-01-01T00:00:00.000Z ERROR message: data_quality: 3 values are out of range column="age" kind="request" module="data-quality" data_quality.run_checks correlation_id=00000000-0000-0000-0000-000000000007 user="alice"
     "#]].assert_eq(&lines);
 }
 
 #[test]
 fn the_same_as_json() {
-    let lines = captured(Options { json: true, ..Options::default() }, None, warn_in_span);
+    let lines = captured(Options { json: true, ..Options::default() }, None, error_in_span);
     expect![[r#"
-        {"timestamp":"1970-01-01T00:00:00.000Z","level":"WARN","fields":{"message":"3 values are out of range","column":"age"},"target":"data_quality","span":{"correlation_id":"00000000-0000-0000-0000-000000000007","kind":"request","message":"data_quality.run_checks","module":"data-quality","user":"alice","name":"message"},"spans":[{"correlation_id":"00000000-0000-0000-0000-000000000007","kind":"request","message":"data_quality.run_checks","module":"data-quality","user":"alice","name":"message"}]}
+        {"timestamp":"1970-01-01T00:00:00.000Z","level":"ERROR","fields":{"message":"3 values are out of range","column":"age"},"target":"data_quality","span":{"correlation_id":"00000000-0000-0000-0000-000000000007","kind":"request","message":"data_quality.run_checks","module":"data-quality","user":"alice","name":"message"},"spans":[{"correlation_id":"00000000-0000-0000-0000-000000000007","kind":"request","message":"data_quality.run_checks","module":"data-quality","user":"alice","name":"message"}]}
     "#]].assert_eq(&lines);
 }
 
 #[test]
 fn colours_only_when_asked_for() {
-    assert!(!captured(Options::default(), None, warn_in_span).contains('\x1b'));
-    assert!(captured(Options { ansi: true, ..Options::default() }, None, warn_in_span).contains('\x1b'));
+    assert!(!captured(Options::default(), None, error_in_span).contains('\x1b'));
+    assert!(captured(Options { ansi: true, ..Options::default() }, None, error_in_span).contains('\x1b'));
 }
 
 /// Which levels get through, of our crates and of others.
@@ -110,9 +110,9 @@ fn verbosity_and_what_overrules_it() {
         0,
         None,
         expect![[r#"
-            data_quality::domain: [ERROR WARN]
-            mlops: [ERROR WARN]
-            hyper::client: [ERROR WARN]
+            data_quality::domain: [ERROR]
+            mlops: [ERROR]
+            hyper::client: [ERROR]
         "#]],
     );
     check_levels(

@@ -4,13 +4,13 @@ use std::{env, process::Command};
 
 use observability::{InitError, Options, init};
 
-const LINE: &str = "a warning that only stderr may show";
+const LINE: &str = "an error that only stderr may show";
 
 /// Also run by the test below, in a process of its own.
 #[test]
 fn second_init_is_an_error() {
     init(Options::default()).unwrap();
-    tracing::warn!("{LINE}");
+    tracing::error!("{LINE}");
     let error = init(Options { verbosity: 3, ..Options::default() }).unwrap_err();
     assert!(matches!(error, InitError::Twice(_)), "{error}");
 }
@@ -25,7 +25,7 @@ fn stderr_has_the_log_and_stdout_does_not() {
     let (stdout, stderr) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert!(output.status.success() && stdout.contains("1 passed"), "{stdout}{stderr}");
     assert!(stderr.contains(LINE), "{stderr}");
-    assert!(!stdout.contains(LINE) && !stdout.contains("WARN"), "{stdout}");
+    assert!(!stdout.contains(LINE) && !stdout.contains("ERROR"), "{stdout}");
 }
 
 #[test]
