@@ -35,39 +35,52 @@ fn files(folder: &std::path::Path) -> usize {
 
 #[test]
 fn killed_at_any_commit_a_run_is_resumed_and_every_effect_is_there_once() {
+    let kills = at_every_commit(&["run", "data.csv"], 0, "completed");
+    assert!(kills >= 30, "a run has at least 15 commits, only {kills} kills were tried");
+}
+
+#[test]
+fn killed_at_any_commit_a_run_that_goes_back_goes_back_and_leaves_nothing() {
+    let kills = at_every_commit(&["run", "data.csv", "--min-score", "1"], 1, "compensated");
+    assert!(kills >= 10, "only {kills} kills were tried");
+}
+
+/// Kills the verb at each of its commits, resumes, and compares; answers how often.
+fn at_every_commit(run: &[&str], code: i32, state: &str) -> u32 {
     let undisturbed = Home::with_data();
-    undisturbed.json(&["run", "data.csv", "--json"]);
+    assert_eq!(undisturbed.run(run).code, Some(code));
     let reference = effects(&undisturbed);
-    assert_eq!(reference["states"], json!(["completed"]));
+    assert_eq!(reference["states"], json!([state]));
 
     let mut kills = 0;
     for commit in 1.. {
         for point in ["before", "after"] {
             let at = format!("{point}:{commit}");
             let home = Home::with_data();
-            let mut run = home.spawn(&["run", "data.csv", "--json"], &[("BOROUGH_HALT_AT_COMMIT", &at)]);
+            let mut run = home.spawn(run, &[("BOROUGH_HALT_AT_COMMIT", &at)]);
             if !run.says(&format!("halted {point} commit {commit}")) {
-                assert_eq!(run.end().code, Some(0), "{at}");
-                assert!(kills >= 30, "a run has at least 15 commits, only {kills} kills were tried");
-                return;
+                assert_eq!(run.end().code, Some(code), "{at}");
+                return kills;
             }
             run.kill();
             kills += 1;
             let resumed = home.run(&["sagas", "resume"]);
-            assert_eq!(resumed.code, Some(0), "{at}: {}", resumed.stderr);
             if commit == 1 && point == "before" {
-                assert_eq!(resumed.stdout.trim(), "nothing to resume");
+                assert_eq!((resumed.code, resumed.stdout.trim()), (Some(0), "nothing to resume"));
                 continue;
             }
             // Killed after the run's last commit there is nothing to resume, but events may still be on their way: any
             // process that starts the subscribers delivers them.
             if resumed.stdout.trim() == "nothing to resume" {
-                assert_eq!(effects(&home)["states"], json!(["completed"]), "{at}");
+                assert_eq!((resumed.code, &effects(&home)["states"]), (Some(0), &json!([state])), "{at}");
                 deliver(&home);
+            } else {
+                assert_eq!(resumed.code, Some(code), "{at}: {}", resumed.stderr);
             }
             assert_eq!(effects(&home), reference, "{at}");
         }
     }
+    unreachable!("commits end")
 }
 
 /// Starts the subscribers and stops them again.
@@ -124,4 +137,22 @@ fn a_resumed_run_ends_as_it_would_have_ended() {
     let id = runs[0]["id"].as_str().unwrap();
     let again = home.run(&["sagas", "resume", id]);
     assert_eq!((again.code, again.stdout.trim()), (Some(0), "nothing to resume"));
+}
+
+#[test]
+fn a_model_whose_bytes_are_gone_is_not_registered() {
+    let killed_after = |commit: u32| {
+        let home = Home::with_data();
+        let mut run = home.spawn(&["run", "data.csv"], &[("BOROUGH_HALT_AT_COMMIT", &format!("after:{commit}"))]);
+        assert!(run.says("halted"));
+        run.kill();
+        home
+    };
+    let has_trained = |home: &Home| home.events().iter().any(|event| event == "machine_learning.model_trained");
+    let home = (1..).map(killed_after).find(has_trained).unwrap();
+    std::fs::remove_dir_all(home.path("borough.db.models")).unwrap();
+    let resumed = home.run(&["sagas", "resume"]);
+    assert_eq!(resumed.code, Some(2), "{}", resumed.stdout);
+    assert!(resumed.stderr.contains("are gone from the folder of the models"), "{}", resumed.stderr);
+    assert!(!home.events().iter().any(|event| event == "mlops.model_registered"));
 }

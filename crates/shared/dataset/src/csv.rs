@@ -91,7 +91,7 @@ impl<'t> File<'t> {
             return Err(DatasetError::Empty { path: path.into() });
         }
         let names: Vec<String> = fields.iter().map(|field| field.text(records.text()).trim().to_owned()).collect();
-        check_names(path, &names)?;
+        crate::reader::check_names(path, &names)?;
         Ok(Self { path, names, records })
     }
 
@@ -127,15 +127,6 @@ impl<'t> File<'t> {
             rows += chunk;
         }
     }
-}
-
-fn check_names(path: &Path, names: &[String]) -> Result<(), DatasetError> {
-    let unnamed = names.iter().zip(1..).filter(|(name, _)| name.is_empty());
-    let positions: Vec<usize> = unnamed.map(|(_, position)| position).collect();
-    if !positions.is_empty() {
-        return Err(DatasetError::UnnamedColumns { path: path.into(), positions });
-    }
-    crate::reader::check_unique(path, names)
 }
 
 fn fault_in(path: &Path, names: &[String], fault: Fault) -> DatasetError {

@@ -43,7 +43,7 @@ fn read_table(path: &Path, bytes: Vec<u8>) -> Result<Table, DatasetError> {
     if names.is_empty() {
         return Err(DatasetError::Empty { path: path.into() });
     }
-    reader::check_unique(path, &names)?;
+    reader::check_names(path, &names)?;
     let unsupported = schema.fields().iter().filter(|field| column_type(field.data_type()).is_none());
     let unsupported: Vec<_> = unsupported.map(|field| (field.name().clone(), field.data_type().to_string())).collect();
     if !unsupported.is_empty() {

@@ -176,8 +176,13 @@ impl fmt::Debug for Dataset {
     }
 }
 
-/// Columns are found by name, so no two may share one.
-pub(crate) fn check_unique(path: &Path, names: &[String]) -> Result<(), DatasetError> {
+/// Columns are found by name, so each has one and no two share one.
+pub(crate) fn check_names(path: &Path, names: &[String]) -> Result<(), DatasetError> {
+    let unnamed = names.iter().zip(1..).filter(|(name, _)| name.is_empty());
+    let positions: Vec<usize> = unnamed.map(|(_, position)| position).collect();
+    if !positions.is_empty() {
+        return Err(DatasetError::UnnamedColumns { path: path.into(), positions });
+    }
     let mut seen = BTreeSet::new();
     let twice: BTreeSet<&String> = names.iter().filter(|name| !seen.insert(*name)).collect();
     if twice.is_empty() {
