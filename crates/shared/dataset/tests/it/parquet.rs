@@ -114,7 +114,11 @@ async fn what_no_table_can_hold_is_refused_by_name() {
 #[tokio::test]
 async fn columns_without_a_name() {
     let column = || Arc::new(Int64Array::from(vec![1])) as ArrayRef;
-    check(vec![("a", column()), ("", column())], expect!["Invalid: `data.parquet`: no name for column 2 of the header: name every column"]).await;
+    check(
+        vec![("a", column()), ("", column())],
+        expect!["Invalid: `data.parquet`: no name for column 2 of the header: name every column"],
+    )
+    .await;
 }
 
 #[tokio::test]
