@@ -7,7 +7,9 @@ mod outcome;
 pub mod terminal;
 
 use chrono::{DateTime, SubsecRound, Utc};
-use interfaces_ai::{ModelStage, PipelineOptions, PipelineRun, RegistryStage, StageStatus, TrainingReport};
+use interfaces_ai::{
+    ModelStage, PipelineOptions, PipelineRun, RegistryStage, RegistryStatus, StageStatus, TrainingReport,
+};
 use interfaces_data::{Anomaly, QualityReport};
 use kernel::{CorrelationId, DatasetRef, Envelope, Error};
 use saga::{SagaRecord, SagaState, StepRecord, StepState};
@@ -15,7 +17,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use uuid::Uuid;
 
-/// Everything that a run came to: what `borough run --json` prints. A stage that was not reached is absent.
+/// Everything that a run came to: what `borough run --json` prints.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct RunReport {
     pub saga: SagaSummary,
@@ -23,20 +25,17 @@ pub struct RunReport {
     pub dataset: DatasetRef,
     /// What the run was asked to do.
     pub options: PipelineOptions,
-    /// Every column's profile, and what became of every check.
+    /// Every column's profile, and what became of every check. Absent if the run did not come to it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quality: Option<QualityReport>,
-    /// The most anomalous rows, highest score first. An empty list: the data was searched, and there are none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub anomalies: Option<Vec<Anomaly>>,
-    /// The numeric columns that were searched for anomalies.
+    /// The most anomalous rows, highest score first.
+    pub anomalies: Vec<Anomaly>,
+    /// The numeric columns that were searched for anomalies. Absent if the run did not come to it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub anomaly_columns: Option<Vec<String>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub model: Option<ModelSummary>,
+    pub model: ModelSummary,
     /// Which version the model became, and whether it is the champion.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub registry: Option<RegistryStage>,
+    pub registry: RegistryStage,
     /// What the run published, in the order of the log.
     pub events: Vec<Envelope>,
     pub saved: Saved,
@@ -101,15 +100,25 @@ pub struct Saved {
 impl RunReport {
     pub fn new(run: PipelineRun, saga: SagaSummary, events: Vec<Envelope>, saved: Saved) -> Self {
         let (anomaly_columns, anomalies) = run.anomalies.map(|stage| (stage.columns, stage.anomalies)).unzip();
+        let unreached = || "the run did not come to it".to_owned();
+        let model = ModelStage { status: StageStatus::Skipped, reason: Some(unreached()), report: None };
+        let registry = RegistryStage {
+            status: RegistryStatus::Skipped,
+            model_name: run.options.model_name.clone(),
+            version: None,
+            reason: unreached(),
+            champion: None,
+            model: None,
+        };
         Self {
             saga,
             dataset: run.dataset,
             options: run.options,
             quality: run.quality,
-            anomalies,
+            anomalies: anomalies.unwrap_or_default(),
             anomaly_columns,
-            model: run.model.map(ModelSummary::from),
-            registry: run.registry,
+            model: run.model.unwrap_or(model).into(),
+            registry: run.registry.unwrap_or(registry),
             events,
             saved,
             failure: run.failure,

@@ -124,14 +124,14 @@ pub fn finding(check: &CheckResult) -> String {
 
 /// What was looked through for anomalies; `None` if that stage was not reached.
 pub fn search(report: &RunReport) -> Option<String> {
-    let (anomalies, columns) = (report.anomalies.as_ref()?, report.anomaly_columns.as_ref()?);
+    let columns = report.anomaly_columns.as_ref()?;
     if columns.is_empty() {
         return Some("no numeric columns to look at".into());
     }
     let columns = figures::plural(figures::size(columns), "numeric column");
     let rows = report.quality.as_ref().map(|quality| figures::plural(quality.rows, "row"));
     let rows = rows.unwrap_or_else(|| "all rows".into());
-    Some(match anomalies.len() {
+    Some(match report.anomalies.len() {
         0 => format!("none named, of {rows} over {columns}"),
         1 => format!("the most unusual of {rows} over {columns}"),
         number => format!("the {number} most unusual of {rows} over {columns}"),
@@ -286,10 +286,8 @@ pub fn dataset(report: &RunReport) -> String {
 pub fn saved(report: &RunReport) -> Vec<(&'static str, String)> {
     let saved = &report.saved;
     let mut facts = vec![("store", figures::visible(&saved.store))];
-    let model = report.model.as_ref().and_then(|model| model.training.as_ref());
     // A run that was undone has taken its model back.
-    let kept = model.filter(|_| report.registry.is_some());
-    facts.extend(kept.map(|_| ("models", figures::visible(&saved.models))));
+    facts.extend(report.registry.version.map(|_| ("models", figures::visible(&saved.models))));
     facts.extend(saved.report.as_deref().map(|page| ("page", figures::visible(page))));
     facts
 }

@@ -119,10 +119,9 @@ pub fn with_columns(number: usize) -> RunReport {
     let driver = |name: &String| Driver { column: name.clone(), value: Some(1e-5), share: 0.005 };
     let drivers: Vec<Driver> = names.iter().map(driver).collect();
     let anomaly = |row| Anomaly { row, score: 0.6, drivers: drivers.clone() };
-    report.anomalies = Some((1..=50).map(anomaly).collect());
+    report.anomalies = (1..=50).map(anomaly).collect();
     report.anomaly_columns = Some(names.clone());
-    let training = report.model.as_mut().and_then(|model| model.training.as_mut());
-    training.expect("a model was trained").features = names;
+    report.model.training.as_mut().expect("a model was trained").features = names;
     report
 }
 

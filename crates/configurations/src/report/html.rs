@@ -3,13 +3,14 @@
 mod charts;
 
 use askama::Template;
+use interfaces_ai::RegistryStage;
 use interfaces_data::{CheckResult, ColumnProfile, QualityReport};
 use kernel::Envelope;
 use saga::StepState;
 use serde_json::Value;
 
 use crate::report::{
-    RunReport, StepSummary,
+    ModelSummary, RunReport, StepSummary,
     facts::{self, ActualClass, ColumnFacts, Comparison, Predicted},
     figures,
     outcome::Tone,
@@ -38,8 +39,8 @@ struct Page {
     steps: Vec<StepRow>,
     quality: Option<Quality>,
     anomalies: Option<Anomalies>,
-    model: Option<Model>,
-    registry: Option<Registry>,
+    model: Model,
+    registry: Registry,
     correlation: String,
     events: Vec<EventRow>,
     saved: Facts,
@@ -160,12 +161,8 @@ impl Page {
             steps: report.saga.steps.iter().map(|step| StepRow::of(step, longest)).collect(),
             quality: report.quality.as_ref().map(|quality| Quality::of(report, quality)),
             anomalies: Anomalies::of(report),
-            model: Model::of(report),
-            registry: report.registry.as_ref().map(|registry| {
-                let (version, tone) = facts::version(registry);
-                let facts = facts::registry(registry);
-                Registry { version, tone, facts }
-            }),
+            model: Model::of(&report.model),
+            registry: Registry::of(&report.registry),
             correlation: report.saga.correlation_id.to_string(),
             events: report.events.iter().map(EventRow::of).collect(),
             saved: facts::saved(report),
@@ -181,11 +178,11 @@ fn tiles(report: &RunReport) -> Vec<Tile> {
         let score = figures::score(quality.score);
         tiles.push(Tile { label: "quality score", value: score, note: facts::passed_checks(quality) });
     }
-    if let Some(first) = report.anomalies.as_ref().and_then(|anomalies| anomalies.first()) {
+    if let Some(first) = report.anomalies.first() {
         let note = format!("row {}", first.row);
         tiles.push(Tile { label: "highest anomaly score", value: figures::score(first.score), note });
     }
-    if let Some(training) = report.model.as_ref().and_then(|model| model.training.as_ref()) {
+    if let Some(training) = &report.model.training {
         for compared in facts::comparisons(training) {
             let note = format!("majority class {}", compared.baseline);
             tiles.push(Tile { label: compared.metric, value: compared.model, note });
@@ -253,8 +250,8 @@ impl CheckRow {
 
 impl Anomalies {
     fn of(report: &RunReport) -> Option<Self> {
-        let (summary, anomalies) = (facts::search(report)?, report.anomalies.as_ref()?);
-        let rows = anomalies.iter().map(|anomaly| AnomalyRow {
+        let summary = facts::search(report)?;
+        let rows = report.anomalies.iter().map(|anomaly| AnomalyRow {
             row: anomaly.row,
             score: figures::score(anomaly.score),
             bar: Percent::of(anomaly.score),
@@ -270,16 +267,22 @@ impl Anomalies {
 }
 
 impl Model {
-    fn of(report: &RunReport) -> Option<Self> {
-        let model = report.model.as_ref()?;
-        Some(Self {
+    fn of(model: &ModelSummary) -> Self {
+        Self {
             title: facts::model(model),
             trained: model.training.as_ref().map(|training| Trained {
                 comparisons: facts::comparisons(training),
                 classes: facts::classes(&training.metrics.confusion).map(Class::of).into(),
                 facts: facts::training(training),
             }),
-        })
+        }
+    }
+}
+
+impl Registry {
+    fn of(registry: &RegistryStage) -> Self {
+        let (version, tone) = facts::version(registry);
+        Self { version, tone, facts: facts::registry(registry) }
     }
 }
 

@@ -144,7 +144,8 @@ fn failed_check(check: &CheckResult) -> Vec<Cell> {
 }
 
 fn anomalies(sheet: &mut Sheet, report: &RunReport) {
-    let (Some(summary), Some(anomalies)) = (facts::search(report), &report.anomalies) else { return };
+    let Some(summary) = facts::search(report) else { return };
+    let anomalies = &report.anomalies;
     sheet.heading("Anomalies", &summary, None);
     if anomalies.is_empty() {
         return;
@@ -176,7 +177,7 @@ fn drivers(drivers: &[Driver], room: usize) -> String {
 }
 
 fn model(sheet: &mut Sheet, report: &RunReport) {
-    let Some(model) = &report.model else { return };
+    let model = &report.model;
     sheet.heading("Model", &facts::model(model), None);
     let Some(training) = &model.training else { return };
 
@@ -203,7 +204,7 @@ fn model(sheet: &mut Sheet, report: &RunReport) {
 }
 
 fn registry(sheet: &mut Sheet, report: &RunReport) {
-    let Some(registry) = &report.registry else { return };
+    let registry = &report.registry;
     let (version, tone) = facts::version(registry);
     sheet.heading("Registry", &version, tone);
     sheet.facts(&facts::registry(registry));

@@ -132,6 +132,11 @@ fn a_closed_gate_stops_the_run_undoes_it_and_says_so() {
         let report: Value = serde_json::from_str(&ended.stdout).unwrap();
         assert_eq!(report["saga"]["state"], "compensated");
         assert_eq!(report["quality"]["rows"], 400);
+        assert_eq!((&report["model"]["status"], &report["registry"]["status"]), (&json!("skipped"), &json!("skipped")));
+        assert_eq!(
+            (&report["anomalies"], &report["model"]["reason"]),
+            (&json!([]), &json!("the run did not come to it"))
+        );
         assert_eq!(report["events"].as_array().unwrap().last().unwrap()["event_type"], "mlops.pipeline_failed");
     }
     let runs = home.json(&["sagas", "list", "--json"]);

@@ -160,6 +160,16 @@ fn a_closed_gate() {
             "score": 0.99859,
             "verdict": "failed"
           },
+          "anomalies": [],
+          "model": {
+            "status": "skipped",
+            "reason": "the run did not come to it"
+          },
+          "registry": {
+            "status": "skipped",
+            "model_name": "flights-week",
+            "reason": "the run did not come to it"
+          },
           "events": [
             {
               "event_id": "0190b0de-6f10-7000-8000-000000000000",
@@ -291,7 +301,7 @@ fn a_run_without_a_target_says_that_it_skipped() {
 #[test]
 fn a_stage_that_was_not_reached_is_absent() {
     let keys = |report: &RunReport| json(report).as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ");
-    expect!["dataset events failure options quality saga saved"].assert_eq(&keys(&fixture::gate_closed()));
+    expect!["anomalies dataset events failure model options quality registry saga saved"].assert_eq(&keys(&fixture::gate_closed()));
     expect!["anomalies anomaly_columns dataset events model options quality registry saga saved"]
         .assert_eq(&keys(&fixture::complete()));
 }

@@ -41,13 +41,15 @@ fn a_page_has_the_sections_that_the_run_reached() {
     outline(
         &fixture::gate_closed(),
         expect![[r#"
-        Not completed
-        Quality ✗ failed, score 0.9985 (minimum 0.5)
-        Checks 1 of 3 checks passed
-        Steps
-        Events correlation 0190b0de-6f09-7d11-8a52-3e0c77d104b2
-        Run
-        Saved"#]],
+            Not completed
+            Quality ✗ failed, score 0.9985 (minimum 0.5)
+            Checks 1 of 3 checks passed
+            Model skipped: the run did not come to it
+            Registry skipped: the run did not come to it
+            Steps
+            Events correlation 0190b0de-6f09-7d11-8a52-3e0c77d104b2
+            Run
+            Saved"#]],
     );
     outline(
         &fixture::without_target(),
@@ -102,9 +104,9 @@ fn text_of_the_dataset_is_text_on_the_page() {
     quality.columns[4].top[0].value = HOSTILE.into();
     quality.checks[1].name = HOSTILE.into();
     quality.checks[1].finding = HOSTILE.into();
-    report.anomalies.as_mut().unwrap()[0].drivers[0].column = HOSTILE.into();
-    report.model.as_mut().unwrap().training.as_mut().unwrap().target = HOSTILE.into();
-    report.registry.as_mut().unwrap().reason = HOSTILE.into();
+    report.anomalies[0].drivers[0].column = HOSTILE.into();
+    report.model.training.as_mut().unwrap().target = HOSTILE.into();
+    report.registry.reason = HOSTILE.into();
     report.events[0].event_type = HOSTILE.into();
     report.events[0].data = Json::of(HOSTILE).unwrap();
     report.saved.store = HOSTILE.into();

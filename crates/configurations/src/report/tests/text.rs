@@ -206,6 +206,10 @@ fn a_closed_gate() {
               !  dep_delay is complete          35  35 of 6099 rows have no value (rows 839,
                                                     840, 841, 842, 1778…)
 
+            Model  skipped: the run did not come to it
+
+            Registry  skipped: the run did not come to it
+
             Events  correlation 0190b0de-6f09-7d11-8a52-3e0c77d104b2
                  #  time (UTC)    event                         module
               ──────────────────────────────────────────────────────────────
@@ -306,8 +310,8 @@ fn extreme_values_fit() {
             (column.min, column.max) = (Some("y".repeat(300)), Some("z".repeat(300)));
         }
     }
-    report.model.as_mut().unwrap().training.as_mut().unwrap().target = "t".repeat(300);
-    report.registry.as_mut().unwrap().model_name = "m".repeat(300);
+    report.model.training.as_mut().unwrap().target = "t".repeat(300);
+    report.registry.model_name = "m".repeat(300);
     for width in [60, 72, 80, 100, 110, 120] {
         let text = plain(&report, width);
         assert!(text.lines().all(|line| line.chars().count() <= width), "{width}: {text}");
@@ -333,8 +337,8 @@ fn text_of_the_dataset_cannot_steer_the_terminal() {
     quality.columns[0].top[0].value = hostile.into();
     quality.checks[1].name = hostile.into();
     quality.checks[1].finding = hostile.into();
-    report.anomalies.as_mut().unwrap()[0].drivers[0].column = hostile.into();
-    report.registry.as_mut().unwrap().reason = hostile.into();
+    report.anomalies[0].drivers[0].column = hostile.into();
+    report.registry.reason = hostile.into();
     let rendered = terminal::render(&report, 120);
     assert!(!rendered.contains(['\u{7}', '\r', '\u{202e}']) && !rendered.contains("\u{1b}]"));
     assert_eq!(rendered.matches(r"\u{1b}]0;").count(), 6);
