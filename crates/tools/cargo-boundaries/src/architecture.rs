@@ -4,10 +4,11 @@ mod resolver;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::NaiveDate;
 use resolver::Resolver;
 
 use crate::report::{Crate, Finding};
-use crate::rules::{Layer, List, Rules};
+use crate::rules::{EdgeBan, Layer, List, Rules};
 use crate::source::Site;
 use crate::workspace::{Kind, Target, Workspace};
 
@@ -18,6 +19,8 @@ type Crates = BTreeSet<usize>;
 pub(crate) struct Architecture<'a> {
     pub workspace: &'a Workspace,
     pub rules: &'a Rules,
+    /// The day on which exceptions have to hold.
+    today: NaiveDate,
     /// The layer of each member.
     layer_of: Vec<usize>,
     permissions: Vec<Permissions>,
@@ -25,6 +28,37 @@ pub(crate) struct Architecture<'a> {
     only: Vec<Crates>,
     /// From and to of each `[[except]]`.
     exceptions: Vec<(Crates, FarEnd)>,
+    visibility: Vec<Visible<'a>>,
+    /// `[[forbid]]` and what crates state about themselves.
+    forbidden: Vec<Ban<'a>>,
+    deprecated: Vec<Ban<'a>>,
+    /// Members that `[hygiene]` leaves alone.
+    pub unkempt: Crates,
+}
+
+/// Who may use some crates.
+#[derive(Debug)]
+pub(crate) struct Visible<'a> {
+    of: Crates,
+    to: Crates,
+    pub site: Site,
+    /// The list as it is written.
+    pub users: &'a List<String>,
+    pub reason: Option<&'a str>,
+}
+
+/// Dependencies that are not wanted.
+#[derive(Debug)]
+pub(crate) struct Ban<'a> {
+    from: Crates,
+    to: FarEnd,
+    pub rule: &'a EdgeBan,
+}
+
+impl Ban<'_> {
+    fn covers(&self, from: usize, to: &Target, kind: Kind) -> bool {
+        self.from.contains(&from) && self.to.contains(to) && self.rule.kinds.contains(&kind)
+    }
 }
 
 /// The lists of one layer.
@@ -43,16 +77,60 @@ enum FarEnd {
     External(String),
 }
 
+impl FarEnd {
+    fn contains(&self, to: &Target) -> bool {
+        match (self, to) {
+            (Self::Members(members), Target::Member(member)) => members.contains(member),
+            (Self::External(name), Target::External { name: named, .. }) => name == named,
+            (Self::Members(_), Target::External { .. }) | (Self::External(_), Target::Member(_)) => false,
+        }
+    }
+}
+
 impl<'a> Architecture<'a> {
     /// # Errors
     /// Everything in the rules or the workspace that cannot be placed; never empty.
-    pub fn resolve(rules: &'a Rules, workspace: &'a Workspace) -> Result<Self, Vec<Finding>> {
+    pub fn resolve(rules: &'a Rules, workspace: &'a Workspace, today: NaiveDate) -> Result<Self, Vec<Finding>> {
         let mut resolver = Resolver::new(rules, workspace);
         let permissions = (0..rules.layers.len()).map(|layer| resolver.permissions(layer)).collect();
         let only = rules.external.iter().map(|rule| resolver.only(rule)).collect();
         let exceptions = rules.exceptions.iter().map(|except| resolver.exception(except)).collect();
+        let visibility = resolver.visibility();
+        let mut forbidden: Vec<Ban<'_>> = rules.forbidden.iter().map(|rule| resolver.ban(rule)).collect();
+        forbidden.extend(resolver.own_bans());
+        let deprecated = rules.deprecated.iter().map(|rule| resolver.deprecated(rule)).collect();
+        let unkempt = resolver.unkempt();
         let layer_of = resolver.finish()?;
-        Ok(Self { workspace, rules, layer_of, permissions, only, exceptions })
+        Ok(Self {
+            workspace,
+            rules,
+            today,
+            layer_of,
+            permissions,
+            only,
+            exceptions,
+            visibility,
+            forbidden,
+            deprecated,
+            unkempt,
+        })
+    }
+
+    pub fn layer_index(&self, member: usize) -> usize {
+        self.layer_of[member]
+    }
+
+    /// The rules that hide `to` from `from`.
+    pub fn hidden(&self, from: usize, to: usize) -> impl Iterator<Item = &Visible<'a>> {
+        self.visibility.iter().filter(move |rule| rule.of.contains(&to) && !rule.to.contains(&from))
+    }
+
+    pub fn forbidden(&self, from: usize, to: &Target, kind: Kind) -> Option<&'a EdgeBan> {
+        self.forbidden.iter().find(|ban| ban.covers(from, to, kind)).map(|ban| ban.rule)
+    }
+
+    pub fn deprecated(&self, from: usize, to: &Target, kind: Kind) -> Option<&'a EdgeBan> {
+        self.deprecated.iter().find(|ban| ban.covers(from, to, kind)).map(|ban| ban.rule)
     }
 
     pub fn layer(&self, member: usize) -> &'a Layer {
@@ -85,14 +163,19 @@ impl<'a> Architecture<'a> {
     pub fn exceptions(&self, from: usize, to: &Target, kind: Kind) -> impl Iterator<Item = usize> {
         let applies = move |index: &usize| {
             let (sources, far_end) = &self.exceptions[*index];
-            let reaches = match (far_end, to) {
-                (FarEnd::Members(members), Target::Member(member)) => members.contains(member),
-                (FarEnd::External(name), Target::External { name: named, .. }) => name == named,
-                (FarEnd::Members(_), Target::External { .. }) | (FarEnd::External(_), Target::Member(_)) => false,
-            };
-            reaches && sources.contains(&from) && self.rules.exceptions[*index].kinds.contains(&kind)
+            far_end.contains(to) && sources.contains(&from) && self.rules.exceptions[*index].kinds.contains(&kind)
         };
         (0..self.exceptions.len()).filter(applies)
+    }
+
+    /// An exception lets `from` use `to` today.
+    pub fn excuses(&self, from: usize, to: &Target, kind: Kind) -> bool {
+        self.exceptions(from, to, kind).any(|index| !self.has_ended(self.rules.exceptions[index].until))
+    }
+
+    /// The last day has passed.
+    pub fn has_ended(&self, until: Option<NaiveDate>) -> bool {
+        until.is_some_and(|until| until < self.today)
     }
 
     /// What `member` may use of this workspace, in the words of the rules.
@@ -108,6 +191,17 @@ impl<'a> Architecture<'a> {
             permitted.extend(layer.dev_may_use.as_ref().map(written).unwrap_or_default());
         }
         permitted
+    }
+
+    /// What a manifest calls it.
+    pub fn target_name<'t>(&self, to: &'t Target) -> &'t str
+    where
+        'a: 't,
+    {
+        match to {
+            Target::Member(member) => &self.workspace.members[*member].name,
+            Target::External { name, .. } => name,
+        }
     }
 
     pub fn describe(&self, member: usize) -> Crate {

@@ -5,9 +5,12 @@ use std::path::PathBuf;
 use chrono::NaiveDate;
 
 use crate::architecture::Architecture;
+use crate::baseline::{Baseline, Entry};
+use crate::git::entries_at_merge_base;
 use crate::judge::judge;
-use crate::report::{Cause, CheckError, Finding, Report, Summary};
-use crate::rules;
+use crate::report::{Cause, CheckError, Finding, Report, Severity, State, Summary, Violation};
+use crate::resolved::Resolved;
+use crate::rules::{self, Rules};
 use crate::source::{Source, relative};
 use crate::workspace::{Target, Workspace};
 
@@ -18,51 +21,212 @@ pub struct Options {
     pub manifest_path: Option<PathBuf>,
     /// The rules; by default `boundaries.toml` beside the workspace's root manifest.
     pub config: Option<PathBuf>,
+    /// The baseline; by default the one the rules name, or else `boundaries-baseline.toml` beside them if there is one.
+    pub baseline: Option<PathBuf>,
     /// The day on which exceptions have to hold.
     pub today: NaiveDate,
 }
 
-/// Checks a workspace against its rules. Reads manifests and the rules, runs `cargo metadata --no-deps`, writes nothing.
+/// How a baseline may grow.
+#[derive(Debug, Clone)]
+pub struct Growth {
+    /// Why the new entries are excused.
+    pub reason: String,
+    /// Who takes care of them.
+    pub owner: Option<String>,
+    /// The last day on which they hold.
+    pub until: Option<NaiveDate>,
+}
+
+/// What an update of the baseline did.
+#[derive(Debug)]
+pub struct Update {
+    /// The file, relative to the workspace's root.
+    pub file: String,
+    /// Entries that were added.
+    pub added: usize,
+    /// Entries that were deleted.
+    pub deleted: usize,
+    /// A check with the new baseline.
+    pub report: Report,
+}
+
+/// Checks a workspace against its rules. Reads manifests, the rules and the baseline, runs `cargo metadata --no-deps` (and
+/// for rules about what is reachable `cargo metadata --locked --offline`), writes nothing.
 ///
 /// # Errors
-/// [`CheckError`] with everything that stands in the way: a workspace or rules that cannot be read, crates that no layer
-/// or more than one has, rules that match nothing or contradict each other.
+/// [`CheckError`] with everything that stands in the way: a workspace, rules or a baseline that cannot be read, crates that
+/// no layer or more than one has, rules that match nothing or contradict each other.
 pub fn check(options: &Options) -> Result<Report, CheckError> {
-    carry_out(options).map_err(|mut errors| {
-        errors.sort_by(|a, b| a.site.cmp(&b.site));
-        CheckError { errors }
-    })
+    carry_out(options).map_err(CheckError::of)
 }
 
 fn carry_out(options: &Options) -> Result<Report, Vec<Finding>> {
-    let workspace = Workspace::load(options.manifest_path.as_deref())?;
-    let config = options.config.clone().unwrap_or_else(|| workspace.root.join("boundaries.toml"));
-    let name = relative(&config, &workspace.root);
-    let source = Source::read(&config, name.clone()).map_err(|error| {
-        let help = "write the rules of this workspace there, or name their file with --config";
-        vec![Finding::new(Cause::Config, format!("cannot read the rules in {name}: {error}"), help)]
-    })?;
+    let inputs = Inputs::load(options)?;
+    let baseline = inputs.baseline(options, false)?;
+    let violations = inputs.violations()?;
+    Ok(inputs.report(options, violations, &baseline))
+}
 
-    let (rules, mut findings) = rules::parse(&source);
-    let Some(rules) = rules else { return Err(findings) };
-    let architecture = match Architecture::resolve(&rules, &workspace) {
-        Ok(architecture) if findings.is_empty() => architecture,
-        Ok(_) => return Err(findings),
-        Err(more) => {
-            // Behind a layer that could not be read, its crates seem to be in none: that would be noise.
-            let readable = findings.is_empty();
-            findings.extend(more.into_iter().filter(|finding| readable || finding.cause != Cause::Unclassified));
-            return Err(findings);
+/// As [`check`], without the rules about what is reachable.
+pub(crate) fn check_declared(options: &Options) -> Result<Report, Vec<Finding>> {
+    let inputs = Inputs::load(options)?;
+    let baseline = inputs.baseline(options, false)?;
+    let violations = judge(&inputs.architecture()?, None)?;
+    Ok(inputs.report(options, violations, &baseline))
+}
+
+/// Writes the baseline anew: without the entries that excuse nothing, and, with `growth`, with one for each violation that
+/// has none. Writes nothing when nothing changes.
+///
+/// # Errors
+/// As [`check`], or the file cannot be written.
+pub fn update_baseline(options: &Options, growth: Option<&Growth>) -> Result<Update, CheckError> {
+    update(options, growth).map_err(CheckError::of)
+}
+
+fn update(options: &Options, growth: Option<&Growth>) -> Result<Update, Vec<Finding>> {
+    let inputs = Inputs::load(options)?;
+    let baseline = inputs.baseline(options, growth.is_some())?;
+    let violations = inputs.violations()?;
+    let grow = growth.map(|growth| {
+        let Growth { reason, owner, until } = growth.clone();
+        Entry { reason, owner, until, site: None }
+    });
+    let updated = baseline.updated(&violations, grow.as_ref());
+    if updated != baseline {
+        std::fs::write(inputs.baseline_path(options), updated.render()).map_err(|error| {
+            let message = format!("cannot write the baseline {}: {error}", updated.file);
+            vec![Finding::new(
+                Cause::Baseline,
+                message,
+                "see that the file can be written, or name another with --baseline",
+            )]
+        })?;
+    }
+    let kept = updated.entries.keys().filter(|key| baseline.entries.contains_key(key)).count();
+    Ok(Update {
+        file: updated.file.clone(),
+        added: updated.entries.len() - kept,
+        deleted: baseline.entries.len() - kept,
+        report: inputs.report(options, violations, &updated),
+    })
+}
+
+/// The workspace and its rules.
+#[derive(Debug)]
+pub(crate) struct Inputs {
+    pub workspace: Workspace,
+    pub rules: Rules,
+    config: PathBuf,
+    today: NaiveDate,
+    /// What is wrong with rules that could be read in part.
+    findings: Vec<Finding>,
+}
+
+impl Inputs {
+    pub fn load(options: &Options) -> Result<Self, Vec<Finding>> {
+        let workspace = Workspace::load(options.manifest_path.as_deref())?;
+        let config = options.config.clone().unwrap_or_else(|| workspace.root.join("boundaries.toml"));
+        let name = relative(&config, &workspace.root);
+        let source = Source::read(&config, name.clone()).map_err(|error| {
+            let help = "write the rules of this workspace there, name their file with --config, or run `init`";
+            vec![Finding::new(Cause::Config, format!("cannot read the rules in {name}: {error}"), help)]
+        })?;
+        Self::of(workspace, config, &source, options.today)
+    }
+
+    /// As [`Self::load`], for rules that need not be in a file yet.
+    pub fn of(workspace: Workspace, config: PathBuf, source: &Source, today: NaiveDate) -> Result<Self, Vec<Finding>> {
+        match rules::parse(source) {
+            (Some(rules), findings) => Ok(Self { workspace, rules, config, today, findings }),
+            (None, findings) => Err(findings),
         }
-    };
-    let violations = judge(&architecture, options.today)?;
-    let edges = workspace.dependencies.iter().filter(|dependency| matches!(dependency.to, Target::Member(_))).count();
-    let summary = Summary {
-        crates: workspace.members.len(),
-        edges,
-        external: workspace.dependencies.len() - edges,
-        exceptions: rules.exceptions.len(),
-        violations: violations.len(),
-    };
-    Ok(Report { violations, summary })
+    }
+
+    /// The rules compared with the workspace.
+    pub fn architecture(&self) -> Result<Architecture<'_>, Vec<Finding>> {
+        let mut findings = self.findings.clone();
+        match Architecture::resolve(&self.rules, &self.workspace, self.today) {
+            Ok(architecture) if findings.is_empty() => Ok(architecture),
+            Ok(_) => Err(findings),
+            Err(more) => {
+                // Behind a layer that could not be read, its crates seem to be in none: that would be noise.
+                let readable = findings.is_empty();
+                findings.extend(more.into_iter().filter(|finding| readable || finding.cause != Cause::Unclassified));
+                Err(findings)
+            }
+        }
+    }
+
+    pub fn violations(&self) -> Result<Vec<Violation>, Vec<Finding>> {
+        let architecture = self.architecture()?;
+        let resolved = Resolved::load(&self.workspace, &self.rules)?;
+        judge(&architecture, resolved.as_ref())
+    }
+
+    /// Where the baseline is, whether or not it is there.
+    fn baseline_path(&self, options: &Options) -> PathBuf {
+        let beside = |file: &str| self.config.parent().map_or_else(|| PathBuf::from(file), |folder| folder.join(file));
+        match (&options.baseline, &self.rules.baseline) {
+            (Some(path), _) => path.clone(),
+            (None, Some(named)) => beside(&named.value),
+            (None, None) => beside("boundaries-baseline.toml"),
+        }
+    }
+
+    /// The baseline; one that nobody named may be missing, and so may one that is `new`.
+    pub fn baseline(&self, options: &Options, new: bool) -> Result<Baseline, Vec<Finding>> {
+        let named = self.rules.baseline.as_ref();
+        let optional = new || (options.baseline.is_none() && named.is_none());
+        let path = self.baseline_path(options);
+        let file = relative(&path, &self.workspace.root);
+        match Source::read(&path, file.clone()) {
+            Ok(source) => Baseline::parse(&source),
+            Err(error) if optional && error.kind() == std::io::ErrorKind::NotFound => {
+                Ok(Baseline { file, ..Baseline::default() })
+            }
+            Err(error) => {
+                let help = "restore the file; or write it with `baseline update --grow --reason ..`";
+                let finding = Finding::new(Cause::Baseline, format!("cannot read the baseline {file}: {error}"), help);
+                Err(vec![Finding { site: named.map(|named| named.site.clone()), ..finding }])
+            }
+        }
+    }
+
+    pub fn report(&self, options: &Options, mut violations: Vec<Violation>, baseline: &Baseline) -> Report {
+        let stale = baseline.apply(&mut violations, self.today);
+        let path = self.baseline_path(options);
+        let before = if path.exists() { entries_at_merge_base(&path) } else { None };
+        let baseline_change = before.map(|before| signed(baseline.entries.len()) - signed(before));
+        let dependencies = &self.workspace.dependencies;
+        let edges = dependencies.iter().filter(|dependency| matches!(dependency.to, Target::Member(_))).count();
+        let fresh = |severity| {
+            let new = violations.iter().filter(|violation| violation.state == State::New);
+            new.filter(|violation| violation.severity == severity).count()
+        };
+        let summary = Summary {
+            crates: self.workspace.members.len(),
+            edges,
+            external: dependencies.len() - edges,
+            exceptions: self.rules.exceptions.len(),
+            baseline: baseline.entries.len(),
+            baseline_change,
+            warnings: fresh(Severity::Warning),
+            violations: fresh(Severity::Error),
+        };
+        Report { violations, stale, summary, root: self.workspace.root.clone() }
+    }
+
+    pub fn config(&self) -> &std::path::Path {
+        &self.config
+    }
+
+    pub fn root(&self) -> &std::path::Path {
+        &self.workspace.root
+    }
+}
+
+fn signed(count: usize) -> i64 {
+    i64::try_from(count).expect("a file has fewer lines than that")
 }

@@ -1,33 +1,65 @@
-//! Holds every declared dependency against the architecture. No I/O and no clock.
+//! Holds the workspace against the architecture. No I/O and no clock.
 
-use chrono::NaiveDate;
+mod case;
+mod graph;
+
+pub(crate) use case::Case;
+use case::{Breach, instead};
 
 use crate::architecture::Architecture;
-use crate::report::{Cause, Finding, Rule, Violation};
-use crate::rules::{ExternalRule, Layer};
+use crate::report::{Cause, Finding, Rule, Severity, State, Violation};
+use crate::resolved::Resolved;
+use crate::rules;
 use crate::source::Site;
-use crate::workspace::{Dependency, Kind, Target};
+use crate::workspace::{Dependency, Target};
 
-/// The violations on the day `today`, or the exceptions that excuse nothing.
-pub(crate) fn judge(architecture: &Architecture<'_>, today: NaiveDate) -> Result<Vec<Violation>, Vec<Finding>> {
-    let exceptions = &architecture.rules.exceptions;
-    let mut used = vec![false; exceptions.len()];
+/// The violations, or the exceptions that excuse nothing. Without `resolved` no rule about what is
+/// reachable is held.
+pub(crate) fn judge(
+    architecture: &Architecture<'_>,
+    resolved: Option<&Resolved>,
+) -> Result<Vec<Violation>, Vec<Finding>> {
+    let mut court = Court { architecture, used: vec![false; architecture.rules.exceptions.len()] };
     let mut violations = Vec::new();
     for dependency in &architecture.workspace.dependencies {
-        let case = Case {
-            architecture,
-            from: dependency.from,
-            kind: dependency.kind,
-            layer: architecture.layer(dependency.from),
-        };
-        let Some(mut breach) = case.breach(&dependency.to) else {
-            continue;
-        };
+        let case = Case::new(architecture, dependency.from, dependency.kind);
+        if let Some(breach) = case.breach(&dependency.to) {
+            violations.extend(court.sentence(dependency, &dependency.to, breach));
+        }
+    }
+    let (cycles, used) = graph::cycles(architecture);
+    for index in used {
+        court.used[index] = true;
+    }
+    violations.extend(
+        cycles.into_iter().filter_map(|(dependency, breach)| court.violation(dependency, &dependency.to, breach)),
+    );
+    for (dependency, name, breach) in
+        resolved.map(|resolved| graph::reachable(architecture, resolved)).into_iter().flatten()
+    {
+        let to = Target::External { name, dir: None };
+        violations.extend(court.sentence(dependency, &to, breach));
+    }
+    violations.extend(graph::hygiene(architecture).into_iter().filter_map(|untidy| court.untidy(untidy)));
+    violations.sort_by(|a, b| (&a.from.dir, &a.site).cmp(&(&b.from.dir, &b.site)));
+    let stale = court.stale();
+    if stale.is_empty() { Ok(violations) } else { Err(stale) }
+}
+
+struct Court<'a> {
+    architecture: &'a Architecture<'a>,
+    /// Which exceptions excused something, or would have but for their date.
+    used: Vec<bool>,
+}
+
+impl Court<'_> {
+    /// The violation, unless an exception excuses it.
+    fn sentence(&mut self, dependency: &Dependency, to: &Target, mut breach: Breach) -> Option<Violation> {
         let mut excused = false;
-        for index in architecture.exceptions(dependency.from, &dependency.to, dependency.kind) {
-            used[index] = true;
-            let exception = &exceptions[index];
-            match exception.until.filter(|until| *until < today) {
+        for index in self.architecture.exceptions(dependency.from, to, dependency.kind) {
+            self.used[index] = true;
+            let exception = &self.architecture.rules.exceptions[index];
+            match exception.until.filter(|until| self.architecture.has_ended(Some(*until))) {
                 None => excused = true,
                 Some(until) => {
                     let Site { file, line, .. } = &exception.site;
@@ -35,222 +67,88 @@ pub(crate) fn judge(architecture: &Architecture<'_>, today: NaiveDate) -> Result
                 }
             }
         }
-        if !excused {
-            violations.push(violation(architecture, dependency, breach));
-        }
-    }
-    let stale = exceptions.iter().zip(used).filter(|(_, used)| !used).map(|(exception, _)| {
-        let (from, to) = (&exception.from.value, &exception.to.value);
-        let message = format!("the exception from `{from}` to `{to}` excuses no dependency");
-        let help = "delete the entry: the dependency is gone, or no rule forbids it";
-        Finding::new(Cause::MatchesNothing, message, help).at(&exception.site)
-    });
-    let stale: Vec<_> = stale.collect();
-    if stale.is_empty() { Ok(violations) } else { Err(stale) }
-}
-
-/// What a dependency breaks.
-struct Breach {
-    rule: Rule,
-    site: Site,
-    why: String,
-    notes: Vec<String>,
-    help: String,
-}
-
-/// A dependency of one kind that a member declares.
-struct Case<'a> {
-    architecture: &'a Architecture<'a>,
-    from: usize,
-    kind: Kind,
-    /// The layer of the member.
-    layer: &'a Layer,
-}
-
-impl Case<'_> {
-    fn breach(&self, to: &Target) -> Option<Breach> {
-        match to {
-            // A crate's own dev-dependency on itself switches its features on for its tests.
-            Target::Member(to) if *to == self.from => None,
-            Target::Member(to) => self.between_members(*to),
-            Target::External { name, .. } => {
-                self.denied(name).or_else(|| self.not_among_only(name)).or_else(|| self.not_allowed(name))
-            }
-        }
+        if excused { None } else { self.violation(dependency, to, breach) }
     }
 
-    /// The first two rules hold for every kind of dependency, the others for the `kinds` of the workspace.
-    fn between_members(&self, to: usize) -> Option<Breach> {
-        let same_layer = self.architecture.in_one_layer(self.from, to);
-        if let Some(site) = self.layer.independent.as_ref().filter(|_| same_layer) {
-            return Some(self.not_independent(site));
-        }
-        if let Some(site) = self.architecture.dev_only(to).filter(|_| self.kind != Kind::Dev) {
-            return Some(self.not_dev(to, site));
-        }
-        let governed = self.architecture.rules.kinds.contains(&self.kind);
-        if !governed || self.architecture.allows(self.from, to, self.kind) {
-            return None;
-        }
-        if same_layer { self.inside_of_layer(to) } else { Some(self.outside_of_layer()) }
-    }
-
-    fn not_independent(&self, site: &Site) -> Breach {
-        let layer = &self.layer.name.value;
-        Breach {
-            rule: Rule::Independent,
-            site: site.clone(),
-            why: format!("no crate of layer `{layer}` may see another one, in no kind of dependency"),
-            notes: vec![self.permitted()],
-            help: "delete the line; what both need belongs into a crate that both may use".to_owned(),
-        }
-    }
-
-    fn not_dev(&self, to: usize, site: &Site) -> Breach {
-        Breach {
-            rule: Rule::DevOnly,
-            site: site.clone(),
-            why: format!("`{}` may be a dev-dependency only", self.architecture.workspace.members[to].name),
-            notes: Vec::new(),
-            help: "move the line to [dev-dependencies], or delete it".to_owned(),
-        }
-    }
-
-    fn outside_of_layer(&self) -> Breach {
-        let layer = &self.layer.name.value;
-        let (site, why, help) = match &self.layer.may_use {
-            Some(list) => (
-                &list.key,
-                format!("all that layer `{layer}` may use"),
-                "delete the line; what both need belongs into a crate that both may use".to_owned(),
-            ),
-            None => (
-                &self.layer.name.site,
-                format!("layer `{layer}` may use the layers that stand before it"),
-                format!("delete the line; what both need belongs into a layer before `{layer}`"),
-            ),
+    fn violation(&self, dependency: &Dependency, to: &Target, breach: Breach) -> Option<Violation> {
+        let severity = said(breach.severity)?;
+        let (from, name) = (self.architecture.describe(dependency.from), self.architecture.target_name(to));
+        let used = match to {
+            Target::Member(member) => self.architecture.describe(*member).dir,
+            Target::External { name, .. } => name.clone(),
         };
-        Breach { rule: Rule::MayUse, site: site.clone(), why, notes: vec![self.permitted()], help }
-    }
-
-    fn inside_of_layer(&self, to: usize) -> Option<Breach> {
-        let same_layer = self.architecture.rules.same_layer.as_ref();
-        if same_layer.is_some_and(|same_layer| same_layer.value) {
-            return None;
-        }
-        let layer = &self.layer.name.value;
-        let (site, why) = match (&self.layer.edges, same_layer) {
-            (Some(edges), _) => (&edges.key, format!("all dependencies inside of layer `{layer}`")),
-            (None, Some(same_layer)) => {
-                (&same_layer.site, "crates of one layer need an entry in its `edges`".to_owned())
-            }
-            (None, None) => (&self.layer.name.site, format!("layer `{layer}` has no `edges` between its crates")),
+        let verb = if breach.rule == Rule::Deprecated { "should no longer" } else { "must not" };
+        let message = match breach.rule {
+            Rule::ExternalReachable => format!("`{}` must not reach `{name}`", from.name),
+            _ => format!("`{}` {verb} depend on `{name}`", from.name),
         };
-        let [from, to] = [self.from, to].map(|member| self.architecture.workspace.members[member].folder());
-        let help = format!("delete the line; or add \"{from} -> {to}\" to `edges`, if the architecture is to change");
-        Some(Breach { rule: Rule::SameLayer, site: site.clone(), why, notes: vec![self.permitted()], help })
-    }
-
-    fn denied(&self, name: &str) -> Option<Breach> {
-        let mut rules = self.layer.deny.iter();
-        let (rule, site) = rules.find_map(|rule| Some((rule, self.named_in(rule, name)?)))?;
-        Some(Breach {
-            rule: Rule::ExternalDeny,
-            site: site.clone(),
-            why: format!("denied in layer `{}`: {}", self.layer.name.value, rule.reason),
-            notes: Vec::new(),
-            help: instead(rule),
+        Some(Violation {
+            rule: breach.rule,
+            severity,
+            state: State::New,
+            message,
+            what: what(dependency, self.architecture),
+            from,
+            to: Some(used),
+            kind: Some(dependency.kind),
+            site: dependency.site.clone(),
+            rule_site: breach.site,
+            why: breach.why,
+            notes: breach.notes,
+            help: breach.help,
         })
     }
 
-    fn not_among_only(&self, name: &str) -> Option<Breach> {
-        let rules = self.architecture.rules.external.iter().enumerate();
-        let mut broken = rules.filter(|(index, only)| {
-            self.named_in(&only.rule, name).is_some() && !self.architecture.is_among_only(*index, self.from)
+    fn untidy(&self, untidy: graph::Untidy<'_>) -> Option<Violation> {
+        let graph::Untidy { member, dependency, what: of_crate, message, breach } = untidy;
+        let severity = said(breach.severity)?;
+        let Some(dependency) = dependency else {
+            return Some(Violation {
+                rule: breach.rule,
+                severity,
+                state: State::New,
+                message,
+                from: self.architecture.describe(member),
+                to: None,
+                kind: None,
+                site: self.architecture.workspace.members[member].site.clone(),
+                what: of_crate.to_owned(),
+                rule_site: breach.site,
+                why: breach.why,
+                notes: breach.notes,
+                help: breach.help,
+            });
+        };
+        Some(Violation { message, ..self.violation(dependency, &dependency.to, breach)? })
+    }
+
+    fn stale(&self) -> Vec<Finding> {
+        let exceptions = self.architecture.rules.exceptions.iter().zip(&self.used);
+        let stale = exceptions.filter(|(_, used)| !**used).map(|(exception, _)| {
+            let (from, to) = (&exception.from.value, &exception.to.value);
+            let message = format!("the exception from `{from}` to `{to}` excuses no dependency");
+            let help = "delete the entry: the dependency is gone, or no rule forbids it";
+            Finding::new(Cause::MatchesNothing, message, help).at(&exception.site)
         });
-        let (_, only) = broken.next()?;
-        let users: Vec<_> = only.only.items.iter().map(|item| item.value.as_str()).collect();
-        Some(Breach {
-            rule: Rule::ExternalOnly,
-            site: only.only.key.clone(),
-            why: only.rule.reason.clone(),
-            notes: vec![match users.as_slice() {
-                [] => format!("no crate may name `{name}`"),
-                users => format!("only {} may name `{name}`", users.join(", ")),
-            }],
-            help: instead(&only.rule),
-        })
-    }
-
-    fn not_allowed(&self, name: &str) -> Option<Breach> {
-        let allow = self.layer.allow.as_ref().filter(|_| self.kind != Kind::Dev)?;
-        if allow.items.iter().any(|entry| self.named_in(&entry.value, name).is_some()) {
-            return None;
-        }
-        let layer = &self.layer.name.value;
-        let entries = allow.items.iter().filter(|entry| entry.value.kinds.contains(&self.kind));
-        let allowed: Vec<_> = entries.flat_map(|entry| &entry.value.names.items).map(|name| &*name.value).collect();
-        Some(Breach {
-            rule: Rule::ExternalAllow,
-            site: allow.key.clone(),
-            why: format!("all external crates that layer `{layer}` may name"),
-            notes: vec![match allowed.as_slice() {
-                [] => format!("`{layer}` may name no external crate"),
-                allowed => format!("`{layer}` may name {}", allowed.join(", ")),
-            }],
-            help: format!("delete the line; or add \"{name}\" to `external.allow`, if the architecture is to change"),
-        })
-    }
-
-    /// Where a rule for this kind of dependency names the crate.
-    fn named_in<'r>(&self, rule: &'r ExternalRule, name: &str) -> Option<&'r Site> {
-        let named = rule.names.items.iter().find(|item| item.value == name)?;
-        rule.kinds.contains(&self.kind).then_some(&named.site)
-    }
-
-    /// What the member may use instead.
-    fn permitted(&self) -> String {
-        let name = &self.architecture.workspace.members[self.from].name;
-        match self.architecture.permitted(self.from, self.kind).as_slice() {
-            [] => format!("`{name}` may use no other crate of this workspace"),
-            permitted => format!("`{name}` may use {}", permitted.join(", ")),
-        }
+        stale.collect()
     }
 }
 
-fn instead(rule: &ExternalRule) -> String {
-    match &rule.instead {
-        Some(instead) => format!("delete the line and use {instead}"),
-        None => "delete the line".to_owned(),
-    }
-}
-
-fn violation(architecture: &Architecture<'_>, dependency: &Dependency, breach: Breach) -> Violation {
-    let from = architecture.describe(dependency.from);
-    let (to, name) = match &dependency.to {
-        Target::Member(member) => {
-            let used = architecture.describe(*member);
-            (used.dir, used.name)
-        }
-        Target::External { name, .. } => (name.clone(), name.clone()),
-    };
-    Violation {
-        rule: breach.rule,
-        message: format!("`{}` must not depend on `{name}`", from.name),
-        what: what(dependency, &to),
-        from,
-        to,
-        kind: dependency.kind,
-        site: dependency.site.clone(),
-        rule_site: breach.site,
-        why: breach.why,
-        notes: breach.notes,
-        help: breach.help,
+/// Nothing for a rule that is off.
+fn said(severity: rules::Severity) -> Option<Severity> {
+    match severity {
+        rules::Severity::Error => Some(Severity::Error),
+        rules::Severity::Warn => Some(Severity::Warning),
+        rules::Severity::Off => None,
     }
 }
 
 /// The dependency in words; one that only some features or platforms enable counts all the same.
-fn what(dependency: &Dependency, to: &str) -> String {
+fn what(dependency: &Dependency, architecture: &Architecture<'_>) -> String {
+    let to = match &dependency.to {
+        Target::Member(member) => architecture.workspace.members[*member].dir.as_str(),
+        Target::External { name, .. } => name,
+    };
     let to = if to == "." { "the package in the root directory" } else { to };
     let mut what = format!("{} on {to}", dependency.kind);
     if let Some(rename) = &dependency.rename {

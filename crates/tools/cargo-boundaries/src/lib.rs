@@ -11,23 +11,35 @@
 //! use boundaries::{Options, check};
 //!
 //! let today = "2026-11-21".parse().expect("a date");
-//! match check(&Options { manifest_path: None, config: None, today }) {
+//! match check(&Options { manifest_path: None, config: None, baseline: None, today }) {
 //!     Ok(report) => print!("{}", report.text()),
 //!     Err(error) => eprint!("{}", error.text()),
 //! }
 //! ```
 
+mod affected;
 mod architecture;
+mod baseline;
 mod check;
 pub mod cli;
+mod cycles;
+mod explain;
+mod format;
+mod git;
+mod init;
 mod judge;
+mod picture;
+mod query;
 mod report;
+mod resolved;
 mod rules;
+mod self_test;
 mod source;
 mod text;
 mod workspace;
 
-pub use check::{Options, check};
-pub use report::{Cause, CheckError, Crate, Finding, Report, Rule, Summary, Violation};
+pub use check::{Growth, Options, Update, check, update_baseline};
+pub use format::Format;
+pub use report::{Cause, CheckError, Crate, Finding, Report, Rule, Severity, State, Summary, Violation};
 pub use source::Site;
 pub use workspace::Kind;

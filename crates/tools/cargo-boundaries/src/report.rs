@@ -1,21 +1,42 @@
 //! What a check says: a report with its violations, or the findings that made a check impossible.
 
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::rules;
 use crate::source::Site;
 use crate::workspace::Kind;
 
 /// The answer of a check that could be carried out.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Report {
     /// In the order of the crates' directories, then of the lines in their manifests.
     pub violations: Vec<Violation>,
+    /// Entries of the baseline that excuse nothing any more: each fails the check until its line is deleted.
+    pub stale: Vec<Finding>,
     /// What was looked at.
     pub summary: Summary,
+    /// The workspace's root, which sites are relative to.
+    #[serde(skip)]
+    pub root: PathBuf,
+}
+
+impl Report {
+    /// Nothing fails: no new violation of a rule that is an error, no stale entry in the baseline.
+    pub fn is_clean(&self) -> bool {
+        self.summary.violations == 0 && self.stale.is_empty()
+    }
+
+    /// The violations that no baseline excuses, warnings included.
+    pub fn fresh(&self) -> impl Iterator<Item = &Violation> {
+        self.violations.iter().filter(|violation| violation.state == State::New)
+    }
 }
 
 /// What a check looked at.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Summary {
     /// Members of the workspace.
     pub crates: usize,
@@ -25,26 +46,57 @@ pub struct Summary {
     pub external: usize,
     /// `[[except]]` entries; each excuses at least one dependency or the check would have failed.
     pub exceptions: usize,
-    /// Violations found.
+    /// Entries of the baseline.
+    pub baseline: usize,
+    /// How many more they are than where this branch left `origin/HEAD`; nothing where `git` does not know.
+    pub baseline_change: Option<i64>,
+    /// New violations of rules that only warn.
+    pub warnings: usize,
+    /// New violations of rules that are errors.
     pub violations: usize,
 }
 
-/// One declared dependency that a rule forbids.
-#[derive(Debug, Serialize)]
+/// How much a violation matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Fails the check.
+    Error,
+    /// Is said and counted.
+    Warning,
+}
+
+/// Whether a violation was known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// No entry of the baseline excuses it.
+    New,
+    /// The baseline has an entry that holds.
+    Known,
+}
+
+/// One place at which a rule is broken, mostly a declared dependency that it forbids.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Violation {
     /// The rule that forbids it.
     pub rule: Rule,
+    /// Whether it fails the check.
+    pub severity: Severity,
+    /// Whether the baseline has it.
+    pub state: State,
     /// One sentence.
     pub message: String,
-    /// The crate that declares the dependency.
+    /// The crate whose manifest breaks the rule.
     pub from: Crate,
-    /// The directory of the member or the package name of the external crate it depends on.
-    pub to: String,
+    /// The directory of the member or the package name of the external crate it depends on; nothing for a rule about
+    /// the crate alone.
+    pub to: Option<String>,
     /// In which table the dependency stands.
-    pub kind: Kind,
-    /// The dependency in the crate's manifest.
+    pub kind: Option<Kind>,
+    /// The dependency, or the package's name, in the crate's manifest.
     pub site: Site,
-    /// What the dependency is: kind, target, features and platforms that enable it.
+    /// What stands there: kind, target, features and platforms that enable a dependency.
     pub what: String,
     /// The rule in the configuration.
     pub rule_site: Site,
@@ -57,7 +109,7 @@ pub struct Violation {
 }
 
 /// A member of the workspace.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Crate {
     /// Package name.
     pub name: String,
@@ -67,9 +119,9 @@ pub struct Crate {
     pub layer: String,
 }
 
-/// The rules a dependency can break.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(into = "&'static str")]
+/// The rules that can be broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Rule {
     /// `may-use`, or the order of the layers where a layer has no `may-use`.
     MayUse,
@@ -79,34 +131,92 @@ pub enum Rule {
     Independent,
     /// `dev-only`.
     DevOnly,
+    /// `visible-to` of a layer or a crate, or `[[visibility]]`.
+    Visibility,
+    /// `[[forbid]]`, or `deny` of a crate.
+    Forbid,
+    /// `[[deprecated]]`.
+    Deprecated,
+    /// `[cycles]`.
+    Cycle,
     /// `external.allow`.
     ExternalAllow,
     /// `external.deny`.
     ExternalDeny,
+    /// `external.deny` with `reachable = true`.
+    ExternalReachable,
     /// `[[external]]` with `only`.
     ExternalOnly,
+    /// `workspace-lints` of `[hygiene]`.
+    WorkspaceLints,
+    /// `workspace-versions` of `[hygiene]`.
+    WorkspaceVersions,
+    /// `folder-name` of `[hygiene]`.
+    FolderName,
 }
 
-impl From<Rule> for &'static str {
-    fn from(rule: Rule) -> Self {
-        match rule {
-            Rule::MayUse => "may-use",
-            Rule::SameLayer => "same-layer",
-            Rule::Independent => "independent",
-            Rule::DevOnly => "dev-only",
-            Rule::ExternalAllow => "external-allow",
-            Rule::ExternalDeny => "external-deny",
-            Rule::ExternalOnly => "external-only",
+impl Rule {
+    /// Every rule.
+    pub const ALL: [Self; 15] = [
+        Self::MayUse,
+        Self::SameLayer,
+        Self::Independent,
+        Self::DevOnly,
+        Self::Visibility,
+        Self::Forbid,
+        Self::Deprecated,
+        Self::Cycle,
+        Self::ExternalAllow,
+        Self::ExternalDeny,
+        Self::ExternalReachable,
+        Self::ExternalOnly,
+        Self::WorkspaceLints,
+        Self::WorkspaceVersions,
+        Self::FolderName,
+    ];
+
+    /// Its name in reports, in `[severity]` and in the baseline.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::MayUse => "may-use",
+            Self::SameLayer => "same-layer",
+            Self::Independent => "independent",
+            Self::DevOnly => "dev-only",
+            Self::Visibility => "visibility",
+            Self::Forbid => "forbid",
+            Self::Deprecated => "deprecated",
+            Self::Cycle => "cycle",
+            Self::ExternalAllow => "external-allow",
+            Self::ExternalDeny => "external-deny",
+            Self::ExternalReachable => "external-reachable",
+            Self::ExternalOnly => "external-only",
+            Self::WorkspaceLints => "workspace-lints",
+            Self::WorkspaceVersions => "workspace-versions",
+            Self::FolderName => "folder-name",
+        }
+    }
+
+    pub(crate) fn default_severity(self) -> rules::Severity {
+        match self {
+            Self::Deprecated => rules::Severity::Warn,
+            _ => rules::Severity::Error,
         }
     }
 }
 
 /// The check could not be carried out: its outcome is unknown, not clean.
-#[derive(Debug, thiserror::Error, Serialize)]
+#[derive(Debug, thiserror::Error, Serialize, JsonSchema)]
 #[error("could not check the boundaries: {}", problems(.errors.len()))]
 pub struct CheckError {
     /// Everything that stands in the way, at least one.
     pub errors: Vec<Finding>,
+}
+
+impl CheckError {
+    pub(crate) fn of(mut errors: Vec<Finding>) -> Self {
+        errors.sort_by(|a, b| a.site.cmp(&b.site));
+        Self { errors }
+    }
 }
 
 fn problems(count: usize) -> String {
@@ -114,7 +224,7 @@ fn problems(count: usize) -> String {
 }
 
 /// One thing that stands in the way of a check.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Finding {
     /// Of what kind it is.
     pub cause: Cause,
@@ -137,8 +247,8 @@ impl Finding {
 }
 
 /// Why a check can be impossible.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(into = "&'static str")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Cause {
     /// `cargo metadata` fails, or a manifest it names cannot be read.
     Workspace,
@@ -162,22 +272,35 @@ pub enum Cause {
     Unlisted,
     /// A rule that matches nothing.
     MatchesNothing,
+    /// The baseline cannot be read, or must not be written here.
+    Baseline,
+    /// An entry of the baseline that excuses nothing.
+    StaleBaseline,
+    /// `git` or another program that a verb needs fails.
+    Program,
+    /// A name in the command line that stands for nothing.
+    Argument,
 }
 
-impl From<Cause> for &'static str {
-    fn from(cause: Cause) -> Self {
-        match cause {
-            Cause::Workspace => "workspace",
-            Cause::NoMembers => "no-members",
-            Cause::Config => "config",
-            Cause::UnknownKey => "unknown-key",
-            Cause::MissingKey => "missing-key",
-            Cause::BadValue => "bad-value",
-            Cause::Contradiction => "contradiction",
-            Cause::Unclassified => "unclassified",
-            Cause::Ambiguous => "ambiguous",
-            Cause::Unlisted => "unlisted",
-            Cause::MatchesNothing => "matches-nothing",
+impl Cause {
+    /// Its name in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Workspace => "workspace",
+            Self::NoMembers => "no-members",
+            Self::Config => "config",
+            Self::UnknownKey => "unknown-key",
+            Self::MissingKey => "missing-key",
+            Self::BadValue => "bad-value",
+            Self::Contradiction => "contradiction",
+            Self::Unclassified => "unclassified",
+            Self::Ambiguous => "ambiguous",
+            Self::Unlisted => "unlisted",
+            Self::MatchesNothing => "matches-nothing",
+            Self::Baseline => "baseline",
+            Self::StaleBaseline => "stale-baseline",
+            Self::Program => "program",
+            Self::Argument => "argument",
         }
     }
 }

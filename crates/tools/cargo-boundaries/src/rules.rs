@@ -1,16 +1,19 @@
 //! `boundaries.toml` as it is written: every value with its place, nothing compared with a workspace yet.
 
+mod graph;
 mod pattern;
 mod section;
+
+use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use toml::de::{DeTable, DeValue};
 
+pub(crate) use graph::{Cycles, EdgeBan, Hygiene, OwnRules, Severity, Visibility, own_rules};
 pub(crate) use pattern::Pattern;
-pub(crate) use section::{List, Located, closest};
-use section::{Reader, Section, Value};
+pub(crate) use section::{List, Located, Reader, Section, Value, closest};
 
-use crate::report::{Cause, Finding};
+use crate::report::{Cause, Finding, Rule};
 use crate::source::{Site, Source};
 use crate::workspace::Kind;
 
@@ -20,10 +23,25 @@ pub(crate) struct Rules {
     pub same_layer: Option<Located<bool>>,
     /// The kinds of dependencies between members that the layers govern.
     pub kinds: Vec<Kind>,
+    /// The file of the baseline, when the rules name it.
+    pub baseline: Option<Located<String>>,
+    /// What differs from [`Rule::default_severity`].
+    pub severities: BTreeMap<Rule, Severity>,
     /// Low to high.
     pub layers: Vec<Layer>,
     pub external: Vec<OnlyRule>,
+    pub visibility: Vec<Visibility>,
+    pub forbidden: Vec<EdgeBan>,
+    pub deprecated: Vec<EdgeBan>,
+    pub cycles: Option<Cycles>,
+    pub hygiene: Hygiene,
     pub exceptions: Vec<Exception>,
+}
+
+impl Rules {
+    pub fn severity(&self, rule: Rule) -> Severity {
+        self.severities.get(&rule).copied().unwrap_or(rule.default_severity())
+    }
 }
 
 #[derive(Debug)]
@@ -37,6 +55,8 @@ pub(crate) struct Layer {
     pub edges: Option<List<EdgeRule>>,
     /// Members that everybody may use as a dev-dependency only.
     pub dev_only: Option<List<String>>,
+    /// Who may use the layer, besides its own members; everybody when absent.
+    pub visible_to: Option<List<String>>,
     pub independent: Option<Site>,
     pub allow: Option<List<ExternalRule>>,
     pub deny: Vec<ExternalRule>,
@@ -60,6 +80,8 @@ pub(crate) struct ExternalRule {
     pub instead: Option<String>,
     /// No manifest has to name them: the name is meant, not mistyped.
     pub may_be_absent: bool,
+    /// Denied through other crates too.
+    pub reachable: bool,
 }
 
 /// `[[external]]`: crates that only some members may name.
@@ -85,6 +107,15 @@ const SHIPPED: [Kind; 2] = [Kind::Normal, Kind::Build];
 
 /// Reads the rules as far as they can be understood, and says what cannot.
 pub(crate) fn parse(source: &Source) -> (Option<Rules>, Vec<Finding>) {
+    parse_file(source, "the configuration", read_rules)
+}
+
+/// Reads a TOML file; `name` is what messages call it.
+pub(crate) fn parse_file<T>(
+    source: &Source,
+    name: &'static str,
+    read: impl FnOnce(&mut Section<'_>) -> T,
+) -> (Option<T>, Vec<Finding>) {
     let (document, errors) = DeTable::parse_recoverable(&source.text);
     if !errors.is_empty() {
         let finding = |error: toml::de::Error| {
@@ -94,33 +125,48 @@ pub(crate) fn parse(source: &Source) -> (Option<Rules>, Vec<Finding>) {
         return (None, errors.into_iter().map(finding).collect());
     }
     let reader = Reader::new(source);
-    let rules = reader.table(document.get_ref(), 0..0, "the configuration", read_rules);
-    (Some(rules), reader.into_findings())
+    let read = reader.table(document.get_ref(), 0..0, name, read);
+    (Some(read), reader.into_findings())
 }
 
-fn read_rules(file: &mut Section<'_>) -> Rules {
+pub(crate) fn check_version(file: &mut Section<'_>) {
     if let Some(version) = file.required("version")
         && version.get_ref().as_integer().is_none_or(|number| number.as_str() != "1")
     {
         file.reader().wrong::<()>(version, "1, the only version of this format");
     }
+}
+
+fn read_rules(file: &mut Section<'_>) -> Rules {
+    check_version(file);
     let workspace = file.get("workspace");
     let workspace = workspace.and_then(|table| file.reader().section(table, "[workspace]", read_workspace));
-    let (same_layer, kinds) = workspace.unwrap_or_else(|| (None, Kind::ALL.to_vec()));
+    let (same_layer, kinds, baseline) = workspace.unwrap_or_else(|| (None, Kind::ALL.to_vec(), None));
+    let cycles = file.get("cycles");
+    let hygiene = file.get("hygiene");
     Rules {
         same_layer,
         kinds,
+        baseline,
+        severities: graph::read_severities(file),
+        visibility: file.sections("visibility", "[[visibility]]", graph::read_visibility),
+        forbidden: file.sections("forbid", "[[forbid]]", graph::read_ban),
+        deprecated: file.sections("deprecated", "[[deprecated]]", graph::read_deprecated),
+        cycles: cycles.and_then(|table| file.reader().section(table, "[cycles]", graph::read_cycles)),
+        hygiene: hygiene
+            .and_then(|table| file.reader().section(table, "[hygiene]", graph::read_hygiene))
+            .unwrap_or_default(),
         layers: file.sections("layer", "[[layer]]", read_layer),
         external: file.sections("external", "[[external]]", read_only_rule),
         exceptions: file.sections("except", "[[except]]", read_exception),
     }
 }
 
-fn read_workspace(workspace: &mut Section<'_>) -> (Option<Located<bool>>, Vec<Kind>) {
+fn read_workspace(workspace: &mut Section<'_>) -> (Option<Located<bool>>, Vec<Kind>, Option<Located<String>>) {
     workspace.key("unclassified", |reader, value| reader.choice(value, &[("error", ())]));
     let same_layer =
         workspace.key("same-layer", |reader, value| reader.choice(value, &[("deny", false), ("allow", true)]));
-    (same_layer, read_kinds(workspace, &Kind::ALL))
+    (same_layer, read_kinds(workspace, &Kind::ALL), workspace.string("baseline"))
 }
 
 fn read_layer(layer: &mut Section<'_>) -> Option<Layer> {
@@ -134,6 +180,7 @@ fn read_layer(layer: &mut Section<'_>) -> Option<Layer> {
         dev_may_use: layer.strings("dev-may-use"),
         edges: layer.list("edges", read_edge),
         dev_only: layer.strings("dev-only"),
+        visible_to: layer.strings("visible-to"),
         independent: read_flag(layer, "independent"),
         allow,
         deny,
@@ -162,11 +209,24 @@ fn read_external(external: &mut Section<'_>) -> (Option<List<ExternalRule>>, Vec
             let name = Located { value: reader.string(value)?, site: site.clone() };
             let names = List { key: site, items: vec![name] };
             let kinds = SHIPPED.to_vec();
-            Some(ExternalRule { names, kinds, reason: String::new(), instead: None, may_be_absent: false })
+            Some(ExternalRule {
+                names,
+                kinds,
+                reason: String::new(),
+                instead: None,
+                may_be_absent: false,
+                reachable: false,
+            })
         }
         _ => reader.section(value, "`external.allow`", read_allowed).flatten(),
     });
-    let deny = external.list("deny", |reader, value| reader.section(value, "`external.deny`", read_denied).flatten());
+    let deny = external.list("deny", |reader, value| {
+        let read = |entry: &mut Section<'_>| {
+            let reachable = read_flag(entry, "reachable").is_some();
+            Some(ExternalRule { reachable, ..read_denied(entry)? })
+        };
+        reader.section(value, "`external.deny`", read).flatten()
+    });
     let deny = deny.into_iter().flat_map(|deny| deny.items).map(|item| item.value);
     (allow, deny.collect())
 }
@@ -180,7 +240,7 @@ fn read_allowed(entry: &mut Section<'_>) -> Option<ExternalRule> {
         entry.reader().report(Cause::Contradiction, entry.key_span("kinds"), message.to_owned(), help.to_owned());
     }
     let may_be_absent = read_flag(entry, "may-be-absent").is_some();
-    Some(ExternalRule { names: names?, kinds, reason: String::new(), instead: None, may_be_absent })
+    Some(ExternalRule { names: names?, kinds, reason: String::new(), instead: None, may_be_absent, reachable: false })
 }
 
 fn read_denied(entry: &mut Section<'_>) -> Option<ExternalRule> {
@@ -190,6 +250,7 @@ fn read_denied(entry: &mut Section<'_>) -> Option<ExternalRule> {
         kinds: read_kinds(entry, &SHIPPED),
         instead: entry.string("use").map(|instead| instead.value),
         may_be_absent: read_flag(entry, "may-be-absent").is_some(),
+        reachable: false,
         names: names?,
         reason: reason?,
     };
@@ -205,14 +266,20 @@ fn read_only_rule(entry: &mut Section<'_>) -> Option<OnlyRule> {
 fn read_exception(entry: &mut Section<'_>) -> Option<Exception> {
     let (from, to) = (entry.required_string("from"), entry.required_string("to"));
     let reason = read_reason(entry);
+    let until = read_until(entry);
+    let kinds = read_kinds(entry, &Kind::ALL);
+    reason?;
+    Some(Exception { from: from?, to: to?, kinds, until, site: entry.site() })
+}
+
+/// The last day on which something holds.
+pub(crate) fn read_until(entry: &mut Section<'_>) -> Option<NaiveDate> {
     let until = entry.key("until", |reader, value| {
         let date = value.get_ref().as_datetime().and_then(|datetime| datetime.date);
         let date = date.and_then(|day| NaiveDate::from_ymd_opt(day.year.into(), day.month.into(), day.day.into()));
         date.or_else(|| reader.wrong(value, "a date such as 2027-03-31"))
     });
-    let kinds = read_kinds(entry, &Kind::ALL);
-    reason?;
-    Some(Exception { from: from?, to: to?, kinds, until: until.map(|until| until.value), site: entry.site() })
+    until.map(|until| until.value)
 }
 
 fn read_names(entry: &mut Section<'_>) -> Option<List<String>> {
@@ -225,7 +292,7 @@ fn read_names(entry: &mut Section<'_>) -> Option<List<String>> {
 }
 
 /// A sentence for whoever runs into the rule, so it cannot be empty.
-fn read_reason(entry: &mut Section<'_>) -> Option<String> {
+pub(crate) fn read_reason(entry: &mut Section<'_>) -> Option<String> {
     let value = entry.required("reason")?;
     let reason = entry.reader().string(value)?;
     if reason.trim().is_empty() { entry.reader().wrong(value, "the reason in words") } else { Some(reason) }
@@ -251,4 +318,39 @@ fn read_flag(section: &mut Section<'_>, key: &'static str) -> Option<Site> {
     let flag = section
         .key(key, |reader, value| value.get_ref().as_bool().or_else(|| reader.wrong(value, "`true` or `false`")));
     flag.filter(|flag| flag.value).map(|flag| flag.site)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const README: &str = include_str!("../README.md");
+
+    /// The rules of the README: every key there is.
+    fn rules() -> String {
+        README.split("```toml\n").skip(1).take(2).filter_map(|block| block.split("```").next()).collect()
+    }
+
+    fn parsed(text: String) -> (Option<Rules>, Vec<Finding>) {
+        parse(&Source { file: String::new(), text })
+    }
+
+    #[test]
+    fn the_readme_has_no_unknown_key() {
+        assert_eq!(parsed(rules()).1, []);
+    }
+
+    proptest! {
+        /// Rules that are cut, doubled or garbled are read or refused with a place, never worse.
+        #[test]
+        fn no_text_is_too_strange(from in 0_usize..4000, to in 0_usize..4000, strange in "\\PC{0,12}") {
+            let rules = rules();
+            let (from, to) = (rules.floor_char_boundary(from), rules.floor_char_boundary(to));
+            let (rules, findings) = parsed(format!("{}{strange}{}", &rules[..from], &rules[to..]));
+            prop_assert!(rules.is_some() || !findings.is_empty());
+            prop_assert!(findings.iter().all(|finding| finding.site.is_some()));
+        }
+    }
 }

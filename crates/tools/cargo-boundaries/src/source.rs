@@ -1,12 +1,14 @@
 //! Text files and the places in them that people can jump to.
 
+use std::cmp::Ordering;
 use std::ops::Range;
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// A place in a manifest or in the configuration.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Site {
     /// Path relative to the workspace root with `/` between its parts; as given when it lies outside of the root.
     pub file: String,
@@ -18,6 +20,22 @@ pub struct Site {
     pub end_column: usize,
     /// The whole line.
     pub text: String,
+    /// The same place in bytes of the file.
+    #[serde(skip)]
+    pub(crate) bytes: Range<usize>,
+}
+
+impl Ord for Site {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let place = |site: &Self| (site.line, site.column, site.end_column);
+        self.file.cmp(&other.file).then_with(|| place(self).cmp(&place(other)))
+    }
+}
+
+impl PartialOrd for Site {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 /// A file's text under the name it has in messages.
@@ -46,6 +64,7 @@ impl Source {
             column,
             end_column: column + width.max(1),
             text: text.to_owned(),
+            bytes: start..end.max(start),
         }
     }
 }

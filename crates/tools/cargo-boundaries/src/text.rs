@@ -4,10 +4,15 @@ use std::fmt::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 
-use crate::report::{CheckError, Finding, Report, Summary, Violation};
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use serde::Serialize;
+
+use crate::report::{CheckError, Finding, Report, Severity, Summary, Violation};
 use crate::source::Site;
 
 const ERROR: Style = AnsiColor::BrightRed.on_default().bold();
+const WARNING: Style = AnsiColor::BrightYellow.on_default().bold();
 const BLUE: Style = AnsiColor::BrightBlue.on_default().bold();
 const STRONG: Style = Style::new().bold();
 
@@ -15,16 +20,27 @@ impl Report {
     /// The report for people, with ANSI styles; strip them where they are not wanted.
     pub fn text(&self) -> String {
         written(|out| {
-            for of_crate in self.violations.chunk_by(|a, b| a.from == b.from) {
+            let fresh: Vec<_> = self.fresh().collect();
+            for of_crate in fresh.chunk_by(|a, b| a.from == b.from) {
                 let from = &of_crate[0].from;
-                let count = counted(of_crate.len(), "violation");
+                let errors = of_crate.iter().filter(|violation| violation.severity == Severity::Error).count();
+                let count = in_words(errors, of_crate.len() - errors);
                 writeln!(out, "{STRONG}{}{STRONG:#} (layer `{}`): {count}\n", from.dir, from.layer)?;
                 for violation in of_crate {
                     write_violation(out, violation)?;
                 }
             }
-            write_summary(out, &self.summary)
+            for stale in &self.stale {
+                write_finding(out, stale)?;
+            }
+            write_summary(out, self)
         })
+    }
+
+    /// The JSON Schema of [`Self::json`] and [`CheckError::json`].
+    pub fn schema() -> String {
+        let settings = SchemaSettings::draft2020_12().for_serialize();
+        json(&settings.into_generator().into_root_schema_for::<Document>())
     }
 
     /// The report as one JSON document.
@@ -50,7 +66,17 @@ impl CheckError {
     }
 }
 
-fn json(value: &impl serde::Serialize) -> String {
+/// What `--format json` writes: a report to standard output, or errors to standard error.
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(title = "Report of cargo boundaries")]
+#[expect(dead_code, reason = "it stands for its schema")]
+enum Document {
+    Report(Report),
+    CheckError(CheckError),
+}
+
+pub(crate) fn json(value: &impl Serialize) -> String {
     let json = serde_json::to_string_pretty(value);
     json.expect("every key is a string and no value's serialisation can fail") + "\n"
 }
@@ -63,8 +89,12 @@ fn written(write: impl FnOnce(&mut String) -> fmt::Result) -> String {
 
 fn write_violation(out: &mut String, violation: &Violation) -> fmt::Result {
     let margin = margin(&[&violation.site, &violation.rule_site]);
-    write_title(out, violation.rule.into(), &violation.message)?;
-    write_site(out, margin, "-->", &violation.site, ERROR, &violation.what)?;
+    let (style, level) = match violation.severity {
+        Severity::Error => (ERROR, "error"),
+        Severity::Warning => (WARNING, "warning"),
+    };
+    write_title(out, style, level, violation.rule.name(), &violation.message)?;
+    write_site(out, margin, "-->", &violation.site, style, &violation.what)?;
     writeln!(out, "{:margin$} {BLUE}|{BLUE:#}", "")?;
     write_site(out, margin, ":::", &violation.rule_site, BLUE, &violation.why)?;
     for note in &violation.notes {
@@ -76,7 +106,7 @@ fn write_violation(out: &mut String, violation: &Violation) -> fmt::Result {
 
 fn write_finding(out: &mut String, finding: &Finding) -> fmt::Result {
     let margin = margin(finding.site.as_slice().iter().collect::<Vec<_>>().as_slice());
-    write_title(out, finding.cause.into(), &finding.message)?;
+    write_title(out, ERROR, "error", finding.cause.name(), &finding.message)?;
     if let Some(site) = &finding.site {
         write_site(out, margin, "-->", site, ERROR, "")?;
     }
@@ -84,8 +114,8 @@ fn write_finding(out: &mut String, finding: &Finding) -> fmt::Result {
     writeln!(out)
 }
 
-fn write_title(out: &mut String, code: &str, message: &str) -> fmt::Result {
-    writeln!(out, "{ERROR}error[{code}]{ERROR:#}{STRONG}: {message}{STRONG:#}")
+fn write_title(out: &mut String, style: Style, level: &str, code: &str, message: &str) -> fmt::Result {
+    writeln!(out, "{style}{level}[{code}]{style:#}{STRONG}: {message}{STRONG:#}")
 }
 
 /// The width of the line numbers.
@@ -94,7 +124,7 @@ fn margin(sites: &[&Site]) -> usize {
 }
 
 fn write_site(out: &mut String, margin: usize, arrow: &str, site: &Site, style: Style, label: &str) -> fmt::Result {
-    let Site { file, line, column, end_column, text } = site;
+    let Site { file, line, column, end_column, text, .. } = site;
     // A tab is one column for an editor and any number of them for a terminal.
     let text = text.replace('\t', " ");
     let (indent, marks) = (column - 1, "^".repeat(end_column - column));
@@ -109,8 +139,9 @@ fn write_note(out: &mut String, margin: usize, kind: &str, text: &str) -> fmt::R
     writeln!(out, "{:margin$} {BLUE}={BLUE:#} {STRONG}{kind}{STRONG:#}: {text}", "")
 }
 
-fn write_summary(out: &mut String, summary: &Summary) -> fmt::Result {
-    let Summary { crates, edges, external, exceptions, violations } = *summary;
+fn write_summary(out: &mut String, report: &Report) -> fmt::Result {
+    let Summary { crates, edges, external, exceptions, baseline, baseline_change, warnings, violations } =
+        report.summary;
     let (crates, edges) = (counted(crates, "crate"), counted(edges, "edge"));
     write!(out, "checked {crates}, {edges}")?;
     match external {
@@ -120,9 +151,35 @@ fn write_summary(out: &mut String, summary: &Summary) -> fmt::Result {
     if exceptions > 0 {
         write!(out, ", {}", counted(exceptions, "exception"))?;
     }
-    match violations {
-        0 => writeln!(out, ": clean"),
-        many => writeln!(out, ": {ERROR}{}{ERROR:#}", counted(many, "violation")),
+    match baseline {
+        0 if baseline_change.is_none_or(|change| change == 0) => {}
+        0 => write!(out, ", an empty baseline")?,
+        1 => write!(out, ", a baseline of 1 entry")?,
+        many => write!(out, ", a baseline of {many} entries")?,
+    }
+    match baseline_change.filter(|change| baseline > 0 || *change != 0) {
+        None => {}
+        Some(0) => write!(out, " (as at the merge base)")?,
+        Some(change) => write!(out, " ({change:+} since the merge base)")?,
+    }
+    let stale = report.stale.len();
+    let mut parts = Vec::new();
+    if violations + warnings > 0 {
+        let style = if violations > 0 { ERROR } else { WARNING };
+        parts.push(format!("{style}{}{style:#}", in_words(violations, warnings)));
+    }
+    if stale > 0 {
+        let entries = if stale == 1 { "1 stale entry".to_owned() } else { format!("{stale} stale entries") };
+        parts.push(format!("{ERROR}{entries} in the baseline{ERROR:#}"));
+    }
+    writeln!(out, ": {}", if parts.is_empty() { "clean".to_owned() } else { parts.join(", ") })
+}
+
+fn in_words(errors: usize, warnings: usize) -> String {
+    match (errors, warnings) {
+        (errors, 0) => counted(errors, "violation"),
+        (0, warnings) => counted(warnings, "warning"),
+        (errors, warnings) => format!("{}, {}", counted(errors, "violation"), counted(warnings, "warning")),
     }
 }
 
@@ -137,7 +194,7 @@ mod tests {
     #[test]
     fn marks_stand_below_what_they_mark() {
         let text = "\té = 1".to_owned();
-        let site = Site { file: "f".to_owned(), line: 12, column: 2, end_column: 3, text };
+        let site = Site { file: "f".to_owned(), line: 12, column: 2, end_column: 3, text, bytes: 1..3 };
         let mut out = String::new();
         write_site(&mut out, 3, "-->", &site, Style::new(), "here").expect("a string accepts every write");
         let plain = anstream::adapter::strip_str(&out).to_string();

@@ -3,6 +3,7 @@
 //! `cargo metadata --no-deps` resolves inheritance, globs of members and renames; the manifests add lines and columns.
 //! A member is its directory. The key of a dependency, its package name and the name of its library prove nothing.
 
+mod cargo;
 mod folders;
 mod manifest;
 
@@ -11,14 +12,18 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
+use schemars::JsonSchema;
 use serde::Serialize;
 use toml::de::DeTable;
 
+pub(crate) use cargo::ask;
+
 use crate::report::{Cause, Finding};
+use crate::rules::{OwnRules, own_rules};
 use crate::source::{Site, Source, relative};
 
 /// The table in which a dependency stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// `[dependencies]`
@@ -69,6 +74,10 @@ pub(crate) struct Member {
     pub dir: String,
     /// Where the manifest names the package.
     pub site: Site,
+    /// `[lints] workspace = true`.
+    pub shares_lints: bool,
+    /// `[package.metadata.boundaries]`.
+    pub own: OwnRules,
 }
 
 impl Member {
@@ -89,6 +98,8 @@ pub(crate) struct Dependency {
     /// The features that enable an optional dependency; `None` for one that is always there.
     pub features: Option<Vec<String>>,
     pub platform: Option<String>,
+    /// `workspace = true`.
+    pub inherited: bool,
     pub site: Site,
 }
 
@@ -130,14 +141,14 @@ impl Workspace {
             workspace.excluded = manifest::excluded(table);
             workspace.external.extend(manifest::shared_external_names(table));
             finder.patches = manifest::patches(table).map(|(name, path)| (name, workspace.root.join(path))).collect();
+            Vec::new()
         }));
         for package in packages {
-            findings.extend(workspace.with_manifest(
-                package.manifest_path.as_std_path(),
-                |workspace, source, table| {
-                    workspace.add(package, &finder, source, table);
-                },
-            ));
+            findings.extend(
+                workspace.with_manifest(package.manifest_path.as_std_path(), |workspace, source, table| {
+                    workspace.add(package, &finder, source, table)
+                }),
+            );
         }
         if findings.is_empty() { Ok(workspace) } else { Err(findings) }
     }
@@ -156,33 +167,39 @@ impl Workspace {
     }
 
     /// Hands the parsed manifest to `read`; answers what is wrong with the file.
-    fn with_manifest(&mut self, path: &Path, read: impl FnOnce(&mut Self, &Source, &DeTable<'_>)) -> Option<Finding> {
+    fn with_manifest(
+        &mut self,
+        path: &Path,
+        read: impl FnOnce(&mut Self, &Source, &DeTable<'_>) -> Vec<Finding>,
+    ) -> Vec<Finding> {
         let name = relative(path, &self.root);
         let help = "see that `cargo metadata` reads this manifest too";
         let source = match Source::read(path, name.clone()) {
             Ok(source) => source,
             Err(error) => {
-                return Some(Finding::new(Cause::Workspace, format!("cannot read {name}: {error}"), help));
+                return vec![Finding::new(Cause::Workspace, format!("cannot read {name}: {error}"), help)];
             }
         };
         match DeTable::parse(&source.text) {
-            Ok(table) => {
-                read(self, &source, table.get_ref());
-                None
-            }
+            Ok(table) => read(self, &source, table.get_ref()),
             Err(error) => {
                 let site = source.site(error.span().unwrap_or(0..0));
-                Some(Finding::new(Cause::Workspace, error.message(), help).at(&site))
+                vec![Finding::new(Cause::Workspace, error.message(), help).at(&site)]
             }
         }
     }
 
-    fn add(&mut self, package: &Package, finder: &TargetFinder, source: &Source, table: &DeTable<'_>) {
+    /// Answers what is wrong with the rules in the manifest.
+    fn add(&mut self, package: &Package, finder: &TargetFinder, source: &Source, table: &DeTable<'_>) -> Vec<Finding> {
         let from = self.members.len();
+        let dir = relative(manifest_dir(package), &self.root);
+        let (own, findings) = own_rules(source, table);
         self.members.push(Member {
             name: package.name.to_string(),
-            dir: relative(manifest_dir(package), &self.root),
+            dir,
             site: source.site(manifest::package_name_span(table).unwrap_or(0..0)),
+            shares_lints: manifest::shares_lints(table),
+            own,
         });
         let mut declared: Vec<Dependency> = package
             .dependencies
@@ -196,7 +213,7 @@ impl Workspace {
                 };
                 let platform = dependency.target.as_ref().map(ToString::to_string);
                 let key = dependency.rename.as_ref().unwrap_or(&dependency.name);
-                let span = manifest::locate(table, kind, platform.as_deref(), key);
+                let place = manifest::locate(table, kind, platform.as_deref(), key);
                 Dependency {
                     from,
                     to: finder.find(dependency, &self.root),
@@ -205,7 +222,8 @@ impl Workspace {
                     features: dependency.optional.then(|| enabling_features(package, key)),
                     platform,
                     // Cargo names only dependencies that stand in the manifest; should it ever not, the file must do.
-                    site: source.site(span.unwrap_or(0..0)),
+                    inherited: place.as_ref().is_some_and(|place| place.inherited),
+                    site: source.site(place.map_or(0..0, |place| place.span)),
                 }
             })
             .collect();
@@ -215,6 +233,7 @@ impl Workspace {
             Target::Member(_) => None,
         }));
         self.dependencies.extend(declared);
+        findings
     }
 }
 
@@ -245,11 +264,7 @@ fn metadata(manifest_path: Option<&Path>) -> Result<Metadata, Vec<Finding>> {
     if let Some(path) = manifest_path {
         command.manifest_path(path);
     }
-    command.exec().map_err(|error| {
-        let reason = match error {
-            cargo_metadata::Error::CargoMetadata { stderr } => stderr.trim().trim_start_matches("error: ").to_owned(),
-            other => other.to_string(),
-        };
+    ask(&mut command).map_err(|reason| {
         let help = "run inside of a workspace that `cargo metadata` reads, or point --manifest-path at its Cargo.toml";
         vec![Finding::new(Cause::Workspace, format!("`cargo metadata` fails: {reason}"), help)]
     })

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{Crates, FarEnd, Permissions};
+use super::{Ban, Crates, FarEnd, Permissions, Visible};
 use crate::report::{Cause, Finding};
-use crate::rules::{EdgeRule, Exception, ExternalRule, Layer, List, Located, OnlyRule, Pattern, Rules, closest};
+use crate::rules::{
+    EdgeBan, EdgeRule, Exception, ExternalRule, Layer, List, Located, OnlyRule, Pattern, Rules, closest,
+};
 use crate::source::Site;
 use crate::workspace::{Kind, Member, Target, Workspace};
 
@@ -86,18 +88,95 @@ impl<'a> Resolver<'a> {
     }
 
     pub fn exception(&mut self, exception: &Exception) -> (Crates, FarEnd) {
-        let from = self.crates(&exception.from);
-        let far_end = match self.lookup(&exception.to) {
+        (self.crates(&exception.from), self.far_end(&exception.to, false))
+    }
+
+    /// Who may use whom, from layers, `[[visibility]]` and the crates themselves.
+    pub fn visibility(&mut self) -> Vec<Visible<'a>> {
+        let (rules, workspace) = (self.rules, self.workspace);
+        let mut visibility = Vec::new();
+        for (index, layer) in rules.layers.iter().enumerate() {
+            if let Some(users) = &layer.visible_to {
+                let of = self.of_layer(index);
+                // What members of one layer may do to each other is said by `edges` and `independent`.
+                let to = self.all(users).union(&of).copied().collect();
+                visibility.push(Visible { of, to, site: users.key.clone(), users, reason: None });
+            }
+        }
+        for rule in &rules.visibility {
+            let of = self.all(&rule.of);
+            if rule.of.items.is_empty() {
+                let message = "`of` is empty: the rule governs no crate";
+                self.report(
+                    Cause::MatchesNothing,
+                    &rule.of.key,
+                    message,
+                    "name a crate or a layer, or delete the entry",
+                );
+            }
+            let to = self.all(&rule.to).union(&of).copied().collect();
+            let reason = rule.reason.as_deref();
+            visibility.push(Visible { of, to, site: rule.to.key.clone(), users: &rule.to, reason });
+        }
+        for (member, users) in workspace.members.iter().enumerate() {
+            if let Some(users) = &users.own.visible_to {
+                let (of, to) = (Crates::from([member]), self.all(users));
+                visibility.push(Visible { of, to, site: users.key.clone(), users, reason: None });
+            }
+        }
+        visibility
+    }
+
+    pub fn ban(&mut self, rule: &'a EdgeBan) -> Ban<'a> {
+        let from = rule.from.as_ref().map(|from| self.crates(from)).unwrap_or_default();
+        Ban { from, to: self.far_end(&rule.to, rule.may_be_absent), rule }
+    }
+
+    /// What a crate denies itself.
+    pub fn own_bans(&mut self) -> Vec<Ban<'a>> {
+        let members = self.workspace.members.iter().enumerate();
+        let rules = members.flat_map(|(member, found)| found.own.deny.iter().map(move |rule| (member, rule)));
+        rules.map(|(member, rule)| Ban { from: Crates::from([member]), ..self.ban(rule) }).collect()
+    }
+
+    /// A deprecated dependency that nobody has any more is a forbidden one.
+    pub fn deprecated(&mut self, rule: &'a EdgeBan) -> Ban<'a> {
+        let ban = self.ban(rule);
+        let mut declared = self.workspace.dependencies.iter();
+        if !declared.any(|dependency| ban.covers(dependency.from, &dependency.to, dependency.kind)) {
+            let message = format!("no dependency on `{}` is left of those that are deprecated here", rule.to.value);
+            let help = "delete the entry, or make it a [[forbid]]";
+            self.report(Cause::MatchesNothing, &rule.site, message, help);
+        }
+        ban
+    }
+
+    /// Members that `[hygiene]` leaves alone.
+    pub fn unkempt(&mut self) -> Crates {
+        let hygiene = &self.rules.hygiene;
+        let none = hygiene.lints.is_none() && hygiene.versions.is_none() && hygiene.folder.is_none();
+        match &hygiene.except {
+            Some(except) if none => {
+                let message = "`except` has no effect: no rule of [hygiene] is switched on";
+                self.report(Cause::Contradiction, &except.key, message, "switch one on, or delete the key");
+                Crates::new()
+            }
+            Some(except) => self.all(except),
+            None => Crates::new(),
+        }
+    }
+
+    fn far_end(&mut self, entry: &Located<String>, may_be_absent: bool) -> FarEnd {
+        match self.lookup(entry) {
             Some(found) if !found.is_empty() => FarEnd::Members(found),
-            Some(_) if !self.workspace.external.contains(&exception.to.value) => {
+            Some(_) if !may_be_absent && !self.workspace.external.contains(&entry.value) => {
                 let external: Vec<_> = self.workspace.external.iter().map(String::as_str).collect();
                 let why = "it is no layer, no directory of a crate and no external crate";
-                self.nothing_matches(&exception.to, why, &external);
+                self.nothing_matches(entry, why, &external);
                 FarEnd::Members(Crates::new())
             }
-            _ => FarEnd::External(exception.to.value.clone()),
-        };
-        (from, far_end)
+            _ => FarEnd::External(entry.value.clone()),
+        }
     }
 
     fn check_layer(&mut self, layer: &Layer, earlier: &[Layer]) {
@@ -196,7 +275,8 @@ impl<'a> Resolver<'a> {
     /// A name no manifest has forbids and allows nothing: a typing error, unless the rule says otherwise.
     fn check_external<'r>(&mut self, rules: impl IntoIterator<Item = &'r ExternalRule>) {
         let known = &self.workspace.external;
-        for rule in rules.into_iter().filter(|rule| !rule.may_be_absent) {
+        // What is reachable has to be named by no manifest of this workspace; the resolved graph is asked for it.
+        for rule in rules.into_iter().filter(|rule| !rule.may_be_absent && !rule.reachable) {
             for name in rule.names.items.iter().filter(|name| !known.contains(&name.value)) {
                 let meant =
                     format!("if the name is meant, write {{ name = \"{}\", may-be-absent = true, .. }}", name.value);

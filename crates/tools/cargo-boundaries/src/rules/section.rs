@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 use crate::report::{Cause, Finding};
 use crate::source::{Site, Source};
 
-pub(super) type Value<'i> = Spanned<DeValue<'i>>;
+pub(crate) type Value<'i> = Spanned<DeValue<'i>>;
 
 /// A value and its place.
 #[derive(Debug, Clone)]
@@ -28,7 +28,7 @@ pub(crate) struct List<T> {
 }
 
 /// Collects what is wrong with a file.
-pub(super) struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     source: &'a Source,
     findings: RefCell<Vec<Finding>>,
 }
@@ -110,7 +110,7 @@ impl<'a> Reader<'a> {
 }
 
 /// A table that is being read.
-pub(super) struct Section<'a> {
+pub(crate) struct Section<'a> {
     reader: &'a Reader<'a>,
     name: &'static str,
     table: &'a DeTable<'a>,

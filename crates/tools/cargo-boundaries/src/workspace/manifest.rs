@@ -10,8 +10,16 @@ use super::Kind;
 
 type Key<'a> = Spanned<DeString<'a>>;
 
-/// The place of the key of a dependency; `platform` as Cargo prints it, `key` as the manifest has it.
-pub(super) fn locate(manifest: &DeTable<'_>, kind: Kind, platform: Option<&str>, key: &str) -> Option<Range<usize>> {
+/// Where a manifest declares a dependency.
+pub(super) struct Place {
+    /// Its key.
+    pub span: Range<usize>,
+    /// `workspace = true`.
+    pub inherited: bool,
+}
+
+/// The place of a dependency; `platform` as Cargo prints it, `key` as the manifest has it.
+pub(super) fn locate(manifest: &DeTable<'_>, kind: Kind, platform: Option<&str>, key: &str) -> Option<Place> {
     let Some(platform) = platform else {
         return dependency(manifest, kind, key);
     };
@@ -20,15 +28,20 @@ pub(super) fn locate(manifest: &DeTable<'_>, kind: Kind, platform: Option<&str>,
     let platform = without_space(platform);
     let tables = table(manifest, "target")?.iter();
     let found = tables.filter_map(|(name, body)| {
-        let span = dependency(body.as_ref().as_table()?, kind, key)?;
-        Some((without_space(name.as_ref()) == platform, span))
+        let place = dependency(body.as_ref().as_table()?, kind, key)?;
+        Some((without_space(name.as_ref()) == platform, place))
     });
-    found.max_by_key(|(same, _)| *same).map(|(_, span)| span)
+    found.max_by_key(|(same, _)| *same).map(|(_, place)| place)
 }
 
 /// The place of `name` in `[package]`.
 pub(super) fn package_name_span(manifest: &DeTable<'_>) -> Option<Range<usize>> {
     table(manifest, "package")?.get("name").map(Spanned::span)
+}
+
+/// `[lints] workspace = true`.
+pub(super) fn shares_lints(manifest: &DeTable<'_>) -> bool {
+    flag(table(manifest, "lints"), "workspace")
 }
 
 /// `workspace.exclude`, without the `./` and `/` around them.
@@ -52,7 +65,7 @@ pub(super) fn patches(root: &DeTable<'_>) -> impl Iterator<Item = (String, PathB
     entries.filter_map(|(key, value)| Some((package_name(key, value), PathBuf::from(text(value, "path")?))))
 }
 
-fn dependency(owner: &DeTable<'_>, kind: Kind, key: &str) -> Option<Range<usize>> {
+fn dependency(owner: &DeTable<'_>, kind: Kind, key: &str) -> Option<Place> {
     let tables: &[&str] = match kind {
         Kind::Normal => &["dependencies"],
         // With an underscore until edition 2024.
@@ -60,7 +73,7 @@ fn dependency(owner: &DeTable<'_>, kind: Kind, key: &str) -> Option<Range<usize>
         Kind::Dev => &["dev-dependencies", "dev_dependencies"],
     };
     let found = tables.iter().find_map(|name| table(owner, name)?.get_key_value(key));
-    found.map(|(key, _)| key.span())
+    found.map(|(key, value)| Place { span: key.span(), inherited: flag(value.as_ref().as_table(), "workspace") })
 }
 
 fn table<'a, 'i>(owner: &'a DeTable<'i>, key: &str) -> Option<&'a DeTable<'i>> {
@@ -69,6 +82,10 @@ fn table<'a, 'i>(owner: &'a DeTable<'i>, key: &str) -> Option<&'a DeTable<'i>> {
 
 fn text<'a>(owner: &'a Spanned<DeValue<'_>>, key: &str) -> Option<&'a str> {
     owner.as_ref().as_table()?.get(key)?.as_ref().as_str()
+}
+
+fn flag(owner: Option<&DeTable<'_>>, key: &str) -> bool {
+    owner.and_then(|owner| owner.get(key)?.as_ref().as_bool()).unwrap_or(false)
 }
 
 fn package_name(key: &Key<'_>, value: &Spanned<DeValue<'_>>) -> String {

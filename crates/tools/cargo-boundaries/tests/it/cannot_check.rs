@@ -105,7 +105,7 @@ expires = 2027-01-01
                |
             13 | external.deny = [{ name = "serde", reason = "r", instead = "x" }]
                |                                                  ^^^^^^^
-               = help: delete it, or write one of `name`, `reason`, `kinds`, `use`, `may-be-absent`
+               = help: delete it, or write one of `reachable`, `name`, `reason`, `kinds`, `use`, `may-be-absent`
 
             error[unknown-key]: unknown key `kind` in [[external]]
               --> boundaries.toml:18:1
@@ -846,11 +846,11 @@ fn no_rules() {
     check(
         "//- a\n",
         expect![[r#"
-        error[config]: cannot read the rules in boundaries.toml: No such file or directory (os error 2)
-          = help: write the rules of this workspace there, or name their file with --config
+            error[config]: cannot read the rules in boundaries.toml: No such file or directory (os error 2)
+              = help: write the rules of this workspace there, name their file with --config, or run `init`
 
-        could not check the boundaries: 1 problem
-    "#]],
+            could not check the boundaries: 1 problem
+        "#]],
     );
 }
 
@@ -861,7 +861,7 @@ fn unreadable_rules() {
     let error = outcome(root.path()).expect_err("text that is not UTF-8 is no rule");
     expect![[r#"
         error[config]: cannot read the rules in boundaries.toml: stream did not contain valid UTF-8
-          = help: write the rules of this workspace there, or name their file with --config
+          = help: write the rules of this workspace there, name their file with --config, or run `init`
 
         could not check the boundaries: 1 problem
     "#]]
@@ -883,7 +883,8 @@ fn cargo_cannot_read_the_workspace() {
 fn a_manifest_that_the_workspace_does_not_list() {
     let root = workspace("//- Cargo.toml\n[workspace]\nmembers = []\n//- a\n");
     let today = "2026-11-21".parse().expect("a date");
-    let options = Options { manifest_path: Some(root.path().join("a/Cargo.toml")), config: None, today };
+    let options =
+        Options { manifest_path: Some(root.path().join("a/Cargo.toml")), config: None, baseline: None, today };
     let text = boundaries::check(&options).expect_err("the manifest is not listed").text();
     assert!(text.contains("believes it's in a workspace when it's not"), "{text}");
 }

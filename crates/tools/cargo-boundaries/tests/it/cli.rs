@@ -7,7 +7,7 @@ use expect_test::expect;
 
 use crate::fixture::{plain, workspace};
 
-const CLEAN: &str = r#"
+pub const CLEAN: &str = r#"
 //- boundaries.toml
 version = 1
 [[layer]]
@@ -22,7 +22,7 @@ members = ["high"]
 low = { path = "../low" }
 "#;
 
-const VIOLATED: &str = r#"
+pub const VIOLATED: &str = r#"
 //- boundaries.toml
 version = 1
 [[layer]]
@@ -37,18 +37,23 @@ high = { path = "../high" }
 //- high
 "#;
 
-fn run(root: &Path, args: &[&str]) -> Output {
+pub fn run(root: &Path, args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-boundaries"));
     command.args(args).current_dir(root).env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
+    command
+        .env_remove("CI")
+        .env_remove("GITHUB_ACTIONS")
+        .env_remove("GITHUB_STEP_SUMMARY")
+        .env_remove("GITHUB_WORKSPACE");
     command.output().expect("the program starts")
 }
 
 /// Exit code, whether standard output and standard error have text.
-fn shape(output: &Output) -> (Option<i32>, bool, bool) {
+pub fn shape(output: &Output) -> (Option<i32>, bool, bool) {
     (output.status.code(), !output.stdout.is_empty(), !output.stderr.is_empty())
 }
 
-fn stdout(output: &Output) -> String {
+pub fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).expect("the output is text")
 }
 
@@ -114,6 +119,18 @@ fn another_workspace_and_other_rules() {
     assert_eq!(shape(&run(violated.path(), &["--config", "none.toml"])), (Some(2), false, true));
 }
 
+/// Without rustup nobody reads the file, which is as good.
+#[test]
+fn a_workspace_that_pins_a_toolchain_nobody_has() {
+    let clean = workspace(CLEAN);
+    std::fs::write(clean.path().join("rust-toolchain.toml"), "[toolchain]\nchannel = \"nobody-has-this\"\n")
+        .expect("the file can be written");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-boundaries"));
+    command.current_dir(clean.path()).env_remove("CARGO").env_remove("RUSTUP_TOOLCHAIN").env_remove("GITHUB_ACTIONS");
+    let output = command.output().expect("the program starts");
+    assert_eq!(shape(&output), (Some(0), true, false), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 #[test]
 fn colors() {
     let violated = workspace(VIOLATED);
@@ -132,6 +149,8 @@ fn json_of_a_violation() {
           "violations": [
             {
               "rule": "may-use",
+              "severity": "error",
+              "state": "new",
               "message": "`low` must not depend on `high`",
               "from": {
                 "name": "low",
@@ -162,11 +181,15 @@ fn json_of_a_violation() {
               "help": "delete the line; what both need belongs into a layer before `low`"
             }
           ],
+          "stale": [],
           "summary": {
             "crates": 2,
             "edges": 1,
             "external": 0,
             "exceptions": 0,
+            "baseline": 0,
+            "baseline_change": null,
+            "warnings": 0,
             "violations": 1
           }
         }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use boundaries::{CheckError, Options, Report};
 use expect_test::Expect;
@@ -43,7 +44,7 @@ pub fn write(root: &Path, path: &str, text: &str) {
 /// The outcome on 2026-11-21.
 pub fn outcome(root: &Path) -> Result<Report, CheckError> {
     let today = "2026-11-21".parse().expect("a date");
-    boundaries::check(&Options { manifest_path: Some(root.join("Cargo.toml")), config: None, today })
+    boundaries::check(&Options { manifest_path: Some(root.join("Cargo.toml")), config: None, baseline: None, today })
 }
 
 /// Compares the text of the outcome.
@@ -62,4 +63,12 @@ pub fn plain(text: &str, root: &Path) -> String {
     let text = anstream::adapter::strip_str(text).to_string();
     let resolved = root.canonicalize().expect("the workspace exists");
     [resolved.as_path(), root].iter().fold(text, |text, root| text.replace(&root.display().to_string(), "<root>"))
+}
+
+/// Runs `git` in a folder as somebody.
+pub fn git(root: &Path, args: &[&str]) {
+    let mut command = Command::new("git");
+    command.args(["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]).args(args);
+    let status = command.current_dir(root).env_remove("GIT_DIR").status().expect("git starts");
+    assert!(status.success(), "{args:?}");
 }

@@ -1,0 +1,88 @@
+//! Workflow commands of GitHub Actions. A host shows about ten annotations of a step: what is new and fails stands first.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use crate::report::{CheckError, Finding, Report, Severity, Violation};
+use crate::source::Site;
+
+pub(super) fn report(report: &Report) -> String {
+    let mut out = String::new();
+    let folder = folder(&report.root);
+    let of = |severity| report.fresh().filter(move |violation| violation.severity == severity);
+    for violation in of(Severity::Error) {
+        annotate_violation(&mut out, "error", &folder, violation);
+    }
+    for stale in &report.stale {
+        annotate_finding(&mut out, &folder, stale);
+    }
+    for violation in of(Severity::Warning) {
+        annotate_violation(&mut out, "warning", &folder, violation);
+    }
+    out + &anstream::adapter::strip_str(&report.text()).to_string()
+}
+
+pub(super) fn error(error: &CheckError) -> String {
+    let mut out = String::new();
+    for finding in &error.errors {
+        annotate_finding(&mut out, "", finding);
+    }
+    out + &anstream::adapter::strip_str(&error.text()).to_string()
+}
+
+/// A page of Markdown for `$GITHUB_STEP_SUMMARY`.
+pub(crate) fn step_summary(report: &Report) -> String {
+    let text = anstream::adapter::strip_str(&report.text()).to_string();
+    let total = text.lines().last().unwrap_or_default();
+    let mut out = format!("### Boundaries\n\n{total}\n");
+    let cell = |text: &str| text.replace('|', "\\|");
+    if report.fresh().next().is_some() {
+        out.push_str("\n| | rule | what | where | what to do |\n| --- | --- | --- | --- | --- |\n");
+    }
+    for violation in report.fresh() {
+        let Violation { severity, rule, message, site, help, .. } = violation;
+        let mark = if *severity == Severity::Error { "❌" } else { "⚠️" };
+        let (message, help, rule) = (cell(message), cell(help), rule.name());
+        let row = format!("| {mark} | `{rule}` | {message} | {}:{} | {help} |", site.file, site.line);
+        out.push_str(&(row + "\n"));
+    }
+    for stale in &report.stale {
+        out.push_str(&format!("\n- {}: {}\n", stale.message, stale.help));
+    }
+    out
+}
+
+/// Annotations are placed relative to the checkout, sites relative to the workspace's root.
+fn folder(root: &Path) -> String {
+    let checkout = std::env::var_os("GITHUB_WORKSPACE").map(std::path::PathBuf::from);
+    let inside =
+        checkout.and_then(|checkout| root.strip_prefix(checkout).ok().map(|inside| inside.display().to_string()));
+    inside.filter(|inside| !inside.is_empty()).map(|inside| inside + "/").unwrap_or_default()
+}
+
+fn annotate_violation(out: &mut String, level: &str, folder: &str, violation: &Violation) {
+    let Violation { rule, message, site, why, help, .. } = violation;
+    annotate(out, level, folder, Some(site), rule.name(), &format!("{message}: {why}\n{help}"));
+}
+
+fn annotate_finding(out: &mut String, folder: &str, finding: &Finding) {
+    let Finding { cause, message, site, help } = finding;
+    annotate(out, "error", folder, site.as_ref(), cause.name(), &format!("{message}\n{help}"));
+}
+
+fn annotate(out: &mut String, level: &str, folder: &str, site: Option<&Site>, code: &str, message: &str) {
+    let place = site.map(|site| {
+        let Site { file, line, column, end_column, .. } = site;
+        format!("file={},line={line},col={column},endColumn={},", property(&format!("{folder}{file}")), end_column - 1)
+    });
+    let (place, title) = (place.unwrap_or_default(), property(&format!("boundaries: {code}")));
+    writeln!(out, "::{level} {place}title={title}::{}", data(message)).expect("a string accepts every write");
+}
+
+fn data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}

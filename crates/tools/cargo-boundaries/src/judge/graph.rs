@@ -1,0 +1,181 @@
+//! The rules about the graph as a whole and about each crate alone.
+
+use std::collections::BTreeMap;
+
+use super::{Breach, instead};
+use crate::architecture::Architecture;
+use crate::cycles::{self, Weights};
+use crate::report::Rule;
+use crate::resolved::Resolved;
+use crate::rules::ExternalRule;
+use crate::source::Site;
+use crate::workspace::{Dependency, Kind, Target};
+
+/// More than any number of edges: cutting few comes first, then cutting those that tests alone need.
+const EDGE: u64 = 1 << 20;
+
+/// The dependencies of the kinds that must not form a cycle. Of two crates with several, all count as one edge.
+struct Edges<'a> {
+    weights: Weights,
+    declared: BTreeMap<(usize, usize), Vec<&'a Dependency>>,
+}
+
+impl<'a> Edges<'a> {
+    fn of(dependencies: impl Iterator<Item = &'a Dependency>) -> Self {
+        let mut edges = Self { weights: Weights::new(), declared: BTreeMap::new() };
+        for dependency in dependencies {
+            if let Target::Member(to) = dependency.to {
+                edges.declared.entry((dependency.from, to)).or_default().push(dependency);
+            }
+        }
+        let weigh = |all: &Vec<&Dependency>| EDGE + u64::from(all.iter().any(|one| one.kind != Kind::Dev));
+        edges.weights = edges.declared.iter().map(|(edge, all)| (*edge, weigh(all))).collect();
+        edges
+    }
+}
+
+/// The dependencies to delete, that no cycle is left, and which exceptions open one.
+pub(super) fn cycles<'a>(architecture: &'a Architecture<'_>) -> (Vec<(&'a Dependency, Breach)>, Vec<usize>) {
+    let Some(rule) = &architecture.rules.cycles else { return Default::default() };
+    let dependencies = &architecture.workspace.dependencies;
+    let governed = || dependencies.iter().filter(|dependency| rule.kinds.contains(&dependency.kind));
+    let excuses = |dependency: &Dependency| -> Vec<usize> {
+        architecture.exceptions(dependency.from, &dependency.to, dependency.kind).collect()
+    };
+    let all = Edges::of(governed());
+    let mut used = Vec::new();
+    for component in cycles::components(&all.weights) {
+        let inside = all.declared.iter().filter(|((from, to), _)| component.contains(from) && component.contains(to));
+        used.extend(inside.flat_map(|(_, declared)| declared).flat_map(|dependency| excuses(dependency)));
+    }
+    let open = |one: &&Dependency| !architecture.excuses(one.from, &one.to, one.kind);
+    let edges = Edges::of(governed().filter(open));
+    let mut found = Vec::new();
+    for component in cycles::components(&edges.weights) {
+        let cut = cycles::cut(&component, &edges.weights);
+        for (from, to) in &cut {
+            let breach = || closes_cycle(architecture, &rule.site, &edges.weights, (*from, *to), cut.len());
+            found.extend(edges.declared[&(*from, *to)].iter().map(|dependency| (*dependency, breach())));
+        }
+    }
+    (found, used)
+}
+
+fn closes_cycle(
+    architecture: &Architecture<'_>,
+    site: &Site,
+    edges: &Weights,
+    (from, to): (usize, usize),
+    cuts: usize,
+) -> Breach {
+    let way = cycles::path(to, from, edges).unwrap_or_default();
+    let names = [from].into_iter().chain(way).map(|member| architecture.workspace.members[member].name.as_str());
+    let chain: Vec<_> = names.collect();
+    let kinds: Vec<_> = architecture.rules.cycles.iter().flat_map(|rule| &rule.kinds).map(|kind| kind.name()).collect();
+    let fewest = match cuts {
+        1 => "without this line there is none among these crates".to_owned(),
+        many => format!("{many} such edges have to go, that none is left among these crates"),
+    };
+    Breach {
+        rule: Rule::Cycle,
+        severity: architecture.rules.severity(Rule::Cycle),
+        site: site.clone(),
+        why: format!("{} dependencies form no cycle", kinds.join(", ")),
+        notes: vec![format!("the cycle: {}", chain.join(" -> ")), fewest],
+        help: "delete the line; what both need belongs into a crate that both may use".to_owned(),
+    }
+}
+
+/// External crates that a member gets through another crate, with the dependency that starts the shortest path.
+pub(super) fn reachable<'a>(
+    architecture: &'a Architecture<'_>,
+    resolved: &Resolved,
+) -> Vec<(&'a Dependency, String, Breach)> {
+    let mut found = Vec::new();
+    for member in 0..architecture.workspace.members.len() {
+        let layer = architecture.layer(member);
+        for rule in layer.deny.iter().filter(|rule| rule.reachable) {
+            for name in &rule.names.items {
+                let Some(way) = resolved.way(member, &name.value, &rule.kinds) else { continue };
+                let declared = architecture.workspace.dependencies.iter();
+                let mut first = declared.filter(|dependency| dependency.from == member && way.starts_with(dependency));
+                if let Some(dependency) = first.next() {
+                    let breach = brings_along(architecture, rule, &name.site, &way.names, &layer.name.value);
+                    found.push((dependency, name.value.clone(), breach));
+                }
+            }
+        }
+    }
+    found
+}
+
+fn brings_along(
+    architecture: &Architecture<'_>,
+    rule: &ExternalRule,
+    site: &Site,
+    way: &[String],
+    layer: &str,
+) -> Breach {
+    Breach {
+        rule: Rule::ExternalReachable,
+        severity: architecture.rules.severity(Rule::ExternalReachable),
+        site: site.clone(),
+        why: format!("out of reach for layer `{layer}`: {}", rule.reason),
+        notes: vec![format!("the shortest path: {}", way.join(" -> "))],
+        help: match &rule.instead {
+            Some(_) => instead(rule.instead.as_ref()),
+            None => "delete the line, or switch off the feature that brings it along".to_owned(),
+        },
+    }
+}
+
+/// A rule that a crate breaks by itself, with the dependency it is about, if it is about one.
+pub(super) struct Untidy<'a> {
+    pub member: usize,
+    pub dependency: Option<&'a Dependency>,
+    pub what: &'static str,
+    pub message: String,
+    pub breach: Breach,
+}
+
+pub(super) fn hygiene<'a>(architecture: &'a Architecture<'_>) -> Vec<Untidy<'a>> {
+    let (workspace, hygiene) = (architecture.workspace, &architecture.rules.hygiene);
+    let breach = |rule, site: &Site, why: &str, help: String| {
+        let (site, why) = (site.clone(), why.to_owned());
+        Breach { rule, severity: architecture.rules.severity(rule), site, why, notes: Vec::new(), help }
+    };
+    let mut untidy = Vec::new();
+    for (index, member) in
+        workspace.members.iter().enumerate().filter(|(index, _)| !architecture.unkempt.contains(index))
+    {
+        let name = &member.name;
+        let mut alone =
+            |what, message, breach| untidy.push(Untidy { member: index, dependency: None, what, message, breach });
+        if let Some(site) = hygiene.lints.as_ref().filter(|_| !member.shares_lints) {
+            let help = "add `[lints]` with `workspace = true`".to_owned();
+            let breach = breach(Rule::WorkspaceLints, site, "every crate has the lints of the workspace", help);
+            alone(
+                "has no `[lints] workspace = true`",
+                format!("`{name}` must have the lints of the workspace"),
+                breach,
+            );
+        }
+        let folder = member.folder();
+        if let Some(site) = hygiene.folder.as_ref().filter(|_| folder != name && member.dir != ".") {
+            let help = format!("rename the folder to `{name}`, or the package to `{folder}`");
+            let breach = breach(Rule::FolderName, site, "a crate is called as its folder", help);
+            alone("the name of the package", format!("`{name}` must not lie in a folder `{folder}`"), breach);
+        }
+        let own = workspace.dependencies.iter().filter(|dependency| dependency.from == index && !dependency.inherited);
+        let Some(site) = &hygiene.versions else { continue };
+        // A crate's dependency on itself has no version to inherit.
+        for dependency in own.filter(|dependency| dependency.to != Target::Member(index)) {
+            let to = architecture.target_name(&dependency.to);
+            let help = "write it into [workspace.dependencies], and `workspace = true` here".to_owned();
+            let breach = breach(Rule::WorkspaceVersions, site, "dependencies are inherited from the workspace", help);
+            let message = format!("`{name}` must inherit `{to}` from the workspace");
+            untidy.push(Untidy { member: index, dependency: Some(dependency), what: "", message, breach });
+        }
+    }
+    untidy
+}

@@ -1,0 +1,26 @@
+//! Asks Cargo, also where the workspace pins a toolchain that this machine does not have.
+
+use std::process::Command;
+
+use cargo_metadata::{Error, Metadata, MetadataCommand};
+
+/// What Cargo answers, or else the reason that it gives itself.
+pub(crate) fn ask(command: &mut MetadataCommand) -> Result<Metadata, String> {
+    let answer = command.exec().or_else(|error| match installed_toolchain() {
+        // Any Cargo reads manifests. When none can, what the pinned one says is the reason.
+        Some(toolchain) => command.env("RUSTUP_TOOLCHAIN", toolchain).exec().map_err(|_| error),
+        None => Err(error),
+    });
+    answer.map_err(|error| match error {
+        Error::CargoMetadata { stderr } => stderr.trim().trim_start_matches("error: ").to_owned(),
+        other => other.to_string(),
+    })
+}
+
+/// The default toolchain of rustup, or any.
+fn installed_toolchain() -> Option<String> {
+    let output = Command::new("rustup").args(["toolchain", "list"]).output().ok()?;
+    let list = String::from_utf8(output.stdout).ok().filter(|_| output.status.success())?;
+    let line = list.lines().find(|line| line.contains("default")).or_else(|| list.lines().next())?;
+    line.split(' ').next().map(str::to_owned)
+}

@@ -1,0 +1,259 @@
+//! The baseline: it excuses what was there, only shrinks, and no run of it is silent.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use boundaries::{Growth, Options, check, update_baseline};
+use expect_test::{Expect, expect};
+
+use crate::fixture::{git, plain, workspace, write};
+
+const VIOLATED: &str = r#"
+//- boundaries.toml
+version = 1
+[[layer]]
+name = "low"
+members = ["low/*"]
+[[layer]]
+name = "high"
+members = ["high"]
+//- low/a
+[dependencies]
+high = { path = "../../high" }
+[dev-dependencies]
+b = { path = "../b" }
+//- low/b
+[dependencies]
+high = { path = "../../high" }
+//- high
+"#;
+
+fn options(root: &Path) -> Options {
+    let today = "2026-11-21".parse().expect("a date");
+    Options { manifest_path: Some(root.join("Cargo.toml")), config: None, baseline: None, today }
+}
+
+fn grow(root: &Path, until: Option<&str>) -> usize {
+    let until = until.map(|day| day.parse().expect("a date"));
+    let growth = Growth { reason: "older than the rule".to_owned(), owner: Some("platform".to_owned()), until };
+    update_baseline(&options(root), Some(&growth)).expect("the baseline can be updated").added
+}
+
+#[track_caller]
+fn said(root: &Path, expect: Expect) {
+    let text = match check(&options(root)) {
+        Ok(report) => report.text(),
+        Err(error) => error.text(),
+    };
+    expect.assert_eq(&plain(&text, root));
+}
+
+fn file(root: &Path) -> PathBuf {
+    root.join("boundaries-baseline.toml")
+}
+
+fn text(root: &Path) -> String {
+    fs::read_to_string(file(root)).expect("the baseline can be read")
+}
+
+#[test]
+fn an_update_that_may_grow_makes_the_check_green() {
+    let root = workspace(VIOLATED);
+    assert_eq!(grow(root.path(), None), 3);
+    expect![[r#"
+        # Violations that were there before their rule. The list only shrinks: `cargo boundaries baseline update` deletes what is
+        # gone, and the check fails until it is.
+        version = 1
+        entries = [
+            { rule = "may-use", from = "low/a", to = "high", kind = "normal", reason = "older than the rule", owner = "platform" },
+            { rule = "same-layer", from = "low/a", to = "low/b", kind = "dev", reason = "older than the rule", owner = "platform" },
+            { rule = "may-use", from = "low/b", to = "high", kind = "normal", reason = "older than the rule", owner = "platform" },
+        ]
+    "#]]
+    .assert_eq(&text(root.path()));
+    said(
+        root.path(),
+        expect![[r#"
+            checked 3 crates, 3 edges, 0 external dependencies, a baseline of 3 entries: clean
+        "#]],
+    );
+}
+
+#[test]
+fn a_new_violation_fails_and_so_does_a_stale_entry() {
+    let root = workspace(VIOLATED);
+    grow(root.path(), None);
+    let package = "[package]\nname = \"b\"\nversion = \"0.1.0\"\nedition = \"2021\"\n\n";
+    write(
+        root.path(),
+        "low/b/Cargo.toml",
+        &format!("{package}[build-dependencies]\nhigh = {{ path = \"../../high\" }}\n"),
+    );
+    said(
+        root.path(),
+        expect![[r#"
+        low/b (layer `low`): 1 violation
+
+        error[may-use]: `b` must not depend on `high`
+         --> low/b/Cargo.toml:7:1
+          |
+        7 | high = { path = "../../high" }
+          | ^^^^ build-dependency on high
+          |
+         ::: boundaries.toml:3:8
+          |
+        3 | name = "low"
+          |        ^^^^^ layer `low` may use the layers that stand before it
+          = note: `b` may use no other crate of this workspace
+          = help: delete the line; what both need belongs into a layer before `low`
+
+        error[stale-baseline]: the baseline excuses the normal dependency of low/b on high (may-use), which is no violation
+         --> boundaries-baseline.toml:7:5
+          |
+        7 |     { rule = "may-use", from = "low/b", to = "high", kind = "normal", reason = "older than the rule", owner = "platform" },
+          |     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+          = help: delete this line
+
+        checked 3 crates, 3 edges, 0 external dependencies, a baseline of 3 entries: 1 violation, 1 stale entry in the baseline
+    "#]],
+    );
+    let update = update_baseline(&options(root.path()), None).expect("the baseline can be updated");
+    assert_eq!((update.added, update.deleted, update.report.is_clean()), (0, 1, false));
+    assert!(!text(root.path()).contains("from = \"low/b\""), "{}", text(root.path()));
+}
+
+#[test]
+fn a_run_says_how_the_baseline_has_changed_on_this_branch() {
+    let root = workspace(VIOLATED);
+    git(root.path(), &["init", "--quiet"]);
+    grow(root.path(), None);
+    git(root.path(), &["add", "."]);
+    git(root.path(), &["commit", "--quiet", "-m", "all"]);
+    git(root.path(), &["update-ref", "refs/remotes/origin/HEAD", "HEAD"]);
+    said(
+        root.path(),
+        expect![[r#"
+        checked 3 crates, 3 edges, 0 external dependencies, a baseline of 3 entries (as at the merge base): clean
+    "#]],
+    );
+    let package = "[package]\nname = \"b\"\nversion = \"0.1.0\"\nedition = \"2021\"\n";
+    write(root.path(), "low/b/Cargo.toml", package);
+    update_baseline(&options(root.path()), None).expect("the baseline can be updated");
+    git(root.path(), &["commit", "--quiet", "-a", "-m", "one less"]);
+    said(
+        root.path(),
+        expect![[r#"
+        checked 3 crates, 2 edges, 0 external dependencies, a baseline of 2 entries (-1 since the merge base): clean
+    "#]],
+    );
+}
+
+#[test]
+fn an_entry_holds_until_its_last_day() {
+    let root = workspace(VIOLATED);
+    grow(root.path(), Some("2026-11-21"));
+    assert!(check(&options(root.path())).expect("the check can be carried out").is_clean());
+    let late = text(root.path()).replacen("2026-11-21", "2026-11-20", 1);
+    fs::write(file(root.path()), late).expect("the file can be written");
+    said(
+        root.path(),
+        expect![[r#"
+        low/a (layer `low`): 1 violation
+
+        error[may-use]: `a` must not depend on `high`
+         --> low/a/Cargo.toml:7:1
+          |
+        7 | high = { path = "../../high" }
+          | ^^^^ normal dependency on high
+          |
+         ::: boundaries.toml:3:8
+          |
+        3 | name = "low"
+          |        ^^^^^ layer `low` may use the layers that stand before it
+          = note: `a` may use no other crate of this workspace
+          = note: the baseline entry in boundaries-baseline.toml:5 held until 2026-11-20
+          = help: delete the line; what both need belongs into a layer before `low`
+
+        checked 3 crates, 3 edges, 0 external dependencies, a baseline of 3 entries: 1 violation
+    "#]],
+    );
+}
+
+#[test]
+fn a_baseline_with_mistakes() {
+    let root = workspace(VIOLATED);
+    let entries = r#"
+version = 1
+entries = [
+    { rule = "may-use", from = "low/a", to = "high", kind = "normal", reason = "r" },
+    { rule = "may-use", from = "low/a", to = "high", kind = "normal", reason = "other" },
+    { rule = "may-us", from = "low/b", to = "high", kind = "normal", reason = "r" },
+    { rule = "may-use", from = "low/b", to = "high", kind = "normal", reason = "" },
+    { rule = "may-use", from = "low/b", to = "high", kind = "normal", reason = "r", expires = 2027-01-01 },
+]
+"#;
+    fs::write(file(root.path()), entries.trim_start()).expect("the file can be written");
+    said(
+        root.path(),
+        expect![[r#"
+        error[ambiguous]: an entry stands twice in the baseline
+         --> boundaries-baseline.toml:4:5
+          |
+        4 |     { rule = "may-use", from = "low/a", to = "high", kind = "normal", reason = "other" },
+          |     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+          = help: delete this line
+
+        error[bad-value]: expected `may-use` or `same-layer` or `independent` or `dev-only` or `visibility` or `forbid` or `deprecated` or `cycle` or `external-allow` or `external-deny` or `external-reachable` or `external-only` or `workspace-lints` or `workspace-versions` or `folder-name`, found `may-us`
+         --> boundaries-baseline.toml:5:14
+          |
+        5 |     { rule = "may-us", from = "low/b", to = "high", kind = "normal", reason = "r" },
+          |              ^^^^^^^^
+          = help: write `may-use` or `same-layer` or `independent` or `dev-only` or `visibility` or `forbid` or `deprecated` or `cycle` or `external-allow` or `external-deny` or `external-reachable` or `external-only` or `workspace-lints` or `workspace-versions` or `folder-name`
+
+        error[bad-value]: expected the reason in words, found ``
+         --> boundaries-baseline.toml:6:80
+          |
+        6 |     { rule = "may-use", from = "low/b", to = "high", kind = "normal", reason = "" },
+          |                                                                                ^^
+          = help: write the reason in words
+
+        error[unknown-key]: unknown key `expires` in an entry of the baseline
+         --> boundaries-baseline.toml:7:85
+          |
+        7 |     { rule = "may-use", from = "low/b", to = "high", kind = "normal", reason = "r", expires = 2027-01-01 },
+          |                                                                                     ^^^^^^^
+          = help: delete it, or write one of `rule`, `from`, `to`, `kind`, `reason`, `owner`, `until`
+
+        could not check the boundaries: 4 problems
+    "#]],
+    );
+}
+
+#[test]
+fn a_baseline_that_the_rules_name_must_be_there() {
+    let root = workspace(&VIOLATED.replacen("[[layer]]", "[workspace]\nbaseline = \"known.toml\"\n[[layer]]", 1));
+    said(
+        root.path(),
+        expect![[r#"
+        error[baseline]: cannot read the baseline known.toml: No such file or directory (os error 2)
+         --> boundaries.toml:3:12
+          |
+        3 | baseline = "known.toml"
+          |            ^^^^^^^^^^^^
+          = help: restore the file; or write it with `baseline update --grow --reason ..`
+
+        could not check the boundaries: 1 problem
+    "#]],
+    );
+    let named = Options { baseline: Some(root.path().join("none.toml")), ..options(root.path()) };
+    assert!(check(&named).is_err(), "one that the caller names must be there as well");
+    assert!(update_baseline(&named, None).is_err(), "without growth none is made");
+    assert_eq!(grow(root.path(), None), 3);
+    assert!(check(&options(root.path())).expect("the check can be carried out").is_clean());
+}
+
+#[test]
+fn a_warning_needs_no_entry() {
+    let root = workspace(&VIOLATED.replacen("[[layer]]", "[severity]\nmay-use = \"warn\"\n[[layer]]", 1));
+    assert_eq!(grow(root.path(), None), 1, "{}", text(root.path()));
+}
