@@ -301,7 +301,8 @@ fn a_run_without_a_target_says_that_it_skipped() {
 #[test]
 fn a_stage_that_was_not_reached_is_absent() {
     let keys = |report: &RunReport| json(report).as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ");
-    expect!["anomalies dataset events failure model options quality registry saga saved"].assert_eq(&keys(&fixture::gate_closed()));
+    expect!["anomalies dataset events failure model options quality registry saga saved"]
+        .assert_eq(&keys(&fixture::gate_closed()));
     expect!["anomalies anomaly_columns dataset events model options quality registry saga saved"]
         .assert_eq(&keys(&fixture::complete()));
 }
