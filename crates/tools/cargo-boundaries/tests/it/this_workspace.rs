@@ -105,9 +105,9 @@ fn breaks_where_somebody_breaks_it() {
         let copy = copy();
         let number = declare(&copy, manifest, table, line);
         let report = report(copy.path());
-        let [violation] = report.violations.as_slice() else {
-            panic!("{line}: {}", plain(&report.text(), copy.path()))
-        };
+        // An edge upwards may close a cycle too.
+        let broken: Vec<_> = report.violations.iter().filter(|violation| violation.rule != Rule::Cycle).collect();
+        let [violation] = broken[..] else { panic!("{line}: {}", plain(&report.text(), copy.path())) };
         let site = &violation.site;
         let found = (site.file.as_str(), site.line, site.column, site.text.as_str(), violation.rule, violation.kind);
         assert_eq!(found, (manifest, number, 1, line, rule, Some(kind)));
