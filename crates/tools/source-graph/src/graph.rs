@@ -1,0 +1,174 @@
+//! The answer: every path of a package that names a crate or another module.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use crate::facts::PathUse;
+use crate::names::FastMap;
+use crate::package::{Absent, PackageSources, Problem, Reference, Root, SourceFile, Target, UnseenPlace};
+use crate::resolve::{Base, Place, Resolution, Resolver, Surroundings};
+use crate::tree::{self, FilePlace, ModuleTree};
+
+/// What the sources of a package name, found without compiling. The same sources give the same graph.
+#[derive(Debug, Default)]
+pub struct SourceGraph {
+    /// In the order of roots, files and bytes. A file of several targets is there once for each.
+    pub references: Vec<Reference>,
+    /// Every file of a module tree, sorted.
+    pub files: Vec<SourceFile>,
+    /// Sorted. Where this is not empty, the graph is not whole.
+    pub problems: Vec<Problem>,
+    /// Modules without a file that a `cfg` other than `test` may leave out.
+    pub absent: Vec<Absent>,
+    /// What only the compiler sees.
+    pub unseen: Vec<UnseenPlace>,
+    /// Paths whose first name nothing here declares: a macro's or another crate's glob may.
+    pub unresolved: usize,
+}
+
+impl SourceGraph {
+    /// Reads the files of all targets and resolves their paths. What is wrong is in [`Self::problems`].
+    pub fn of(package: &PackageSources) -> Self {
+        let forest = tree::grow(&package.roots);
+        let files = files(&forest.trees);
+        let numbers: BTreeMap<&PathBuf, u32> = files.iter().map(|file| &file.path).zip(0..).collect();
+        let externs: Vec<String> = package.externs.iter().map(|name| name.replace('-', "_")).collect();
+        let library = package.library.as_ref().map(|name| name.replace('-', "_"));
+        let resolved: Vec<(Vec<Reference>, usize)> = forest
+            .trees
+            .par_iter()
+            .zip(&package.roots)
+            .enumerate()
+            .map(|(index, (tree, root))| {
+                let library = library.as_deref().filter(|_| root.kind.sees_library());
+                let surroundings = Surroundings { edition: root.edition, externs: &externs, library };
+                references(index as u32, root, tree, &surroundings, &numbers)
+            })
+            .collect();
+        let unresolved = resolved.iter().map(|(_, unresolved)| unresolved).sum();
+        let references = resolved.into_iter().flat_map(|(references, _)| references).collect();
+        let tree::Forest { problems, absent, unseen, .. } = forest;
+        Self { references, files, problems, absent, unseen, unresolved }
+    }
+}
+
+fn files(trees: &[ModuleTree]) -> Vec<SourceFile> {
+    let places = trees.iter().flat_map(|tree| &tree.files);
+    let mut files: Vec<_> = places.map(|file| SourceFile { path: file.path.clone(), bytes: file.bytes }).collect();
+    files.sort_unstable();
+    files.dedup_by(|a, b| a.path == b.path);
+    files
+}
+
+fn references(
+    root: u32,
+    target: &Root,
+    tree: &ModuleTree,
+    surroundings: &Surroundings<'_>,
+    numbers: &BTreeMap<&PathBuf, u32>,
+) -> (Vec<Reference>, usize) {
+    let mut resolver = Resolver::new(tree, surroundings);
+    let mut texts = Texts::default();
+    let (mut references, mut unresolved) = (Vec::new(), 0);
+    for (index, file) in tree.files.iter().enumerate() {
+        let number = numbers.get(&file.path).copied().unwrap_or_default();
+        let mut governed = Governed::new(file);
+        for (at, path) in file.facts.references.iter().enumerate() {
+            let place = match resolver.resolve(index as u32, at as u32) {
+                Resolution::Place(place) => place,
+                Resolution::Prelude => continue,
+                Resolution::Unknown => {
+                    unresolved += 1;
+                    continue;
+                }
+            };
+            let own = tree.nodes[file.nodes[path.scope as usize] as usize].module;
+            if place.base == Base::Module(own) && !path.position.re_exports() {
+                continue;
+            }
+            let (under_test, cfg) = governed.of(file, path.condition);
+            references.push(Reference {
+                root,
+                file: number,
+                span: path.span,
+                module: Arc::clone(&tree.modules[own as usize].path),
+                position: path.position,
+                imported_as: imported_as(file, path, &mut texts),
+                in_macro: path.in_macro,
+                under_test: under_test || target.kind.is_dev(),
+                cfg,
+                target: texts.target(&place, tree, &resolver),
+            });
+        }
+    }
+    references.sort_by_key(|it| (it.file, it.span));
+    (references, unresolved)
+}
+
+fn imported_as(file: &FilePlace, path: &PathUse, texts: &mut Texts) -> Option<Arc<str>> {
+    if !path.position.imports() || path.position.is_glob() {
+        return None;
+    }
+    let name = path.alias.or_else(|| file.facts.path(path).last().copied())?;
+    Some(texts.shared(file.facts.text(name)))
+}
+
+/// Whether only a test build has what a condition of a file governs, and all its other conditions; found when asked.
+struct Governed(Vec<Option<(bool, Option<Arc<str>>)>>);
+
+impl Governed {
+    fn new(file: &FilePlace) -> Self {
+        Self(vec![None; file.facts.conditions.len() + 1])
+    }
+
+    fn of(&mut self, file: &FilePlace, condition: u32) -> (bool, Option<Arc<str>>) {
+        let index = (condition as usize).min(self.0.len() - 1);
+        let known = self.0[index].get_or_insert_with(|| {
+            let (test, texts) = file.facts.condition(condition);
+            let texts: Vec<&str> = file.cfg.iter().map(|text| &**text).chain(texts).collect();
+            (file.under_test || test, (!texts.is_empty()).then(|| texts.join(", ").into()))
+        });
+        known.clone()
+    }
+}
+
+/// Texts that many references share.
+#[derive(Default)]
+struct Texts {
+    rest: String,
+    texts: FastMap<Box<str>, Arc<str>>,
+}
+
+impl Texts {
+    fn shared(&mut self, text: &str) -> Arc<str> {
+        if let Some(shared) = self.texts.get(text) {
+            return Arc::clone(shared);
+        }
+        let shared: Arc<str> = text.into();
+        self.texts.insert(text.into(), Arc::clone(&shared));
+        shared
+    }
+
+    fn target(&mut self, place: &Place, tree: &ModuleTree, resolver: &Resolver<'_>) -> Target {
+        self.rest.clear();
+        for &name in &place.rest {
+            if !self.rest.is_empty() {
+                self.rest.push_str("::");
+            }
+            self.rest.push_str(resolver.names.text(name));
+        }
+        let rest = Box::from(&*self.rest);
+        match place.base {
+            Base::Crate(name, origin) => Target::Crate {
+                name: self.shared(resolver.names.text(name)),
+                origin,
+                rest,
+                through: place.through.map(|module| Arc::clone(&tree.modules[module as usize].path)),
+            },
+            Base::Module(module) => Target::Module { path: Arc::clone(&tree.modules[module as usize].path), rest },
+        }
+    }
+}

@@ -1,0 +1,386 @@
+//! From the paths of a module tree to what they name.
+
+mod declared;
+mod prelude;
+
+use std::rc::Rc;
+
+use crate::facts::{Declared, PathUse, Position};
+use crate::names::{FastMap, Name, Names};
+use crate::package::{Edition, Origin};
+use crate::tree::ModuleTree;
+use declared::{Declarations, What};
+use prelude::is_prelude_type;
+
+/// Chains of imports longer than this are given up.
+const LONGEST_CHAIN: usize = 48;
+
+/// What a path names: a crate or module, and the segments after it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub base: Base,
+    pub rest: Vec<Name>,
+    /// The other module whose import led to a crate.
+    pub through: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Base {
+    Crate(Name, Origin),
+    Module(u32),
+}
+
+/// What became of one path.
+#[derive(Debug)]
+pub(crate) enum Resolution {
+    Place(Place),
+    /// A type of the standard prelude, or a built-in one.
+    Prelude,
+    /// A name that nothing here declares, perhaps one that a macro or another crate's glob brings.
+    Unknown,
+}
+
+/// What the sources of a tree may name besides each other.
+pub(crate) struct Surroundings<'a> {
+    pub edition: Edition,
+    pub externs: &'a [String],
+    pub library: Option<&'a str>,
+}
+
+/// The names of one tree, and what is known of its imports.
+pub(crate) struct Resolver<'a> {
+    tree: &'a ModuleTree,
+    pub names: Names<'a>,
+    edition: Edition,
+    externs: FastMap<Name, Origin>,
+    declarations: Declarations,
+    imports: FastMap<(u32, u32), Import>,
+    heads: FastMap<(u32, Name), Option<Place>>,
+}
+
+/// The state of an import: being resolved, or done.
+#[derive(Clone)]
+enum Import {
+    Busy,
+    Done(Option<Place>),
+}
+
+impl<'a> Resolver<'a> {
+    pub fn new(tree: &'a ModuleTree, surroundings: &Surroundings<'a>) -> Self {
+        let mut names = Names::with_room(tree.files.len() * 16);
+        let mut externs = FastMap::default();
+        for name in prelude::STANDARD_CRATES {
+            externs.insert(names.name(name), Origin::Standard);
+        }
+        for name in surroundings.externs {
+            externs.insert(names.name(name), Origin::Dependency);
+        }
+        if let Some(library) = surroundings.library {
+            externs.insert(names.name(library), Origin::Library);
+        }
+        let declarations = Declarations::of(tree, &externs, &mut names);
+        let (edition, imports, heads) = (surroundings.edition, FastMap::default(), FastMap::default());
+        Self { tree, names, edition, externs, declarations, imports, heads }
+    }
+
+    /// What the reference of a file names.
+    pub fn resolve(&mut self, file: u32, reference: u32) -> Resolution {
+        let path = &self.tree.files[file as usize].facts.references[reference as usize];
+        let single = path.segments.len() == 1 && !path.global;
+        let place = if path.position.imports() {
+            self.import(file, reference, 0)
+        } else if single && matches!(path.position, Position::Macro | Position::Attribute | Position::Derive) {
+            self.imported_name(file, path)
+        } else {
+            self.place(file, path, 0)
+        };
+        match place {
+            Some(place) => Resolution::Place(place),
+            None if single => Resolution::Prelude,
+            None => match self.head_of(file, path) {
+                Some(head) if is_prelude_type(self.names.text(head)) => Resolution::Prelude,
+                _ => Resolution::Unknown,
+            },
+        }
+    }
+
+    fn head_of(&self, file: u32, path: &PathUse) -> Option<Name> {
+        let segments = &self.declarations.segments[file as usize];
+        (!path.segments.is_empty()).then(|| segments[path.segments.start as usize])
+    }
+
+    fn node(&self, file: u32, path: &PathUse) -> u32 {
+        self.tree.files[file as usize].nodes[path.scope as usize]
+    }
+
+    /// What an import names, found once.
+    fn import(&mut self, file: u32, reference: u32, depth: usize) -> Option<Place> {
+        match self.imports.get(&(file, reference)) {
+            Some(Import::Done(place)) => return place.clone(),
+            Some(Import::Busy) => return None,
+            None if depth > LONGEST_CHAIN => return None,
+            None => {}
+        }
+        self.imports.insert((file, reference), Import::Busy);
+        let path = &self.tree.files[file as usize].facts.references[reference as usize];
+        let place = match path.position {
+            Position::ExternCrate | Position::ExternCrateReExport => self.extern_crate(file, path),
+            _ => self.place(file, path, depth),
+        };
+        self.imports.insert((file, reference), Import::Done(place.clone()));
+        place
+    }
+
+    fn extern_crate(&self, file: u32, path: &PathUse) -> Option<Place> {
+        let name = self.head_of(file, path)?;
+        if self.names.text(name) == "self" {
+            return Some(Place { base: Base::Module(0), rest: Vec::new(), through: None });
+        }
+        let origin = self.externs.get(&name).copied().unwrap_or(Origin::Unknown);
+        Some(Place { base: Base::Crate(name, origin), rest: Vec::new(), through: None })
+    }
+
+    /// A macro, attribute or derive that an import brought into scope.
+    fn imported_name(&mut self, file: u32, path: &PathUse) -> Option<Place> {
+        let name = self.head_of(file, path)?;
+        let mut node = Some(self.node(file, path));
+        while let Some(at) = node {
+            for index in self.declarations.of_name(at, name) {
+                if let What::Import(file, reference) = self.declarations.get(index).what {
+                    return self.import(file, reference, 0);
+                }
+            }
+            let inner = self.tree.nodes[at as usize];
+            node = if inner.is_module { None } else { inner.parent };
+        }
+        None
+    }
+
+    fn place(&mut self, file: u32, path: &PathUse, depth: usize) -> Option<Place> {
+        let all = Rc::clone(&self.declarations.segments[file as usize]);
+        let segments = &all[path.segments.start as usize..path.segments.end as usize];
+        let node = self.node(file, path);
+        let own = self.tree.nodes[node as usize].module;
+        let from_root = self.edition == Edition::E2015 && (path.global || path.position.imports());
+        let head = segments.first().map_or("", |&head| self.names.text(head));
+        let (base, used) = match head {
+            "crate" | "$crate" if !path.global => (Base::Module(0), 1),
+            "self" | "super" if !path.global => self.relative(own, segments)?,
+            "" if from_root => (Base::Module(0), 0),
+            "" => return None,
+            _ => {
+                let name = segments[0];
+                let place = if from_root {
+                    self.declared(0, name, own, depth, &mut Vec::new()).or_else(|| self.external(name))
+                } else if path.global {
+                    self.external(name)
+                } else {
+                    self.head(node, name, path.position.imports(), depth)
+                };
+                return self.follow(place?, &segments[1..], own, depth);
+            }
+        };
+        self.follow(Place { base, rest: Vec::new(), through: None }, &segments[used..], own, depth)
+    }
+
+    /// `self::`, `super::super::`: the module, and how many segments lead to it.
+    fn relative(&self, own: u32, segments: &[Name]) -> Option<(Base, usize)> {
+        let (mut module, mut used) = (own, 0);
+        for &segment in segments {
+            match self.names.text(segment) {
+                "super" => module = self.tree.modules[module as usize].parent?,
+                "self" if used == 0 => {}
+                _ => break,
+            }
+            used += 1;
+        }
+        Some((Base::Module(module), used))
+    }
+
+    /// The first name of a path: what is declared around it, up to its module, then the crates. In an import a crate
+    /// goes before a glob: rustc refuses a name that is both, and a glob may well need this import.
+    fn head(&mut self, node: u32, name: Name, imports: bool, depth: usize) -> Option<Place> {
+        if let Some(known) = self.heads.get(&(node, name)) {
+            return known.clone();
+        }
+        let place = if imports {
+            let named = self.around(node, |resolver, at, own| resolver.named(at, name, own, depth));
+            named.or_else(|| self.external(name)).or_else(|| {
+                self.around(node, |resolver, at, own| resolver.globbed(at, name, own, depth, &mut Vec::new()))
+            })
+        } else {
+            let declared =
+                self.around(node, |resolver, at, own| resolver.declared(at, name, own, depth, &mut Vec::new()));
+            declared.or_else(|| self.external(name))
+        };
+        // Inside of a chain an import may be busy and its name not found: only an answer from outside is kept.
+        if depth == 0 && !imports {
+            self.heads.insert((node, name), place.clone());
+        }
+        place
+    }
+
+    /// What the nodes from `node` up to its module find, the innermost first.
+    fn around(&mut self, node: u32, find: impl Fn(&mut Self, u32, u32) -> Option<Place>) -> Option<Place> {
+        let own = self.tree.nodes[node as usize].module;
+        let mut at = Some(node);
+        while let Some(inner) = at {
+            if let Some(place) = find(self, inner, own) {
+                return Some(place);
+            }
+            let scope = self.tree.nodes[inner as usize];
+            at = if scope.is_module { None } else { scope.parent };
+        }
+        None
+    }
+
+    fn of_type(&self, node: u32, name: Name) -> Place {
+        Place { base: Base::Module(self.tree.nodes[node as usize].module), rest: vec![name], through: None }
+    }
+
+    fn external(&self, name: Name) -> Option<Place> {
+        let origin = *self
+            .externs
+            .get(&name)
+            .or_else(|| self.declarations.extern_prelude.get(&name).map(|_| &Origin::Unknown))?;
+        let base = match self.declarations.extern_prelude.get(&name) {
+            Some(&Some(real)) => Base::Crate(real, self.externs.get(&real).copied().unwrap_or(Origin::Unknown)),
+            Some(None) => Base::Module(0),
+            None => Base::Crate(name, origin),
+        };
+        Some(Place { base, rest: Vec::new(), through: None })
+    }
+
+    /// A name as the module declares it, for a path that stands in the module `own`.
+    fn in_module(&mut self, module: u32, name: Name, own: u32, depth: usize) -> Option<Place> {
+        let node = self.tree.modules[module as usize].node;
+        let place = self.declared(node, name, own, depth, &mut Vec::new())?;
+        Some(led_through(place, module, own))
+    }
+
+    /// What one node declares as `name` among the names that a path can lead through, its globs last. `from` is the
+    /// module that asks: what is not exposed is seen from within only. `seen` are the nodes whose globs were asked.
+    fn declared(&mut self, node: u32, name: Name, from: u32, depth: usize, seen: &mut Vec<u32>) -> Option<Place> {
+        self.named(node, name, from, depth).or_else(|| self.globbed(node, name, from, depth, seen))
+    }
+
+    fn named(&mut self, node: u32, name: Name, from: u32, depth: usize) -> Option<Place> {
+        if depth > LONGEST_CHAIN {
+            return None;
+        }
+        let mut is_type = false;
+        for index in self.declarations.of_name(node, name) {
+            let declaration = self.declarations.get(index);
+            if !(declaration.exposed || self.is_within(from, node)) {
+                continue;
+            }
+            match declaration.what {
+                What::Module(module) => {
+                    return Some(Place { base: Base::Module(module), rest: Vec::new(), through: None });
+                }
+                What::Plain(Declared::Type) => is_type = true,
+                What::Plain(_) => {}
+                What::Import(file, reference) => {
+                    if let Some(place) = self.import(file, reference, depth + 1)
+                        && !self.is_value(&place)
+                    {
+                        return Some(crate_rather_than_its_macro(place, name));
+                    }
+                }
+            }
+        }
+        is_type.then(|| self.of_type(node, name))
+    }
+
+    fn globbed(&mut self, node: u32, name: Name, from: u32, depth: usize, seen: &mut Vec<u32>) -> Option<Place> {
+        let globs = self.declarations.globs_of(node);
+        if globs.is_empty() || depth > LONGEST_CHAIN || seen.contains(&node) {
+            return None;
+        }
+        seen.push(node);
+        let (own, inside) = (self.tree.nodes[node as usize].module, self.is_within(from, node));
+        for index in globs {
+            let glob = self.declarations.glob(index);
+            if !(inside || glob.exposed) {
+                continue;
+            }
+            let place = self.import(glob.file, glob.reference, depth + 1);
+            if let Some(Place { base: Base::Module(module), rest, .. }) = place
+                && rest.is_empty()
+            {
+                let there = self.tree.modules[module as usize].node;
+                if let Some(place) = self.declared(there, name, own, depth + 1, seen) {
+                    return Some(led_through(place, module, own));
+                }
+            }
+        }
+        None
+    }
+
+    /// Whether a module is the one of the node or lies in it.
+    fn is_within(&self, module: u32, node: u32) -> bool {
+        let outside = self.tree.nodes[node as usize].module;
+        let mut at = Some(module);
+        while let Some(module) = at {
+            if module == outside {
+                return true;
+            }
+            at = self.tree.modules[module as usize].parent;
+        }
+        false
+    }
+
+    /// Whether the place is known to be a function, a constant or a macro of this crate.
+    fn is_value(&self, place: &Place) -> bool {
+        let (Base::Module(module), [name]) = (place.base, &place.rest[..]) else {
+            return false;
+        };
+        let node = self.tree.modules[module as usize].node;
+        let mut found = self.declarations.of_name(node, *name).peekable();
+        found.peek().is_some()
+            && found.all(|index| matches!(self.declarations.get(index).what, What::Plain(Declared::Value)))
+    }
+
+    /// Goes on from a place along the segments of a path that stands in the module `own`.
+    fn follow(&mut self, mut place: Place, segments: &[Name], own: u32, depth: usize) -> Option<Place> {
+        for (index, &segment) in segments.iter().enumerate() {
+            let Base::Module(module) = place.base else {
+                place.rest.extend_from_slice(&segments[index..]);
+                return Some(place);
+            };
+            if !place.rest.is_empty() {
+                place.rest.extend_from_slice(&segments[index..]);
+                return Some(place);
+            }
+            match self.names.text(segment) {
+                "self" => continue,
+                "super" => {
+                    place.base = Base::Module(self.tree.modules[module as usize].parent?);
+                    continue;
+                }
+                _ => {}
+            }
+            match self.in_module(module, segment, own, depth + 1) {
+                Some(found) => place = found,
+                None => place.rest.push(segment),
+            }
+        }
+        Some(place)
+    }
+}
+
+/// Notes the first other module that leads to a crate.
+fn led_through(mut place: Place, module: u32, own: u32) -> Place {
+    if module != own && matches!(place.base, Base::Crate(..)) {
+        place.through = place.through.or(Some(module));
+    }
+    place
+}
+
+/// `use anyhow::anyhow;` brings a macro; the crate can still be named.
+fn crate_rather_than_its_macro(mut place: Place, name: Name) -> Place {
+    if matches!(place.base, Base::Crate(own, _) if own == name) && place.rest == [name] {
+        place.rest.clear();
+    }
+    place
+}

@@ -1,0 +1,291 @@
+//! From the root files of a package to all files of its module trees.
+//!
+//! The trees of all targets grow level by level, and the files of one level are read in parallel; which file is which
+//! module is decided between two levels, in the order of the declarations.
+
+mod directory;
+mod load;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::facts::{FileFacts, ScopeKind, UnseenKind};
+use crate::package::{Absent, Problem, ProblemKind, Root, UnseenPlace};
+use crate::span::Span;
+use directory::{Candidate, Directory};
+use load::{Loaded, Outcome};
+
+/// Files nested deeper than this contain themselves.
+const DEEPEST_FILE: usize = 64;
+
+/// The files of all targets, and what is wrong with them.
+#[derive(Debug, Default)]
+pub(crate) struct Forest {
+    pub trees: Vec<ModuleTree>,
+    pub problems: Vec<Problem>,
+    pub absent: Vec<Absent>,
+    pub unseen: Vec<UnseenPlace>,
+}
+
+/// The modules of one target; module 0 is its root, at node 0.
+#[derive(Debug)]
+pub(crate) struct ModuleTree {
+    pub modules: Vec<Module>,
+    pub nodes: Vec<Node>,
+    pub files: Vec<FilePlace>,
+    children: HashMap<(u32, Box<str>), u32>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Module {
+    pub path: Arc<str>,
+    pub node: u32,
+    pub parent: Option<u32>,
+}
+
+/// A scope of a tree: a module, or a block within one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Node {
+    pub parent: Option<u32>,
+    pub module: u32,
+    pub is_module: bool,
+}
+
+/// A file at its place in a tree; a file may have several.
+#[derive(Debug)]
+pub(crate) struct FilePlace {
+    pub path: PathBuf,
+    pub bytes: usize,
+    pub facts: Arc<FileFacts>,
+    /// The node of each scope.
+    pub nodes: Vec<u32>,
+    pub under_test: bool,
+    pub cfg: Vec<Arc<str>>,
+    directory: Directory,
+    outside: Option<usize>,
+}
+
+/// A file that the next level reads.
+struct Wanted {
+    tree: usize,
+    node: Scope,
+    alternatives: Vec<Vec<Candidate>>,
+    declared: Option<Declaration>,
+}
+
+/// Where the wanted file's own scope lies.
+enum Scope {
+    /// In a module of its own.
+    Module(u32),
+    /// In the scope that includes it.
+    Included(u32),
+}
+
+/// The place of the `mod` or `include!` that wants a file.
+struct Declaration {
+    file: usize,
+    span: Span,
+    in_macro: bool,
+    under_test: bool,
+    cfg: Vec<Arc<str>>,
+}
+
+pub(crate) fn grow(roots: &[Root]) -> Forest {
+    let mut forest = Forest { trees: roots.iter().map(|_| ModuleTree::new()).collect(), ..Forest::default() };
+    let mut wanted: Vec<Wanted> = Vec::new();
+    for (tree, root) in roots.iter().enumerate() {
+        let alternatives = vec![vec![Candidate::beside(root.path.clone())]];
+        wanted.push(Wanted { tree, node: Scope::Module(0), alternatives, declared: None });
+    }
+    while !wanted.is_empty() {
+        let read = load::all(wanted.iter().flat_map(|wanted| &wanted.alternatives));
+        let next = wanted.iter().flat_map(|wanted| forest.place(wanted, &read)).collect();
+        wanted = next;
+    }
+    forest.problems.sort_unstable();
+    forest.problems.dedup();
+    forest.absent.sort_unstable();
+    forest.absent.dedup();
+    forest.unseen.sort_unstable();
+    forest.unseen.dedup();
+    forest
+}
+
+impl Forest {
+    /// Puts the files found for one declaration into the tree and gives what they declare.
+    fn place(&mut self, wanted: &Wanted, read: &HashMap<&[Candidate], Outcome>) -> Vec<Wanted> {
+        let mut next = Vec::new();
+        let mut missing = Vec::new();
+        for alternative in &wanted.alternatives {
+            match read.get(&alternative[..]) {
+                Some(Outcome::Read { candidate, loaded }) => {
+                    if self.trees[wanted.tree].is_inside(&candidate.path, wanted.declared.as_ref()) {
+                        self.problem(wanted, ProblemKind::Circular(DEEPEST_FILE));
+                    } else {
+                        next.extend(self.add(wanted, candidate, loaded));
+                    }
+                }
+                Some(Outcome::Failed { path, kind }) => {
+                    self.problems.push(Problem { file: path.clone(), span: None, kind: kind.clone() });
+                }
+                Some(Outcome::Missing) | None => missing.push(alternative),
+            }
+        }
+        self.missing(wanted, &missing);
+        next
+    }
+
+    /// Tells what was looked for in vain.
+    fn missing(&mut self, wanted: &Wanted, missing: &[&Vec<Candidate>]) {
+        let found = missing.len() < wanted.alternatives.len();
+        // Where a `cfg_attr` names the file, the usual one is not expected.
+        let usual = if found { wanted.alternatives.last() } else { None };
+        let expected = missing.iter().filter(|list| Some(**list) != usual);
+        let candidates: Vec<PathBuf> = expected.flat_map(|list| list.iter().map(|it| it.path.clone())).collect();
+        if candidates.is_empty() {
+            return;
+        }
+        let Some(declared) = &wanted.declared else {
+            return self.problem(wanted, ProblemKind::Missing(candidates));
+        };
+        let file = self.trees[wanted.tree].files[declared.file].path.clone();
+        let span = declared.span;
+        if found || !declared.cfg.is_empty() {
+            let cfg = declared.cfg.join(", ");
+            self.absent.push(Absent { file, span, cfg, candidates });
+        } else if declared.in_macro {
+            self.unseen.push(UnseenPlace { file, span, kind: UnseenKind::Module });
+        } else {
+            self.problem(wanted, ProblemKind::Missing(candidates));
+        }
+    }
+
+    fn problem(&mut self, wanted: &Wanted, kind: ProblemKind) {
+        let (file, span) = match &wanted.declared {
+            Some(declared) => (self.trees[wanted.tree].files[declared.file].path.clone(), Some(declared.span)),
+            None => (wanted.alternatives[0][0].path.clone(), None),
+        };
+        self.problems.push(Problem { file, span, kind });
+    }
+
+    fn add(&mut self, wanted: &Wanted, candidate: &Candidate, loaded: &Loaded) -> Vec<Wanted> {
+        let facts = &loaded.facts;
+        for fault in &facts.faults {
+            let span = Some(Span { start: fault.offset, end: fault.offset + 1 });
+            let (file, kind) = (candidate.path.clone(), ProblemKind::Fault(fault.kind));
+            self.problems.push(Problem { file, span, kind });
+        }
+        for unseen in &facts.unseen {
+            let (file, span) = (candidate.path.clone(), unseen.span);
+            self.unseen.push(UnseenPlace { file, span, kind: unseen.kind });
+        }
+        let tree = &mut self.trees[wanted.tree];
+        let place = FilePlace {
+            path: candidate.path.clone(),
+            bytes: loaded.bytes,
+            facts: Arc::clone(facts),
+            nodes: tree.nodes_of(facts, &wanted.node),
+            under_test: wanted.declared.as_ref().is_some_and(|declared| declared.under_test),
+            cfg: wanted.declared.as_ref().map_or_else(Vec::new, |declared| declared.cfg.clone()),
+            directory: candidate.directory.clone(),
+            outside: wanted.declared.as_ref().map(|declared| declared.file),
+        };
+        tree.files.push(place);
+        tree.wanted_by(wanted.tree, tree.files.len() - 1)
+    }
+}
+
+impl ModuleTree {
+    fn new() -> Self {
+        Self {
+            modules: vec![Module { path: "crate".into(), node: 0, parent: None }],
+            nodes: vec![Node { parent: None, module: 0, is_module: true }],
+            files: Vec::new(),
+            children: HashMap::new(),
+        }
+    }
+
+    /// The node of every scope of a file; inline modules become modules of the tree.
+    fn nodes_of(&mut self, facts: &FileFacts, own: &Scope) -> Vec<u32> {
+        let (Scope::Module(own) | Scope::Included(own)) = *own;
+        let mut nodes = vec![own];
+        for scope in &facts.scopes[1..] {
+            let parent = nodes[scope.parent as usize];
+            nodes.push(match scope.kind {
+                ScopeKind::Module(module) => self.child(parent, facts.text(facts.modules[module as usize].name)),
+                ScopeKind::File | ScopeKind::Block => {
+                    let module = self.nodes[parent as usize].module;
+                    self.nodes.push(Node { parent: Some(parent), module, is_module: false });
+                    (self.nodes.len() - 1) as u32
+                }
+            });
+        }
+        nodes
+    }
+
+    /// The node of the module that the node `parent` declares as `name`.
+    fn child(&mut self, parent: u32, name: &str) -> u32 {
+        if let Some(&node) = self.children.get(&(parent, name.into())) {
+            return node;
+        }
+        let outside = self.nodes[parent as usize].module;
+        let path = format!("{}::{name}", self.modules[outside as usize].path).into();
+        let module = self.modules.len() as u32;
+        let node = self.nodes.len() as u32;
+        self.modules.push(Module { path, node, parent: Some(outside) });
+        self.nodes.push(Node { parent: Some(parent), module, is_module: true });
+        self.children.insert((parent, name.into()), node);
+        node
+    }
+
+    /// The module that a node declares.
+    pub fn module(&self, node: u32, name: &str) -> Option<u32> {
+        let child = self.children.get(&(node, name.into()))?;
+        Some(self.nodes[*child as usize].module)
+    }
+
+    /// What the modules and inclusions of a file want read.
+    fn wanted_by(&mut self, tree: usize, index: usize) -> Vec<Wanted> {
+        let facts = Arc::clone(&self.files[index].facts);
+        let directories = self.files[index].directory.of_scopes(&facts);
+        let mut wanted = Vec::new();
+        for module in facts.modules.iter().filter(|module| module.inline.is_none()) {
+            let name = facts.text(module.name);
+            let alternatives = directories[module.scope as usize].alternatives(name, module);
+            let parent = self.files[index].nodes[module.scope as usize];
+            let node = Scope::Module(self.child(parent, name));
+            let declared = self.declaration(index, module.span, module.in_macro, module.condition);
+            wanted.push(Wanted { tree, node, alternatives, declared: Some(declared) });
+        }
+        for include in &facts.includes {
+            let beside = Directory::beside(&self.files[index].path);
+            let alternatives = vec![vec![beside.named(&include.path)]];
+            let node = Scope::Included(self.files[index].nodes[include.scope as usize]);
+            let declared = self.declaration(index, include.span, include.in_macro, include.condition);
+            wanted.push(Wanted { tree, node, alternatives, declared: Some(declared) });
+        }
+        wanted
+    }
+
+    fn declaration(&self, file: usize, span: Span, in_macro: bool, condition: u32) -> Declaration {
+        let place = &self.files[file];
+        let (test, texts) = place.facts.condition(condition);
+        let cfg = place.cfg.iter().cloned().chain(texts.into_iter().map(Arc::from)).collect();
+        Declaration { file, span, in_macro, under_test: place.under_test || test, cfg }
+    }
+
+    /// Whether the file is one of those around the declaration, or too many are.
+    fn is_inside(&self, path: &std::path::Path, declared: Option<&Declaration>) -> bool {
+        let mut outside = declared.map(|declared| declared.file);
+        let mut depth = 0;
+        while let Some(file) = outside {
+            depth += 1;
+            if self.files[file].path == path || depth > DEEPEST_FILE {
+                return true;
+            }
+            outside = self.files[file].outside;
+        }
+        false
+    }
+}

@@ -1,0 +1,92 @@
+//! Where the file of a module is looked for.
+
+use std::path::{Component, Path, PathBuf};
+
+use crate::facts::{FileFacts, ModuleItem, ScopeKind};
+
+/// The place from which the modules of a file or of an inline module are looked for, as in rustc: `relative` is the
+/// folder below `path` that a file without `mod.rs` has for its children, and that `#[path]` does not count.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Directory {
+    path: PathBuf,
+    relative: Option<String>,
+}
+
+/// A file that a module may be, and where the modules in it are looked for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Candidate {
+    pub path: PathBuf,
+    pub directory: Directory,
+}
+
+impl Directory {
+    /// Of a crate root, of `mod.rs`, and of a file that `#[path]` or `include!` names.
+    pub fn beside(file: &Path) -> Self {
+        Self { path: file.parent().unwrap_or(Path::new("")).to_owned(), relative: None }
+    }
+
+    /// Of each scope of a file whose own is `self`.
+    pub fn of_scopes(&self, facts: &FileFacts) -> Vec<Self> {
+        let mut directories: Vec<Self> = Vec::with_capacity(facts.scopes.len());
+        for (index, scope) in facts.scopes.iter().enumerate() {
+            let outside = if index == 0 { self } else { &directories[scope.parent as usize] };
+            let directory = match scope.kind {
+                ScopeKind::Module(module) => outside.inline(facts, &facts.modules[module as usize]),
+                ScopeKind::File | ScopeKind::Block => outside.clone(),
+            };
+            directories.push(directory);
+        }
+        directories
+    }
+
+    fn inline(&self, facts: &FileFacts, module: &ModuleItem) -> Self {
+        let path = match &module.path {
+            Some(path) => self.path.join(&**path),
+            None => self.path.join(self.relative.as_deref().unwrap_or("")).join(facts.text(module.name)),
+        };
+        Self { path, relative: None }
+    }
+
+    /// Every alternative for an out-of-line module; of each the first file that exists counts.
+    pub fn alternatives(&self, name: &str, module: &ModuleItem) -> Vec<Vec<Candidate>> {
+        if let Some(path) = &module.path {
+            return vec![vec![self.named(path)]];
+        }
+        let mut alternatives: Vec<_> = module.conditional_paths.iter().map(|path| vec![self.named(path)]).collect();
+        let folder = self.path.join(self.relative.as_deref().unwrap_or(""));
+        let file = normal(&folder.join(format!("{name}.rs")));
+        let directory = Self { path: normal(&folder), relative: Some(name.to_owned()) };
+        alternatives.push(vec![
+            Candidate { path: file, directory },
+            Candidate::beside(normal(&folder.join(name).join("mod.rs"))),
+        ]);
+        alternatives
+    }
+
+    /// The file that `#[path]` or `include!` names.
+    pub fn named(&self, path: &str) -> Candidate {
+        // Windows sources write `..\x.rs`; nobody else has a backslash in a file's name.
+        Candidate::beside(normal(&self.path.join(path.replace('\\', "/"))))
+    }
+}
+
+impl Candidate {
+    pub fn beside(path: PathBuf) -> Self {
+        Self { directory: Directory::beside(&path), path }
+    }
+}
+
+/// `a/b/../c` as `a/c`, so that a file has one name.
+fn normal(path: &Path) -> PathBuf {
+    let mut parts = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if matches!(parts.components().next_back(), Some(Component::Normal(_))) => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    parts
+}
