@@ -6,7 +6,7 @@ pub const KIND: &str = "kind";
 /// Field: the module that handles the message.
 pub const MODULE: &str = "module";
 /// Field: the wire name of the message.
-pub const MESSAGE: &str = "message";
+pub const MESSAGE: &str = "message_name";
 /// Field: what ties together everything that one piece of work set off.
 pub const CORRELATION_ID: &str = "correlation_id";
 /// Field: on whose behalf.

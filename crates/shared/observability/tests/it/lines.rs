@@ -57,7 +57,7 @@ fn error_in_span() {
 fn line_in_a_message_span_names_the_message() {
     let lines = captured(Options::default(), None, error_in_span);
     expect![[r#"
-        1970-01-01T00:00:00.000Z ERROR message: data_quality: 3 values are out of range column="age" kind="request" module="data-quality" data_quality.run_checks correlation_id=00000000-0000-0000-0000-000000000007 user="alice"
+        1970-01-01T00:00:00.000Z ERROR message: data_quality: 3 values are out of range column="age" kind="request" module="data-quality" message_name="data_quality.run_checks" correlation_id=00000000-0000-0000-0000-000000000007 user="alice"
     "#]].assert_eq(&lines);
 }
 
@@ -65,7 +65,7 @@ fn line_in_a_message_span_names_the_message() {
 fn the_same_as_json() {
     let lines = captured(Options { json: true, ..Options::default() }, None, error_in_span);
     expect![[r#"
-        {"timestamp":"1970-01-01T00:00:00.000Z","level":"ERROR","fields":{"message":"3 values are out of range","column":"age"},"target":"data_quality","span":{"correlation_id":"00000000-0000-0000-0000-000000000007","kind":"request","message":"data_quality.run_checks","module":"data-quality","user":"alice","name":"message"},"spans":[{"correlation_id":"00000000-0000-0000-0000-000000000007","kind":"request","message":"data_quality.run_checks","module":"data-quality","user":"alice","name":"message"}]}
+        {"timestamp":"1970-01-01T00:00:00.000Z","level":"ERROR","fields":{"message":"3 values are out of range","column":"age"},"target":"data_quality","span":{"correlation_id":"00000000-0000-0000-0000-000000000007","kind":"request","message_name":"data_quality.run_checks","module":"data-quality","user":"alice","name":"message"},"spans":[{"correlation_id":"00000000-0000-0000-0000-000000000007","kind":"request","message_name":"data_quality.run_checks","module":"data-quality","user":"alice","name":"message"}]}
     "#]].assert_eq(&lines);
 }
 
