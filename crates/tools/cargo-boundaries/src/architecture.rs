@@ -34,6 +34,8 @@ pub(crate) struct Architecture<'a> {
     deprecated: Vec<Ban<'a>>,
     /// Members that `[hygiene]` leaves alone.
     pub unkempt: Crates,
+    /// The crates that each `[[modules]]` governs.
+    pub ordered: Vec<Crates>,
 }
 
 /// Who may use some crates.
@@ -100,6 +102,7 @@ impl<'a> Architecture<'a> {
         forbidden.extend(resolver.own_bans());
         let deprecated = rules.deprecated.iter().map(|rule| resolver.deprecated(rule)).collect();
         let unkempt = resolver.unkempt();
+        let ordered = rules.modules.iter().map(|rule| resolver.all(&rule.crates)).collect();
         let layer_of = resolver.finish()?;
         Ok(Self {
             workspace,
@@ -113,6 +116,7 @@ impl<'a> Architecture<'a> {
             forbidden,
             deprecated,
             unkempt,
+            ordered,
         })
     }
 

@@ -132,7 +132,8 @@ impl Key {
         let rule = self.rule.name();
         match (&self.to, self.kind) {
             (Some(to), Some(kind)) => format!("the {kind} of {} on {to} ({rule})", self.from),
-            _ => format!("{} ({rule})", self.from),
+            (Some(to), None) => format!("what {} names of {to} ({rule})", self.from),
+            (None, _) => format!("{} ({rule})", self.from),
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::architecture::Architecture;
 use crate::baseline::{Baseline, Entry};
 use crate::git::entries_at_merge_base;
 use crate::judge::judge;
+use crate::modules::Modules;
 use crate::report::{Cause, CheckError, Finding, Report, Severity, State, Summary, Violation};
 use crate::resolved::Resolved;
 use crate::rules::{self, Rules};
@@ -51,8 +52,9 @@ pub struct Update {
     pub report: Report,
 }
 
-/// Checks a workspace against its rules. Reads manifests, the rules and the baseline, runs `cargo metadata --no-deps` (and
-/// for rules about what is reachable `cargo metadata --locked --offline`), writes nothing.
+/// Checks a workspace against its rules. Reads manifests, the rules, the baseline and the sources that a rule about modules
+/// governs, runs `cargo metadata --no-deps` (and for rules about what is reachable `cargo metadata --locked --offline`),
+/// writes nothing.
 ///
 /// # Errors
 /// [`CheckError`] with everything that stands in the way: a workspace, rules or a baseline that cannot be read, crates that
@@ -72,7 +74,8 @@ fn carry_out(options: &Options) -> Result<Report, Vec<Finding>> {
 pub(crate) fn check_declared(options: &Options) -> Result<Report, Vec<Finding>> {
     let inputs = Inputs::load(options)?;
     let baseline = inputs.baseline(options, false)?;
-    let violations = judge(&inputs.architecture()?, None)?;
+    let architecture = inputs.architecture()?;
+    let violations = judge(&architecture, None, &Modules::load(&architecture)?)?;
     Ok(inputs.report(options, violations, &baseline))
 }
 
@@ -162,7 +165,7 @@ impl Inputs {
     pub fn violations(&self) -> Result<Vec<Violation>, Vec<Finding>> {
         let architecture = self.architecture()?;
         let resolved = Resolved::load(&self.workspace, &self.rules)?;
-        judge(&architecture, resolved.as_ref())
+        judge(&architecture, resolved.as_ref(), &Modules::load(&architecture)?)
     }
 
     /// Where the baseline is, whether or not it is there.

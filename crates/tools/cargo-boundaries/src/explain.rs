@@ -11,21 +11,21 @@ pub(crate) struct Explanation {
     /// The rule in a whole `boundaries.toml` for a workspace of `shared/kernel`, `shared/bus`, `domains/orders` and
     /// `domains/billing`.
     pub example: &'static str,
-    /// A manifest of it.
-    pub manifest: &'static str,
+    /// A manifest or a source file of it.
+    pub file: &'static str,
     /// What breaks the rule there.
     pub broken: &'static str,
 }
 
 impl Explanation {
     pub fn of(rule: Rule) -> Self {
-        let (says, example, manifest, broken) = words(rule);
-        Self { rule, says, example, manifest, broken }
+        let (says, example, file, broken) = words(rule);
+        Self { rule, says, example, file, broken }
     }
 
     /// For people.
     pub fn text(&self) -> String {
-        let Self { rule, says, example, manifest, broken } = self;
+        let Self { rule, says, example, file, broken } = self;
         let severity = match rule.default_severity() {
             crate::rules::Severity::Warn => "warn",
             _ => "error",
@@ -35,7 +35,7 @@ impl Explanation {
         let indented = |text: &str| text.lines().map(indent).collect::<String>();
         let (example, broken) = (indented(example), indented(broken));
         format!(
-            "{name}\n\n{says}\n\nboundaries.toml\n{example}\nbroken by {manifest}\n{broken}\n\
+            "{name}\n\n{says}\n\nboundaries.toml\n{example}\nbroken by {file}\n{broken}\n\
              [severity] {name} = \"{severity}\" is the default.\n"
         )
     }
@@ -141,6 +141,13 @@ fn words(rule: Rule) -> (&'static str, &'static str, &'static str, &'static str)
             include_str!("explain/folder-name.toml"),
             ORDERS,
             "[package]\nname = \"order-book\"\n",
+        ),
+        Rule::ModuleOrder => (
+            "Inside of a crate, a module and all below it name no module that stands after it in `order`. Read from the \
+             sources of libraries and binaries, wherever a path stands or leads; code under test is free.",
+            include_str!("explain/module-order.toml"),
+            "domains/orders/src/lib.rs",
+            "mod domain {\n    pub use crate::api::Route;\n}\nmod api {\n    pub struct Route;\n}\n",
         ),
     }
 }

@@ -2,11 +2,13 @@
 
 mod case;
 mod graph;
+mod modules;
 
 pub(crate) use case::Case;
 use case::{Breach, instead};
 
 use crate::architecture::Architecture;
+use crate::modules::Modules;
 use crate::report::{Cause, Finding, Rule, Severity, State, Violation};
 use crate::resolved::Resolved;
 use crate::rules;
@@ -18,6 +20,7 @@ use crate::workspace::{Dependency, Target};
 pub(crate) fn judge(
     architecture: &Architecture<'_>,
     resolved: Option<&Resolved>,
+    modules: &Modules,
 ) -> Result<Vec<Violation>, Vec<Finding>> {
     let mut court = Court { architecture, used: vec![false; architecture.rules.exceptions.len()] };
     let mut violations = Vec::new();
@@ -41,6 +44,7 @@ pub(crate) fn judge(
         violations.extend(court.sentence(dependency, &to, breach));
     }
     violations.extend(graph::hygiene(architecture).into_iter().filter_map(|untidy| court.untidy(untidy)));
+    violations.extend(modules::upwards(architecture, modules));
     violations.sort_by(|a, b| (&a.from.dir, &a.site).cmp(&(&b.from.dir, &b.site)));
     let stale = court.stale();
     if stale.is_empty() { Ok(violations) } else { Err(stale) }

@@ -3,6 +3,7 @@
 //! `boundaries.toml`, beside the workspace's root manifest, says which crates form a layer and what each layer may use.
 //! [`check`] compares it with every dependency the members *declare*: normal, build and dev, optional,
 //! target-specific, renamed or inherited. A crate is its manifest directory, whatever name a manifest gives it.
+//! Where a rule orders the modules inside of crates, it compares their sources as well.
 //!
 //! The check fails closed. A crate in no layer, a key that does not exist, a rule that matches nothing: each is a
 //! [`Finding`] and the answer is [`CheckError`], never a clean [`Report`].
@@ -28,6 +29,7 @@ mod format;
 mod git;
 mod init;
 mod judge;
+mod modules;
 mod picture;
 mod query;
 mod report;

@@ -12,7 +12,7 @@ use crate::workspace::Kind;
 /// The answer of a check that could be carried out.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Report {
-    /// In the order of the crates' directories, then of the lines in their manifests.
+    /// In the order of the crates' directories, then of files and lines.
     pub violations: Vec<Violation>,
     /// Entries of the baseline that excuse nothing any more: each fails the check until its line is deleted.
     pub stale: Vec<Finding>,
@@ -87,14 +87,14 @@ pub struct Violation {
     pub state: State,
     /// One sentence.
     pub message: String,
-    /// The crate whose manifest breaks the rule.
+    /// The crate whose manifest or sources break the rule.
     pub from: Crate,
-    /// The directory of the member or the package name of the external crate it depends on; nothing for a rule about
-    /// the crate alone.
+    /// The directory of the member or the package name of the external crate it depends on, or the module of its own that
+    /// it names, from `crate::` on; nothing for a rule about the crate alone.
     pub to: Option<String>,
-    /// In which table the dependency stands.
+    /// In which table the dependency stands; nothing where it is no dependency.
     pub kind: Option<Kind>,
-    /// The dependency, or the package's name, in the crate's manifest.
+    /// The dependency, or the package's name, in the crate's manifest; or a path in its sources.
     pub site: Site,
     /// What stands there: kind, target, features and platforms that enable a dependency.
     pub what: String,
@@ -153,11 +153,13 @@ pub enum Rule {
     WorkspaceVersions,
     /// `folder-name` of `[hygiene]`.
     FolderName,
+    /// `order` of `[[modules]]`.
+    ModuleOrder,
 }
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::MayUse,
         Self::SameLayer,
         Self::Independent,
@@ -173,6 +175,7 @@ impl Rule {
         Self::WorkspaceLints,
         Self::WorkspaceVersions,
         Self::FolderName,
+        Self::ModuleOrder,
     ];
 
     /// Its name in reports, in `[severity]` and in the baseline.
@@ -193,6 +196,7 @@ impl Rule {
             Self::WorkspaceLints => "workspace-lints",
             Self::WorkspaceVersions => "workspace-versions",
             Self::FolderName => "folder-name",
+            Self::ModuleOrder => "module-order",
         }
     }
 
@@ -252,6 +256,8 @@ impl Finding {
 pub enum Cause {
     /// `cargo metadata` fails, or a manifest it names cannot be read.
     Workspace,
+    /// A source file that a rule is about is missing, or cannot be read.
+    Source,
     /// The workspace has no members.
     NoMembers,
     /// The configuration cannot be read or is not TOML.
@@ -287,6 +293,7 @@ impl Cause {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Workspace => "workspace",
+            Self::Source => "source",
             Self::NoMembers => "no-members",
             Self::Config => "config",
             Self::UnknownKey => "unknown-key",

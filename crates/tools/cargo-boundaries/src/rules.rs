@@ -1,6 +1,7 @@
 //! `boundaries.toml` as it is written: every value with its place, nothing compared with a workspace yet.
 
 mod graph;
+mod modules;
 mod pattern;
 mod section;
 
@@ -10,6 +11,7 @@ use chrono::NaiveDate;
 use toml::de::{DeTable, DeValue};
 
 pub(crate) use graph::{Cycles, EdgeBan, Hygiene, OwnRules, Severity, Visibility, own_rules};
+pub(crate) use modules::ModuleOrder;
 pub(crate) use pattern::Pattern;
 pub(crate) use section::{List, Located, Reader, Section, Value, closest};
 
@@ -35,6 +37,7 @@ pub(crate) struct Rules {
     pub deprecated: Vec<EdgeBan>,
     pub cycles: Option<Cycles>,
     pub hygiene: Hygiene,
+    pub modules: Vec<ModuleOrder>,
     pub exceptions: Vec<Exception>,
 }
 
@@ -156,6 +159,7 @@ fn read_rules(file: &mut Section<'_>) -> Rules {
         hygiene: hygiene
             .and_then(|table| file.reader().section(table, "[hygiene]", graph::read_hygiene))
             .unwrap_or_default(),
+        modules: file.sections("modules", "[[modules]]", modules::read_modules),
         layers: file.sections("layer", "[[layer]]", read_layer),
         external: file.sections("external", "[[external]]", read_only_rule),
         exceptions: file.sections("except", "[[except]]", read_exception),

@@ -1,4 +1,4 @@
-//! Plants a violation of each rule into a scratch copy of the manifests, and expects every one to be found.
+//! Plants a violation of each rule into a scratch copy of the manifests and of the sources that rules are about, and expects every one to be found.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,6 +12,7 @@ use crate::architecture::Architecture;
 use crate::baseline::Key;
 use crate::check::{Inputs, Options, check_declared};
 use crate::judge::{Case, judge};
+use crate::modules::Modules;
 use crate::query::Answer;
 use crate::report::{Cause, Finding, Report, Rule};
 use crate::resolved::Resolved;
@@ -32,7 +33,8 @@ enum Outcome {
 pub(crate) fn self_test(options: &Options) -> Result<Answer, Vec<Finding>> {
     let inputs = Inputs::load(options)?;
     let architecture = inputs.architecture()?;
-    let bed = Bed { options, inputs: &inputs, architecture: &architecture };
+    let modules = Modules::load(&architecture)?;
+    let bed = Bed { options, inputs: &inputs, architecture: &architecture, modules: &modules };
     let known: BTreeSet<Key> = bed.check(|_| Ok(()))?.violations.iter().map(Key::of).collect();
     let mut text = String::new();
     let (mut found, mut missed) = (0, 0);
@@ -59,6 +61,7 @@ struct Bed<'a> {
     options: &'a Options,
     inputs: &'a Inputs,
     architecture: &'a Architecture<'a>,
+    modules: &'a Modules,
 }
 
 impl Bed<'_> {
@@ -128,7 +131,7 @@ impl Bed<'_> {
         Options { manifest_path, config: Some(rules), baseline: None, today: self.options.today }
     }
 
-    /// Manifests as they are, empty files where the sources are, and the rules.
+    /// Manifests and the sources under rules as they are, empty files where the other sources are, and the rules.
     fn copy(&self) -> io::Result<TempDir> {
         let root = self.inputs.root();
         let copy = tempfile::tempdir()?;
@@ -149,6 +152,9 @@ impl Bed<'_> {
         for target in packages.iter().flat_map(|package| &package.targets) {
             write(copy.path(), &relative(target.src_path.as_std_path(), root), "")?;
         }
+        for file in self.modules.files() {
+            write(copy.path(), &relative(file, root), &fs::read_to_string(file)?)?;
+        }
         let rules = fs::read_to_string(self.inputs.config())?;
         write(copy.path(), "boundaries.toml", &rules)?;
         if let Some(named) = &self.inputs.rules.baseline {
@@ -162,7 +168,7 @@ impl Bed<'_> {
         let resolved = Resolved::load(&self.inputs.workspace, &self.inputs.rules)?;
         let planted = resolved.and_then(|resolved| resolved.planted(member, name));
         let Some(planted) = planted else { return Ok(Outcome::Unbreakable) };
-        let violations = judge(self.architecture, Some(&planted))?;
+        let violations = judge(self.architecture, Some(&planted), self.modules)?;
         let dir = &self.inputs.workspace.members[member].dir;
         let found = violations
             .iter()
@@ -210,9 +216,30 @@ impl Bed<'_> {
                 let (member, name) = member?;
                 (format!("{} -> .. -> {name}", dir(member)), Plant::Reach(member, name))
             }
+            Rule::ModuleOrder => self.naming()?,
             _ => self.dependency(rule)?,
         };
         on.then_some(plant)
+    }
+
+    /// A module that names one above it, which no module below it does yet.
+    fn naming(&self) -> Option<(String, Plant)> {
+        for (rule, governed) in self.inputs.rules.modules.iter().zip(&self.architecture.ordered) {
+            for (member, modules) in governed.iter().filter_map(|member| Some((*member, self.modules.of(*member)?))) {
+                for (rank, to) in rule.order.items.iter().map(|name| &name.value).enumerate() {
+                    if modules.namings.iter().any(|one| one.to == *to && rule.rank(&one.from) < Some(rank)) {
+                        continue;
+                    }
+                    let file = |from| Some((from, modules.file_beside(from, to)?));
+                    if let Some((from, file)) = rule.below(rank).find_map(file) {
+                        let what = format!("{}: {from} -> {to}", self.inputs.workspace.members[member].dir);
+                        let file = relative(file, self.inputs.root());
+                        return Some((what, Plant::Naming(file, to.clone())));
+                    }
+                }
+            }
+        }
+        None
     }
 
     /// A dependency that nobody has, and that breaks the rule before any other.
@@ -250,22 +277,26 @@ impl Bed<'_> {
     }
 }
 
-/// A change of one manifest.
+/// A change of one manifest or source file.
 enum Plant {
     Dependency(usize, Target, Kind),
     WithoutLints(usize),
     OtherName(usize),
     Reach(usize, String),
+    /// The file of a module, and the module that it is to name.
+    Naming(String, String),
 }
 
 impl Plant {
     fn put(&self, root: &Path, workspace: &Workspace) -> io::Result<()> {
-        let (Self::Dependency(member, ..)
-        | Self::WithoutLints(member)
-        | Self::OtherName(member)
-        | Self::Reach(member, _)) = self;
-        let found = &workspace.members[*member];
-        let path = root.join(&found.dir).join("Cargo.toml");
+        let manifest = |member: usize| root.join(&workspace.members[member].dir).join("Cargo.toml");
+        let path = match self {
+            Self::Dependency(member, ..)
+            | Self::WithoutLints(member)
+            | Self::OtherName(member)
+            | Self::Reach(member, _) => manifest(*member),
+            Self::Naming(file, _) => root.join(file),
+        };
         let mut text = fs::read_to_string(&path)?;
         match self {
             Self::Dependency(_, to, kind) => {
@@ -288,7 +319,10 @@ impl Plant {
                 text =
                     text.replace("[lints]", "[package.metadata.lints]").replace("lints.workspace", "metadata.workspace")
             }
-            Self::OtherName(_) => text.replace_range(found.site.bytes.clone(), "\"planted-name\""),
+            Self::OtherName(member) => {
+                text.replace_range(workspace.members[*member].site.bytes.clone(), "\"planted-name\"");
+            }
+            Self::Naming(_, module) => text.push_str(&format!("\nuse crate::{module} as planted;\n")),
             Self::Reach(..) => {}
         }
         fs::write(path, text)

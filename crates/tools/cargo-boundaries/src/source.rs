@@ -7,7 +7,7 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// A place in a manifest or in the configuration.
+/// A place in a manifest, in a source file or in the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Site {
     /// Path relative to the workspace root with `/` between its parts; as given when it lies outside of the root.

@@ -6,6 +6,7 @@
 mod cargo;
 mod folders;
 mod manifest;
+mod sources;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 use schemars::JsonSchema;
 use serde::Serialize;
+use source_graph::PackageSources;
 use toml::de::DeTable;
 
 pub(crate) use cargo::ask;
@@ -78,6 +80,8 @@ pub(crate) struct Member {
     pub shares_lints: bool,
     /// `[package.metadata.boundaries]`.
     pub own: OwnRules,
+    /// The roots of its library and binaries.
+    pub sources: PackageSources,
 }
 
 impl Member {
@@ -200,6 +204,7 @@ impl Workspace {
             site: source.site(manifest::package_name_span(table).unwrap_or(0..0)),
             shares_lints: manifest::shares_lints(table),
             own,
+            sources: sources::sources(package),
         });
         let mut declared: Vec<Dependency> = package
             .dependencies

@@ -342,7 +342,7 @@ impl<'a> Resolver<'a> {
         found
     }
 
-    fn all(&mut self, list: &List<String>) -> Crates {
+    pub fn all(&mut self, list: &List<String>) -> Crates {
         list.items.iter().flat_map(|entry| self.crates(entry)).collect()
     }
 

@@ -138,7 +138,7 @@ pub(super) enum Verb {
         /// The name in the brackets of a report
         rule: Option<String>,
     },
-    /// Plant a violation of each rule into a scratch copy of the manifests; exit code 1 when one is not found
+    /// Plant a violation of each rule into a scratch copy of manifests and sources; exit code 1 when one is not found
     #[command(after_help = "Example:\n  $ cargo boundaries self-test")]
     SelfTest,
     /// Print the JSON Schema of `--format json`

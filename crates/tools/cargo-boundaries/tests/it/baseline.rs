@@ -196,36 +196,36 @@ entries = [
     said(
         root.path(),
         expect![[r#"
-        error[ambiguous]: an entry stands twice in the baseline
-         --> boundaries-baseline.toml:4:5
-          |
-        4 |     { rule = "may-use", from = "low/a", to = "high", kind = "normal", reason = "other" },
-          |     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-          = help: delete this line
+            error[ambiguous]: an entry stands twice in the baseline
+             --> boundaries-baseline.toml:4:5
+              |
+            4 |     { rule = "may-use", from = "low/a", to = "high", kind = "normal", reason = "other" },
+              |     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+              = help: delete this line
 
-        error[bad-value]: expected `may-use` or `same-layer` or `independent` or `dev-only` or `visibility` or `forbid` or `deprecated` or `cycle` or `external-allow` or `external-deny` or `external-reachable` or `external-only` or `workspace-lints` or `workspace-versions` or `folder-name`, found `may-us`
-         --> boundaries-baseline.toml:5:14
-          |
-        5 |     { rule = "may-us", from = "low/b", to = "high", kind = "normal", reason = "r" },
-          |              ^^^^^^^^
-          = help: write `may-use` or `same-layer` or `independent` or `dev-only` or `visibility` or `forbid` or `deprecated` or `cycle` or `external-allow` or `external-deny` or `external-reachable` or `external-only` or `workspace-lints` or `workspace-versions` or `folder-name`
+            error[bad-value]: expected `may-use` or `same-layer` or `independent` or `dev-only` or `visibility` or `forbid` or `deprecated` or `cycle` or `external-allow` or `external-deny` or `external-reachable` or `external-only` or `workspace-lints` or `workspace-versions` or `folder-name` or `module-order`, found `may-us`
+             --> boundaries-baseline.toml:5:14
+              |
+            5 |     { rule = "may-us", from = "low/b", to = "high", kind = "normal", reason = "r" },
+              |              ^^^^^^^^
+              = help: write `may-use` or `same-layer` or `independent` or `dev-only` or `visibility` or `forbid` or `deprecated` or `cycle` or `external-allow` or `external-deny` or `external-reachable` or `external-only` or `workspace-lints` or `workspace-versions` or `folder-name` or `module-order`
 
-        error[bad-value]: expected the reason in words, found ``
-         --> boundaries-baseline.toml:6:80
-          |
-        6 |     { rule = "may-use", from = "low/b", to = "high", kind = "normal", reason = "" },
-          |                                                                                ^^
-          = help: write the reason in words
+            error[bad-value]: expected the reason in words, found ``
+             --> boundaries-baseline.toml:6:80
+              |
+            6 |     { rule = "may-use", from = "low/b", to = "high", kind = "normal", reason = "" },
+              |                                                                                ^^
+              = help: write the reason in words
 
-        error[unknown-key]: unknown key `expires` in an entry of the baseline
-         --> boundaries-baseline.toml:7:85
-          |
-        7 |     { rule = "may-use", from = "low/b", to = "high", kind = "normal", reason = "r", expires = 2027-01-01 },
-          |                                                                                     ^^^^^^^
-          = help: delete it, or write one of `rule`, `from`, `to`, `kind`, `reason`, `owner`, `until`
+            error[unknown-key]: unknown key `expires` in an entry of the baseline
+             --> boundaries-baseline.toml:7:85
+              |
+            7 |     { rule = "may-use", from = "low/b", to = "high", kind = "normal", reason = "r", expires = 2027-01-01 },
+              |                                                                                     ^^^^^^^
+              = help: delete it, or write one of `rule`, `from`, `to`, `kind`, `reason`, `owner`, `until`
 
-        could not check the boundaries: 4 problems
-    "#]],
+            could not check the boundaries: 4 problems
+        "#]],
     );
 }
 

@@ -9,7 +9,8 @@ use expect_test::Expect;
 use tempfile::TempDir;
 
 /// Writes a workspace. `//- crates/a` starts the manifest of the crate in that directory, below a `[package]` that is
-/// supplied; `//- some.toml` starts a file as it is. Without a `//- Cargo.toml` all such crates are members.
+/// supplied; `//- some.toml` starts a file as it is, and so does
+/// `//- crates/a/src/some.rs`, which stands behind its crate. Without a `//- Cargo.toml` all such crates are members.
 pub fn workspace(text: &str) -> TempDir {
     let root = tempfile::tempdir().expect("a temporary directory can be made");
     let mut members = Vec::new();
@@ -17,7 +18,7 @@ pub fn workspace(text: &str) -> TempDir {
     for part in text.split("//- ").skip(1) {
         let (path, body) = part.split_once('\n').expect("a path stands on a line of its own");
         let path = path.trim();
-        if path.ends_with(".toml") || path.ends_with(".TAG") {
+        if path.ends_with(".toml") || path.ends_with(".TAG") || path.ends_with(".rs") {
             has_root_manifest |= path == "Cargo.toml";
             write(root.path(), path, body);
         } else {

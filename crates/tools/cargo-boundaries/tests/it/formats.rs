@@ -177,37 +177,38 @@ fn junit() {
         mixed().path(),
         "junit",
         expect![[r#"
-        <?xml version="1.0" encoding="UTF-8"?>
-        <testsuites>
-        <testsuite name="boundaries" tests="17" failures="2" errors="0" skipped="1">
-          <testcase classname="boundaries.may-use" name="low/a -&gt; high (normal)"><skipped message="`a` must not depend on `high`"></skipped></testcase>
-          <testcase classname="boundaries.may-use" name="low/a -&gt; high (build)"><failure message="`a` must not depend on `high`">low/a/Cargo.toml:9: build-dependency on high
-        boundaries.toml:5: layer `low` may use the layers that stand before it
-        `a` may use no other crate of this workspace
-        delete the line; what both need belongs into a layer before `low`
-        </failure></testcase>
-          <testcase classname="boundaries.same-layer" name="low/a -&gt; low/b (dev)"><system-out>low/a/Cargo.toml:11: dev-dependency on low/b
-        boundaries.toml:5: layer `low` has no `edges` between its crates
-        `a` may use no other crate of this workspace
-        delete the line; or add &quot;a -&gt; b&quot; to `edges`, if the architecture is to change
-        </system-out></testcase>
-          <testcase classname="boundaries.stale-baseline" name="line 4"><failure message="the baseline excuses the normal dependency of low/c on high (may-use), which is no violation">delete this line</failure></testcase>
-          <testcase classname="boundaries.independent" name="all crates"/>
-          <testcase classname="boundaries.dev-only" name="all crates"/>
-          <testcase classname="boundaries.visibility" name="all crates"/>
-          <testcase classname="boundaries.forbid" name="all crates"/>
-          <testcase classname="boundaries.deprecated" name="all crates"/>
-          <testcase classname="boundaries.cycle" name="all crates"/>
-          <testcase classname="boundaries.external-allow" name="all crates"/>
-          <testcase classname="boundaries.external-deny" name="all crates"/>
-          <testcase classname="boundaries.external-reachable" name="all crates"/>
-          <testcase classname="boundaries.external-only" name="all crates"/>
-          <testcase classname="boundaries.workspace-lints" name="all crates"/>
-          <testcase classname="boundaries.workspace-versions" name="all crates"/>
-          <testcase classname="boundaries.folder-name" name="all crates"/>
-        </testsuite>
-        </testsuites>
-    "#]],
+            <?xml version="1.0" encoding="UTF-8"?>
+            <testsuites>
+            <testsuite name="boundaries" tests="18" failures="2" errors="0" skipped="1">
+              <testcase classname="boundaries.may-use" name="low/a -&gt; high (normal)"><skipped message="`a` must not depend on `high`"></skipped></testcase>
+              <testcase classname="boundaries.may-use" name="low/a -&gt; high (build)"><failure message="`a` must not depend on `high`">low/a/Cargo.toml:9: build-dependency on high
+            boundaries.toml:5: layer `low` may use the layers that stand before it
+            `a` may use no other crate of this workspace
+            delete the line; what both need belongs into a layer before `low`
+            </failure></testcase>
+              <testcase classname="boundaries.same-layer" name="low/a -&gt; low/b (dev)"><system-out>low/a/Cargo.toml:11: dev-dependency on low/b
+            boundaries.toml:5: layer `low` has no `edges` between its crates
+            `a` may use no other crate of this workspace
+            delete the line; or add &quot;a -&gt; b&quot; to `edges`, if the architecture is to change
+            </system-out></testcase>
+              <testcase classname="boundaries.stale-baseline" name="line 4"><failure message="the baseline excuses the normal dependency of low/c on high (may-use), which is no violation">delete this line</failure></testcase>
+              <testcase classname="boundaries.independent" name="all crates"/>
+              <testcase classname="boundaries.dev-only" name="all crates"/>
+              <testcase classname="boundaries.visibility" name="all crates"/>
+              <testcase classname="boundaries.forbid" name="all crates"/>
+              <testcase classname="boundaries.deprecated" name="all crates"/>
+              <testcase classname="boundaries.cycle" name="all crates"/>
+              <testcase classname="boundaries.external-allow" name="all crates"/>
+              <testcase classname="boundaries.external-deny" name="all crates"/>
+              <testcase classname="boundaries.external-reachable" name="all crates"/>
+              <testcase classname="boundaries.external-only" name="all crates"/>
+              <testcase classname="boundaries.workspace-lints" name="all crates"/>
+              <testcase classname="boundaries.workspace-versions" name="all crates"/>
+              <testcase classname="boundaries.folder-name" name="all crates"/>
+              <testcase classname="boundaries.module-order" name="all crates"/>
+            </testsuite>
+            </testsuites>
+        "#]],
     );
 }
 

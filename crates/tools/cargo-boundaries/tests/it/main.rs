@@ -1,4 +1,4 @@
-//! Fixture workspaces, made of manifests alone, checked from end to end.
+//! Fixture workspaces, made of manifests and a few sources, checked from end to end.
 
 mod baseline;
 mod cannot_check;
@@ -8,5 +8,6 @@ mod fixture;
 mod formats;
 mod graph_rules;
 mod members;
+mod modules;
 mod this_workspace;
 mod verbs;

@@ -13,7 +13,7 @@ fn root() -> PathBuf {
     Path::new("../../..").canonicalize().expect("this crate lies three folders below the root of its workspace")
 }
 
-/// The manifests and the rules, with empty files where the sources are.
+/// The manifests, the rules and the sources of domains, with empty files where the other sources are.
 fn copy() -> TempDir {
     let (root, copy) = (root(), tempfile::tempdir().expect("a temporary directory can be made"));
     let metadata = MetadataCommand::new().manifest_path(root.join("Cargo.toml")).no_deps().exec();
@@ -26,7 +26,26 @@ fn copy() -> TempDir {
     for target in packages.iter().flat_map(|package| &package.targets) {
         write(copy.path(), &inside(target.src_path.as_std_path()), "");
     }
+    for package in &packages {
+        let dir = package.manifest_path.parent().expect("a manifest lies in a folder").as_std_path();
+        if ["crates/ai", "crates/data"].iter().any(|domain| dir.starts_with(root.join(domain))) {
+            copy_sources(&dir.join("src"), &copy.path().join(inside(dir)).join("src"));
+        }
+    }
     copy
+}
+
+fn copy_sources(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("the folder can be made");
+    for entry in fs::read_dir(from).expect("the folder can be listed") {
+        let path = entry.expect("the folder can be listed").path();
+        let copy = to.join(path.file_name().expect("an entry has a name"));
+        if path.is_dir() {
+            copy_sources(&path, &copy);
+        } else {
+            fs::copy(&path, &copy).expect("the file can be copied");
+        }
+    }
 }
 
 /// Puts a line into a table of a manifest and answers the line's number.
@@ -112,4 +131,17 @@ fn breaks_where_somebody_breaks_it() {
         let found = (site.file.as_str(), site.line, site.column, site.text.as_str(), violation.rule, violation.kind);
         assert_eq!(found, (manifest, number, 1, line, rule, Some(kind)));
     }
+}
+
+#[test]
+fn breaks_where_a_domain_names_its_api() {
+    let copy = copy();
+    let file = "crates/ai/mlops/src/domain.rs";
+    let text = fs::read_to_string(copy.path().join(file)).expect("the copy has the source");
+    write(copy.path(), file, &format!("{text}\nuse crate::api;\n"));
+    let report = report(copy.path());
+    let [violation] = &report.violations[..] else { panic!("{}", plain(&report.text(), copy.path())) };
+    let site = &violation.site;
+    let found = (site.file.as_str(), site.text.as_str(), violation.rule, violation.to.as_deref());
+    assert_eq!(found, (file, "use crate::api;", Rule::ModuleOrder, Some("crate::api")));
 }

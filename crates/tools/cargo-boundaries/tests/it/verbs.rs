@@ -608,26 +608,27 @@ may-be-absent = true
         &["self-test"],
         0,
         expect![[r#"
-        found   may-use             domains/billing -> app (normal)
-        found   same-layer          shared/bus -> testing (dev)
-        found   independent         domains/orders -> billing (normal)
-        found   dev-only            app -> testing (normal)
-        found   visibility          app -> kernel (normal)
-        found   forbid              app -> bus (normal)
-        found   deprecated          app -> clap (build)
-        found   cycle               domains/orders -> app
-        found   external-allow      app -> hyper (normal)
-        found   external-deny       domains/billing -> rusqlite (normal)
-        -       external-reachable  nothing here can break it
-        found   external-only       domains/billing -> hyper (normal)
-        found   workspace-lints     shared/kernel
-        found   workspace-versions  shared/bus -> planted
-        found   folder-name         shared/bus
-        found   unknown-key         planted-key = 1
-        found   matches-nothing     from = "planted/nowhere"
-        found   stale-baseline      an entry that excuses nothing
-        planted 17, found 17
-    "#]],
+            found   may-use             domains/billing -> app (normal)
+            found   same-layer          shared/bus -> testing (dev)
+            found   independent         domains/orders -> billing (normal)
+            found   dev-only            app -> testing (normal)
+            found   visibility          app -> kernel (normal)
+            found   forbid              app -> bus (normal)
+            found   deprecated          app -> clap (build)
+            found   cycle               domains/orders -> app
+            found   external-allow      app -> hyper (normal)
+            found   external-deny       domains/billing -> rusqlite (normal)
+            -       external-reachable  nothing here can break it
+            found   external-only       domains/billing -> hyper (normal)
+            found   workspace-lints     shared/kernel
+            found   workspace-versions  shared/bus -> planted
+            found   folder-name         shared/bus
+            -       module-order        nothing here can break it
+            found   unknown-key         planted-key = 1
+            found   matches-nothing     from = "planted/nowhere"
+            found   stale-baseline      an entry that excuses nothing
+            planted 17, found 17
+        "#]],
     );
 }
 
