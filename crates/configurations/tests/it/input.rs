@@ -227,6 +227,19 @@ fn a_report_never_overwrites_what_the_run_works_on() {
 }
 
 #[test]
+fn a_refused_request_leaves_a_closed_store() {
+    let home = Home::with_data();
+    assert_eq!(
+        home.run(&["run", "data.csv", "--min-score", "-1"]).stderr,
+        "error: --min-score: -1 is no score: choose one from 0 to 1\n"
+    );
+    for left in ["borough.db-wal", "borough.db-shm"] {
+        assert!(!home.path(left).exists(), "{left}");
+    }
+    assert_eq!(home.run(&["sagas", "--store", "borough.db", "list"]).stdout, "no runs in borough.db\n");
+}
+
+#[test]
 fn a_store_in_a_folder_that_is_not_there_is_no_empty_store() {
     let home = Home::new();
     for verb in [&["sagas", "--store", "nowhere/x.db"][..], &["events", "--store", "nowhere/x.db"]] {

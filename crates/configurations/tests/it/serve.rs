@@ -39,7 +39,10 @@ fn the_next_serving_process_takes_up_what_the_killed_one_left() {
     assert!(serving.says("halted after commit 6"));
     serving.kill();
     let ended = client.end();
-    assert_eq!(ended.code, Some(2), "the client says that nobody drives its run any more: {}", ended.stderr);
+    assert_eq!(ended.code, Some(2));
+    let id = home.json(&["sagas", "list", "--json"])[0]["id"].as_str().unwrap().to_owned();
+    let way_out = format!("nothing is lost: `borough sagas resume {id}`");
+    assert!(ended.stderr.contains(&way_out), "{}", ended.stderr);
 
     let mut serving = home.spawn(&["serve"], &[]);
     assert!(serving.prints("serving"));
@@ -121,4 +124,20 @@ fn many_clients_at_once_all_get_their_model_registered() {
     versions.sort_unstable();
     assert_eq!(versions, (1..=8).collect::<Vec<_>>());
     assert_eq!(serving.signal("-TERM").code, Some(0));
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_client_is_told_that_its_run_goes_on() {
+    let home = Home::with_data();
+    home.write("data.csv", crate::home::dataset(60_000));
+    let mut serving = home.spawn(&["serve"], &[]);
+    assert!(serving.prints("serving"));
+    let mut client = home.spawn(&["run", "data.csv"], &[]);
+    assert!(client.says("check-quality"));
+    let ended = client.signal("-INT");
+    assert_eq!(ended.code, Some(130), "{}", ended.stderr);
+    assert!(ended.stderr.contains("the serving process goes on with run "), "{}", ended.stderr);
+    assert_eq!(serving.signal("-TERM").code, Some(0));
+    assert_eq!(home.json(&["sagas", "list", "--json"])[0]["state"], "completed");
 }
