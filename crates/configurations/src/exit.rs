@@ -2,7 +2,7 @@
 
 use std::{io::Write, process::ExitCode};
 
-use kernel::{Error, ErrorKind, FieldError};
+use kernel::{Error, ErrorKind};
 
 /// Why a verb did not succeed. Display is one sentence: what happened, where, what to do.
 #[derive(Debug, thiserror::Error)]
@@ -14,8 +14,8 @@ pub enum Failure {
     #[error("{0}")]
     Impossible(String),
     /// The request was refused for what stands in these fields of it.
-    #[error("{}", sentence(.0))]
-    Refused(Vec<FieldError>),
+    #[error("{0}")]
+    Refused(Error),
     /// Another process has the store; the verb may be carried out by that one.
     #[error("{0}")]
     Locked(String),
@@ -64,10 +64,6 @@ impl Failure {
     }
 }
 
-fn sentence(fields: &[FieldError]) -> String {
-    fields.iter().map(FieldError::to_string).collect::<Vec<_>>().join("; ")
-}
-
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         if let Some(detail) = &error.detail {
@@ -75,7 +71,7 @@ impl From<Error> for Failure {
         }
         match error.kind {
             ErrorKind::Rejected => Self::Rejected(error.message),
-            ErrorKind::Invalid if !error.fields.is_empty() => Self::Refused(error.fields),
+            ErrorKind::Invalid if !error.fields.is_empty() => Self::Refused(error),
             ErrorKind::Invalid
             | ErrorKind::Denied
             | ErrorKind::NotFound

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use kernel::FieldError;
+use kernel::{Error, FieldError};
 use toml::de::{DeTable, DeValue};
 
 use crate::{cli::Run, sidecar::line_and_column};
@@ -37,8 +37,14 @@ impl Origins {
         Self { flags, sidecar, checks }
     }
 
-    /// One sentence: each refused field at the place where the user can mend it.
-    pub fn sentence(&self, fields: &[FieldError]) -> String {
+    /// Has an error tell each field that it refuses at the place where the user can mend it.
+    pub fn explain(&self, error: &mut Error) {
+        if !error.fields.is_empty() {
+            error.message = self.sentence(&error.fields);
+        }
+    }
+
+    fn sentence(&self, fields: &[FieldError]) -> String {
         let told = fields.iter().map(|field| match self.place(&field.pointer) {
             Some(place) => format!("{place}: {}", field.message),
             None => field.to_string(),

@@ -32,16 +32,17 @@ pub async fn run(global: &Global, args: &Run) -> Result<(), Failure> {
         outcome = carry_out(&config, request) => outcome,
         () = interrupt => Err(Failure::Interrupted),
     };
-    let outcome = outcome.and_then(|mut report| {
-        if let Some(failure) = report.failure.as_mut().filter(|failure| !failure.fields.is_empty()) {
-            failure.message = origins.sentence(&failure.fields);
+    let mut report = outcome.map_err(|failure| match failure {
+        Failure::Refused(mut error) => {
+            origins.explain(&mut error);
+            Failure::Refused(error)
         }
-        show(args, page, report)
-    });
-    outcome.map_err(|failure| match failure {
-        Failure::Refused(fields) => Failure::Impossible(origins.sentence(&fields)),
         other => other,
-    })
+    })?;
+    if let Some(failure) = &mut report.failure {
+        origins.explain(failure);
+    }
+    show(args, page, report)
 }
 
 async fn carry_out(config: &Config, request: StartPipeline) -> Result<RunReport, Failure> {

@@ -226,6 +226,30 @@ fn a_report_never_overwrites_what_the_run_works_on() {
     assert_eq!(home.json(&["sagas", "list", "--json"]).as_array().unwrap().len(), 1, "nothing was begun");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_report_goes_through_links_and_replaces_no_pipe() {
+    use std::os::unix::fs::{FileTypeExt, MetadataExt, symlink};
+
+    let home = Home::with_data();
+    symlink("page.html", home.path("link.html")).unwrap();
+    home.write("page.html", "old");
+    home.json(&["run", "data.csv", "--json", "--report", "link.html"]);
+    assert!(home.path("link.html").is_symlink());
+    assert!(std::fs::read_to_string(home.path("page.html")).unwrap().starts_with("<!doctype html>"));
+    assert_ne!(std::fs::metadata(home.path("page.html")).unwrap().mode() & 0o044, 0, "others may read it as any file");
+
+    assert!(std::process::Command::new("mkfifo").arg(home.path("pipe")).status().unwrap().success());
+    let ended = home.run(&["run", "data.csv", "--report", "pipe"]);
+    assert_eq!(ended.code, Some(2));
+    assert!(ended.stderr.contains("it is not a regular file"), "{}", ended.stderr);
+    assert!(std::fs::metadata(home.path("pipe")).unwrap().file_type().is_fifo());
+    let drafts = std::fs::read_dir(home.path("."))
+        .unwrap()
+        .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with(".report-"));
+    assert_eq!(drafts.count(), 0);
+}
+
 #[test]
 fn a_refused_request_leaves_a_closed_store() {
     let home = Home::with_data();
