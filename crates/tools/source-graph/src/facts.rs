@@ -148,6 +148,10 @@ impl Position {
         matches!(self, Self::ReExport | Self::GlobReExport | Self::ExternCrateReExport)
     }
 
+    pub(crate) fn is_extern_crate(self) -> bool {
+        matches!(self, Self::ExternCrate | Self::ExternCrateReExport)
+    }
+
     /// Whether everything public behind the path is brought into the scope.
     pub fn is_glob(self) -> bool {
         matches!(self, Self::Glob | Self::GlobReExport)

@@ -86,7 +86,7 @@ fn references(
                 }
             };
             let own = tree.nodes[file.nodes[path.scope as usize] as usize].module;
-            if place.base == Base::Module(own) && !path.position.re_exports() {
+            if place.base == Base::Module(own) && place.through.is_none() && !path.position.re_exports() {
                 continue;
             }
             let (under_test, cfg) = governed.of(file, path.condition);
@@ -161,14 +161,13 @@ impl Texts {
             self.rest.push_str(resolver.names.text(name));
         }
         let rest = Box::from(&*self.rest);
+        let path = |module: u32| Arc::clone(&tree.modules[module as usize].path);
+        let through = place.through.map(path);
         match place.base {
-            Base::Crate(name, origin) => Target::Crate {
-                name: self.shared(resolver.names.text(name)),
-                origin,
-                rest,
-                through: place.through.map(|module| Arc::clone(&tree.modules[module as usize].path)),
-            },
-            Base::Module(module) => Target::Module { path: Arc::clone(&tree.modules[module as usize].path), rest },
+            Base::Crate(name, origin) => {
+                Target::Crate { name: self.shared(resolver.names.text(name)), origin, rest, through }
+            }
+            Base::Module(module) => Target::Module { path: path(module), rest, through },
         }
     }
 }

@@ -91,6 +91,11 @@ pub struct Reference {
 }
 
 /// What a path names. `rest` is what follows the crate or module, joined with `::`; it may be empty.
+///
+/// `through` is the module of this crate whose import, not its own item, leads on to the target: of `crate::api::X` it
+/// is `crate::api` where that has `pub use crate::domain::X`. Where several do it is the first that the path comes to,
+/// since the imports of each are references of their own; only the crate's root gives way to a later one, because a
+/// root re-exports for everybody. It never is the module the path stands in.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Target {
     Crate {
@@ -98,11 +103,11 @@ pub enum Target {
         name: Arc<str>,
         origin: Origin,
         rest: Box<str>,
-        /// The module of this crate that re-exports it, when the path leads through one.
         through: Option<Arc<str>>,
     },
-    /// A module of the same crate, never the one the path stands in.
-    Module { path: Arc<str>, rest: Box<str> },
+    /// A module of the same crate. The one the path stands in only for a re-export, and where `through` says that the
+    /// path left it.
+    Module { path: Arc<str>, rest: Box<str>, through: Option<Arc<str>> },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

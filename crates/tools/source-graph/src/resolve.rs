@@ -20,7 +20,7 @@ const LONGEST_CHAIN: usize = 48;
 pub(crate) struct Place {
     pub base: Base,
     pub rest: Vec<Name>,
-    /// The other module whose import led to a crate.
+    /// The other module whose import led there.
     pub through: Option<u32>,
 }
 
@@ -109,6 +109,10 @@ impl<'a> Resolver<'a> {
         (!path.segments.is_empty()).then(|| segments[path.segments.start as usize])
     }
 
+    fn position(&self, file: u32, reference: u32) -> Position {
+        self.tree.files[file as usize].facts.references[reference as usize].position
+    }
+
     fn node(&self, file: u32, path: &PathUse) -> u32 {
         self.tree.files[file as usize].nodes[path.scope as usize]
     }
@@ -124,7 +128,7 @@ impl<'a> Resolver<'a> {
         self.imports.insert((file, reference), Import::Busy);
         let path = &self.tree.files[file as usize].facts.references[reference as usize];
         let place = match path.position {
-            Position::ExternCrate | Position::ExternCrateReExport => self.extern_crate(file, path),
+            position if position.is_extern_crate() => self.extern_crate(file, path),
             _ => self.place(file, path, depth),
         };
         self.imports.insert((file, reference), Import::Done(place.clone()));
@@ -254,8 +258,7 @@ impl<'a> Resolver<'a> {
     /// A name as the module declares it, for a path that stands in the module `own`.
     fn in_module(&mut self, module: u32, name: Name, own: u32, depth: usize) -> Option<Place> {
         let node = self.tree.modules[module as usize].node;
-        let place = self.declared(node, name, own, depth, &mut Vec::new())?;
-        Some(led_through(place, module, own))
+        self.declared(node, name, own, depth, &mut Vec::new())
     }
 
     /// What one node declares as `name` among the names that a path can lead through, its globs last. `from` is the
@@ -284,7 +287,10 @@ impl<'a> Resolver<'a> {
                     if let Some(place) = self.import(file, reference, depth + 1)
                         && !self.is_value(&place)
                     {
-                        return Some(crate_rather_than_its_macro(place, name));
+                        let place = crate_rather_than_its_macro(place, name);
+                        // What the root says with `extern crate` every module can name without it.
+                        let everywhere = node == 0 && self.position(file, reference).is_extern_crate();
+                        return Some(if everywhere { place } else { self.led_through(place, node, from) });
                     }
                 }
             }
@@ -305,16 +311,23 @@ impl<'a> Resolver<'a> {
                 continue;
             }
             let place = self.import(glob.file, glob.reference, depth + 1);
-            if let Some(Place { base: Base::Module(module), rest, .. }) = place
+            if let Some(Place { base: Base::Module(module), rest, through }) = place
                 && rest.is_empty()
             {
                 let there = self.tree.modules[module as usize].node;
                 if let Some(place) = self.declared(there, name, own, depth + 1, seen) {
-                    return Some(led_through(place, module, own));
+                    let through = earlier(through, place.through, own);
+                    return Some(self.led_through(Place { through, ..place }, node, from));
                 }
             }
         }
         None
+    }
+
+    /// Notes that an import of the node, asked for by the module `from`, led to the place.
+    fn led_through(&self, place: Place, node: u32, from: u32) -> Place {
+        let module = Some(self.tree.nodes[node as usize].module).filter(|&module| module != from);
+        Place { through: earlier(module, place.through, from), ..place }
     }
 
     /// Whether a module is the one of the node or lies in it.
@@ -361,7 +374,10 @@ impl<'a> Resolver<'a> {
                 _ => {}
             }
             match self.in_module(module, segment, own, depth + 1) {
-                Some(found) => place = found,
+                Some(found) => {
+                    let through = earlier(place.through, found.through, own);
+                    place = Place { through, ..found };
+                }
                 None => place.rest.push(segment),
             }
         }
@@ -369,12 +385,12 @@ impl<'a> Resolver<'a> {
     }
 }
 
-/// Notes the first other module that leads to a crate.
-fn led_through(mut place: Place, module: u32, own: u32) -> Place {
-    if module != own && matches!(place.base, Base::Crate(..)) {
-        place.through = place.through.or(Some(module));
+/// Which of two modules in a row a path leads through; the root gives way, but not to the module that asks.
+fn earlier(first: Option<u32>, second: Option<u32>, from: u32) -> Option<u32> {
+    match first {
+        Some(0) => second.filter(|&module| module != from).or(first),
+        first => first.or(second),
     }
-    place
 }
 
 /// `use anyhow::anyhow;` brings a macro; the crate can still be named.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::rc::Rc;
 
-use crate::facts::{ALWAYS, Declared, PathUse, Position};
+use crate::facts::{ALWAYS, Declared, PathUse};
 use crate::names::{FastMap, Name, Names};
 use crate::package::Origin;
 use crate::tree::ModuleTree;
@@ -103,7 +103,7 @@ impl Declarations {
                 }
                 Declared::Use(reference) if node == 0 => {
                     let path = &facts.references[reference as usize];
-                    if matches!(path.position, Position::ExternCrate | Position::ExternCrateReExport) {
+                    if path.position.is_extern_crate() {
                         let real = own[facts.path(path)[0].0 as usize];
                         self.extern_prelude.entry(name).or_insert((names.text(real) != "self").then_some(real));
                     }
@@ -148,6 +148,8 @@ impl Declarations {
 }
 
 fn replaces_standard(path: &PathUse, name: Name, externs: &FastMap<Name, Origin>) -> bool {
-    let is_crate = matches!(path.position, Position::ExternCrate | Position::ExternCrateReExport);
-    is_crate && path.alias.is_some() && path.condition != ALWAYS && externs.get(&name) == Some(&Origin::Standard)
+    path.position.is_extern_crate()
+        && path.alias.is_some()
+        && path.condition != ALWAYS
+        && externs.get(&name) == Some(&Origin::Standard)
 }

@@ -119,7 +119,10 @@ fn target(target: &Target) -> String {
             };
             format!("<{name}>{rest}{origin}{through}")
         }
-        Target::Module { path, rest } => format!("{path} {rest}").trim_end().to_owned(),
+        Target::Module { path, rest, through } => {
+            let through = through.as_ref().map_or(String::new(), |module| format!(" through {module}"));
+            format!("{}{through}", format!("{path} {rest}").trim_end())
+        }
     }
 }
 

@@ -30,7 +30,7 @@ fn root() { a::b::f() }
             lib.rs:7 crate::c Use `T` -> crate::a::b T
             lib.rs:7 crate::c `b::f` -> crate::a::b f
             lib.rs:7 crate::c `T::new` -> crate::a::b T::new
-            lib.rs:7 crate::c `a::Renamed::new` -> crate::a::b T::new
+            lib.rs:7 crate::c `a::Renamed::new` -> crate::a::b T::new through crate::a
             lib.rs:7 crate::c `super::a::g` -> crate::a g
             lib.rs:8 crate `a::b::f` -> crate::a::b f
         "#]],
@@ -137,13 +137,72 @@ mod lone { use std::*; fn f() { perhaps::x() } }
             lib.rs:4 crate `X::new` -> <d>::X::new through crate::a
             lib.rs:6 crate::tests Glob `super::*` -> crate [test]
             lib.rs:6 crate::tests Glob `super::a::*` -> crate::a [test]
-            lib.rs:6 crate::tests `deep::x` -> crate::a::deep x [test]
+            lib.rs:6 crate::tests `deep::x` -> crate::a::deep x through crate [test]
             lib.rs:6 crate::tests `Level::Info` -> <log>::Level::Info through crate::a [test]
             lib.rs:6 crate::tests `d::X` -> <d>::X [test]
             lib.rs:7 crate::round GlobReExport `super::trip::*` -> crate::trip
             lib.rs:8 crate::trip GlobReExport `super::round::*` -> crate::round
             lib.rs:9 crate::lone Glob `std::*` -> <std> (Standard)
             unresolved 5
+        "#]],
+    );
+}
+
+#[test]
+fn the_module_whose_import_leads_on() {
+    check(
+        r"
+pub use api::Kept; pub use domain::Plain; extern crate log as logger;
+mod domain {
+    pub struct Plain; pub struct Kept; pub mod part { pub struct P; }
+    use crate::api::Back; fn f() { Back::new(); crate::api::Kept; crate::Kept; self::Kept; crate::Plain; super::api::part::P }
+    mod tests { use super::*; fn g() { Back::new(); Kept::new(); super::Back::new() } }
+}
+mod api { pub use crate::domain::{Kept, Plain as Back, part}; pub use super::deep::Item; pub struct Own; }
+mod deep { pub use crate::lowest::Item; pub use log::Level; pub use d::*; use super::logger; fn h() { logger::x() } }
+mod lowest { pub struct Item; }
+mod user { fn f() { crate::api::Item; crate::api::Own; crate::api::part::P; crate::Kept; crate::deep::Level; crate::Plain } }
+mod globs { pub use crate::api::*; fn f() { Item::new() } }
+mod part { use crate::api::part::*; fn f() { P::new() } }
+mod beyond { fn f() { super::globs::Item; super::globs::Own; super::logger::info!(); logger::warn!() } }
+",
+        expect![[r#"
+            lib.rs:2 crate ReExport `api::Kept` -> crate::domain Kept through crate::api
+            lib.rs:2 crate ReExport `domain::Plain` -> crate::domain Plain
+            lib.rs:2 crate ExternCrate `log as logger` -> <log>
+            lib.rs:5 crate::domain Use `crate::api::Back` -> crate::domain Plain through crate::api
+            lib.rs:5 crate::domain `Back::new` -> crate::domain Plain::new through crate::api
+            lib.rs:5 crate::domain `crate::api::Kept` -> crate::domain Kept through crate::api
+            lib.rs:5 crate::domain `crate::Kept` -> crate::domain Kept through crate::api
+            lib.rs:5 crate::domain `crate::Plain` -> crate::domain Plain through crate
+            lib.rs:5 crate::domain `super::api::part::P` -> crate::domain::part P through crate::api
+            lib.rs:6 crate::domain::tests Glob `super::*` -> crate::domain
+            lib.rs:6 crate::domain::tests `Back::new` -> crate::domain Plain::new through crate::domain
+            lib.rs:6 crate::domain::tests `Kept::new` -> crate::domain Kept::new
+            lib.rs:6 crate::domain::tests `super::Back::new` -> crate::domain Plain::new through crate::domain
+            lib.rs:8 crate::api ReExport `Kept` -> crate::domain Kept
+            lib.rs:8 crate::api ReExport `Plain as Back` -> crate::domain Plain
+            lib.rs:8 crate::api ReExport `part` -> crate::domain::part
+            lib.rs:8 crate::api ReExport `super::deep::Item` -> crate::lowest Item through crate::deep
+            lib.rs:9 crate::deep ReExport `crate::lowest::Item` -> crate::lowest Item
+            lib.rs:9 crate::deep ReExport `log::Level` -> <log>::Level
+            lib.rs:9 crate::deep GlobReExport `d::*` -> <d>
+            lib.rs:9 crate::deep Use `super::logger` -> <log>
+            lib.rs:9 crate::deep `logger::x` -> <log>::x
+            lib.rs:11 crate::user `crate::api::Item` -> crate::lowest Item through crate::api
+            lib.rs:11 crate::user `crate::api::Own` -> crate::api Own
+            lib.rs:11 crate::user `crate::api::part::P` -> crate::domain::part P through crate::api
+            lib.rs:11 crate::user `crate::Kept` -> crate::domain Kept through crate::api
+            lib.rs:11 crate::user `crate::deep::Level` -> <log>::Level through crate::deep
+            lib.rs:11 crate::user `crate::Plain` -> crate::domain Plain through crate
+            lib.rs:12 crate::globs GlobReExport `crate::api::*` -> crate::api
+            lib.rs:12 crate::globs `Item::new` -> crate::lowest Item::new through crate::api
+            lib.rs:13 crate::part Glob `crate::api::part::*` -> crate::domain::part through crate::api
+            lib.rs:13 crate::part `P::new` -> crate::domain::part P::new through crate::api
+            lib.rs:14 crate::beyond `super::globs::Item` -> crate::lowest Item through crate::globs
+            lib.rs:14 crate::beyond `super::globs::Own` -> crate::api Own through crate::globs
+            lib.rs:14 crate::beyond Macro `super::logger::info` -> <log>::info
+            lib.rs:14 crate::beyond Macro `logger::warn` -> <log>::warn
         "#]],
     );
 }
