@@ -92,7 +92,7 @@ impl<'a> Walk<'a> {
             tokens,
             // A name recurs, and most tokens are none that is kept.
             names: Names::with_room(tokens.list.len() / 32),
-            facts: FileFacts { scopes: vec![file], ..FileFacts::default() },
+            facts: FileFacts { scopes: vec![file], whole: ALWAYS, ..FileFacts::default() },
             groups: Vec::new(),
             elements: Vec::new(),
             scope: 0,

@@ -18,6 +18,8 @@ pub(crate) struct FileFacts {
     pub(crate) modules: Vec<ModuleItem>,
     pub(crate) includes: Vec<Include>,
     pub(crate) conditions: Vec<Condition>,
+    /// What an inner attribute sets for the whole file.
+    pub(crate) whole: u32,
     pub(crate) unseen: Vec<Unseen>,
     pub(crate) faults: Vec<Fault>,
 }
@@ -172,6 +174,7 @@ pub(crate) struct ModuleItem {
     pub inline: Option<u32>,
     /// Inside a macro's arguments: the macro may drop it.
     pub in_macro: bool,
+    /// With what an inner attribute of an inline module sets.
     pub condition: u32,
 }
 

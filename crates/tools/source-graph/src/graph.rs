@@ -1,14 +1,14 @@
 //! The answer: every path of a package that names a crate or another module.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rayon::prelude::*;
 
 use crate::facts::PathUse;
 use crate::names::FastMap;
-use crate::package::{Absent, PackageSources, Problem, Reference, Root, SourceFile, Target, UnseenPlace};
+use crate::package::{Absent, Module, PackageSources, Problem, Reference, Root, SourceFile, Target, UnseenPlace};
 use crate::resolve::{Base, Place, Resolution, Resolver, Surroundings};
 use crate::tree::{self, FilePlace, ModuleTree};
 
@@ -17,8 +17,13 @@ use crate::tree::{self, FilePlace, ModuleTree};
 pub struct SourceGraph {
     /// In the order of roots, files and bytes. A file of several targets is there once for each.
     pub references: Vec<Reference>,
+    /// Every module of every root, sorted by root and path.
+    pub modules: Vec<Module>,
     /// Every file of a module tree, sorted.
     pub files: Vec<SourceFile>,
+    /// Where a file was looked for in vain, sorted: reading it failed with `NotFound` or `NotADirectory`. A graph without
+    /// problems stays the answer to its question as long as its files have the same bytes and these paths still fail so.
+    pub looked_for: Vec<PathBuf>,
     /// Sorted. Where this is not empty, the graph is not whole.
     pub problems: Vec<Problem>,
     /// Modules without a file that a `cfg` other than `test` may leave out.
@@ -33,11 +38,10 @@ impl SourceGraph {
     /// Reads the files of all targets and resolves their paths. What is wrong is in [`Self::problems`].
     pub fn of(package: &PackageSources) -> Self {
         let forest = tree::grow(&package.roots);
-        let files = files(&forest.trees);
-        let numbers: BTreeMap<&PathBuf, u32> = files.iter().map(|file| &file.path).zip(0..).collect();
+        let numbers: BTreeMap<&Path, u32> = forest.files.iter().map(|file| &*file.path).zip(0..).collect();
         let externs: Vec<String> = package.externs.iter().map(|name| name.replace('-', "_")).collect();
         let library = package.library.as_ref().map(|name| name.replace('-', "_"));
-        let resolved: Vec<(Vec<Reference>, usize)> = forest
+        let resolved: Vec<Resolved> = forest
             .trees
             .par_iter()
             .zip(&package.roots)
@@ -45,36 +49,40 @@ impl SourceGraph {
             .map(|(index, (tree, root))| {
                 let library = library.as_deref().filter(|_| root.kind.sees_library());
                 let surroundings = Surroundings { edition: root.edition, externs: &externs, library };
-                references(index as u32, root, tree, &surroundings, &numbers)
+                resolved(index as u32, root, tree, &surroundings, &numbers)
             })
             .collect();
-        let unresolved = resolved.iter().map(|(_, unresolved)| unresolved).sum();
-        let references = resolved.into_iter().flat_map(|(references, _)| references).collect();
-        let tree::Forest { problems, absent, unseen, .. } = forest;
-        Self { references, files, problems, absent, unseen, unresolved }
+        let tree::Forest { files, looked_for, problems, absent, unseen, .. } = forest;
+        let mut graph = Self { files, looked_for, problems, absent, unseen, ..Self::default() };
+        for target in resolved {
+            graph.references.extend(target.references);
+            graph.modules.extend(target.modules);
+            graph.unresolved += target.unresolved;
+        }
+        graph
     }
 }
 
-fn files(trees: &[ModuleTree]) -> Vec<SourceFile> {
-    let places = trees.iter().flat_map(|tree| &tree.files);
-    let mut files: Vec<_> = places.map(|file| SourceFile { path: file.path.clone(), bytes: file.bytes }).collect();
-    files.sort_unstable();
-    files.dedup_by(|a, b| a.path == b.path);
-    files
+/// What one target adds to the graph.
+struct Resolved {
+    references: Vec<Reference>,
+    modules: Vec<Module>,
+    unresolved: usize,
 }
 
-fn references(
+fn resolved(
     root: u32,
     target: &Root,
     tree: &ModuleTree,
     surroundings: &Surroundings<'_>,
-    numbers: &BTreeMap<&PathBuf, u32>,
-) -> (Vec<Reference>, usize) {
+    numbers: &BTreeMap<&Path, u32>,
+) -> Resolved {
     let mut resolver = Resolver::new(tree, surroundings);
     let mut texts = Texts::default();
+    let numbers: Vec<u32> =
+        tree.files.iter().map(|file| numbers.get(&*file.path).copied().unwrap_or_default()).collect();
     let (mut references, mut unresolved) = (Vec::new(), 0);
     for (index, file) in tree.files.iter().enumerate() {
-        let number = numbers.get(&file.path).copied().unwrap_or_default();
         let mut governed = Governed::new(file);
         for (at, path) in file.facts.references.iter().enumerate() {
             let place = match resolver.resolve(index as u32, at as u32) {
@@ -92,7 +100,7 @@ fn references(
             let (under_test, cfg) = governed.of(file, path.condition);
             references.push(Reference {
                 root,
-                file: number,
+                file: numbers[index],
                 span: path.span,
                 module: Arc::clone(&tree.modules[own as usize].path),
                 position: path.position,
@@ -105,7 +113,37 @@ fn references(
         }
     }
     references.sort_by_key(|it| (it.file, it.span));
-    (references, unresolved)
+    let modules = modules(root, target, &mut resolver, &mut texts, &numbers);
+    Resolved { references, modules, unresolved }
+}
+
+fn modules(root: u32, target: &Root, resolver: &mut Resolver<'_>, texts: &mut Texts, numbers: &[u32]) -> Vec<Module> {
+    let tree = resolver.tree;
+    if tree.files.is_empty() {
+        return Vec::new();
+    }
+    // A module comes after the one around it.
+    let mut files: Vec<u32> = Vec::with_capacity(tree.modules.len());
+    let mut modules = Vec::with_capacity(tree.modules.len());
+    for (index, module) in tree.modules.iter().enumerate() {
+        let own_names = resolver.own_names(index as u32).map(|names| {
+            let mut names: Vec<_> = names.into_iter().map(|name| texts.shared(resolver.names.text(name))).collect();
+            names.sort_unstable();
+            names
+        });
+        let around = module.parent.map_or(0, |parent| files[parent as usize]);
+        let file = module.file.map_or(around, |file| numbers[file]);
+        files.push(file);
+        modules.push(Module {
+            root,
+            path: Arc::clone(&module.path),
+            file,
+            under_test: module.under_test || target.kind.is_dev(),
+            own_names,
+        });
+    }
+    modules.sort_unstable();
+    modules
 }
 
 fn imported_as(file: &FilePlace, path: &PathUse, texts: &mut Texts) -> Option<Arc<str>> {

@@ -65,6 +65,25 @@ pub enum Edition {
 pub struct SourceFile {
     pub path: PathBuf,
     pub bytes: usize,
+    /// BLAKE3 of the bytes that were read.
+    pub hash: [u8; 32],
+}
+
+/// A module of a target's tree, inline ones and those that a `cfg` may leave out included.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Module {
+    /// Index into [`PackageSources::roots`].
+    pub root: u32,
+    /// From `crate` on.
+    pub path: Arc<str>,
+    /// Index into [`crate::SourceGraph::files`]: the file with its content, the first where a `cfg` chooses among
+    /// several, or that of the module around it where no file was found.
+    pub file: u32,
+    /// Only a test build has it: it is under `cfg(test)`, or in a test, example or bench.
+    pub under_test: bool,
+    /// Where the module re-exports what another crate has by a glob, itself or through globs of this crate's modules:
+    /// every name that comes from this crate or from a single import, sorted. Any other name comes from such a glob.
+    pub own_names: Option<Vec<Arc<str>>>,
 }
 
 /// A path in the sources, and what it names.

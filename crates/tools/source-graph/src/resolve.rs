@@ -1,6 +1,7 @@
 //! From the paths of a module tree to what they name.
 
 mod declared;
+mod own_names;
 mod prelude;
 
 use std::rc::Rc;
@@ -49,7 +50,7 @@ pub(crate) struct Surroundings<'a> {
 
 /// The names of one tree, and what is known of its imports.
 pub(crate) struct Resolver<'a> {
-    tree: &'a ModuleTree,
+    pub tree: &'a ModuleTree,
     pub names: Names<'a>,
     edition: Edition,
     externs: FastMap<Name, Origin>,

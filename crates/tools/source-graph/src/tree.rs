@@ -11,10 +11,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::facts::{FileFacts, ScopeKind, UnseenKind};
-use crate::package::{Absent, Problem, ProblemKind, Root, UnseenPlace};
+use crate::package::{Absent, Problem, ProblemKind, Root, SourceFile, UnseenPlace};
 use crate::span::Span;
 use directory::{Candidate, Directory};
-use load::{Loaded, Outcome};
+use load::{Files, Loaded, Outcome};
 
 /// Files nested deeper than this contain themselves.
 const DEEPEST_FILE: usize = 64;
@@ -23,6 +23,10 @@ const DEEPEST_FILE: usize = 64;
 #[derive(Debug, Default)]
 pub(crate) struct Forest {
     pub trees: Vec<ModuleTree>,
+    /// Sorted by path.
+    pub files: Vec<SourceFile>,
+    /// Sorted.
+    pub looked_for: Vec<PathBuf>,
     pub problems: Vec<Problem>,
     pub absent: Vec<Absent>,
     pub unseen: Vec<UnseenPlace>,
@@ -42,6 +46,10 @@ pub(crate) struct Module {
     pub path: Arc<str>,
     pub node: u32,
     pub parent: Option<u32>,
+    /// The first of the tree's files with its content; none where no file was found for it.
+    pub file: Option<usize>,
+    /// Each of its declarations is for tests only.
+    pub under_test: bool,
 }
 
 /// A scope of a tree: a module, or a block within one.
@@ -56,7 +64,6 @@ pub(crate) struct Node {
 #[derive(Debug)]
 pub(crate) struct FilePlace {
     pub path: PathBuf,
-    pub bytes: usize,
     pub facts: Arc<FileFacts>,
     /// The node of each scope.
     pub nodes: Vec<u32>,
@@ -93,16 +100,16 @@ struct Declaration {
 
 pub(crate) fn grow(roots: &[Root]) -> Forest {
     let mut forest = Forest { trees: roots.iter().map(|_| ModuleTree::new()).collect(), ..Forest::default() };
-    let mut wanted: Vec<Wanted> = Vec::new();
+    let (mut wanted, mut files) = (Vec::new(), Files::default());
     for (tree, root) in roots.iter().enumerate() {
         let alternatives = vec![vec![Candidate::beside(root.path.clone())]];
         wanted.push(Wanted { tree, node: Scope::Module(0), alternatives, declared: None });
     }
     while !wanted.is_empty() {
-        let read = load::all(wanted.iter().flat_map(|wanted| &wanted.alternatives));
-        let next = wanted.iter().flat_map(|wanted| forest.place(wanted, &read)).collect();
-        wanted = next;
+        files.read(wanted.iter().flat_map(|wanted: &Wanted| &wanted.alternatives));
+        wanted = wanted.iter().flat_map(|wanted| forest.place(wanted, &files)).collect();
     }
+    (forest.files, forest.looked_for) = files.into_lists();
     forest.problems.sort_unstable();
     forest.problems.dedup();
     forest.absent.sort_unstable();
@@ -114,23 +121,31 @@ pub(crate) fn grow(roots: &[Root]) -> Forest {
 
 impl Forest {
     /// Puts the files found for one declaration into the tree and gives what they declare.
-    fn place(&mut self, wanted: &Wanted, read: &HashMap<&[Candidate], Outcome>) -> Vec<Wanted> {
+    fn place(&mut self, wanted: &Wanted, files: &Files) -> Vec<Wanted> {
         let mut next = Vec::new();
-        let mut missing = Vec::new();
+        let (mut missing, mut found) = (Vec::new(), false);
         for alternative in &wanted.alternatives {
-            match read.get(&alternative[..]) {
-                Some(Outcome::Read { candidate, loaded }) => {
+            match files.first(alternative) {
+                Some((candidate, Outcome::Read(loaded))) => {
+                    found = true;
                     if self.trees[wanted.tree].is_inside(&candidate.path, wanted.declared.as_ref()) {
                         self.problem(wanted, ProblemKind::Circular(DEEPEST_FILE));
                     } else {
                         next.extend(self.add(wanted, candidate, loaded));
                     }
                 }
-                Some(Outcome::Failed { path, kind }) => {
-                    self.problems.push(Problem { file: path.clone(), span: None, kind: kind.clone() });
+                Some((candidate, Outcome::Failed(kind))) => {
+                    self.problems.push(Problem { file: candidate.path.clone(), span: None, kind: kind.clone() });
                 }
-                Some(Outcome::Missing) | None => missing.push(alternative),
+                Some((_, Outcome::Missing)) | None => missing.push(alternative),
             }
+        }
+        if let (Scope::Module(node), Some(declared)) = (&wanted.node, &wanted.declared)
+            && !found
+        {
+            let tree = &mut self.trees[wanted.tree];
+            let module = tree.nodes[*node as usize].module;
+            tree.modules[module as usize].under_test &= declared.under_test;
         }
         self.missing(wanted, &missing);
         next
@@ -181,12 +196,15 @@ impl Forest {
             self.unseen.push(UnseenPlace { file, span, kind: unseen.kind });
         }
         let tree = &mut self.trees[wanted.tree];
+        let under_test = wanted.declared.as_ref().is_some_and(|declared| declared.under_test);
+        if let Scope::Module(node) = wanted.node {
+            tree.declared(node, under_test || facts.condition(facts.whole).0);
+        }
         let place = FilePlace {
             path: candidate.path.clone(),
-            bytes: loaded.bytes,
             facts: Arc::clone(facts),
-            nodes: tree.nodes_of(facts, &wanted.node),
-            under_test: wanted.declared.as_ref().is_some_and(|declared| declared.under_test),
+            nodes: tree.nodes_of(facts, &wanted.node, under_test),
+            under_test,
             cfg: wanted.declared.as_ref().map_or_else(Vec::new, |declared| declared.cfg.clone()),
             directory: candidate.directory.clone(),
             outside: wanted.declared.as_ref().map(|declared| declared.file),
@@ -199,7 +217,7 @@ impl Forest {
 impl ModuleTree {
     fn new() -> Self {
         Self {
-            modules: vec![Module { path: "crate".into(), node: 0, parent: None }],
+            modules: vec![Module { path: "crate".into(), node: 0, parent: None, file: None, under_test: true }],
             nodes: vec![Node { parent: None, module: 0, is_module: true }],
             files: Vec::new(),
             children: HashMap::new(),
@@ -207,13 +225,18 @@ impl ModuleTree {
     }
 
     /// The node of every scope of a file; inline modules become modules of the tree.
-    fn nodes_of(&mut self, facts: &FileFacts, own: &Scope) -> Vec<u32> {
+    fn nodes_of(&mut self, facts: &FileFacts, own: &Scope, under_test: bool) -> Vec<u32> {
         let (Scope::Module(own) | Scope::Included(own)) = *own;
         let mut nodes = vec![own];
         for scope in &facts.scopes[1..] {
             let parent = nodes[scope.parent as usize];
             nodes.push(match scope.kind {
-                ScopeKind::Module(module) => self.child(parent, facts.text(facts.modules[module as usize].name)),
+                ScopeKind::Module(module) => {
+                    let module = &facts.modules[module as usize];
+                    let node = self.child(parent, facts.text(module.name));
+                    self.declared(node, under_test || facts.condition(module.condition).0);
+                    node
+                }
                 ScopeKind::File | ScopeKind::Block => {
                     let module = self.nodes[parent as usize].module;
                     self.nodes.push(Node { parent: Some(parent), module, is_module: false });
@@ -233,10 +256,18 @@ impl ModuleTree {
         let path = format!("{}::{name}", self.modules[outside as usize].path).into();
         let module = self.modules.len() as u32;
         let node = self.nodes.len() as u32;
-        self.modules.push(Module { path, node, parent: Some(outside) });
+        self.modules.push(Module { path, node, parent: Some(outside), file: None, under_test: true });
         self.nodes.push(Node { parent: Some(parent), module, is_module: true });
         self.children.insert((parent, name.into()), node);
         node
+    }
+
+    /// Notes that the file that comes next holds the module of a node.
+    fn declared(&mut self, node: u32, under_test: bool) {
+        let next = self.files.len();
+        let module = &mut self.modules[self.nodes[node as usize].module as usize];
+        module.file.get_or_insert(next);
+        module.under_test &= under_test;
     }
 
     /// The module that a node declares.

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use crate::facts::{Position, When};
+use crate::facts::{Position, ScopeKind, When};
 use crate::lexer::{Bracket, Kind};
 
-use super::Walk;
+use super::{Inside, Walk};
 
 /// Attributes that expand to `#[test]`: the function exists in a test build only. Matched by their last segment.
 const TEST_ATTRIBUTES: [&str; 6] = ["test", "bench", "rstest", "test_case", "quickcheck", "wasm_bindgen_test"];
@@ -43,6 +43,13 @@ impl Walk<'_> {
             let end = self.tokens.after_group(at + 2);
             self.metas(at + 3..end.saturating_sub(1), &mut condition, &mut ModulePaths::default());
             self.condition = condition;
+            if self.inside == Inside::Code {
+                match self.facts.scopes[self.scope as usize].kind {
+                    ScopeKind::File => self.facts.whole = condition,
+                    ScopeKind::Module(module) => self.facts.modules[module as usize].condition = condition,
+                    ScopeKind::Block => {}
+                }
+            }
             return end;
         }
         if !self.is_square(at + 1) {

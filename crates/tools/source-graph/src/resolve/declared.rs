@@ -23,7 +23,7 @@ pub(super) enum What {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Declaration {
     node: u32,
-    name: Name,
+    pub name: Name,
     pub what: What,
     /// Seen from outside of its module.
     pub exposed: bool,
@@ -131,6 +131,12 @@ impl Declarations {
             .take_while(|it| (it.node, it.name) == (node, name))
             .count();
         first..first + same
+    }
+
+    /// What a node declares.
+    pub fn of_node(&self, node: u32) -> impl Iterator<Item = &Declaration> {
+        let first = self.list.partition_point(|it| it.node < node);
+        self.list[first..].iter().take_while(move |it| it.node == node)
     }
 
     pub fn get(&self, index: usize) -> Declaration {

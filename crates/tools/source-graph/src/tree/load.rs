@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -10,53 +10,99 @@ use rayon::prelude::*;
 use super::directory::Candidate;
 use crate::extract::Extractor;
 use crate::facts::FileFacts;
-use crate::package::ProblemKind;
+use crate::package::{ProblemKind, SourceFile};
 
-/// A file's facts and its size.
-#[derive(Debug)]
-pub(super) struct Loaded {
-    pub facts: Arc<FileFacts>,
-    pub bytes: usize,
-}
+/// What became of every path that was looked at. No path is read twice, so that a file that somebody writes meanwhile
+/// cannot be two texts in one graph.
+#[derive(Debug, Default)]
+pub(super) struct Files(HashMap<PathBuf, Outcome>);
 
-/// What became of the candidates for one file.
 #[derive(Debug)]
 pub(super) enum Outcome {
-    Read { candidate: Candidate, loaded: Loaded },
-    Failed { path: PathBuf, kind: ProblemKind },
+    Read(Loaded),
+    Failed(ProblemKind),
     Missing,
 }
 
-/// Reads the first existing file of every list of candidates; the same list is read once.
-pub(super) fn all<'a>(wanted: impl Iterator<Item = &'a Vec<Candidate>>) -> HashMap<&'a [Candidate], Outcome> {
-    let mut lists: Vec<&[Candidate]> = wanted.map(|list| &list[..]).collect();
-    lists.sort_unstable_by(|a, b| a.iter().map(|it| &it.path).cmp(b.iter().map(|it| &it.path)));
-    lists.dedup();
-    lists.into_par_iter().map_init(Extractor::default, |extractor, list| (list, first(list, extractor))).collect()
+#[derive(Debug)]
+pub(super) struct Loaded {
+    pub facts: Arc<FileFacts>,
+    bytes: usize,
+    hash: [u8; 32],
 }
 
-fn first(candidates: &[Candidate], extractor: &mut Extractor) -> Outcome {
-    for candidate in candidates {
-        let bytes = match std::fs::read(&candidate.path) {
-            Ok(bytes) => bytes,
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => continue,
-            Err(error) => {
-                return Outcome::Failed {
-                    path: candidate.path.clone(),
-                    kind: ProblemKind::Unreadable(error.to_string()),
-                };
-            }
-        };
-        return match str::from_utf8(&bytes) {
-            Ok(text) => {
-                let loaded = Loaded { facts: Arc::new(extractor.facts(text)), bytes: bytes.len() };
-                Outcome::Read { candidate: candidate.clone(), loaded }
-            }
-            Err(error) => {
-                let kind = ProblemKind::NotUtf8(error.valid_up_to());
-                Outcome::Failed { path: candidate.path.clone(), kind }
-            }
-        };
+impl Files {
+    /// Reads the first existing file of every list of candidates.
+    pub fn read<'a>(&mut self, wanted: impl Iterator<Item = &'a Vec<Candidate>>) {
+        let mut lists: Vec<&[Candidate]> = wanted.map(|list| &list[..]).collect();
+        let paths = |list: &'a [Candidate]| list.iter().map(|it| it.path.as_path());
+        lists.sort_unstable_by(|a, b| paths(a).cmp(paths(b)));
+        lists.dedup_by(|a, b| paths(a).eq(paths(b)));
+        let read: Vec<Vec<(PathBuf, Outcome)>> = lists
+            .into_par_iter()
+            .map_init(Extractor::default, |extractor, list| self.looked_at(list, extractor))
+            .collect();
+        for (path, outcome) in read.into_iter().flatten() {
+            self.0.entry(path).or_insert(outcome);
+        }
     }
-    Outcome::Missing
+
+    /// The first candidate that exists, and what became of it.
+    pub fn first<'a>(&self, candidates: &'a [Candidate]) -> Option<(&'a Candidate, &Outcome)> {
+        let outcomes = candidates.iter().filter_map(|candidate| Some((candidate, self.0.get(&candidate.path)?)));
+        outcomes.into_iter().find(|(_, outcome)| !matches!(outcome, Outcome::Missing))
+    }
+
+    /// The files that were read and the paths where nothing was, both sorted.
+    pub fn into_lists(self) -> (Vec<SourceFile>, Vec<PathBuf>) {
+        let (mut files, mut looked_for) = (Vec::new(), Vec::new());
+        for (path, outcome) in self.0 {
+            match outcome {
+                Outcome::Read(Loaded { bytes, hash, .. }) => files.push(SourceFile { path, bytes, hash }),
+                Outcome::Missing => looked_for.push(path),
+                Outcome::Failed(_) => {}
+            }
+        }
+        files.sort_unstable();
+        looked_for.sort_unstable();
+        (files, looked_for)
+    }
+
+    fn looked_at(&self, list: &[Candidate], extractor: &mut Extractor) -> Vec<(PathBuf, Outcome)> {
+        let mut outcomes = Vec::new();
+        for candidate in list {
+            let path = &candidate.path;
+            match self.0.get(path) {
+                Some(Outcome::Missing) => {}
+                Some(_) => break,
+                None => {
+                    let outcome = outcome(path, extractor);
+                    let missing = matches!(outcome, Outcome::Missing);
+                    outcomes.push((path.clone(), outcome));
+                    if !missing {
+                        break;
+                    }
+                }
+            }
+        }
+        outcomes
+    }
+}
+
+fn outcome(path: &Path, extractor: &mut Extractor) -> Outcome {
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Outcome::Missing;
+        }
+        Err(error) => return Outcome::Failed(ProblemKind::Unreadable(error.to_string())),
+    };
+    match str::from_utf8(&bytes) {
+        Ok(text) => Outcome::Read(Loaded {
+            facts: Arc::new(extractor.facts(text)),
+            bytes: bytes.len(),
+            hash: blake3::hash(&bytes).into(),
+        }),
+        Err(error) => Outcome::Failed(ProblemKind::NotUtf8(error.valid_up_to())),
+    }
 }

@@ -48,6 +48,10 @@ impl Fixture {
         self
     }
 
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     pub fn graph(&self) -> SourceGraph {
         let root = |&(kind, path): &(RootKind, &str)| Root {
             kind,
@@ -103,7 +107,7 @@ impl Fixture {
         told.iter().map(|line| format!("{line}\n")).collect()
     }
 
-    fn relative(&self, path: &Path) -> String {
+    pub fn relative(&self, path: &Path) -> String {
         path.strip_prefix(self.folder.path()).unwrap_or(path).display().to_string()
     }
 }
@@ -126,7 +130,7 @@ fn target(target: &Target) -> String {
     }
 }
 
-fn write(folder: &Path, path: &str, content: &[u8]) {
+pub fn write(folder: &Path, path: &str, content: &[u8]) {
     let path = folder.join(path);
     std::fs::create_dir_all(path.parent().expect("a file lies in a folder")).expect("the folder is the test's");
     std::fs::write(path, content).expect("the folder is the test's");
