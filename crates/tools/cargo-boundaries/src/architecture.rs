@@ -27,15 +27,15 @@ pub(crate) struct Architecture<'a> {
     /// Who may name the crates of each `[[external]]`.
     only: Vec<Crates>,
     /// From and to of each `[[except]]`.
-    exceptions: Vec<(Crates, FarEnd)>,
+    exceptions: Vec<Excused>,
     visibility: Vec<Visible<'a>>,
     /// `[[forbid]]` and what crates state about themselves.
     forbidden: Vec<Ban<'a>>,
     deprecated: Vec<Ban<'a>>,
     /// Members that `[hygiene]` leaves alone.
-    pub unkempt: Crates,
+    unkempt: Crates,
     /// The crates that each `[[modules]]` governs.
-    pub ordered: Vec<Crates>,
+    pub modular: Vec<Crates>,
 }
 
 /// Who may use some crates.
@@ -72,6 +72,21 @@ struct Permissions {
     dev_only: BTreeMap<usize, Site>,
 }
 
+/// The two ends of an exception; a module stands for what is in it as well.
+#[derive(Debug)]
+struct Excused {
+    from: Crates,
+    from_module: Option<String>,
+    to: FarEnd,
+    to_module: Option<String>,
+}
+
+/// A module from `crate` on is the one of an exception, or in it.
+fn is_in(module: &str, excused: &str) -> bool {
+    let inside = module.strip_prefix("crate::").and_then(|path| path.strip_prefix(excused));
+    inside.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
 /// What an exception lets its crates use.
 #[derive(Debug)]
 enum FarEnd {
@@ -102,7 +117,7 @@ impl<'a> Architecture<'a> {
         forbidden.extend(resolver.own_bans());
         let deprecated = rules.deprecated.iter().map(|rule| resolver.deprecated(rule)).collect();
         let unkempt = resolver.unkempt();
-        let ordered = rules.modules.iter().map(|rule| resolver.all(&rule.crates)).collect();
+        let modular = rules.modules.iter().map(|rule| resolver.all(&rule.crates)).collect();
         let layer_of = resolver.finish()?;
         Ok(Self {
             workspace,
@@ -116,7 +131,7 @@ impl<'a> Architecture<'a> {
             forbidden,
             deprecated,
             unkempt,
-            ordered,
+            modular,
         })
     }
 
@@ -166,8 +181,22 @@ impl<'a> Architecture<'a> {
     /// The exceptions, by index, that speak of such a dependency.
     pub fn exceptions(&self, from: usize, to: &Target, kind: Kind) -> impl Iterator<Item = usize> {
         let applies = move |index: &usize| {
-            let (sources, far_end) = &self.exceptions[*index];
-            far_end.contains(to) && sources.contains(&from) && self.rules.exceptions[*index].kinds.contains(&kind)
+            let Excused { from: sources, from_module, to: far_end, to_module } = &self.exceptions[*index];
+            let of_crates = from_module.is_none() && to_module.is_none();
+            let kinds = &self.rules.exceptions[*index].kinds;
+            of_crates && far_end.contains(to) && sources.contains(&from) && kinds.contains(&kind)
+        };
+        (0..self.exceptions.len()).filter(applies)
+    }
+
+    /// The exceptions, by index, that speak of a module naming another one: `from` without one stands for all of them.
+    pub fn module_exceptions(&self, from: (usize, &str), to: (usize, &str)) -> impl Iterator<Item = usize> {
+        let applies = move |index: &usize| {
+            let Excused { from: sources, from_module, to: far_end, to_module } = &self.exceptions[*index];
+            sources.contains(&from.0)
+                && from_module.as_ref().is_none_or(|module| is_in(from.1, module))
+                && far_end.contains(&Target::Member(to.0))
+                && to_module.as_ref().is_some_and(|module| is_in(to.1, module))
         };
         (0..self.exceptions.len()).filter(applies)
     }
@@ -180,6 +209,31 @@ impl<'a> Architecture<'a> {
     /// The last day has passed.
     pub fn has_ended(&self, until: Option<NaiveDate>) -> bool {
         until.is_some_and(|until| until < self.today)
+    }
+
+    /// The members that `[hygiene]` governs.
+    pub fn tidy(&self) -> impl Iterator<Item = usize> {
+        (0..self.workspace.members.len()).filter(|member| !self.unkempt.contains(member))
+    }
+
+    /// The members whose sources some rule asks.
+    pub fn read_by_rules(&self) -> Crates {
+        let (all, rules) = (0..self.workspace.members.len(), self.rules);
+        if !rules.ignores_re_exports || rules.hygiene.used.is_some() || rules.hygiene.no_globs.is_some() {
+            return all.collect();
+        }
+        let mut read: Crates = self.modular.iter().flatten().copied().collect();
+        let governed = rules.modules.iter().zip(&self.modular);
+        let seen: Crates = governed
+            .filter(|(rule, _)| rule.private.is_some() || rule.api.is_some())
+            .flat_map(|(_, crates)| crates.iter().copied())
+            .collect();
+        let users = self.workspace.dependencies.iter().filter(|one| match one.to {
+            Target::Member(to) => seen.contains(&to),
+            Target::External { .. } => false,
+        });
+        read.extend(users.map(|dependency| dependency.from));
+        read
     }
 
     /// What `member` may use of this workspace, in the words of the rules.

@@ -28,6 +28,7 @@ pub(crate) struct Baseline {
 /// What makes two violations the same.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key {
+    /// A crate's directory, or `DIR::MODULE`.
     pub from: String,
     pub to: Option<String>,
     pub kind: Option<Kind>,
@@ -47,8 +48,9 @@ pub(crate) struct Entry {
 
 impl Key {
     pub fn of(violation: &Violation) -> Self {
-        let Violation { rule, from, to, kind, .. } = violation;
-        Self { from: from.dir.clone(), to: to.clone(), kind: *kind, rule: *rule }
+        let Violation { rule, from, module, to, kind, .. } = violation;
+        let from = module.as_ref().unwrap_or(&from.dir).clone();
+        Self { from, to: to.clone(), kind: *kind, rule: *rule }
     }
 }
 
@@ -132,7 +134,7 @@ impl Key {
         let rule = self.rule.name();
         match (&self.to, self.kind) {
             (Some(to), Some(kind)) => format!("the {kind} of {} on {to} ({rule})", self.from),
-            (Some(to), None) => format!("what {} names of {to} ({rule})", self.from),
+            (Some(to), None) => format!("what {} names in {to} ({rule})", self.from),
             (None, _) => format!("{} ({rule})", self.from),
         }
     }
@@ -175,8 +177,10 @@ mod tests {
             state: State::New,
             message: text(),
             from: Crate { name: from.to_owned(), dir: from.to_owned(), layer: text() },
+            module: None,
             to: to.map(str::to_owned),
             kind,
+            code: None,
             rule_site: site.clone(),
             site,
             what: text(),

@@ -8,11 +8,11 @@ use crate::architecture::Architecture;
 use crate::baseline::{Baseline, Entry};
 use crate::git::entries_at_merge_base;
 use crate::judge::judge;
-use crate::modules::Modules;
-use crate::report::{Cause, CheckError, Finding, Report, Severity, State, Summary, Violation};
+use crate::report::{Cause, CheckError, Finding, Report, Severity, State, Summary, Unseen, Violation};
 use crate::resolved::Resolved;
 use crate::rules::{self, Rules};
 use crate::source::{Source, relative};
+use crate::sources::Sources;
 use crate::workspace::{Target, Workspace};
 
 /// What to check.
@@ -26,6 +26,9 @@ pub struct Options {
     pub baseline: Option<PathBuf>,
     /// The day on which exceptions have to hold.
     pub today: NaiveDate,
+    /// Whether what was read of the sources may be kept in `boundaries` below Cargo's target folder, and taken from there
+    /// where no byte of them has changed.
+    pub cache: bool,
 }
 
 /// How a baseline may grow.
@@ -52,9 +55,8 @@ pub struct Update {
     pub report: Report,
 }
 
-/// Checks a workspace against its rules. Reads manifests, the rules, the baseline and the sources that a rule about modules
-/// governs, runs `cargo metadata --no-deps` (and for rules about what is reachable `cargo metadata --locked --offline`),
-/// writes nothing.
+/// Checks a workspace against its rules. Reads manifests, the rules, the baseline and the sources that a rule asks, runs `cargo metadata --no-deps` (and for rules about what is reachable `cargo metadata --locked --offline`),
+/// writes nothing but its cache.
 ///
 /// # Errors
 /// [`CheckError`] with everything that stands in the way: a workspace, rules or a baseline that cannot be read, crates that
@@ -66,17 +68,15 @@ pub fn check(options: &Options) -> Result<Report, CheckError> {
 fn carry_out(options: &Options) -> Result<Report, Vec<Finding>> {
     let inputs = Inputs::load(options)?;
     let baseline = inputs.baseline(options, false)?;
-    let violations = inputs.violations()?;
-    Ok(inputs.report(options, violations, &baseline))
+    let resolved = Resolved::load(&inputs.workspace, &inputs.rules)?;
+    Ok(inputs.report(options, inputs.judged(options, resolved.as_ref())?, &baseline))
 }
 
 /// As [`check`], without the rules about what is reachable.
 pub(crate) fn check_declared(options: &Options) -> Result<Report, Vec<Finding>> {
     let inputs = Inputs::load(options)?;
     let baseline = inputs.baseline(options, false)?;
-    let architecture = inputs.architecture()?;
-    let violations = judge(&architecture, None, &Modules::load(&architecture)?)?;
-    Ok(inputs.report(options, violations, &baseline))
+    Ok(inputs.report(options, inputs.judged(options, None)?, &baseline))
 }
 
 /// Writes the baseline anew: without the entries that excuse nothing, and, with `growth`, with one for each violation that
@@ -91,12 +91,13 @@ pub fn update_baseline(options: &Options, growth: Option<&Growth>) -> Result<Upd
 fn update(options: &Options, growth: Option<&Growth>) -> Result<Update, Vec<Finding>> {
     let inputs = Inputs::load(options)?;
     let baseline = inputs.baseline(options, growth.is_some())?;
-    let violations = inputs.violations()?;
+    let resolved = Resolved::load(&inputs.workspace, &inputs.rules)?;
+    let judged = inputs.judged(options, resolved.as_ref())?;
     let grow = growth.map(|growth| {
         let Growth { reason, owner, until } = growth.clone();
         Entry { reason, owner, until, site: None }
     });
-    let updated = baseline.updated(&violations, grow.as_ref());
+    let updated = baseline.updated(&judged.violations, grow.as_ref());
     if updated != baseline {
         std::fs::write(inputs.baseline_path(options), updated.render()).map_err(|error| {
             let message = format!("cannot write the baseline {}: {error}", updated.file);
@@ -112,8 +113,16 @@ fn update(options: &Options, growth: Option<&Growth>) -> Result<Update, Vec<Find
         file: updated.file.clone(),
         added: updated.entries.len() - kept,
         deleted: baseline.entries.len() - kept,
-        report: inputs.report(options, violations, &updated),
+        report: inputs.report(options, judged, &updated),
     })
+}
+
+/// What the rules make of the workspace, before the baseline is asked.
+struct Judged {
+    violations: Vec<Violation>,
+    /// How many source files were read.
+    files: usize,
+    unseen: Unseen,
 }
 
 /// The workspace and its rules.
@@ -162,10 +171,11 @@ impl Inputs {
         }
     }
 
-    pub fn violations(&self) -> Result<Vec<Violation>, Vec<Finding>> {
+    fn judged(&self, options: &Options, resolved: Option<&Resolved>) -> Result<Judged, Vec<Finding>> {
         let architecture = self.architecture()?;
-        let resolved = Resolved::load(&self.workspace, &self.rules)?;
-        judge(&architecture, resolved.as_ref(), &Modules::load(&architecture)?)
+        let sources = Sources::load(&architecture, options.cache)?;
+        let violations = judge(&architecture, resolved, &sources)?;
+        Ok(Judged { violations, files: sources.files().len(), unseen: sources.unseen() })
     }
 
     /// Where the baseline is, whether or not it is there.
@@ -197,7 +207,8 @@ impl Inputs {
         }
     }
 
-    pub fn report(&self, options: &Options, mut violations: Vec<Violation>, baseline: &Baseline) -> Report {
+    fn report(&self, options: &Options, judged: Judged, baseline: &Baseline) -> Report {
+        let Judged { mut violations, files, unseen } = judged;
         let stale = baseline.apply(&mut violations, self.today);
         let path = self.baseline_path(options);
         let before = if path.exists() { entries_at_merge_base(&path) } else { None };
@@ -212,6 +223,8 @@ impl Inputs {
             crates: self.workspace.members.len(),
             edges,
             external: dependencies.len() - edges,
+            files,
+            unseen: (files > 0).then_some(unseen),
             exceptions: self.rules.exceptions.len(),
             baseline: baseline.entries.len(),
             baseline_change,

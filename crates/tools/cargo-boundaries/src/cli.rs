@@ -69,8 +69,8 @@ impl Outcome {
 }
 
 fn run(cli: Cli) -> Outcome {
-    let Cli { verb, output, manifest_path, config, baseline, color: _ } = cli;
-    let options = Options { manifest_path, config, baseline, today: today() };
+    let Cli { verb, output, manifest_path, config, baseline, no_cache, color: _ } = cli;
+    let options = Options { manifest_path, config, baseline, today: today(), cache: !no_cache };
     let (answer, json) = match verb {
         None => return report(&options, &output),
         Some(Verb::Check(own)) => {

@@ -1,66 +1,99 @@
-//! Holds the workspace against the architecture. No I/O and no clock.
+//! Holds the workspace against the architecture. No clock; of files only sources, and those for the places in them.
 
 mod case;
 mod graph;
 mod modules;
+mod names;
 
 pub(crate) use case::Case;
 use case::{Breach, instead};
+pub(crate) use modules::hidden;
 
 use crate::architecture::Architecture;
-use crate::modules::Modules;
-use crate::report::{Cause, Finding, Rule, Severity, State, Violation};
+use crate::report::{Cause, Code, Finding, Rule, Severity, State, Violation};
 use crate::resolved::Resolved;
 use crate::rules;
 use crate::source::Site;
-use crate::workspace::{Dependency, Target};
+use crate::sources::Sources;
+use crate::workspace::{Dependency, Kind, Target};
 
 /// The violations, or the exceptions that excuse nothing. Without `resolved` no rule about what is
 /// reachable is held.
 pub(crate) fn judge(
     architecture: &Architecture<'_>,
     resolved: Option<&Resolved>,
-    modules: &Modules,
+    sources: &Sources<'_>,
 ) -> Result<Vec<Violation>, Vec<Finding>> {
-    let mut court = Court { architecture, used: vec![false; architecture.rules.exceptions.len()] };
+    let mut court = Court { architecture, sources, used: vec![false; architecture.rules.exceptions.len()] };
     let mut violations = Vec::new();
     for dependency in &architecture.workspace.dependencies {
         let case = Case::new(architecture, dependency.from, dependency.kind);
         if let Some(breach) = case.breach(&dependency.to) {
-            violations.extend(court.sentence(dependency, &dependency.to, breach));
+            violations.extend(court.declared(dependency, &dependency.to, breach));
         }
     }
     let (cycles, used) = graph::cycles(architecture);
     for index in used {
         court.used[index] = true;
     }
-    violations.extend(
-        cycles.into_iter().filter_map(|(dependency, breach)| court.violation(dependency, &dependency.to, breach)),
-    );
+    for (dependency, breach) in cycles {
+        let charge = court.dependency(dependency, &dependency.to, breach.rule);
+        violations.extend(court.violation(charge, breach));
+    }
     for (dependency, name, breach) in
         resolved.map(|resolved| graph::reachable(architecture, resolved)).into_iter().flatten()
     {
         let to = Target::External { name, dir: None };
-        violations.extend(court.sentence(dependency, &to, breach));
+        violations.extend(court.declared(dependency, &to, breach));
     }
-    violations.extend(graph::hygiene(architecture).into_iter().filter_map(|untidy| court.untidy(untidy)));
-    violations.extend(modules::upwards(architecture, modules));
+    for (charge, breach) in graph::hygiene(architecture) {
+        violations.extend(court.violation(charge, breach));
+    }
+    violations.extend(names::through_re_exports(&mut court));
+    violations.extend(names::unused(&mut court));
+    violations.extend(names::globs(&court));
+    violations.extend(modules::violations(&mut court));
     violations.sort_by(|a, b| (&a.from.dir, &a.site).cmp(&(&b.from.dir, &b.site)));
     let stale = court.stale();
     if stale.is_empty() { Ok(violations) } else { Err(stale) }
 }
 
+/// What a crate is found to have done, whatever rule that breaks.
+struct Charge {
+    from: usize,
+    /// The module of it, from `crate` on.
+    module: Option<String>,
+    to: Option<String>,
+    kind: Option<Kind>,
+    message: String,
+    site: Site,
+    what: String,
+    code: Option<Code>,
+}
+
 struct Court<'a> {
     architecture: &'a Architecture<'a>,
+    sources: &'a Sources<'a>,
     /// Which exceptions excused something, or would have but for their date.
     used: Vec<bool>,
 }
 
 impl Court<'_> {
-    /// The violation, unless an exception excuses it.
-    fn sentence(&mut self, dependency: &Dependency, to: &Target, mut breach: Breach) -> Option<Violation> {
+    /// The violation by a dependency that a manifest declares, unless an exception excuses it.
+    fn declared(&mut self, dependency: &Dependency, to: &Target, mut breach: Breach) -> Option<Violation> {
+        let exceptions: Vec<usize> = self.architecture.exceptions(dependency.from, to, dependency.kind).collect();
+        let charge = self.dependency(dependency, to, breach.rule);
+        // What the library of an external crate is called is not known.
+        if charge.code.is_none() && matches!(to, Target::Member(_)) {
+            breach.notes.push("no path in its sources names it".to_owned());
+        }
+        self.sentence(&exceptions, charge, breach)
+    }
+
+    /// The violation, unless one of these exceptions excuses it.
+    fn sentence(&mut self, exceptions: &[usize], charge: Charge, mut breach: Breach) -> Option<Violation> {
         let mut excused = false;
-        for index in self.architecture.exceptions(dependency.from, to, dependency.kind) {
+        for &index in exceptions {
             self.used[index] = true;
             let exception = &self.architecture.rules.exceptions[index];
             match exception.until.filter(|until| self.architecture.has_ended(Some(*until))) {
@@ -71,59 +104,54 @@ impl Court<'_> {
                 }
             }
         }
-        if excused { None } else { self.violation(dependency, to, breach) }
+        if excused { None } else { self.violation(charge, breach) }
     }
 
-    fn violation(&self, dependency: &Dependency, to: &Target, breach: Breach) -> Option<Violation> {
+    fn dependency(&self, dependency: &Dependency, to: &Target, rule: Rule) -> Charge {
+        let workspace = self.architecture.workspace;
+        let (from, name) = (&workspace.members[dependency.from].name, self.architecture.target_name(to));
+        let message = match rule {
+            Rule::ExternalReachable => format!("`{from}` must not reach `{name}`"),
+            Rule::Deprecated => format!("`{from}` should no longer depend on `{name}`"),
+            _ => format!("`{from}` must not depend on `{name}`"),
+        };
+        Charge {
+            from: dependency.from,
+            module: None,
+            to: Some(identity(to, self.architecture)),
+            kind: Some(dependency.kind),
+            message,
+            site: dependency.site.clone(),
+            what: what(dependency, self.architecture),
+            code: self.code(dependency),
+        }
+    }
+
+    fn code(&self, dependency: &Dependency) -> Option<Code> {
+        let places = self.sources.of(dependency.from).first_use(&dependency.extern_name, dependency.kind)?;
+        Some(Code { site: self.sources.site(dependency.from, places.first), further: places.further })
+    }
+
+    fn violation(&self, charge: Charge, breach: Breach) -> Option<Violation> {
         let severity = said(breach.severity)?;
-        let (from, name) = (self.architecture.describe(dependency.from), self.architecture.target_name(to));
-        let used = match to {
-            Target::Member(member) => self.architecture.describe(*member).dir,
-            Target::External { name, .. } => name.clone(),
-        };
-        let verb = if breach.rule == Rule::Deprecated { "should no longer" } else { "must not" };
-        let message = match breach.rule {
-            Rule::ExternalReachable => format!("`{}` must not reach `{name}`", from.name),
-            _ => format!("`{}` {verb} depend on `{name}`", from.name),
-        };
+        let from = self.architecture.describe(charge.from);
         Some(Violation {
             rule: breach.rule,
             severity,
             state: State::New,
-            message,
-            what: what(dependency, self.architecture),
+            message: charge.message,
+            module: charge.module.map(|module| of_crate(&from.dir, &module)),
             from,
-            to: Some(used),
-            kind: Some(dependency.kind),
-            site: dependency.site.clone(),
+            to: charge.to,
+            kind: charge.kind,
+            site: charge.site,
+            what: charge.what,
+            code: charge.code,
             rule_site: breach.site,
             why: breach.why,
             notes: breach.notes,
             help: breach.help,
         })
-    }
-
-    fn untidy(&self, untidy: graph::Untidy<'_>) -> Option<Violation> {
-        let graph::Untidy { member, dependency, what: of_crate, message, breach } = untidy;
-        let severity = said(breach.severity)?;
-        let Some(dependency) = dependency else {
-            return Some(Violation {
-                rule: breach.rule,
-                severity,
-                state: State::New,
-                message,
-                from: self.architecture.describe(member),
-                to: None,
-                kind: None,
-                site: self.architecture.workspace.members[member].site.clone(),
-                what: of_crate.to_owned(),
-                rule_site: breach.site,
-                why: breach.why,
-                notes: breach.notes,
-                help: breach.help,
-            });
-        };
-        Some(Violation { message, ..self.violation(dependency, &dependency.to, breach)? })
     }
 
     fn stale(&self) -> Vec<Finding> {
@@ -136,6 +164,19 @@ impl Court<'_> {
         });
         stale.collect()
     }
+}
+
+/// What makes a target the same in two reports.
+fn identity(to: &Target, architecture: &Architecture<'_>) -> String {
+    match to {
+        Target::Member(member) => architecture.workspace.members[*member].dir.clone(),
+        Target::External { name, .. } => name.clone(),
+    }
+}
+
+/// A module from `crate` on, as reports, baselines and exceptions call it.
+fn of_crate(dir: &str, module: &str) -> String {
+    dir.to_owned() + module.trim_start_matches("crate")
 }
 
 /// Nothing for a rule that is off.

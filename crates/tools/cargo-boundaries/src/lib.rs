@@ -3,7 +3,7 @@
 //! `boundaries.toml`, beside the workspace's root manifest, says which crates form a layer and what each layer may use.
 //! [`check`] compares it with every dependency the members *declare*: normal, build and dev, optional,
 //! target-specific, renamed or inherited. A crate is its manifest directory, whatever name a manifest gives it.
-//! Where a rule orders the modules inside of crates, it compares their sources as well.
+//! Sources are read without compiling: for paths through re-exports, for rules about modules, and for the places in code.
 //!
 //! The check fails closed. A crate in no layer, a key that does not exist, a rule that matches nothing: each is a
 //! [`Finding`] and the answer is [`CheckError`], never a clean [`Report`].
@@ -12,7 +12,7 @@
 //! use boundaries::{Options, check};
 //!
 //! let today = "2026-11-21".parse().expect("a date");
-//! match check(&Options { manifest_path: None, config: None, baseline: None, today }) {
+//! match check(&Options { manifest_path: None, config: None, baseline: None, today, cache: true }) {
 //!     Ok(report) => print!("{}", report.text()),
 //!     Err(error) => eprint!("{}", error.text()),
 //! }
@@ -29,7 +29,6 @@ mod format;
 mod git;
 mod init;
 mod judge;
-mod modules;
 mod picture;
 mod query;
 mod report;
@@ -37,11 +36,12 @@ mod resolved;
 mod rules;
 mod self_test;
 mod source;
+mod sources;
 mod text;
 mod workspace;
 
 pub use check::{Growth, Options, Update, check, update_baseline};
 pub use format::Format;
-pub use report::{Cause, CheckError, Crate, Finding, Report, Rule, Severity, State, Summary, Violation};
+pub use report::{Cause, CheckError, Code, Crate, Finding, Report, Rule, Severity, State, Summary, Unseen, Violation};
 pub use source::Site;
 pub use workspace::Kind;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::rules;
 use crate::source::Site;
@@ -44,6 +44,10 @@ pub struct Summary {
     pub edges: usize,
     /// Declared dependencies on anything else, of every kind.
     pub external: usize,
+    /// Source files that were read, each counted once.
+    pub files: usize,
+    /// What stands in them for the compiler only; nothing where no rule needed them.
+    pub unseen: Option<Unseen>,
     /// `[[except]]` entries; each excuses at least one dependency or the check would have failed.
     pub exceptions: usize,
     /// Entries of the baseline.
@@ -89,8 +93,10 @@ pub struct Violation {
     pub message: String,
     /// The crate whose manifest or sources break the rule.
     pub from: Crate,
-    /// The directory of the member or the package name of the external crate it depends on, or the module of its own that
-    /// it names, from `crate::` on; nothing for a rule about the crate alone.
+    /// The module of it that does, for a rule about modules: `DIR::MODULE`.
+    pub module: Option<String>,
+    /// The directory of the member or the package name of the external crate it depends on, or the module that it names,
+    /// as `DIR::MODULE`; nothing for a rule about the crate alone.
     pub to: Option<String>,
     /// In which table the dependency stands; nothing where it is no dependency.
     pub kind: Option<Kind>,
@@ -98,6 +104,8 @@ pub struct Violation {
     pub site: Site,
     /// What stands there: kind, target, features and platforms that enable a dependency.
     pub what: String,
+    /// Where the sources name what the manifest declares; nothing where none does, or where `site` is such a place.
+    pub code: Option<Code>,
     /// The rule in the configuration.
     pub rule_site: Site,
     /// What that rule says.
@@ -106,6 +114,36 @@ pub struct Violation {
     pub notes: Vec<String>,
     /// The way out.
     pub help: String,
+}
+
+/// The paths in sources that lead to a dependency.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Code {
+    /// The first one, of those in the product before those in tests.
+    pub site: Site,
+    /// How many more there are.
+    pub further: usize,
+}
+
+impl Code {
+    pub(crate) fn in_words(&self) -> String {
+        match self.further {
+            0 => "named here".to_owned(),
+            1 => "named here, and in 1 more place".to_owned(),
+            many => format!("named here, and in {many} more places"),
+        }
+    }
+}
+
+/// What the sources have that nobody sees without compiling them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Unseen {
+    /// `include!` of a computed name, and modules that a macro declares.
+    pub generated: usize,
+    /// Files of modules that are not there and that a `cfg` may leave out.
+    pub absent: usize,
+    /// Paths whose first name nothing in the sources declares: a macro or a glob of another crate may.
+    pub unresolved: usize,
 }
 
 /// A member of the workspace.
@@ -153,13 +191,21 @@ pub enum Rule {
     WorkspaceVersions,
     /// `folder-name` of `[hygiene]`.
     FolderName,
+    /// `used-dependencies` of `[hygiene]`.
+    UsedDependencies,
+    /// `no-glob-re-exports` of `[hygiene]`.
+    NoGlobReExports,
     /// `order` of `[[modules]]`.
     ModuleOrder,
+    /// `private` of `[[modules]]`.
+    ModulePrivate,
+    /// `api` of `[[modules]]`.
+    ModuleApi,
 }
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 20] = [
         Self::MayUse,
         Self::SameLayer,
         Self::Independent,
@@ -175,7 +221,11 @@ impl Rule {
         Self::WorkspaceLints,
         Self::WorkspaceVersions,
         Self::FolderName,
+        Self::UsedDependencies,
+        Self::NoGlobReExports,
         Self::ModuleOrder,
+        Self::ModulePrivate,
+        Self::ModuleApi,
     ];
 
     /// Its name in reports, in `[severity]` and in the baseline.
@@ -196,7 +246,11 @@ impl Rule {
             Self::WorkspaceLints => "workspace-lints",
             Self::WorkspaceVersions => "workspace-versions",
             Self::FolderName => "folder-name",
+            Self::UsedDependencies => "used-dependencies",
+            Self::NoGlobReExports => "no-glob-re-exports",
             Self::ModuleOrder => "module-order",
+            Self::ModulePrivate => "module-private",
+            Self::ModuleApi => "module-api",
         }
     }
 

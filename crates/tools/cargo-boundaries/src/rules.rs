@@ -11,7 +11,7 @@ use chrono::NaiveDate;
 use toml::de::{DeTable, DeValue};
 
 pub(crate) use graph::{Cycles, EdgeBan, Hygiene, OwnRules, Severity, Visibility, own_rules};
-pub(crate) use modules::ModuleOrder;
+pub(crate) use modules::{ModuleRules, below, is_module, rank};
 pub(crate) use pattern::Pattern;
 pub(crate) use section::{List, Located, Reader, Section, Value, closest};
 
@@ -25,6 +25,8 @@ pub(crate) struct Rules {
     pub same_layer: Option<Located<bool>>,
     /// The kinds of dependencies between members that the layers govern.
     pub kinds: Vec<Kind>,
+    /// Paths through re-exports are not followed.
+    pub ignores_re_exports: bool,
     /// The file of the baseline, when the rules name it.
     pub baseline: Option<Located<String>>,
     /// What differs from [`Rule::default_severity`].
@@ -37,7 +39,7 @@ pub(crate) struct Rules {
     pub deprecated: Vec<EdgeBan>,
     pub cycles: Option<Cycles>,
     pub hygiene: Hygiene,
-    pub modules: Vec<ModuleOrder>,
+    pub modules: Vec<ModuleRules>,
     pub exceptions: Vec<Exception>,
 }
 
@@ -144,13 +146,14 @@ fn read_rules(file: &mut Section<'_>) -> Rules {
     check_version(file);
     let workspace = file.get("workspace");
     let workspace = workspace.and_then(|table| file.reader().section(table, "[workspace]", read_workspace));
-    let (same_layer, kinds, baseline) = workspace.unwrap_or_else(|| (None, Kind::ALL.to_vec(), None));
+    let workspace = workspace.unwrap_or_default();
     let cycles = file.get("cycles");
     let hygiene = file.get("hygiene");
     Rules {
-        same_layer,
-        kinds,
-        baseline,
+        same_layer: workspace.same_layer,
+        kinds: workspace.kinds,
+        ignores_re_exports: workspace.ignores_re_exports,
+        baseline: workspace.baseline,
         severities: graph::read_severities(file),
         visibility: file.sections("visibility", "[[visibility]]", graph::read_visibility),
         forbidden: file.sections("forbid", "[[forbid]]", graph::read_ban),
@@ -166,11 +169,32 @@ fn read_rules(file: &mut Section<'_>) -> Rules {
     }
 }
 
-fn read_workspace(workspace: &mut Section<'_>) -> (Option<Located<bool>>, Vec<Kind>, Option<Located<String>>) {
+/// `[workspace]`.
+struct OfAll {
+    same_layer: Option<Located<bool>>,
+    kinds: Vec<Kind>,
+    ignores_re_exports: bool,
+    baseline: Option<Located<String>>,
+}
+
+impl Default for OfAll {
+    fn default() -> Self {
+        Self { same_layer: None, kinds: Kind::ALL.to_vec(), ignores_re_exports: false, baseline: None }
+    }
+}
+
+fn read_workspace(workspace: &mut Section<'_>) -> OfAll {
     workspace.key("unclassified", |reader, value| reader.choice(value, &[("error", ())]));
     let same_layer =
         workspace.key("same-layer", |reader, value| reader.choice(value, &[("deny", false), ("allow", true)]));
-    (same_layer, read_kinds(workspace, &Kind::ALL), workspace.string("baseline"))
+    let re_exports =
+        workspace.key("re-exports", |reader, value| reader.choice(value, &[("follow", false), ("ignore", true)]));
+    OfAll {
+        same_layer,
+        kinds: read_kinds(workspace, &Kind::ALL),
+        ignores_re_exports: re_exports.is_some_and(|ignores| ignores.value),
+        baseline: workspace.string("baseline"),
+    }
 }
 
 fn read_layer(layer: &mut Section<'_>) -> Option<Layer> {

@@ -6,18 +6,19 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use cargo_metadata::MetadataCommand;
-use tempfile::TempDir;
+use source_graph::RootKind;
 
 use crate::architecture::Architecture;
 use crate::baseline::Key;
 use crate::check::{Inputs, Options, check_declared};
-use crate::judge::{Case, judge};
-use crate::modules::Modules;
+use crate::judge::{Case, hidden, judge};
 use crate::query::Answer;
 use crate::report::{Cause, Finding, Report, Rule};
 use crate::resolved::Resolved;
+use crate::rules::{ModuleRules, rank};
 use crate::source::relative;
-use crate::workspace::{Kind, Target, Workspace, ask};
+use crate::sources::{Naming, Of, Sources};
+use crate::workspace::{Dependency, Kind, Target, Workspace, ask};
 
 const STALE: &str = "version = 1\nentries = [{ rule = \"may-use\", from = \"planted\", reason = \"planted\" }]\n";
 
@@ -33,9 +34,11 @@ enum Outcome {
 pub(crate) fn self_test(options: &Options) -> Result<Answer, Vec<Finding>> {
     let inputs = Inputs::load(options)?;
     let architecture = inputs.architecture()?;
-    let modules = Modules::load(&architecture)?;
-    let bed = Bed { options, inputs: &inputs, architecture: &architecture, modules: &modules };
-    let known: BTreeSet<Key> = bed.check(|_| Ok(()))?.violations.iter().map(Key::of).collect();
+    let sources = Sources::load(&architecture, options.cache)?;
+    let copy = tempfile::tempdir().map_err(scratch)?;
+    let bed = Bed { options, inputs: &inputs, architecture: &architecture, sources: &sources, root: copy.path() };
+    bed.copy().map_err(scratch)?;
+    let known: BTreeSet<Key> = check_declared(&bed.options())?.violations.iter().map(Key::of).collect();
     let mut text = String::new();
     let (mut found, mut missed) = (0, 0);
     let rules = Rule::ALL.into_iter().map(|rule| (rule.name(), bed.rule(rule, &known)));
@@ -61,7 +64,9 @@ struct Bed<'a> {
     options: &'a Options,
     inputs: &'a Inputs,
     architecture: &'a Architecture<'a>,
-    modules: &'a Modules,
+    sources: &'a Sources<'a>,
+    /// The scratch copy.
+    root: &'a Path,
 }
 
 impl Bed<'_> {
@@ -70,7 +75,9 @@ impl Bed<'_> {
         if let Plant::Reach(member, name) = &plant {
             return self.reach(*member, name, what);
         }
-        let report = self.check(|root| plant.put(root, &self.inputs.workspace))?;
+        let report = self.planted(&plant.file(self.root, &self.inputs.workspace), |text| {
+            plant.put(text, self.root, &self.inputs.workspace)
+        })??;
         let fresh = report.violations.iter().any(|one| one.rule == rule && !known.contains(&Key::of(one)));
         Ok(if fresh { Outcome::Found(what) } else { Outcome::Missed(what) })
     }
@@ -78,12 +85,9 @@ impl Bed<'_> {
     /// What must not be read as clean.
     fn fail_closed(&self) -> impl Iterator<Item = (&'static str, Result<Outcome, Vec<Finding>>)> {
         let refused = |text: &'static str, front: bool, cause: Cause| {
-            let plant = move |root: &Path| {
-                let path = root.join("boundaries.toml");
-                let rules = fs::read_to_string(&path)?;
-                fs::write(&path, if front { format!("{text}{rules}") } else { format!("{rules}\n{text}") })
-            };
-            let said = match self.outcome(plant)? {
+            let rules = self.root.join("boundaries.toml");
+            let planted = |rules: String| if front { format!("{text}{rules}") } else { format!("{rules}\n{text}") };
+            let said = match self.planted(&rules, planted)? {
                 Err(findings) => findings.iter().any(|finding| finding.cause == cause),
                 Ok(_) => false,
             };
@@ -91,50 +95,59 @@ impl Bed<'_> {
             Ok(if said { Outcome::Found(what) } else { Outcome::Missed(what) })
         };
         let nothing = "[[forbid]]\nto = \"planted/nowhere\"\nreason = \"planted\"\nfrom = \"planted/nowhere\"\n";
-        let stale = || {
-            let what = "an entry that excuses nothing".to_owned();
-            let report = self.with_baseline(STALE)?;
-            Ok(if report.stale.is_empty() { Outcome::Missed(what) } else { Outcome::Found(what) })
-        };
         [
             ("unknown-key", refused("planted-key = 1\n", true, Cause::UnknownKey)),
             ("matches-nothing", refused(nothing, false, Cause::MatchesNothing)),
-            ("stale-baseline", stale()),
+            ("stale-baseline", self.stale()),
+            ("broken-source", self.broken_source()),
         ]
         .into_iter()
     }
 
-    fn with_baseline(&self, text: &str) -> Result<Report, Vec<Finding>> {
-        let copy = self.copy().map_err(scratch)?;
-        let baseline = copy.path().join("planted-baseline.toml");
-        fs::write(&baseline, text).map_err(scratch)?;
-        let options = Options { baseline: Some(baseline), ..self.options_for(copy.path()) };
-        check_declared(&options)
+    fn stale(&self) -> Result<Outcome, Vec<Finding>> {
+        let what = "an entry that excuses nothing".to_owned();
+        let baseline = self.root.join("planted-baseline.toml");
+        fs::write(&baseline, STALE).map_err(scratch)?;
+        let report = check_declared(&Options { baseline: Some(baseline), ..self.options() })?;
+        Ok(if report.stale.is_empty() { Outcome::Missed(what) } else { Outcome::Found(what) })
     }
 
-    fn check(&self, plant: impl FnOnce(&Path) -> io::Result<()>) -> Result<Report, Vec<Finding>> {
-        self.outcome(plant)?
+    /// A file of a module tree that no rule can be held about.
+    fn broken_source(&self) -> Result<Outcome, Vec<Finding>> {
+        let Some(file) = self.sources.files().into_iter().next() else { return Ok(Outcome::Unbreakable) };
+        let file = relative(file, self.inputs.root());
+        let outcome = self.planted(&self.root.join(&file), |text| text + "\n/* planted\n")?;
+        let said = outcome.is_err_and(|findings| findings.iter().any(|finding| finding.cause == Cause::Source));
+        Ok(if said { Outcome::Found(file) } else { Outcome::Missed(file) })
     }
 
-    fn outcome(
+    /// The outcome with a file of the copy changed, which is then as it was.
+    fn planted(
         &self,
-        plant: impl FnOnce(&Path) -> io::Result<()>,
+        file: &Path,
+        change: impl FnOnce(String) -> String,
     ) -> Result<Result<Report, Vec<Finding>>, Vec<Finding>> {
-        let copy = self.copy().map_err(scratch)?;
-        plant(copy.path()).map_err(scratch)?;
-        Ok(check_declared(&self.options_for(copy.path())))
+        let text = fs::read_to_string(file).map_err(scratch)?;
+        fs::write(file, change(text.clone())).map_err(scratch)?;
+        let outcome = check_declared(&self.options());
+        fs::write(file, text).map_err(scratch)?;
+        Ok(outcome)
     }
 
-    fn options_for(&self, root: &Path) -> Options {
-        let rules = root.join("boundaries.toml");
-        let manifest_path = Some(root.join("Cargo.toml"));
-        Options { manifest_path, config: Some(rules), baseline: None, today: self.options.today }
+    fn options(&self) -> Options {
+        let (rules, manifest) = (self.root.join("boundaries.toml"), self.root.join("Cargo.toml"));
+        Options {
+            manifest_path: Some(manifest),
+            config: Some(rules),
+            baseline: None,
+            today: self.options.today,
+            cache: false,
+        }
     }
 
     /// Manifests and the sources under rules as they are, empty files where the other sources are, and the rules.
-    fn copy(&self) -> io::Result<TempDir> {
-        let root = self.inputs.root();
-        let copy = tempfile::tempdir()?;
+    fn copy(&self) -> io::Result<()> {
+        let (root, copy) = (self.inputs.root(), self.root);
         let metadata = ask(MetadataCommand::new().manifest_path(root.join("Cargo.toml")).no_deps());
         let packages = metadata.map_err(io::Error::other)?.packages;
         let manifests = packages.iter().map(|package| package.manifest_path.clone().into_std_path_buf());
@@ -144,23 +157,23 @@ impl Bed<'_> {
         });
         let outside: BTreeSet<PathBuf> = outside.filter(|path| path.exists() && path.starts_with(root)).collect();
         for manifest in manifests.chain(outside.clone()).chain([root.join("Cargo.toml")]) {
-            write(copy.path(), &relative(&manifest, root), &fs::read_to_string(&manifest)?)?;
+            write(copy, &relative(&manifest, root), &fs::read_to_string(&manifest)?)?;
         }
         for manifest in outside {
-            write(copy.path(), &relative(&manifest.with_file_name("src/lib.rs"), root), "")?;
+            write(copy, &relative(&manifest.with_file_name("src/lib.rs"), root), "")?;
         }
         for target in packages.iter().flat_map(|package| &package.targets) {
-            write(copy.path(), &relative(target.src_path.as_std_path(), root), "")?;
+            write(copy, &relative(target.src_path.as_std_path(), root), "")?;
         }
-        for file in self.modules.files() {
-            write(copy.path(), &relative(file, root), &fs::read_to_string(file)?)?;
+        for file in self.sources.files() {
+            write(copy, &relative(file, root), &fs::read_to_string(file)?)?;
         }
         let rules = fs::read_to_string(self.inputs.config())?;
-        write(copy.path(), "boundaries.toml", &rules)?;
+        write(copy, "boundaries.toml", &rules)?;
         if let Some(named) = &self.inputs.rules.baseline {
-            write(copy.path(), &named.value, "version = 1\nentries = []\n")?;
+            write(copy, &named.value, "version = 1\nentries = []\n")?;
         }
-        Ok(copy)
+        Ok(())
     }
 
     /// In memory: a scratch copy has no Cargo.lock that fits.
@@ -168,7 +181,7 @@ impl Bed<'_> {
         let resolved = Resolved::load(&self.inputs.workspace, &self.inputs.rules)?;
         let planted = resolved.and_then(|resolved| resolved.planted(member, name));
         let Some(planted) = planted else { return Ok(Outcome::Unbreakable) };
-        let violations = judge(self.architecture, Some(&planted), self.modules)?;
+        let violations = judge(self.architecture, Some(&planted), self.sources)?;
         let dir = &self.inputs.workspace.members[member].dir;
         let found = violations
             .iter()
@@ -179,7 +192,7 @@ impl Bed<'_> {
     fn plant(&self, rule: Rule) -> Option<(String, Plant)> {
         let workspace = &self.inputs.workspace;
         let hygiene = &self.inputs.rules.hygiene;
-        let mut tidy = (0..workspace.members.len()).filter(|member| !self.architecture.unkempt.contains(member));
+        let mut tidy = self.architecture.tidy();
         let dir = |member: usize| workspace.members[member].dir.clone();
         let on = self.inputs.rules.severity(rule) != crate::rules::Severity::Off;
         let plant = match rule {
@@ -216,30 +229,100 @@ impl Bed<'_> {
                 let (member, name) = member?;
                 (format!("{} -> .. -> {name}", dir(member)), Plant::Reach(member, name))
             }
-            Rule::ModuleOrder => self.naming()?,
+            Rule::UsedDependencies => {
+                hygiene.used.as_ref()?;
+                let declared = |from| move |one: &&Dependency| one.from == from && one.to != Target::Member(from);
+                let (member, to) = tidy.find_map(|member| {
+                    let mut own = workspace.dependencies.iter().filter(declared(member));
+                    Some((member, own.find(|one| matches!(one.to, Target::Member(_)))?.to.clone()))
+                })?;
+                let what = format!("{} -> {}", dir(member), self.architecture.target_name(&to));
+                (what, Plant::Dependency(member, to, Kind::Normal))
+            }
+            Rule::NoGlobReExports => {
+                hygiene.no_globs.as_ref()?;
+                let (member, name) = tidy.find_map(|member| {
+                    let exports = &self.sources.of(member).exports;
+                    let whole = |name: &String| exports.iter().any(|one| one.name.is_none() && *one.from == **name);
+                    Some((member, workspace.members[member].externs.keys().find(|name| !whole(name))?.clone()))
+                })?;
+                let file = self.library(member)?;
+                (format!("{}: pub use {name}::*", dir(member)), Plant::Line(file, format!("pub use {name}::*;")))
+            }
+            Rule::ModuleOrder => self.upwards()?,
+            Rule::ModulePrivate | Rule::ModuleApi => self.hidden(rule)?,
             _ => self.dependency(rule)?,
         };
         on.then_some(plant)
     }
 
     /// A module that names one above it, which no module below it does yet.
-    fn naming(&self) -> Option<(String, Plant)> {
-        for (rule, governed) in self.inputs.rules.modules.iter().zip(&self.architecture.ordered) {
-            for (member, modules) in governed.iter().filter_map(|member| Some((*member, self.modules.of(*member)?))) {
-                for (rank, to) in rule.order.items.iter().map(|name| &name.value).enumerate() {
-                    if modules.namings.iter().any(|one| one.to == *to && rule.rank(&one.from) < Some(rank)) {
-                        continue;
-                    }
-                    let file = |from| Some((from, modules.file_beside(from, to)?));
-                    if let Some((from, file)) = rule.below(rank).find_map(file) {
-                        let what = format!("{}: {from} -> {to}", self.inputs.workspace.members[member].dir);
-                        let file = relative(file, self.inputs.root());
-                        return Some((what, Plant::Naming(file, to.clone())));
+    fn upwards(&self) -> Option<(String, Plant)> {
+        for (order, governed) in self.modular().filter_map(|(rule, governed)| Some((rule.order.as_ref()?, governed))) {
+            for member in governed.iter().copied() {
+                let digest = self.sources.of(member);
+                let roots: Vec<(u32, u32)> =
+                    digest.modules.iter().filter(|one| &*one.path == "crate").map(|one| (one.root, one.file)).collect();
+                let tops =
+                    digest.modules.iter().filter(|one| one.of != Of::Other && one.path.matches("::").count() == 1);
+                let tops: Vec<(&str, u32, u32)> =
+                    tops.map(|one| (one.path.trim_start_matches("crate::"), one.root, one.file)).collect();
+                for (from, root, file) in &tops {
+                    for (to, ..) in tops.iter().filter(|(_, of, _)| of == root) {
+                        let known = |one: &Naming| is_in(&one.from, from) && is_in(&one.to, to);
+                        let upward = rank(order, from).zip(rank(order, to)).is_some_and(|(low, high)| low < high);
+                        let inline = roots.contains(&(*root, *file));
+                        if upward && !inline && !digest.namings.iter().any(known) {
+                            let what = format!("{}: {from} -> {to}", self.inputs.workspace.members[member].dir);
+                            let file = relative(&digest.files[*file as usize], self.inputs.root());
+                            return Some((what, Plant::Line(file, format!("use crate::{to} as planted;"))));
+                        }
                     }
                 }
             }
         }
         None
+    }
+
+    /// A crate that names a module of another one that is not for it.
+    fn hidden(&self, rule: Rule) -> Option<(String, Plant)> {
+        let workspace = &self.inputs.workspace;
+        for (rules, governed) in self.modular() {
+            let of_rule = |module: &str| hidden(rules, module).is_some_and(|hidden| hidden.rule == rule);
+            for member in governed.iter().copied() {
+                let digest = self.sources.of(member);
+                let modules = digest.modules.iter().filter(|one| one.of == Of::Library && of_rule(&one.path));
+                for module in modules.map(|one| one.path.trim_start_matches("crate::")) {
+                    let user = workspace.dependencies.iter().find(|one| {
+                        let free = || self.sources.of(one.from).uses.iter().all(|it| !it.rest.starts_with(module));
+                        one.to == Target::Member(member) && one.from != member && one.kind == Kind::Normal && free()
+                    });
+                    let planted = user.and_then(|user| Some((user, self.library(user.from)?)));
+                    if let Some((user, file)) = planted {
+                        let what = format!(
+                            "{} -> {}::{module}",
+                            workspace.members[user.from].dir, workspace.members[member].dir
+                        );
+                        return Some((
+                            what,
+                            Plant::Line(file, format!("use {}::{module} as planted;", user.extern_name)),
+                        ));
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    fn modular(&self) -> impl Iterator<Item = (&ModuleRules, &BTreeSet<usize>)> {
+        self.inputs.rules.modules.iter().zip(&self.architecture.modular)
+    }
+
+    /// The root file of a member's library.
+    fn library(&self, member: usize) -> Option<String> {
+        let mut roots = self.inputs.workspace.members[member].sources.roots.iter();
+        let root = roots.find(|root| root.kind == RootKind::Library)?;
+        Some(relative(&root.path, self.inputs.root()))
     }
 
     /// A dependency that nobody has, and that breaks the rule before any other.
@@ -283,21 +366,22 @@ enum Plant {
     WithoutLints(usize),
     OtherName(usize),
     Reach(usize, String),
-    /// The file of a module, and the module that it is to name.
-    Naming(String, String),
+    /// A source file, and what is to stand at its end.
+    Line(String, String),
 }
 
 impl Plant {
-    fn put(&self, root: &Path, workspace: &Workspace) -> io::Result<()> {
-        let manifest = |member: usize| root.join(&workspace.members[member].dir).join("Cargo.toml");
-        let path = match self {
+    fn file(&self, root: &Path, workspace: &Workspace) -> PathBuf {
+        match self {
             Self::Dependency(member, ..)
             | Self::WithoutLints(member)
             | Self::OtherName(member)
-            | Self::Reach(member, _) => manifest(*member),
-            Self::Naming(file, _) => root.join(file),
-        };
-        let mut text = fs::read_to_string(&path)?;
+            | Self::Reach(member, _) => root.join(&workspace.members[*member].dir).join("Cargo.toml"),
+            Self::Line(file, _) => root.join(file),
+        }
+    }
+
+    fn put(&self, mut text: String, root: &Path, workspace: &Workspace) -> String {
         match self {
             Self::Dependency(_, to, kind) => {
                 let table = match kind {
@@ -322,11 +406,16 @@ impl Plant {
             Self::OtherName(member) => {
                 text.replace_range(workspace.members[*member].site.bytes.clone(), "\"planted-name\"");
             }
-            Self::Naming(_, module) => text.push_str(&format!("\nuse crate::{module} as planted;\n")),
+            Self::Line(_, line) => text.push_str(&format!("\n{line}\n")),
             Self::Reach(..) => {}
         }
-        fs::write(path, text)
+        text
     }
+}
+
+/// A module from `crate` on is the one directly below the root with this name, or in it.
+fn is_in(module: &str, name: &str) -> bool {
+    module.split("::").nth(1) == Some(name)
 }
 
 fn write(root: &Path, file: &str, text: &str) -> io::Result<()> {

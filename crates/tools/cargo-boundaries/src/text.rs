@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::Serialize;
 
-use crate::report::{CheckError, Finding, Report, Severity, Summary, Violation};
+use crate::report::{CheckError, Finding, Report, Severity, Summary, Unseen, Violation};
 use crate::source::Site;
 
 const ERROR: Style = AnsiColor::BrightRed.on_default().bold();
@@ -88,7 +88,10 @@ fn written(write: impl FnOnce(&mut String) -> fmt::Result) -> String {
 }
 
 fn write_violation(out: &mut String, violation: &Violation) -> fmt::Result {
-    let margin = margin(&[&violation.site, &violation.rule_site]);
+    let code = violation.code.as_ref();
+    let sites: Vec<_> =
+        [&violation.site, &violation.rule_site].into_iter().chain(code.map(|code| &code.site)).collect();
+    let margin = margin(&sites);
     let (style, level) = match violation.severity {
         Severity::Error => (ERROR, "error"),
         Severity::Warning => (WARNING, "warning"),
@@ -96,6 +99,10 @@ fn write_violation(out: &mut String, violation: &Violation) -> fmt::Result {
     write_title(out, style, level, violation.rule.name(), &violation.message)?;
     write_site(out, margin, "-->", &violation.site, style, &violation.what)?;
     writeln!(out, "{:margin$} {BLUE}|{BLUE:#}", "")?;
+    if let Some(code) = code {
+        write_site(out, margin, ":::", &code.site, BLUE, &code.in_words())?;
+        writeln!(out, "{:margin$} {BLUE}|{BLUE:#}", "")?;
+    }
     write_site(out, margin, ":::", &violation.rule_site, BLUE, &violation.why)?;
     for note in &violation.notes {
         write_note(out, margin, "note", note)?;
@@ -140,13 +147,16 @@ fn write_note(out: &mut String, margin: usize, kind: &str, text: &str) -> fmt::R
 }
 
 fn write_summary(out: &mut String, report: &Report) -> fmt::Result {
-    let Summary { crates, edges, external, exceptions, baseline, baseline_change, warnings, violations } =
+    let Summary { crates, edges, external, files, exceptions, baseline, baseline_change, warnings, violations, .. } =
         report.summary;
     let (crates, edges) = (counted(crates, "crate"), counted(edges, "edge"));
     write!(out, "checked {crates}, {edges}")?;
     match external {
         1 => write!(out, ", 1 external dependency")?,
         many => write!(out, ", {many} external dependencies")?,
+    }
+    if files > 0 {
+        write!(out, ", {}", counted(files, "file"))?;
     }
     if exceptions > 0 {
         write!(out, ", {}", counted(exceptions, "exception"))?;
@@ -172,7 +182,22 @@ fn write_summary(out: &mut String, report: &Report) -> fmt::Result {
         let entries = if stale == 1 { "1 stale entry".to_owned() } else { format!("{stale} stale entries") };
         parts.push(format!("{ERROR}{entries} in the baseline{ERROR:#}"));
     }
-    writeln!(out, ": {}", if parts.is_empty() { "clean".to_owned() } else { parts.join(", ") })
+    writeln!(out, ": {}", if parts.is_empty() { "clean".to_owned() } else { parts.join(", ") })?;
+    report.summary.unseen.as_ref().map_or(Ok(()), |unseen| write_unseen(out, unseen))
+}
+
+/// What silence about it would pass for clean.
+fn write_unseen(out: &mut String, unseen: &Unseen) -> fmt::Result {
+    let Unseen { generated, absent, unresolved } = *unseen;
+    let parts = [
+        (generated, "file or module that is generated", "files or modules that are generated"),
+        (absent, "missing file behind a cfg", "missing files behind a cfg"),
+        (unresolved, "path that begins with a name from nowhere", "paths that begin with a name from nowhere"),
+    ];
+    let parts = parts.into_iter().filter(|(count, ..)| *count > 0);
+    let said = parts.map(|(count, one, many)| format!("{count} {}", if count == 1 { one } else { many }));
+    let said: Vec<_> = said.collect();
+    if said.is_empty() { Ok(()) } else { writeln!(out, "not seen: {}", said.join(", ")) }
 }
 
 fn in_words(errors: usize, warnings: usize) -> String {

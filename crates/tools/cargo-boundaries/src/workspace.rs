@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use source_graph::PackageSources;
 use toml::de::DeTable;
 
@@ -25,7 +25,9 @@ use crate::rules::{OwnRules, own_rules};
 use crate::source::{Site, Source, relative};
 
 /// The table in which a dependency stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema, clap::ValueEnum)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema, clap::ValueEnum,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// `[dependencies]`
@@ -61,6 +63,8 @@ impl fmt::Display for Kind {
 #[derive(Debug)]
 pub(crate) struct Workspace {
     pub root: PathBuf,
+    /// Cargo's target folder.
+    pub target: PathBuf,
     /// Sorted by directory.
     pub members: Vec<Member>,
     /// Sorted by member, then by place.
@@ -80,8 +84,10 @@ pub(crate) struct Member {
     pub shares_lints: bool,
     /// `[package.metadata.boundaries]`.
     pub own: OwnRules,
-    /// The roots of its library and binaries.
+    /// The roots of all its targets.
     pub sources: PackageSources,
+    /// What its dependencies are called in its sources.
+    pub externs: BTreeMap<String, Target>,
 }
 
 impl Member {
@@ -99,6 +105,8 @@ pub(crate) struct Dependency {
     pub kind: Kind,
     /// The name in the manifest, where it is not the package's.
     pub rename: Option<String>,
+    /// The name in sources.
+    pub extern_name: String,
     /// The features that enable an optional dependency; `None` for one that is always there.
     pub features: Option<Vec<String>>,
     pub platform: Option<String>,
@@ -136,9 +144,11 @@ impl Workspace {
             dependencies: Vec::new(),
             external: BTreeSet::new(),
             excluded: Vec::new(),
+            target: metadata.target_directory.clone().into_std_path_buf(),
             root,
         };
-        let mut finder = TargetFinder { identities: identities.collect(), patches: BTreeMap::new() };
+        let libraries = packages.iter().map(|package| sources::library(package)).collect();
+        let mut finder = TargetFinder { identities: identities.collect(), libraries, patches: BTreeMap::new() };
         let mut findings = Vec::new();
         let root_manifest = workspace.root.join("Cargo.toml");
         findings.extend(workspace.with_manifest(&root_manifest, |workspace, _, table| {
@@ -198,14 +208,6 @@ impl Workspace {
         let from = self.members.len();
         let dir = relative(manifest_dir(package), &self.root);
         let (own, findings) = own_rules(source, table);
-        self.members.push(Member {
-            name: package.name.to_string(),
-            dir,
-            site: source.site(manifest::package_name_span(table).unwrap_or(0..0)),
-            shares_lints: manifest::shares_lints(table),
-            own,
-            sources: sources::sources(package),
-        });
         let mut declared: Vec<Dependency> = package
             .dependencies
             .iter()
@@ -219,11 +221,13 @@ impl Workspace {
                 let platform = dependency.target.as_ref().map(ToString::to_string);
                 let key = dependency.rename.as_ref().unwrap_or(&dependency.name);
                 let place = manifest::locate(table, kind, platform.as_deref(), key);
+                let to = finder.find(dependency, &self.root);
                 Dependency {
                     from,
-                    to: finder.find(dependency, &self.root),
                     kind,
                     rename: dependency.rename.clone(),
+                    extern_name: finder.extern_name(dependency, &to),
+                    to,
                     features: dependency.optional.then(|| enabling_features(package, key)),
                     platform,
                     // Cargo names only dependencies that stand in the manifest; should it ever not, the file must do.
@@ -237,7 +241,17 @@ impl Workspace {
             Target::External { name, .. } => Some(name.clone()),
             Target::Member(_) => None,
         }));
+        let externs = declared.iter().map(|one| (one.extern_name.clone(), one.to.clone())).collect();
         self.dependencies.extend(declared);
+        self.members.push(Member {
+            name: package.name.to_string(),
+            dir,
+            site: source.site(manifest::package_name_span(table).unwrap_or(0..0)),
+            shares_lints: manifest::shares_lints(table),
+            own,
+            sources: sources::sources(package, &externs),
+            externs,
+        });
         findings
     }
 }
@@ -246,6 +260,8 @@ impl Workspace {
 struct TargetFinder {
     /// Members by [`identity`].
     identities: BTreeMap<PathBuf, usize>,
+    /// The name of each member's library.
+    libraries: Vec<Option<String>>,
     /// `[patch]` entries with a path: a registry dependency of this name is that directory.
     patches: BTreeMap<String, PathBuf>,
 }
@@ -260,6 +276,15 @@ impl TargetFinder {
             Some(member) => Target::Member(*member),
             None => Target::External { name: dependency.name.clone(), dir: path.map(|path| relative(path, root)) },
         }
+    }
+
+    /// A member's library may be called otherwise than its package; of an external crate only Cargo.lock's sources know.
+    fn extern_name(&self, dependency: &cargo_metadata::Dependency, to: &Target) -> String {
+        let library = match to {
+            Target::Member(member) => self.libraries[*member].as_ref(),
+            Target::External { .. } => None,
+        };
+        dependency.rename.as_ref().or(library).unwrap_or(&dependency.name).replace('-', "_")
     }
 }
 

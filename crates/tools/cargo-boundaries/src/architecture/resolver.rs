@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Ban, Crates, FarEnd, Permissions, Visible};
+use super::{Ban, Crates, Excused, FarEnd, Permissions, Visible};
 use crate::report::{Cause, Finding};
 use crate::rules::{
     EdgeBan, EdgeRule, Exception, ExternalRule, Layer, List, Located, OnlyRule, Pattern, Rules, closest,
@@ -87,8 +87,10 @@ impl<'a> Resolver<'a> {
         self.all(&rule.only)
     }
 
-    pub fn exception(&mut self, exception: &Exception) -> (Crates, FarEnd) {
-        (self.crates(&exception.from), self.far_end(&exception.to, false))
+    pub fn exception(&mut self, exception: &Exception) -> Excused {
+        let (from, from_module) = split(&exception.from);
+        let (to, to_module) = split(&exception.to);
+        Excused { from: self.crates(&from), from_module, to: self.far_end(&to, false), to_module }
     }
 
     /// Who may use whom, from layers, `[[visibility]]` and the crates themselves.
@@ -154,9 +156,8 @@ impl<'a> Resolver<'a> {
     /// Members that `[hygiene]` leaves alone.
     pub fn unkempt(&mut self) -> Crates {
         let hygiene = &self.rules.hygiene;
-        let none = hygiene.lints.is_none() && hygiene.versions.is_none() && hygiene.folder.is_none();
         match &hygiene.except {
-            Some(except) if none => {
+            Some(except) if !hygiene.is_on() => {
                 let message = "`except` has no effect: no rule of [hygiene] is switched on";
                 self.report(Cause::Contradiction, &except.key, message, "switch one on, or delete the key");
                 Crates::new()
@@ -402,6 +403,14 @@ impl<'a> Resolver<'a> {
 
     fn report(&mut self, cause: Cause, site: &Site, message: impl Into<String>, help: impl Into<String>) {
         self.findings.push(Finding::new(cause, message, help).at(site));
+    }
+}
+
+/// `DIR::MODULE`, or crates alone.
+fn split(entry: &Located<String>) -> (Located<String>, Option<String>) {
+    match entry.value.split_once("::") {
+        Some((of, module)) => (Located { value: of.to_owned(), site: entry.site.clone() }, Some(module.to_owned())),
+        None => (Located { value: entry.value.clone(), site: entry.site.clone() }, None),
     }
 }
 

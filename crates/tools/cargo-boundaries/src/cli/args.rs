@@ -56,6 +56,9 @@ pub(super) struct Cli {
     /// Violations that were there before [default: boundaries-baseline.toml beside the rules, if it is there]
     #[arg(long, global = true, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
+    /// Read all sources anew, and keep nothing for the next run
+    #[arg(long, global = true)]
+    pub no_cache: bool,
     /// When to use colors; `auto` heeds NO_COLOR
     #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
     pub color: Color,

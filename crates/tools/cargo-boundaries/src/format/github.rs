@@ -61,8 +61,10 @@ fn folder(root: &Path) -> String {
 }
 
 fn annotate_violation(out: &mut String, level: &str, folder: &str, violation: &Violation) {
-    let Violation { rule, message, site, why, help, .. } = violation;
-    annotate(out, level, folder, Some(site), rule.name(), &format!("{message}: {why}\n{help}"));
+    let Violation { rule, message, site, code, why, help, .. } = violation;
+    let code = code.as_ref().map(|code| format!("named in {}:{}\n", code.site.file, code.site.line));
+    let text = format!("{message}: {why}\n{}{help}", code.unwrap_or_default());
+    annotate(out, level, folder, Some(site), rule.name(), &text);
 }
 
 fn annotate_finding(out: &mut String, folder: &str, finding: &Finding) {

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use crate::report::{CheckError, Report, Rule, Severity, State, Violation};
+use crate::report::{CheckError, Code, Report, Rule, Severity, State, Violation};
 
 pub(super) fn report(report: &Report) -> String {
     let (mut cases, mut failures, mut skipped) = (Vec::new(), 0, 0);
@@ -52,8 +52,11 @@ fn name(violation: &Violation) -> String {
 }
 
 fn body(violation: &Violation) -> String {
-    let Violation { site, rule_site, what, why, help, notes, .. } = violation;
+    let Violation { site, rule_site, what, code, why, help, notes, .. } = violation;
     let mut body = format!("{}:{}: {what}\n{}:{}: {why}\n", site.file, site.line, rule_site.file, rule_site.line);
+    if let Some(Code { site, .. }) = code {
+        writeln!(body, "{}:{}: {}", site.file, site.line, site.text.trim()).expect("a string accepts every write");
+    }
     for note in notes.iter().chain([help]) {
         writeln!(body, "{note}").expect("a string accepts every write");
     }

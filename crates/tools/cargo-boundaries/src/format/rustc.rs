@@ -24,7 +24,9 @@ fn of_violation(violation: &Violation) -> Value {
         (State::New, Severity::Warning) => "warning",
         (State::New, Severity::Error) => "error",
     };
-    let spans = vec![span(&violation.site, true, &violation.what), span(&violation.rule_site, false, &violation.why)];
+    let code = violation.code.iter().map(|code| span(&code.site, false, &code.in_words()));
+    let rule = span(&violation.rule_site, false, &violation.why);
+    let spans = [span(&violation.site, true, &violation.what)].into_iter().chain(code).chain([rule]).collect();
     let notes = violation.notes.iter().map(|note| ("note", note.as_str()));
     let children: Vec<_> = notes.chain([("help", violation.help.as_str())]).collect();
     diagnostic(level, violation.rule.name(), &violation.message, spans, &children)

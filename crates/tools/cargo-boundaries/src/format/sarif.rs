@@ -52,6 +52,7 @@ fn stale_descriptor() -> Value {
 
 fn of_violation(violation: &Violation) -> Value {
     let Key { from, to, kind, rule } = Key::of(violation);
+    let code = violation.code.iter().map(|code| related(&code.site, &code.in_words()));
     let kind = kind.map(crate::workspace::Kind::name).unwrap_or_default();
     let fingerprint = [rule.name(), &from, to.as_deref().unwrap_or_default(), kind].join(":");
     let Violation { message, why, help, .. } = violation;
@@ -61,7 +62,7 @@ fn of_violation(violation: &Violation) -> Value {
         "baselineState": match violation.state { State::New => "new", State::Known => "unchanged" },
         "message": { "text": format!("{message}: {why}. To solve it: {help}") },
         "locations": [location(&violation.site)],
-        "relatedLocations": [related(&violation.rule_site, &violation.why)],
+        "relatedLocations": code.chain([related(&violation.rule_site, &violation.why)]).collect::<Vec<_>>(),
         "partialFingerprints": { "boundary/v1": fingerprint },
     })
 }

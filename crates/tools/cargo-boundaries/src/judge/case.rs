@@ -36,6 +36,14 @@ impl<'a> Case<'a> {
         broken.min_by_key(|breach| breach.severity)
     }
 
+    /// As [`Self::breach`], for a crate that is named without a dependency on it: of the rules that say what must not be
+    /// used.
+    pub fn breach_by_name(&self, to: &Target) -> Option<Breach> {
+        let lists = [Rule::MayUse, Rule::SameLayer, Rule::Visibility];
+        let broken = self.breaches(to).into_iter().filter(|breach| breach.severity != Severity::Off);
+        broken.filter(|breach| !lists.contains(&breach.rule)).min_by_key(|breach| breach.severity)
+    }
+
     /// Every rule that a dependency on `to` would break.
     fn breaches(&self, to: &Target) -> Vec<Breach> {
         let banned = self.architecture.forbidden(self.from, to, self.kind).map(|ban| self.not_wanted(ban));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Breach, instead};
+use super::{Breach, Charge, identity, instead, what};
 use crate::architecture::Architecture;
 use crate::cycles::{self, Weights};
 use crate::report::Rule;
@@ -129,42 +129,32 @@ fn brings_along(
     }
 }
 
-/// A rule that a crate breaks by itself, with the dependency it is about, if it is about one.
-pub(super) struct Untidy<'a> {
-    pub member: usize,
-    pub dependency: Option<&'a Dependency>,
-    pub what: &'static str,
-    pub message: String,
-    pub breach: Breach,
-}
-
-pub(super) fn hygiene<'a>(architecture: &'a Architecture<'_>) -> Vec<Untidy<'a>> {
+/// What manifests alone show.
+pub(super) fn hygiene(architecture: &Architecture<'_>) -> Vec<(Charge, Breach)> {
     let (workspace, hygiene) = (architecture.workspace, &architecture.rules.hygiene);
-    let breach = |rule, site: &Site, why: &str, help: String| {
-        let (site, why) = (site.clone(), why.to_owned());
-        Breach { rule, severity: architecture.rules.severity(rule), site, why, notes: Vec::new(), help }
-    };
     let mut untidy = Vec::new();
-    for (index, member) in
-        workspace.members.iter().enumerate().filter(|(index, _)| !architecture.unkempt.contains(index))
-    {
+    for index in architecture.tidy() {
+        let member = &workspace.members[index];
         let name = &member.name;
-        let mut alone =
-            |what, message, breach| untidy.push(Untidy { member: index, dependency: None, what, message, breach });
+        let alone = |what: &str, message| {
+            let (what, site) = (what.to_owned(), member.site.clone());
+            Charge { from: index, module: None, to: None, kind: None, message, site, what, code: None }
+        };
         if let Some(site) = hygiene.lints.as_ref().filter(|_| !member.shares_lints) {
             let help = "add `[lints]` with `workspace = true`".to_owned();
-            let breach = breach(Rule::WorkspaceLints, site, "every crate has the lints of the workspace", help);
-            alone(
-                "has no `[lints] workspace = true`",
-                format!("`{name}` must have the lints of the workspace"),
-                breach,
-            );
+            let why = "every crate has the lints of the workspace";
+            let message = format!("`{name}` must have the lints of the workspace");
+            let breach = untidiness(architecture, Rule::WorkspaceLints, site, why, help);
+            untidy.push((alone("has no `[lints] workspace = true`", message), breach));
         }
         let folder = member.folder();
         if let Some(site) = hygiene.folder.as_ref().filter(|_| folder != name && member.dir != ".") {
             let help = format!("rename the folder to `{name}`, or the package to `{folder}`");
-            let breach = breach(Rule::FolderName, site, "a crate is called as its folder", help);
-            alone("the name of the package", format!("`{name}` must not lie in a folder `{folder}`"), breach);
+            let breach = untidiness(architecture, Rule::FolderName, site, "a crate is called as its folder", help);
+            untidy.push((
+                alone("the name of the package", format!("`{name}` must not lie in a folder `{folder}`")),
+                breach,
+            ));
         }
         let own = workspace.dependencies.iter().filter(|dependency| dependency.from == index && !dependency.inherited);
         let Some(site) = &hygiene.versions else { continue };
@@ -172,10 +162,19 @@ pub(super) fn hygiene<'a>(architecture: &'a Architecture<'_>) -> Vec<Untidy<'a>>
         for dependency in own.filter(|dependency| dependency.to != Target::Member(index)) {
             let to = architecture.target_name(&dependency.to);
             let help = "write it into [workspace.dependencies], and `workspace = true` here".to_owned();
-            let breach = breach(Rule::WorkspaceVersions, site, "dependencies are inherited from the workspace", help);
+            let why = "dependencies are inherited from the workspace";
+            let breach = untidiness(architecture, Rule::WorkspaceVersions, site, why, help);
             let message = format!("`{name}` must inherit `{to}` from the workspace");
-            untidy.push(Untidy { member: index, dependency: Some(dependency), what: "", message, breach });
+            let of = alone(&what(dependency, architecture), message);
+            let to = Some(identity(&dependency.to, architecture));
+            untidy.push((Charge { to, kind: Some(dependency.kind), site: dependency.site.clone(), ..of }, breach));
         }
     }
     untidy
+}
+
+/// A rule of `[hygiene]` is broken.
+pub(super) fn untidiness(architecture: &Architecture<'_>, rule: Rule, site: &Site, why: &str, help: String) -> Breach {
+    let severity = architecture.rules.severity(rule);
+    Breach { rule, severity, site: site.clone(), why: why.to_owned(), notes: Vec::new(), help }
 }

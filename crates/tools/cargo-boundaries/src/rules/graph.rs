@@ -54,6 +54,8 @@ pub(crate) struct Hygiene {
     pub lints: Option<Site>,
     pub versions: Option<Site>,
     pub folder: Option<Site>,
+    pub used: Option<Site>,
+    pub no_globs: Option<Site>,
     pub except: Option<List<String>>,
 }
 
@@ -113,7 +115,16 @@ pub(super) fn read_hygiene(section: &mut Section<'_>) -> Hygiene {
         lints: read_flag(section, Rule::WorkspaceLints.name()),
         versions: read_flag(section, Rule::WorkspaceVersions.name()),
         folder: read_flag(section, Rule::FolderName.name()),
+        used: read_flag(section, Rule::UsedDependencies.name()),
+        no_globs: read_flag(section, Rule::NoGlobReExports.name()),
         except: section.strings("except"),
+    }
+}
+
+impl Hygiene {
+    /// Some rule is switched on.
+    pub fn is_on(&self) -> bool {
+        [&self.lints, &self.versions, &self.folder, &self.used, &self.no_globs].into_iter().any(Option::is_some)
     }
 }
 

@@ -90,8 +90,18 @@ impl<'a> Reader<'a> {
         match choices.iter().find(|(name, _)| *name == text) {
             Some((_, choice)) => Some(*choice),
             None => {
-                let names: Vec<_> = choices.iter().map(|(name, _)| format!("`{name}`")).collect();
-                self.wrong(value, &names.join(" or "))
+                let names = choices.iter().map(|(name, _)| *name);
+                let all: Vec<_> = names.clone().map(|name| format!("`{name}`")).collect();
+                let help = match closest(&text, names) {
+                    Some(close) => format!("write `{close}`"),
+                    None => format!("write {}", all.join(" or ")),
+                };
+                let message = match all.len() {
+                    ..=4 => format!("expected {}, found `{text}`", all.join(" or ")),
+                    many => format!("`{text}` is none of the {many} values that this key takes"),
+                };
+                self.report(Cause::BadValue, value.span(), message, help);
+                None
             }
         }
     }

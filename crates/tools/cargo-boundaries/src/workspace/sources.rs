@@ -1,43 +1,41 @@
-//! Where the sources begin that are built for users.
+//! Where the sources of a package begin.
 
-use cargo_metadata::{Package, Target, TargetKind};
+use std::collections::BTreeMap;
+
+use cargo_metadata::{Package, TargetKind};
 use source_graph::{Edition, PackageSources, Root, RootKind};
 
-/// The roots of the library and of the binaries: tests, examples, benches and build scripts are left out.
-pub(super) fn sources(package: &Package) -> PackageSources {
-    let roots = package.targets.iter().filter_map(|target| {
+use super::Target;
+
+/// The roots of all targets; `externs` is what the dependencies are called in them.
+pub(super) fn sources(package: &Package, externs: &BTreeMap<String, Target>) -> PackageSources {
+    let roots = package.targets.iter().map(|target| {
         let edition = match target.edition {
             cargo_metadata::Edition::E2015 => Edition::E2015,
             _ => Edition::E2018,
         };
-        Some(Root { kind: kind(target)?, path: target.src_path.clone().into_std_path_buf(), edition })
+        Root { kind: kind(target), path: target.src_path.clone().into_std_path_buf(), edition }
     });
-    let library = package.targets.iter().find(|target| is_library(target));
-    let names = package.dependencies.iter().map(|dependency| dependency.rename.as_ref().unwrap_or(&dependency.name));
-    PackageSources {
-        roots: roots.collect(),
-        externs: names.cloned().collect(),
-        library: library.map(|target| target.name.clone()),
-    }
+    PackageSources { roots: roots.collect(), externs: externs.keys().cloned().collect(), library: library(package) }
 }
 
-fn kind(target: &Target) -> Option<RootKind> {
+/// The name of its library.
+pub(super) fn library(package: &Package) -> Option<String> {
+    let libraries = [RootKind::Library, RootKind::ProcMacro];
+    let library = package.targets.iter().find(|target| libraries.contains(&kind(target)));
+    library.map(|target| target.name.clone())
+}
+
+/// A kind of a future Cargo counts as a library: all rules hold for it.
+fn kind(target: &cargo_metadata::Target) -> RootKind {
+    let is = |kind: TargetKind| target.kind.contains(&kind);
     match () {
-        () if target.is_proc_macro() => Some(RootKind::ProcMacro),
-        () if is_library(target) => Some(RootKind::Library),
-        () if target.is_bin() => Some(RootKind::Binary),
-        () => None,
+        () if is(TargetKind::ProcMacro) => RootKind::ProcMacro,
+        () if is(TargetKind::Bin) => RootKind::Binary,
+        () if is(TargetKind::Example) => RootKind::Example,
+        () if is(TargetKind::Test) => RootKind::Test,
+        () if is(TargetKind::Bench) => RootKind::Bench,
+        () if is(TargetKind::CustomBuild) => RootKind::BuildScript,
+        () => RootKind::Library,
     }
-}
-
-fn is_library(target: &Target) -> bool {
-    let kinds = [
-        TargetKind::Lib,
-        TargetKind::RLib,
-        TargetKind::DyLib,
-        TargetKind::CDyLib,
-        TargetKind::StaticLib,
-        TargetKind::ProcMacro,
-    ];
-    target.kind.iter().any(|kind| kinds.contains(kind))
 }

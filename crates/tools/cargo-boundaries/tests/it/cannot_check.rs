@@ -38,8 +38,8 @@ fn the_unbroken_rules_are_clean() {
     check_rules(
         LAYERS,
         expect![[r#"
-        checked 3 crates, 1 edge, 2 external dependencies: clean
-    "#]],
+            checked 3 crates, 1 edge, 2 external dependencies, 3 files: clean
+        "#]],
     );
 }
 
@@ -883,8 +883,13 @@ fn cargo_cannot_read_the_workspace() {
 fn a_manifest_that_the_workspace_does_not_list() {
     let root = workspace("//- Cargo.toml\n[workspace]\nmembers = []\n//- a\n");
     let today = "2026-11-21".parse().expect("a date");
-    let options =
-        Options { manifest_path: Some(root.path().join("a/Cargo.toml")), config: None, baseline: None, today };
+    let options = Options {
+        manifest_path: Some(root.path().join("a/Cargo.toml")),
+        config: None,
+        baseline: None,
+        today,
+        cache: false,
+    };
     let text = boundaries::check(&options).expect_err("the manifest is not listed").text();
     assert!(text.contains("believes it's in a workspace when it's not"), "{text}");
 }

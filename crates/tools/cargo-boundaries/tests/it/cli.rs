@@ -157,6 +157,7 @@ fn json_of_a_violation() {
                 "dir": "low",
                 "layer": "low"
               },
+              "module": null,
               "to": "high",
               "kind": "normal",
               "site": {
@@ -167,6 +168,7 @@ fn json_of_a_violation() {
                 "text": "high = { path = \"../high\" }"
               },
               "what": "normal dependency on high",
+              "code": null,
               "rule_site": {
                 "file": "boundaries.toml",
                 "line": 3,
@@ -176,7 +178,8 @@ fn json_of_a_violation() {
               },
               "why": "layer `low` may use the layers that stand before it",
               "notes": [
-                "`low` may use no other crate of this workspace"
+                "`low` may use no other crate of this workspace",
+                "no path in its sources names it"
               ],
               "help": "delete the line; what both need belongs into a layer before `low`"
             }
@@ -186,6 +189,12 @@ fn json_of_a_violation() {
             "crates": 2,
             "edges": 1,
             "external": 0,
+            "files": 2,
+            "unseen": {
+              "generated": 0,
+              "absent": 0,
+              "unresolved": 0
+            },
             "exceptions": 0,
             "baseline": 0,
             "baseline_change": null,

@@ -92,7 +92,7 @@ mockall = "0.13"
                |              ^^^^^^^^^ denied in layer `domains`: no mocks
                = help: delete the line
 
-            checked 3 crates, 0 edges, 8 external dependencies: 4 violations
+            checked 3 crates, 0 edges, 8 external dependencies, 3 files: 4 violations
         "#]],
     );
 }
@@ -177,7 +177,7 @@ tokio = "1"
               = note: `contracts` may name serde, schemars
               = help: delete the line; or add "tokio" to `external.allow`, if the architecture is to change
 
-            checked 4 crates, 0 edges, 7 external dependencies: 3 violations
+            checked 4 crates, 0 edges, 7 external dependencies, 4 files: 3 violations
         "#]],
     );
 }
@@ -282,7 +282,7 @@ parquet = "59"
                = note: only shared/dataset, root may name `arrow`
                = help: delete the line
 
-            checked 3 crates, 0 edges, 8 external dependencies: 4 violations
+            checked 3 crates, 0 edges, 8 external dependencies, 3 files: 4 violations
         "#]],
     );
 }
@@ -323,7 +323,7 @@ fork = { path = "../../vendor/fork" }
               = note: `all` may name no external crate
               = help: delete the line; or add "fork" to `external.allow`, if the architecture is to change
 
-            checked 1 crate, 0 edges, 1 external dependency: 1 violation
+            checked 1 crate, 0 edges, 1 external dependency, 1 file: 1 violation
         "#]],
     );
 }
@@ -364,7 +364,7 @@ rusqlite = "0.41"
               |                           ^^^^^^^^^^ denied in layer `all`: no SQL
               = help: delete the line
 
-            checked 2 crates, 0 edges, 2 external dependencies, 1 exception: 1 violation
+            checked 2 crates, 0 edges, 2 external dependencies, 2 files, 1 exception: 1 violation
         "#]],
     );
 }

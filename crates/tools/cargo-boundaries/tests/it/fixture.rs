@@ -45,7 +45,8 @@ pub fn write(root: &Path, path: &str, text: &str) {
 /// The outcome on 2026-11-21.
 pub fn outcome(root: &Path) -> Result<Report, CheckError> {
     let today = "2026-11-21".parse().expect("a date");
-    boundaries::check(&Options { manifest_path: Some(root.join("Cargo.toml")), config: None, baseline: None, today })
+    let manifest_path = Some(root.join("Cargo.toml"));
+    boundaries::check(&Options { manifest_path, config: None, baseline: None, today, cache: false })
 }
 
 /// Compares the text of the outcome.

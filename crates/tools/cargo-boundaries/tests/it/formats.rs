@@ -160,7 +160,7 @@ fn on_github_annotations_and_a_summary_come_by_themselves() {
     expect![[r####"
         ### Boundaries
 
-        checked 3 crates, 3 edges, 0 external dependencies, a baseline of 2 entries: 1 violation, 1 warning, 1 stale entry in the baseline
+        checked 3 crates, 3 edges, 0 external dependencies, 3 files, a baseline of 2 entries: 1 violation, 1 warning, 1 stale entry in the baseline
 
         | | rule | what | where | what to do |
         | --- | --- | --- | --- | --- |
@@ -179,16 +179,18 @@ fn junit() {
         expect![[r#"
             <?xml version="1.0" encoding="UTF-8"?>
             <testsuites>
-            <testsuite name="boundaries" tests="18" failures="2" errors="0" skipped="1">
+            <testsuite name="boundaries" tests="22" failures="2" errors="0" skipped="1">
               <testcase classname="boundaries.may-use" name="low/a -&gt; high (normal)"><skipped message="`a` must not depend on `high`"></skipped></testcase>
               <testcase classname="boundaries.may-use" name="low/a -&gt; high (build)"><failure message="`a` must not depend on `high`">low/a/Cargo.toml:9: build-dependency on high
             boundaries.toml:5: layer `low` may use the layers that stand before it
             `a` may use no other crate of this workspace
+            no path in its sources names it
             delete the line; what both need belongs into a layer before `low`
             </failure></testcase>
               <testcase classname="boundaries.same-layer" name="low/a -&gt; low/b (dev)"><system-out>low/a/Cargo.toml:11: dev-dependency on low/b
             boundaries.toml:5: layer `low` has no `edges` between its crates
             `a` may use no other crate of this workspace
+            no path in its sources names it
             delete the line; or add &quot;a -&gt; b&quot; to `edges`, if the architecture is to change
             </system-out></testcase>
               <testcase classname="boundaries.stale-baseline" name="line 4"><failure message="the baseline excuses the normal dependency of low/c on high (may-use), which is no violation">delete this line</failure></testcase>
@@ -205,7 +207,11 @@ fn junit() {
               <testcase classname="boundaries.workspace-lints" name="all crates"/>
               <testcase classname="boundaries.workspace-versions" name="all crates"/>
               <testcase classname="boundaries.folder-name" name="all crates"/>
+              <testcase classname="boundaries.used-dependencies" name="all crates"/>
+              <testcase classname="boundaries.no-glob-re-exports" name="all crates"/>
               <testcase classname="boundaries.module-order" name="all crates"/>
+              <testcase classname="boundaries.module-private" name="all crates"/>
+              <testcase classname="boundaries.module-api" name="all crates"/>
             </testsuite>
             </testsuites>
         "#]],
@@ -231,6 +237,14 @@ fn rustc_of_a_warning() {
             {
               "children": [],
               "code": null,
+              "level": "note",
+              "message": "no path in its sources names it",
+              "rendered": null,
+              "spans": []
+            },
+            {
+              "children": [],
+              "code": null,
               "level": "help",
               "message": "delete the line; or add \"a -> b\" to `edges`, if the architecture is to change",
               "rendered": null,
@@ -243,7 +257,7 @@ fn rustc_of_a_warning() {
           },
           "level": "warning",
           "message": "`a` must not depend on `b`",
-          "rendered": "warning[same-layer]: `a` must not depend on `b`\nnote: `a` may use no other crate of this workspace\nhelp: delete the line; or add \"a -> b\" to `edges`, if the architecture is to change\n",
+          "rendered": "warning[same-layer]: `a` must not depend on `b`\nnote: `a` may use no other crate of this workspace\nnote: no path in its sources names it\nhelp: delete the line; or add \"a -> b\" to `edges`, if the architecture is to change\n",
           "spans": [
             {
               "byte_end": 175,

@@ -15,25 +15,27 @@ fn every_rule_is_broken_by_the_example_that_explains_it() {
     for rule in Rule::ALL.into_iter().filter(|rule| *rule != Rule::ExternalReachable) {
         let text = stdout(&run(Path::new("."), &["explain", rule.name()]));
         let (_, text) = text.split_once("boundaries.toml\n").expect("the rules are shown");
-        let (rules, rest) = text.split_once("\nbroken by ").expect("a manifest is shown");
-        let (manifest, rest) = rest.split_once('\n').expect("its path stands on a line of its own");
-        let (broken, _) = rest.split_once("\n[severity]").expect("the severity is shown");
+        let (rules, rest) = text.split_once("\nbroken by ").expect("a file is shown");
+        let (files, _) = rest.split_once("\n[severity]").expect("the severity is shown");
         let unindented = |text: &str| text.lines().map(|line| format!("{}\n", line.trim_start())).collect::<String>();
         let crates = "//- shared/kernel\n//- shared/bus\n[dependencies]\nkernel = { path = \"../kernel\" }\n\
                       //- domains/orders\n//- domains/billing\n";
         // Whatever is the matter with the bus does not belong to these examples.
         let crates = if rule == Rule::Cycle { crates } else { &crates.replace("kernel = { path", "# { path") };
         let root = workspace(&format!("//- boundaries.toml\n{}{crates}", unindented(rules)));
-        let mut lines = unindented(broken);
-        if manifest.ends_with(".toml") && !lines.starts_with("[package]") {
-            let name = manifest.split('/').nth(1).expect("the manifest lies in a folder");
-            lines = format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2021\"\n{lines}");
+        let files: Vec<_> = files.split("\nwith ").filter_map(|file| file.split_once('\n')).collect();
+        for (file, text) in &files {
+            let mut lines = unindented(text);
+            if file.ends_with(".toml") && !lines.starts_with("[package]") {
+                let name = file.split('/').nth(1).expect("the manifest lies in a folder");
+                lines = format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2021\"\n{lines}");
+            }
+            write(root.path(), file, &lines);
         }
-        write(root.path(), manifest, &lines);
         let report =
             outcome(root.path()).unwrap_or_else(|error| panic!("{rule:?}: {}", plain(&error.text(), root.path())));
         let found: Vec<_> = report.violations.iter().map(|one| (one.rule, one.site.file.as_str())).collect();
-        assert_eq!(found, [(rule, manifest)], "{}", report.text());
+        assert_eq!(found, [(rule, files[0].0)], "{}", report.text());
     }
 }
 
@@ -80,7 +82,7 @@ a = { path = "../a" }
               = note: without this line there is none among these crates
               = help: delete the line; what both need belongs into a crate that both may use
 
-            checked 4 crates, 5 edges, 0 external dependencies: 1 violation
+            checked 4 crates, 5 edges, 0 external dependencies, 4 files: 1 violation
         "#]],
     );
 }
@@ -106,8 +108,8 @@ b = { path = "../b" }
     check(
         &format!("{rules}//- b\n[dev-dependencies]\na = {{ path = \"../a\" }}\n"),
         expect![[r#"
-        checked 2 crates, 2 edges, 0 external dependencies, 1 exception: clean
-    "#]],
+            checked 2 crates, 2 edges, 0 external dependencies, 2 files, 1 exception: clean
+        "#]],
     );
     check(
         &format!("{rules}//- b\n"),
@@ -165,6 +167,7 @@ a = { path = "../../low/a" }
             7 | visible-to = ["high/x"]
               | ^^^^^^^^^^ all that may use `a`
               = note: only high/x may use `a`
+              = note: no path in its sources names it
               = help: delete the line; or make `a` visible, if the architecture is to change
 
             low/b (layer `low`): 1 violation
@@ -181,7 +184,7 @@ a = { path = "../../low/a" }
               |         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ b is read by no machine
               = help: delete the line
 
-            checked 4 crates, 2 edges, 1 external dependency: 2 violations
+            checked 4 crates, 2 edges, 1 external dependency, 4 files: 2 violations
         "#]],
     );
 }
@@ -439,7 +442,7 @@ low = { path = "../low" }
           = note: the shortest path: high -> low -> near -> far
           = help: delete the line, or switch off the feature that brings it along
 
-        checked 2 crates, 1 edge, 1 external dependency: 1 violation
+        checked 2 crates, 1 edge, 1 external dependency, 2 files: 1 violation
     "#]]
     .assert_eq(&said());
     let text = std::fs::read_to_string(root.path().join("boundaries.toml")).expect("the file can be read");

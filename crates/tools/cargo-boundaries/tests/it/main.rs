@@ -1,6 +1,7 @@
 //! Fixture workspaces, made of manifests and a few sources, checked from end to end.
 
 mod baseline;
+mod cache;
 mod cannot_check;
 mod cli;
 mod external;
@@ -9,5 +10,6 @@ mod formats;
 mod graph_rules;
 mod members;
 mod modules;
+mod sources;
 mod this_workspace;
 mod verbs;

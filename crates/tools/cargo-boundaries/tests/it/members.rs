@@ -38,9 +38,10 @@ b = { path = "../low/b" }
             3 | name = "low"
               |        ^^^^^ layer `low` may use the layers that stand before it
               = note: `a` may use no other crate of this workspace
+              = note: no path in its sources names it
               = help: delete the line; what both need belongs into a layer before `low`
 
-            checked 3 crates, 2 edges, 0 external dependencies: 1 violation
+            checked 3 crates, 2 edges, 0 external dependencies, 3 files: 1 violation
         "#]],
     );
 }
@@ -96,6 +97,7 @@ bus = { path = "../base/bus" }
             8 | may-use = ["base/{kernel,ids}"]
               | ^^^^^^^ all that layer `contracts` may use
               = note: `contracts` may use base/{kernel,ids}
+              = note: no path in its sources names it
               = help: delete the line; what both need belongs into a crate that both may use
 
             tools (layer `tools`): 1 violation
@@ -111,9 +113,10 @@ bus = { path = "../base/bus" }
             12 | may-use = []
                | ^^^^^^^ all that layer `tools` may use
                = note: `tools` may use no other crate of this workspace
+               = note: no path in its sources names it
                = help: delete the line; what both need belongs into a crate that both may use
 
-            checked 6 crates, 6 edges, 0 external dependencies: 2 violations
+            checked 6 crates, 6 edges, 0 external dependencies, 6 files: 2 violations
         "#]],
     );
 }
@@ -165,6 +168,7 @@ kernel = { path = "../../shared/kernel" }
             3 | same-layer = "deny"
               | ^^^^^^^^^^ crates of one layer need an entry in its `edges`
               = note: `y` may use shared
+              = note: no path in its sources names it
               = help: delete the line; or add "y -> x" to `edges`, if the architecture is to change
 
             shared/store (layer `shared`): 1 violation
@@ -180,9 +184,10 @@ kernel = { path = "../../shared/kernel" }
             7 | edges = ["bus -> kernel, store", "shared/test* -> *"]
               | ^^^^^ all dependencies inside of layer `shared`
               = note: `store` may use no other crate of this workspace
+              = note: no path in its sources names it
               = help: delete the line; or add "store -> kernel" to `edges`, if the architecture is to change
 
-            checked 6 crates, 7 edges, 0 external dependencies: 2 violations
+            checked 6 crates, 7 edges, 0 external dependencies, 6 files: 2 violations
         "#]],
     );
 }
@@ -205,7 +210,7 @@ independent = false
 a = { path = "../a" }
 "#,
         expect![[r#"
-            checked 2 crates, 1 edge, 0 external dependencies: clean
+            checked 2 crates, 1 edge, 0 external dependencies, 2 files: clean
         "#]],
     );
 }
@@ -254,6 +259,7 @@ target = { path = "../target" }
             11 | independent = true
                | ^^^^^^^^^^^ no crate of layer `domains` may see another one, in no kind of dependency
                = note: `build` may use shared
+               = note: no path in its sources names it
                = help: delete the line; what both need belongs into a crate that both may use
 
             domains/dev (layer `domains`): 1 violation
@@ -269,6 +275,7 @@ target = { path = "../target" }
             11 | independent = true
                | ^^^^^^^^^^^ no crate of layer `domains` may see another one, in no kind of dependency
                = note: `dev` may use shared
+               = note: no path in its sources names it
                = help: delete the line; what both need belongs into a crate that both may use
 
             domains/normal (layer `domains`): 1 violation
@@ -284,9 +291,10 @@ target = { path = "../target" }
             11 | independent = true
                | ^^^^^^^^^^^ no crate of layer `domains` may see another one, in no kind of dependency
                = note: `normal` may use shared
+               = note: no path in its sources names it
                = help: delete the line; what both need belongs into a crate that both may use
 
-            checked 5 crates, 4 edges, 0 external dependencies: 3 violations
+            checked 5 crates, 4 edges, 0 external dependencies, 5 files: 3 violations
         "#]],
     );
 }
@@ -327,9 +335,10 @@ high = { path = "../../high" }
             5 | name = "low"
               |        ^^^^^ layer `low` may use the layers that stand before it
               = note: `build` may use no other crate of this workspace
+              = note: no path in its sources names it
               = help: delete the line; what both need belongs into a layer before `low`
 
-            checked 3 crates, 2 edges, 0 external dependencies: 1 violation
+            checked 3 crates, 2 edges, 0 external dependencies, 3 files: 1 violation
         "#]],
     );
 }
@@ -373,6 +382,7 @@ fine = { path = "../fine" }
             3 | name = "low"
               |        ^^^^^ layer `low` has no `edges` between its crates
               = note: `wrong` may use no other crate of this workspace
+              = note: no path in its sources names it
               = help: delete the line; or add "wrong -> testing" to `edges`, if the architecture is to change
 
             error[same-layer]: `wrong` must not depend on `fine`
@@ -386,9 +396,10 @@ fine = { path = "../fine" }
             3 | name = "low"
               |        ^^^^^ layer `low` has no `edges` between its crates
               = note: `wrong` may use low/testing, high
+              = note: no path in its sources names it
               = help: delete the line; or add "wrong -> fine" to `edges`, if the architecture is to change
 
-            checked 4 crates, 4 edges, 0 external dependencies: 2 violations
+            checked 4 crates, 4 edges, 0 external dependencies, 4 files: 2 violations
         "#]],
     );
 }
@@ -429,6 +440,7 @@ testing = { path = "../../shared/testing" }
               |
             5 | dev-only = ["testing"]
               |             ^^^^^^^^^ `testing` may be a dev-dependency only
+              = note: no path in its sources names it
               = help: move the line to [dev-dependencies], or delete it
 
             error[dev-only]: `wrong` must not depend on `testing`
@@ -441,9 +453,10 @@ testing = { path = "../../shared/testing" }
               |
             5 | dev-only = ["testing"]
               |             ^^^^^^^^^ `testing` may be a dev-dependency only
+              = note: no path in its sources names it
               = help: move the line to [dev-dependencies], or delete it
 
-            checked 3 crates, 3 edges, 0 external dependencies: 2 violations
+            checked 3 crates, 3 edges, 0 external dependencies, 3 files: 2 violations
         "#]],
     );
 }
@@ -534,6 +547,7 @@ speed = []
             3 | name = "low"
               |        ^^^^^ layer `low` may use the layers that stand before it
               = note: `dotted` may use no other crate of this workspace
+              = note: no path in its sources names it
               = help: delete the line; what both need belongs into a layer before `low`
 
             low/inherited (layer `low`): 1 violation
@@ -549,6 +563,7 @@ speed = []
             3 | name = "low"
               |        ^^^^^ layer `low` may use the layers that stand before it
               = note: `inherited` may use no other crate of this workspace
+              = note: no path in its sources names it
               = help: delete the line; what both need belongs into a layer before `low`
 
             low/inherited-renamed (layer `low`): 1 violation
@@ -564,6 +579,7 @@ speed = []
             3 | name = "low"
               |        ^^^^^ layer `low` may use the layers that stand before it
               = note: `inherited-renamed` may use no other crate of this workspace
+              = note: no path in its sources names it
               = help: delete the line; what both need belongs into a layer before `low`
 
             low/optional (layer `low`): 1 violation
@@ -579,6 +595,7 @@ speed = []
              3 | name = "low"
                |        ^^^^^ layer `low` may use the layers that stand before it
                = note: `optional` may use no other crate of this workspace
+               = note: no path in its sources names it
                = help: delete the line; what both need belongs into a layer before `low`
 
             low/optional-alone (layer `low`): 1 violation
@@ -594,6 +611,7 @@ speed = []
             3 | name = "low"
               |        ^^^^^ layer `low` may use the layers that stand before it
               = note: `optional-alone` may use no other crate of this workspace
+              = note: no path in its sources names it
               = help: delete the line; what both need belongs into a layer before `low`
 
             low/patched (layer `low`): 1 violation
@@ -609,6 +627,7 @@ speed = []
             3 | name = "low"
               |        ^^^^^ layer `low` may use the layers that stand before it
               = note: `patched` may use no other crate of this workspace
+              = note: no path in its sources names it
               = help: delete the line; what both need belongs into a layer before `low`
 
             low/platform (layer `low`): 4 violations
@@ -624,6 +643,7 @@ speed = []
             3 | name = "low"
               |        ^^^^^ layer `low` may use the layers that stand before it
               = note: `platform` may use no other crate of this workspace
+              = note: no path in its sources names it
               = help: delete the line; what both need belongs into a layer before `low`
 
             error[may-use]: `platform` must not depend on `high`
@@ -637,6 +657,7 @@ speed = []
             3 | name = "low"
               |        ^^^^^ layer `low` may use the layers that stand before it
               = note: `platform` may use no other crate of this workspace
+              = note: no path in its sources names it
               = help: delete the line; what both need belongs into a layer before `low`
 
             error[may-use]: `platform` must not depend on `high`
@@ -650,6 +671,7 @@ speed = []
              3 | name = "low"
                |        ^^^^^ layer `low` may use the layers that stand before it
                = note: `platform` may use no other crate of this workspace
+               = note: no path in its sources names it
                = help: delete the line; what both need belongs into a layer before `low`
 
             error[may-use]: `platform` must not depend on `high`
@@ -663,6 +685,7 @@ speed = []
              3 | name = "low"
                |        ^^^^^ layer `low` may use the layers that stand before it
                = note: `platform` may use no other crate of this workspace
+               = note: no path in its sources names it
                = help: delete the line; what both need belongs into a layer before `low`
 
             low/renamed (layer `low`): 1 violation
@@ -678,6 +701,7 @@ speed = []
             3 | name = "low"
               |        ^^^^^ layer `low` may use the layers that stand before it
               = note: `renamed` may use no other crate of this workspace
+              = note: no path in its sources names it
               = help: delete the line; what both need belongs into a layer before `low`
 
             low/table (layer `low`): 1 violation
@@ -693,6 +717,7 @@ speed = []
             3 | name = "low"
               |        ^^^^^ layer `low` may use the layers that stand before it
               = note: `table` may use no other crate of this workspace
+              = note: no path in its sources names it
               = help: delete the line; what both need belongs into a layer before `low`
 
             low/twice (layer `low`): 2 violations
@@ -708,6 +733,7 @@ speed = []
             3 | name = "low"
               |        ^^^^^ layer `low` may use the layers that stand before it
               = note: `twice` may use no other crate of this workspace
+              = note: no path in its sources names it
               = help: delete the line; what both need belongs into a layer before `low`
 
             error[may-use]: `twice` must not depend on `high`
@@ -721,6 +747,7 @@ speed = []
             3 | name = "low"
               |        ^^^^^ layer `low` may use the layers that stand before it
               = note: `twice` may use no other crate of this workspace
+              = note: no path in its sources names it
               = help: delete the line; what both need belongs into a layer before `low`
 
             low/underscore (layer `low`): 2 violations
@@ -736,6 +763,7 @@ speed = []
             3 | name = "low"
               |        ^^^^^ layer `low` may use the layers that stand before it
               = note: `underscore` may use no other crate of this workspace
+              = note: no path in its sources names it
               = help: delete the line; what both need belongs into a layer before `low`
 
             error[may-use]: `underscore` must not depend on `high`
@@ -749,9 +777,10 @@ speed = []
             3 | name = "low"
               |        ^^^^^ layer `low` may use the layers that stand before it
               = note: `underscore` may use no other crate of this workspace
+              = note: no path in its sources names it
               = help: delete the line; what both need belongs into a layer before `low`
 
-            checked 12 crates, 16 edges, 0 external dependencies: 16 violations
+            checked 12 crates, 16 edges, 0 external dependencies, 12 files: 16 violations
         "#]],
     );
 }
@@ -773,7 +802,7 @@ mocks = []
 a = { path = ".", features = ["mocks"] }
 "#,
         expect![[r#"
-            checked 1 crate, 1 edge, 0 external dependencies: clean
+            checked 1 crate, 1 edge, 0 external dependencies, 1 file: clean
         "#]],
     );
 }
@@ -818,9 +847,10 @@ app = { path = ".." }
             3 | name = "low"
               |        ^^^^^ layer `low` may use the layers that stand before it
               = note: `low` may use no other crate of this workspace
+              = note: no path in its sources names it
               = help: delete the line; what both need belongs into a layer before `low`
 
-            checked 2 crates, 1 edge, 0 external dependencies: 1 violation
+            checked 2 crates, 1 edge, 0 external dependencies, 2 files: 1 violation
         "#]],
     );
 }
@@ -886,6 +916,7 @@ high = { path = "../../high" }
             3 | name = "low"
               |        ^^^^^ layer `low` may use the layers that stand before it
               = note: `tests` may use no other crate of this workspace
+              = note: no path in its sources names it
               = help: delete the line; what both need belongs into a layer before `low`
 
             low/yesterday (layer `low`): 1 violation
@@ -901,10 +932,11 @@ high = { path = "../../high" }
             3 | name = "low"
               |        ^^^^^ layer `low` may use the layers that stand before it
               = note: `yesterday` may use no other crate of this workspace
+              = note: no path in its sources names it
               = note: the exception in boundaries.toml:17 held until 2026-11-20
               = help: delete the line; what both need belongs into a layer before `low`
 
-            checked 5 crates, 5 edges, 0 external dependencies, 4 exceptions: 2 violations
+            checked 5 crates, 5 edges, 0 external dependencies, 5 files, 4 exceptions: 2 violations
         "#]],
     );
 }

@@ -61,35 +61,36 @@ fn modules_name_none_above_them() {
     check(
         &crates(domain),
         expect![[r#"
-        orders (layer `all`): 2 violations
+            orders (layer `all`): 2 violations
 
-        error[module-order]: `domain` of `orders` must not name `application`
-         --> orders/src/domain.rs:4:5
-          |
-        4 |     application,
-          |     ^^^^^^^^^^^ leads to crate::application
-          |
-         ::: boundaries.toml:7:1
-          |
-        7 | order = ["domain", "application", "api"]
-          | ^^^^^ low to high: no module names one that stands after it
-          = help: move what both need into `domain`, which may use none of the others
+            error[module-order]: `domain` of `orders` must not name `application`
+             --> orders/src/domain.rs:4:5
+              |
+            4 |     application,
+              |     ^^^^^^^^^^^ leads to crate::application
+              |
+             ::: boundaries.toml:7:1
+              |
+            7 | order = ["domain", "application", "api"]
+              | ^^^^^ low to high: no module names one that stands after it
+              = help: move what both need into `domain`, which may use none of the others
 
-        error[module-order]: `domain` of `orders` must not name `api`
-         --> orders/src/domain.rs:5:11
-          |
-        5 |     api::{Route, self},
-          |           ^^^^^ leads to crate::api
-          |
-         ::: boundaries.toml:7:1
-          |
-        7 | order = ["domain", "application", "api"]
-          | ^^^^^ low to high: no module names one that stands after it
-          = note: 2 more places in `domain` name `api`
-          = help: move what both need into `domain`, which may use none of the others
+            error[module-order]: `domain` of `orders` must not name `api`
+             --> orders/src/domain.rs:5:11
+              |
+            5 |     api::{Route, self},
+              |           ^^^^^ leads to crate::api
+              |
+             ::: boundaries.toml:7:1
+              |
+            7 | order = ["domain", "application", "api"]
+              | ^^^^^ low to high: no module names one that stands after it
+              = note: 2 more places do
+              = help: move what both need into `domain`, which may use none of the others
 
-        checked 2 crates, 0 edges, 0 external dependencies: 2 violations
-    "#]],
+            checked 2 crates, 0 edges, 0 external dependencies, 6 files: 2 violations
+            not seen: 1 path that begins with a name from nowhere
+        "#]],
     );
 }
 
@@ -153,19 +154,22 @@ fn a_library_and_a_binary_of_the_same_files_break_it_once() {
     write(root.path(), "orders/src/main.rs", &library);
     let report = outcome(root.path()).expect("the sources can be read");
     let [violation] = &report.violations[..] else { panic!("{}", plain(&report.text(), root.path())) };
-    assert_eq!((violation.to.as_deref(), violation.notes.as_slice()), (Some("crate::api"), [].as_slice()));
+    assert_eq!((violation.to.as_deref(), violation.notes.as_slice()), (Some("orders::api"), [].as_slice()));
 }
 
 #[test]
 fn a_baseline_excuses_it() {
     let root = workspace(&crates("use crate::api;"));
-    let entry = "{ rule = \"module-order\", from = \"orders\", to = \"crate::api\", reason = \"older\" }";
+    let entry = "{ rule = \"module-order\", from = \"orders::domain\", to = \"orders::api\", reason = \"older\" }";
     write(root.path(), "boundaries-baseline.toml", &format!("version = 1\nentries = [{entry}]\n"));
     assert!(outcome(root.path()).expect("the baseline can be read").is_clean());
     write(root.path(), "orders/src/domain.rs", "pub mod price;");
     let report = outcome(root.path()).expect("the baseline can be read");
     let stale: Vec<_> = report.stale.iter().map(|finding| finding.message.as_str()).collect();
-    assert_eq!(stale, ["the baseline excuses what orders names of crate::api (module-order), which is no violation"]);
+    assert_eq!(
+        stale,
+        ["the baseline excuses what orders::domain names in orders::api (module-order), which is no violation"]
+    );
 }
 
 #[test]
@@ -211,35 +215,35 @@ fn rules_that_cannot_hold() {
     check(
         &other("\"all\"", "[\"domain\", \"api\", \"domain\"]"),
         expect![[r#"
-        error[ambiguous]: `domain` stands twice in the order
-          --> boundaries.toml:10:27
-           |
-        10 | order = ["domain", "api", "domain"]
-           |                           ^^^^^^^^
-           = help: delete one of the two
+            error[ambiguous]: `domain` stands twice in the list
+              --> boundaries.toml:10:27
+               |
+            10 | order = ["domain", "api", "domain"]
+               |                           ^^^^^^^^
+               = help: delete one of the two
 
-        could not check the boundaries: 1 problem
-    "#]],
+            could not check the boundaries: 1 problem
+        "#]],
     );
     check(
         &other("\"all\"", "[\"domian\", \"api\", \"infrastructure\"]"),
         expect![[r#"
-        error[matches-nothing]: `domian` matches nothing: none of these crates has a module `crate::domian`
-          --> boundaries.toml:10:10
-           |
-        10 | order = ["domian", "api", "infrastructure"]
-           |          ^^^^^^^^
-           = help: write `domain`, or delete the name
+            error[matches-nothing]: `domian` matches nothing: none of these crates has a module `crate::domian`
+              --> boundaries.toml:10:10
+               |
+            10 | order = ["domian", "api", "infrastructure"]
+               |          ^^^^^^^^
+               = help: write `domain`, or delete the name
 
-        error[matches-nothing]: `infrastructure` matches nothing: none of these crates has a module `crate::infrastructure`
-          --> boundaries.toml:10:27
-           |
-        10 | order = ["domian", "api", "infrastructure"]
-           |                           ^^^^^^^^^^^^^^^^
-           = help: write the name of a module that stands in the crate's root, or delete it
+            error[matches-nothing]: `infrastructure` matches nothing: none of these crates has a module `crate::infrastructure`
+              --> boundaries.toml:10:27
+               |
+            10 | order = ["domian", "api", "infrastructure"]
+               |                           ^^^^^^^^^^^^^^^^
+               = help: write the name of a module as it follows `crate::`, or delete it
 
-        could not check the boundaries: 2 problems
-    "#]],
+            could not check the boundaries: 2 problems
+        "#]],
     );
 }
 
@@ -248,41 +252,42 @@ fn sources_that_cannot_be_read() {
     check(
         &crates("mod missing;"),
         expect![[r#"
-        error[source]: the modules of `orders` are not all known: a file is missing: orders/src/domain/missing.rs or orders/src/domain/missing/mod.rs
-         --> orders/src/domain.rs:3:1
-          |
-        3 | mod missing;
-          | ^^^^^^^^^^^
-          = help: make it a crate that compiles
+            error[source]: the sources of `orders` cannot be read as a whole: a file is missing: orders/src/domain/missing.rs or orders/src/domain/missing/mod.rs
+             --> orders/src/domain.rs:3:1
+              |
+            3 | mod missing;
+              | ^^^^^^^^^^^
+              = help: mend it: of what cannot be read nobody knows which rules it breaks
 
-        could not check the boundaries: 1 problem
-    "#]],
+            could not check the boundaries: 1 problem
+        "#]],
     );
     check(
         &crates("fn f() { ("),
         expect![[r#"
-        error[source]: the modules of `orders` are not all known: orders/src/domain.rs is no Rust source: a bracket has no partner
-         --> orders/src/domain.rs:3:8
-          |
-        3 | fn f() { (
-          |        ^
-          = help: make it a crate that compiles
+            error[source]: the sources of `orders` cannot be read as a whole: orders/src/domain.rs is no Rust source: a bracket has no partner
+             --> orders/src/domain.rs:3:8
+              |
+            3 | fn f() { (
+              |        ^
+              = help: mend it: of what cannot be read nobody knows which rules it breaks
 
-        error[source]: the modules of `orders` are not all known: orders/src/domain.rs is no Rust source: a bracket has no partner
-         --> orders/src/domain.rs:3:10
-          |
-        3 | fn f() { (
-          |          ^
-          = help: make it a crate that compiles
+            error[source]: the sources of `orders` cannot be read as a whole: orders/src/domain.rs is no Rust source: a bracket has no partner
+             --> orders/src/domain.rs:3:10
+              |
+            3 | fn f() { (
+              |          ^
+              = help: mend it: of what cannot be read nobody knows which rules it breaks
 
-        could not check the boundaries: 2 problems
-    "#]],
+            could not check the boundaries: 2 problems
+        "#]],
     );
     let root = workspace(&crates(""));
     fs::write(root.path().join("orders/src/telemetry.rs"), b"// \xff").expect("the file can be written");
     let error = outcome(root.path()).expect_err("the file is no text");
     let [finding] = &error.errors[..] else { panic!("{}", plain(&error.text(), root.path())) };
-    let said = "the modules of `orders` are not all known: orders/src/telemetry.rs is not UTF-8, from byte 3 on";
+    let said =
+        "the sources of `orders` cannot be read as a whole: orders/src/telemetry.rs is not UTF-8, from byte 3 on";
     assert_eq!((finding.cause, finding.message.as_str()), (Cause::Source, said));
 }
 
@@ -291,11 +296,13 @@ fn sources_that_cannot_be_read() {
 fn no_source_is_read_without_a_rule() {
     let text = crates("fn f() { (").replace("crates = [\"*\"]", "crates = [\"billing\"]");
     let text = text.replace("order = [\"domain\", \"application\", \"api\"]", "order = [\"domain\", \"missing\"]");
+    let ignored = "version = 1\n[workspace]\nre-exports = \"ignore\"\n";
+    let text = text.replacen("version = 1\n", ignored, 1);
     let root = workspace(&text);
     let error = outcome(root.path()).expect_err("billing has no such module");
     let causes: Vec<_> = error.errors.iter().map(|finding| finding.cause).collect();
     assert_eq!(causes, [Cause::MatchesNothing]);
-    write(root.path(), "boundaries.toml", "version = 1\n[[layer]]\nname = \"all\"\nmembers = [\"*\"]\n");
+    write(root.path(), "boundaries.toml", &format!("{ignored}[[layer]]\nname = \"all\"\nmembers = [\"*\"]\n"));
     assert!(outcome(root.path()).expect("no rule is about sources").is_clean());
 }
 
@@ -307,9 +314,169 @@ fn a_self_test_plants_one() {
         line.unwrap_or_else(|| panic!("{said}"))
     };
     let clean = workspace(&crates(""));
-    assert_eq!(planted(clean.path()), "found   module-order        orders: domain -> application");
-    let known = workspace(&crates("use crate::application;"));
-    assert_eq!(planted(known.path()), "found   module-order        orders: domain -> api");
+    assert_eq!(planted(clean.path()), "found   module-order        orders: domain -> api");
+    let known = workspace(&crates("use crate::api;"));
+    assert_eq!(planted(known.path()), "found   module-order        orders: domain -> application");
     let off = workspace(&crates("").replacen("[[layer]]", "[severity]\nmodule-order = \"off\"\n[[layer]]", 1));
     assert_eq!(planted(off.path()), "-       module-order        nothing here can break it");
+}
+
+const PRIVACY: &str = r#"
+//- boundaries.toml
+version = 1
+[[layer]]
+name = "orders"
+members = ["orders"]
+[[layer]]
+name = "app"
+members = ["app"]
+[[modules]]
+crates = ["orders"]
+RULE
+//- orders
+//- orders/src/lib.rs
+pub mod api { pub struct Order; }
+pub mod events { pub mod v1 { pub struct Placed; } }
+pub mod cart {
+    pub mod store { pub mod row { pub struct Row; } pub struct Table; }
+    pub mod total { use super::store::Table; }
+    pub use store::Table;
+}
+pub mod price { PRICE }
+pub use cart::Table;
+//- app
+[dependencies]
+orders = { path = "../orders" }
+//- app/src/lib.rs
+APP
+"#;
+
+fn privacy(rule: &str, price: &str, app: &str) -> String {
+    PRIVACY.replace("RULE", rule).replace("PRICE", price).replace("APP", app)
+}
+
+fn breaks(rule: &str, price: &str, app: &str) -> Vec<(String, Option<String>, Option<String>)> {
+    let root = workspace(&privacy(rule, price, app));
+    let report = outcome(root.path()).unwrap_or_else(|error| panic!("{}", plain(&error.text(), root.path())));
+    report.violations.into_iter().map(|one| (one.rule.name().to_owned(), one.module, one.to)).collect()
+}
+
+#[test]
+fn a_private_module_is_named_by_what_is_around_it() {
+    check(
+        &privacy(
+            "private = [\"*::store\"]",
+            "use crate::cart::store::row::Row;\nfn f(_: crate::cart::store::Table) {}",
+            "use orders::cart::store::row::Row;",
+        ),
+        expect![[r#"
+            app (layer `app`): 1 violation
+
+            error[module-private]: `app` must not name `orders::cart::store`
+              --> app/src/lib.rs:1:5
+               |
+             1 | use orders::cart::store::row::Row;
+               |     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ leads to crate::cart::store
+               |
+              ::: boundaries.toml:10:12
+               |
+            10 | private = ["*::store"]
+               |            ^^^^^^^^^^ no other crate names a private module
+               = help: name what `orders` offers instead, or ask its owners to offer it
+
+            orders (layer `orders`): 1 violation
+
+            error[module-private]: `crate::price` of `orders` must not name `crate::cart::store`
+              --> orders/src/lib.rs:8:21
+               |
+             8 | pub mod price { use crate::cart::store::row::Row;
+               |                     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^ leads to crate::cart::store
+               |
+              ::: boundaries.toml:10:12
+               |
+            10 | private = ["*::store"]
+               |            ^^^^^^^^^^ only the module around a private one names it
+               = note: 1 more place does
+               = help: name what `crate::cart` offers of it, or move what both need out of `crate::cart::store`
+
+            checked 2 crates, 1 edge, 0 external dependencies, 2 files: 2 violations
+        "#]],
+    );
+    let store =
+        [("module-private".to_owned(), Some("orders::price".to_owned()), Some("orders::cart::store".to_owned()))];
+    assert_eq!(breaks("private = [\"cart::store\"]", "use super::cart::store;", ""), store);
+    let free =
+        ["use crate::cart::Table;", "use crate::Table;", "#[cfg(test)] mod t { use crate::cart::store::Table; }"];
+    for line in free {
+        let found = breaks("private = [\"*::store\"]", line, "use orders::{Table, cart::Table as T};");
+        assert!(found.is_empty(), "{line}: {found:?}");
+    }
+}
+
+#[test]
+fn other_crates_name_the_root_and_the_api() {
+    check(
+        &privacy(
+            "api = [\"api\", \"events::v1\"]",
+            "use crate::cart::store::Table;",
+            "use orders::{api::Order, cart::{self, Table}, events, Table as T};\nfn f(_: orders::events::v1::Placed) {}",
+        ),
+        expect![[r#"
+            app (layer `app`): 2 violations
+
+            error[module-api]: `app` must not name `orders::cart`
+              --> app/src/lib.rs:1:33
+               |
+             1 | use orders::{api::Order, cart::{self, Table}, events, Table as T};
+               |                                 ^^^^ leads to crate::cart
+               |
+              ::: boundaries.toml:10:1
+               |
+            10 | api = ["api", "events::v1"]
+               | ^^^ all modules that other crates may name
+               = note: 1 more place does
+               = help: name what stands in the root of `orders` or in `orders::api`, `orders::events::v1`
+
+            error[module-api]: `app` must not name `orders::events`
+              --> app/src/lib.rs:1:47
+               |
+             1 | use orders::{api::Order, cart::{self, Table}, events, Table as T};
+               |                                               ^^^^^^ leads to crate::events
+               |
+              ::: boundaries.toml:10:1
+               |
+            10 | api = ["api", "events::v1"]
+               | ^^^ all modules that other crates may name
+               = help: name what stands in the root of `orders` or in `orders::api`, `orders::events::v1`
+
+            checked 2 crates, 1 edge, 0 external dependencies, 2 files: 2 violations
+        "#]],
+    );
+    let found = breaks("api = []", "", "use orders::{Table, api::Order};");
+    assert_eq!(found, [("module-api".to_owned(), None, Some("orders::api".to_owned()))]);
+    let tests = breaks("api = [\"api\"]", "", "#[cfg(test)] mod t { use orders::cart::Table; }");
+    assert_eq!(tests.len(), 1, "tests of another crate are no part of this one");
+}
+
+#[test]
+fn modules_that_are_excused() {
+    let rule = "private = [\"*::store\"]\napi = [\"api\"]\norder = [\"price\", \"cart\"]";
+    let price = "use crate::cart::{store::Table, total};";
+    let app = "use orders::events::v1::Placed;";
+    let all = [("orders::price", "orders::cart"), ("app", "orders::events")];
+    let excepted = |pairs: &[(&str, &str)]| {
+        let entry =
+            |(from, to): &(&str, &str)| format!("\n[[except]]\nfrom = \"{from}\"\nto = \"{to}\"\nreason = \"older\"");
+        rule.to_owned() + &pairs.iter().map(entry).collect::<String>()
+    };
+    assert_eq!(breaks(rule, price, app).len(), 3);
+    assert!(breaks(&excepted(&all), price, app).is_empty(), "a module stands for all in it");
+    assert_eq!(breaks(&excepted(&all[..1]), price, app).len(), 1);
+    assert!(
+        breaks(&excepted(&[("orders", "orders::cart"), all[1]]), price, app).is_empty(),
+        "a crate stands for its modules"
+    );
+    let root = workspace(&privacy(&excepted(&[all[0], ("app", "orders::api")]), price, app));
+    let error = outcome(root.path()).expect_err("the second one excuses nothing");
+    assert_eq!(error.errors[0].message, "the exception from `app` to `orders::api` excuses no dependency");
 }

@@ -490,18 +490,18 @@ fn ci_writes_no_baseline() {
         &grow,
         0,
         expect![[r#"
-        checked 2 crates, 1 edge, 0 external dependencies, a baseline of 1 entry: clean
-        updated; boundaries-baseline.toml: 1 added, 0 deleted, 1 in all
-    "#]],
+            checked 2 crates, 1 edge, 0 external dependencies, 2 files, a baseline of 1 entry: clean
+            updated; boundaries-baseline.toml: 1 added, 0 deleted, 1 in all
+        "#]],
     );
     says(
         violated.path(),
         &["baseline", "update"],
         0,
         expect![[r#"
-        checked 2 crates, 1 edge, 0 external dependencies, a baseline of 1 entry: clean
-        updated; boundaries-baseline.toml: 0 added, 0 deleted, 1 in all
-    "#]],
+            checked 2 crates, 1 edge, 0 external dependencies, 2 files, a baseline of 1 entry: clean
+            updated; boundaries-baseline.toml: 0 added, 0 deleted, 1 in all
+        "#]],
     );
 }
 
@@ -623,11 +623,16 @@ may-be-absent = true
             found   workspace-lints     shared/kernel
             found   workspace-versions  shared/bus -> planted
             found   folder-name         shared/bus
+            -       used-dependencies   nothing here can break it
+            -       no-glob-re-exports  nothing here can break it
             -       module-order        nothing here can break it
+            -       module-private      nothing here can break it
+            -       module-api          nothing here can break it
             found   unknown-key         planted-key = 1
             found   matches-nothing     from = "planted/nowhere"
             found   stale-baseline      an entry that excuses nothing
-            planted 17, found 17
+            found   broken-source       app/src/lib.rs
+            planted 18, found 18
         "#]],
     );
 }

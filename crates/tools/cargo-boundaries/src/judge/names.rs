@@ -1,0 +1,153 @@
+//! The rules about what sources name of other crates.
+
+use std::collections::BTreeMap;
+
+use super::graph::untidiness;
+use super::{Charge, Court, identity, what};
+use crate::judge::Case;
+use crate::report::{Rule, Violation};
+use crate::sources::Places;
+use crate::workspace::{Dependency, Kind, Target};
+
+/// Crates that a member names through what another one re-exports: to name `shared::sqlx::Pool` is to name `sqlx`.
+/// Only rules that say what must not be used hold here; what a layer may use says nothing about a crate that another one
+/// offers as a part of itself.
+pub(super) fn through_re_exports(court: &mut Court<'_>) -> Vec<Violation> {
+    if court.architecture.rules.ignores_re_exports {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for member in 0..court.architecture.workspace.members.len() {
+        for Named { to, through, kind, places } in named_through(court, member) {
+            let Some(mut breach) = Case::new(court.architecture, member, kind).breach_by_name(to) else { continue };
+            let workspace = court.architecture.workspace;
+            let (of, name) = (&workspace.members[member].name, court.architecture.target_name(to));
+            let through = &workspace.members[through].name;
+            let charge = Charge {
+                from: member,
+                module: None,
+                to: Some(identity(to, court.architecture)),
+                kind: Some(kind),
+                message: format!("`{of}` must not name `{name}`"),
+                site: court.sources.site(member, places.first),
+                what: format!("leads to {name} through a re-export of {through}"),
+                code: None,
+            };
+            breach.notes.extend(places.more());
+            let exceptions: Vec<usize> = court.architecture.exceptions(member, to, kind).collect();
+            found.extend(court.sentence(&exceptions, charge, breach));
+        }
+    }
+    found
+}
+
+/// A crate that is named without being declared.
+struct Named<'a> {
+    to: &'a Target,
+    through: usize,
+    kind: Kind,
+    places: Places,
+}
+
+fn named_through<'a>(court: &Court<'a>, member: usize) -> Vec<Named<'a>> {
+    let workspace = court.architecture.workspace;
+    let declared = |to: &Target, kind: Kind| {
+        let mut own = workspace.dependencies.iter().filter(|one| one.from == member && one.to == *to);
+        own.any(|one| one.kind == kind || (one.kind == Kind::Normal && kind == Kind::Dev))
+    };
+    let mut named: BTreeMap<(String, Kind), Named<'a>> = BTreeMap::new();
+    for one in &court.sources.of(member).uses {
+        let Some(Target::Member(used)) = workspace.members[member].externs.get(&*one.name) else { continue };
+        for hop in court.sources.behind(*used, &one.rest) {
+            if *hop.to == Target::Member(member) || declared(hop.to, one.kind) {
+                continue;
+            }
+            let (kind, places) = (one.kind, one.places);
+            let known = named.entry((identity(hop.to, court.architecture), kind));
+            let known = known.and_modify(|known| known.places.join(places));
+            known.or_insert(Named { to: hop.to, through: hop.through, kind, places });
+        }
+    }
+    named.into_values().collect()
+}
+
+/// Dependencies on members that nothing in the sources names, or nothing but tests.
+pub(super) fn unused(court: &mut Court<'_>) -> Vec<Violation> {
+    let Some(rule) = &court.architecture.rules.hygiene.used else { return Vec::new() };
+    let tidy: Vec<usize> = court.architecture.tidy().collect();
+    let mut found = Vec::new();
+    for dependency in &court.architecture.workspace.dependencies {
+        let Target::Member(to) = dependency.to else { continue };
+        if to == dependency.from || !tidy.contains(&dependency.from) {
+            continue;
+        }
+        let Some((message, help)) = idle(court, dependency, to) else { continue };
+        let why = "every dependency on a crate of the workspace is named in the sources";
+        let breach = untidiness(court.architecture, Rule::UsedDependencies, rule, why, help);
+        let charge = Charge {
+            message,
+            what: what(dependency, court.architecture),
+            ..court.dependency(dependency, &dependency.to, Rule::UsedDependencies)
+        };
+        let exceptions: Vec<usize> =
+            court.architecture.exceptions(dependency.from, &dependency.to, dependency.kind).collect();
+        found.extend(court.sentence(&exceptions, charge, breach));
+    }
+    found
+}
+
+/// What is wrong with a dependency that does nothing, and the way out.
+fn idle(court: &Court<'_>, dependency: &Dependency, to: usize) -> Option<(String, String)> {
+    let Dependency { from, kind, extern_name, .. } = dependency;
+    let members = &court.architecture.workspace.members;
+    let (of, name) = (&members[*from].name, &members[to].name);
+    match court.sources.of(*from).uses_of(extern_name, *kind).map(|one| one.kind).min() {
+        Some(Kind::Dev) if *kind == Kind::Normal => {
+            let message = format!("`{of}` must not depend on `{name}` for its tests alone");
+            Some((message, "move the line to [dev-dependencies]".to_owned()))
+        }
+        Some(_) => None,
+        // Examples in comments are compiled as tests, and macros may take a path from a string.
+        None if *kind != Kind::Build && court.sources.says(*from, &format!("{extern_name}::")) => None,
+        None => {
+            let message = format!("`{of}` must not depend on `{name}` without naming it");
+            let help = "delete the line; or, if a macro or a feature needs it, excuse it with an [[except]]";
+            Some((message, help.to_owned()))
+        }
+    }
+}
+
+/// `pub use other::*` of another crate.
+pub(super) fn globs(court: &Court<'_>) -> Vec<Violation> {
+    let Some(rule) = &court.architecture.rules.hygiene.no_globs else { return Vec::new() };
+    let mut found = Vec::new();
+    for member in court.architecture.tidy() {
+        let workspace = court.architecture.workspace;
+        let mut globs: BTreeMap<String, (&Target, Places)> = BTreeMap::new();
+        for export in court.sources.of(member).exports.iter().filter(|export| export.name.is_none()) {
+            let Some(to) = workspace.members[member].externs.get(&*export.from) else { continue };
+            let place = Places { first: export.place, further: 0 };
+            let known = globs.entry(identity(to, court.architecture)).and_modify(|(_, places)| places.join(place));
+            known.or_insert((to, place));
+        }
+        for (identity, (to, places)) in globs {
+            let (of, name) = (&workspace.members[member].name, court.architecture.target_name(to));
+            let help = format!("name what of `{name}` belongs to the interface of `{of}`");
+            let why = "nobody sees which names a glob re-exports, today or after an update";
+            let mut breach = untidiness(court.architecture, Rule::NoGlobReExports, rule, why, help);
+            breach.notes.extend(places.more());
+            let charge = Charge {
+                from: member,
+                module: None,
+                to: Some(identity),
+                kind: None,
+                message: format!("`{of}` must not re-export all of `{name}`"),
+                site: court.sources.site(member, places.first),
+                what: format!("re-exports all of {name}"),
+                code: None,
+            };
+            found.extend(court.violation(charge, breach));
+        }
+    }
+    found
+}

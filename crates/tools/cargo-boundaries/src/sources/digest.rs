@@ -1,0 +1,266 @@
+//! What the sources of one member say, reduced to what rules ask: plain data, so that it can be kept between runs.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use source_graph::{Origin, ProblemKind, Reference, RootKind, SourceGraph, Target};
+
+use crate::report::Unseen;
+use crate::source::relative;
+use crate::workspace::{self, Kind, Member};
+
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Digest {
+    /// Every file of every target, sorted.
+    pub files: Vec<PathBuf>,
+    /// Paths that lead into other crates; each once for each kind of dependency that would allow it, sorted.
+    pub uses: Vec<Use>,
+    /// Modules that name each other in the library and in binaries, tests aside; each pair once, sorted.
+    pub namings: Vec<Naming>,
+    /// What the library re-exports of other crates.
+    pub exports: Vec<Export>,
+    pub modules: Vec<Module>,
+    /// Where this is not empty, the digest is not whole.
+    pub problems: Vec<Problem>,
+    pub unseen: Unseen,
+}
+
+/// A path and how many more there are of its like.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Places {
+    pub first: Place,
+    pub further: usize,
+}
+
+impl Places {
+    /// Takes others in, of the same file list.
+    pub fn join(&mut self, others: Self) {
+        self.first = self.first.min(others.first);
+        self.further += others.further + 1;
+    }
+
+    /// That the first one is not the only one.
+    pub fn more(self) -> Option<String> {
+        match self.further {
+            0 => None,
+            1 => Some("1 more place does".to_owned()),
+            many => Some(format!("{many} more places do")),
+        }
+    }
+}
+
+/// Bytes of a file, by its index in [`Digest::files`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Place {
+    pub file: u32,
+    pub start: u32,
+    pub end: u32,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Use {
+    /// What the crate is called in these sources.
+    pub name: Box<str>,
+    pub kind: Kind,
+    /// What follows the crate in the path; empty for crates that are no members, where it tells nothing.
+    pub rest: Box<str>,
+    pub places: Places,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Naming {
+    /// Modules, from `crate` on.
+    pub from: Box<str>,
+    pub to: Box<str>,
+    /// The module whose re-export led there, which is named as well.
+    pub through: Option<Box<str>>,
+    pub places: Places,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Export {
+    /// The module that other crates find it in, from `crate` on.
+    pub module: Box<str>,
+    /// Nothing for a glob.
+    pub name: Option<Box<str>>,
+    /// The crate it comes from, as these sources call it, and what follows that in the path.
+    pub from: Box<str>,
+    pub rest: Box<str>,
+    pub place: Place,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Module {
+    /// From `crate` on.
+    pub path: Box<str>,
+    /// Index of the target.
+    pub root: u32,
+    /// Of the library, of a binary, or of neither.
+    pub of: Of,
+    /// By its index in [`Digest::files`].
+    pub file: u32,
+    /// The names that it own_names itself, where a glob brings those of another crate.
+    pub own_names: Option<Vec<Box<str>>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Of {
+    Library,
+    Binary,
+    Other,
+}
+
+/// Why a file of the module tree could not be read as it should.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Problem {
+    pub file: PathBuf,
+    pub bytes: Option<(u32, u32)>,
+    pub what: String,
+}
+
+impl std::ops::AddAssign for Unseen {
+    fn add_assign(&mut self, other: Self) {
+        self.generated += other.generated;
+        self.absent += other.absent;
+        self.unresolved += other.unresolved;
+    }
+}
+
+impl Digest {
+    pub fn of(member: &Member, graph: &SourceGraph, root: &Path) -> Self {
+        let kinds: Vec<RootKind> = member.sources.roots.iter().map(|root| root.kind).collect();
+        let of = |index: u32| match kinds[index as usize] {
+            RootKind::Library | RootKind::ProcMacro => Of::Library,
+            RootKind::Binary => Of::Binary,
+            _ => Of::Other,
+        };
+        let (mut uses, mut namings, mut exports) = (Tally::default(), Tally::default(), Vec::new());
+        let owners = owners(graph);
+        for reference in &graph.references {
+            let again = owners[reference.file as usize] != reference.root;
+            let place = Place { file: reference.file, start: reference.span.start, end: reference.span.end };
+            let shipped = of(reference.root) != Of::Other && !reference.under_test;
+            let through = match &reference.target {
+                Target::Crate { name, origin: Origin::Dependency, rest, through } => {
+                    let rest = if is_member(member, name) { &**rest } else { "" };
+                    uses.count((&**name, kind(kinds[reference.root as usize], reference), rest), place, again);
+                    if of(reference.root) == Of::Library && reference.position.re_exports() && !reference.under_test {
+                        exports.push(export(reference, name, rest, place));
+                    }
+                    through
+                }
+                Target::Module { path, through, .. } => {
+                    if shipped && *path != reference.module {
+                        namings.count((&*reference.module, &**path, through.as_deref()), place, again);
+                    }
+                    through
+                }
+                Target::Crate { .. } => continue,
+            };
+            // What is imported from somewhere else counts as named there as well: the path leads through that module.
+            if let Some(through) = through.as_ref().filter(|through| shipped && **through != reference.module) {
+                namings.count((&*reference.module, &**through, None), place, again);
+            }
+        }
+        let module = |module: &source_graph::Module| Module {
+            path: (&*module.path).into(),
+            root: module.root,
+            of: if module.under_test { Of::Other } else { of(module.root) },
+            file: module.file,
+            own_names: module.own_names.as_ref().map(|names| names.iter().map(|name| (&**name).into()).collect()),
+        };
+        Self {
+            files: graph.files.iter().map(|file| file.path.clone()).collect(),
+            uses: uses.sorted(|(name, kind, rest), places| Use { name: name.into(), kind, rest: rest.into(), places }),
+            namings: namings.sorted(|(from, to, through), places| {
+                let through = through.map(Into::into);
+                Naming { from: from.into(), to: to.into(), through, places }
+            }),
+            exports,
+            modules: graph.modules.iter().map(module).collect(),
+            problems: graph.problems.iter().map(|problem| self::problem(problem, root)).collect(),
+            unseen: Unseen { generated: graph.unseen.len(), absent: graph.absent.len(), unresolved: graph.unresolved },
+        }
+    }
+
+    /// The paths that a dependency of this kind is there for, the first ones of each rest; what tests name, a dependency
+    /// for the product allows as well.
+    pub fn uses_of(&self, name: &str, kind: Kind) -> impl Iterator<Item = &Use> {
+        let fits = move |found: Kind| found == kind || (kind == Kind::Normal && found == Kind::Dev);
+        self.uses.iter().filter(move |one| &*one.name == name && fits(one.kind))
+    }
+
+    /// The first of these paths, those of the product before those of tests, and how many more there are.
+    pub fn first_use(&self, name: &str, kind: Kind) -> Option<Places> {
+        let first = self.uses_of(name, kind).min_by_key(|one| (one.kind, one.places.first))?;
+        let all: usize = self.uses_of(name, kind).map(|one| one.places.further + 1).sum();
+        Some(Places { first: first.places.first, further: all - 1 })
+    }
+}
+
+/// First places and numbers of what is alike.
+struct Tally<K>(HashMap<K, Places>);
+
+impl<K> Default for Tally<K> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<K: Ord + std::hash::Hash + Eq> Tally<K> {
+    /// A place in a file that has been read `again`, for another target, is none more.
+    fn count(&mut self, key: K, place: Place, again: bool) {
+        match self.0.entry(key) {
+            Entry::Occupied(_) if again => {}
+            Entry::Vacant(entry) => _ = entry.insert(Places { first: place, further: 0 }),
+            Entry::Occupied(mut entry) => entry.get_mut().join(Places { first: place, further: 0 }),
+        }
+    }
+
+    fn sorted<T>(self, made: impl Fn(K, Places) -> T) -> Vec<T> {
+        let mut all: Vec<(K, Places)> = self.0.into_iter().collect();
+        all.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        all.into_iter().map(|(key, places)| made(key, places)).collect()
+    }
+}
+
+/// The first target of each file.
+fn owners(graph: &SourceGraph) -> Vec<u32> {
+    let mut owners = vec![u32::MAX; graph.files.len()];
+    for reference in &graph.references {
+        let owner = &mut owners[reference.file as usize];
+        *owner = reference.root.min(*owner);
+    }
+    owners
+}
+
+fn is_member(member: &Member, name: &str) -> bool {
+    matches!(member.externs.get(name), Some(workspace::Target::Member(_)))
+}
+
+fn kind(root: RootKind, reference: &Reference) -> Kind {
+    match root {
+        RootKind::BuildScript => Kind::Build,
+        _ if reference.under_test => Kind::Dev,
+        _ => Kind::Normal,
+    }
+}
+
+fn export(reference: &Reference, from: &str, rest: &str, place: Place) -> Export {
+    let name = reference.imported_as.as_deref().map(Into::into);
+    Export { module: (&*reference.module).into(), name, from: from.into(), rest: rest.into(), place }
+}
+
+fn problem(problem: &source_graph::Problem, root: &Path) -> Problem {
+    let what = match &problem.kind {
+        ProblemKind::Missing(paths) => {
+            let paths: Vec<_> = paths.iter().map(|path| relative(path, root)).collect();
+            format!("a file is missing: {}", paths.join(" or "))
+        }
+        kind => format!("{} {kind}", relative(&problem.file, root)),
+    };
+    let bytes = problem.span.map(|span| (span.start, span.end));
+    Problem { file: problem.file.clone(), bytes, what }
+}

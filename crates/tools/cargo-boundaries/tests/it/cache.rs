@@ -1,0 +1,184 @@
+//! The cache makes runs faster and never another verdict.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use crate::fixture::{workspace, write};
+
+const RULES: &str = r#"
+//- boundaries.toml
+version = 1
+[hygiene]
+used-dependencies = true
+[[layer]]
+name = "shared"
+members = ["shared"]
+[[layer]]
+name = "domains"
+members = ["orders"]
+external.deny = [{ name = "rusqlite", reason = "domains write no SQL" }]
+[[modules]]
+crates = ["orders"]
+order = ["domain", "api"]
+[[modules]]
+crates = ["shared"]
+private = ["inner"]
+//- shared
+[dependencies]
+rusqlite = "0.41"
+//- shared/src/lib.rs
+pub use rusqlite as sql;
+pub mod inner { pub struct Row; }
+//- orders
+[dependencies]
+shared = { path = "../shared" }
+//- orders/src/lib.rs
+mod domain;
+mod api;
+//- orders/src/domain.rs
+pub struct Order;
+//- orders/src/api.rs
+use shared as _;
+"#;
+
+/// With a target folder, below which the cache is kept.
+fn cached_workspace() -> TempDir {
+    let root = workspace(RULES);
+    fs::create_dir(root.path().join("target")).expect("the folder can be made");
+    root
+}
+
+/// What the program says; here, since a target folder that the environment names would be shared by all tests.
+fn run(root: &Path, cache: bool) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-boundaries"));
+    command.args(["check", "--json"]).args((!cache).then_some("--no-cache")).current_dir(root);
+    let output = command.env_remove("CARGO_TARGET_DIR").output().expect("the program starts");
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+fn entries(root: &Path) -> Vec<PathBuf> {
+    let folder = fs::read_dir(root.join("target/boundaries"));
+    folder.map(|folder| folder.filter_map(|entry| Some(entry.ok()?.path())).collect()).unwrap_or_default()
+}
+
+#[derive(Debug, Clone)]
+enum Edit {
+    Write(&'static str, String),
+    Delete(&'static str),
+    Rename(&'static str, &'static str),
+    Spoil(usize, usize),
+}
+
+const FILES: [&str; 8] = [
+    "orders/src/lib.rs",
+    "orders/src/domain.rs",
+    "orders/src/domain/mod.rs",
+    "orders/src/domain/price.rs",
+    "orders/src/api.rs",
+    "orders/src/main.rs",
+    "orders/tests/it.rs",
+    "shared/src/lib.rs",
+];
+
+fn edits() -> impl Strategy<Value = Vec<Edit>> {
+    let file = || proptest::sample::select(FILES.to_vec());
+    let lines = [
+        "mod domain;",
+        "mod api;",
+        "pub mod price;",
+        "#[cfg(windows)] mod windows;",
+        "use crate::api;",
+        "use shared::sql;",
+        "use shared::inner::Row;",
+        "pub use rusqlite as sql;",
+        "pub mod inner {}",
+        "#[path = \"api.rs\"] mod other;",
+        "include!(\"domain.rs\");",
+        "fn f() { (",
+        "// shared::",
+        "",
+    ];
+    let text = proptest::collection::vec(proptest::sample::select(lines.to_vec()), 0..4);
+    let one = prop_oneof![
+        4 => (file(), text).prop_map(|(file, lines)| Edit::Write(file, lines.join("\n"))),
+        1 => file().prop_map(Edit::Delete),
+        1 => (file(), file()).prop_map(|(from, to)| Edit::Rename(from, to)),
+        1 => (0_usize..4, 0_usize..4000).prop_map(|(entry, byte)| Edit::Spoil(entry, byte)),
+    ];
+    proptest::collection::vec(one, 1..8)
+}
+
+impl Edit {
+    /// What cannot be done is left undone.
+    fn make(&self, root: &Path) {
+        match self {
+            Self::Write(file, text) => write(root, file, text),
+            Self::Delete(file) => _ = fs::remove_file(root.join(file)),
+            Self::Rename(from, to) => _ = fs::rename(root.join(from), root.join(to)),
+            Self::Spoil(entry, byte) => {
+                if let Some(path) = entries(root).get(*entry) {
+                    let mut bytes = fs::read(path).expect("the entry can be read");
+                    let at = byte % bytes.len().max(1);
+                    bytes[at] ^= 0x55;
+                    fs::write(path, bytes).expect("the entry can be written");
+                }
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+
+    #[test]
+    fn over_any_edits_a_run_with_it_says_what_a_run_without_it_says(edits in edits()) {
+        let root = cached_workspace();
+        for edit in edits {
+            run(root.path(), true);
+            edit.make(root.path());
+            let (with, without) = (run(root.path(), true), run(root.path(), false));
+            prop_assert_eq!(with, without, "after {:?}", edit);
+        }
+    }
+}
+
+/// That the entries are asked at all: one that says something else changes what is said.
+#[test]
+fn what_is_kept_is_used() {
+    let root = cached_workspace();
+    let clean = run(root.path(), true);
+    assert!(clean.contains("\"violations\": 0"), "{clean}");
+    let kept = entries(root.path());
+    assert_eq!(kept.len(), 2, "one entry for each crate");
+    let times = |paths: &[PathBuf]| -> Vec<_> {
+        paths.iter().map(|path| fs::metadata(path).and_then(|data| data.modified()).expect("it is there")).collect()
+    };
+    let before = times(&kept);
+    assert_eq!(run(root.path(), true), clean);
+    assert_eq!(times(&kept), before, "nothing is written where nothing has changed");
+    write(root.path(), "orders/src/domain.rs", "use crate::api;");
+    assert!(run(root.path(), true).contains("module-order"));
+    assert_eq!(entries(root.path()).len(), 2, "an entry takes the place of the older one");
+}
+
+#[test]
+fn without_a_target_folder_nothing_is_kept() {
+    let root = workspace(RULES);
+    run(root.path(), true);
+    assert!(!root.path().join("target").exists());
+    let root = cached_workspace();
+    run(root.path(), false);
+    assert!(entries(root.path()).is_empty());
+}
+
+/// A cache that cannot be written is no reason to fail.
+#[test]
+fn a_folder_that_is_none() {
+    let root = cached_workspace();
+    write(root.path(), "target/boundaries", "a file");
+    assert_eq!(run(root.path(), true), run(root.path(), false));
+}

@@ -1,0 +1,417 @@
+//! What sources name: the places in the messages of other rules, re-exports, and dependencies that nothing names.
+
+use boundaries::{Rule, Violation};
+use expect_test::expect;
+
+use crate::fixture::{check, outcome, plain, workspace};
+
+/// `shared` re-exports `rusqlite` in several ways, `orders` must not name it.
+fn crates(orders: &str) -> String {
+    format!(
+        r#"
+//- boundaries.toml
+version = 1
+[[layer]]
+name = "kernel"
+members = ["kernel"]
+[[layer]]
+name = "shared"
+members = ["shared"]
+[[layer]]
+name = "domains"
+members = ["orders"]
+may-use = ["shared"]
+external.deny = [{{ name = "rusqlite", reason = "domains write no SQL", use = "the store" }}]
+[[forbid]]
+from = "orders"
+to = "kernel"
+reason = "an inner part of shared"
+[hygiene]
+except = ["kernel"]
+no-glob-re-exports = true
+[severity]
+no-glob-re-exports = "off"
+//- kernel
+[dependencies]
+rusqlite = "0.41"
+//- kernel/src/lib.rs
+pub use rusqlite::Row;
+pub struct Clock;
+//- shared
+[dependencies]
+sql = {{ package = "rusqlite", version = "0.41" }}
+kernel = {{ path = "../kernel" }}
+//- shared/src/lib.rs
+pub use sql as driver;
+pub mod store {{
+    pub use sql::{{Connection as Handle, types::*}};
+    pub struct Store;
+}}
+pub mod inner {{ pub use kernel::Row; }}
+pub use kernel::Clock;
+pub struct Own;
+//- orders
+[dependencies]
+store-kit = {{ path = "../shared", package = "shared" }}
+//- orders/src/lib.rs
+{orders}
+"#
+    )
+}
+
+fn violations(orders: &str) -> Vec<Violation> {
+    let root = workspace(&crates(orders));
+    outcome(root.path()).unwrap_or_else(|error| panic!("{}", plain(&error.text(), root.path()))).violations
+}
+
+#[test]
+fn what_is_named_through_a_re_export_counts_as_named() {
+    check(
+        &crates("use store_kit::store::Handle;\nfn open() -> store_kit::driver::Result<Handle> { todo!() }"),
+        expect![[r#"
+            orders (layer `domains`): 1 violation
+
+            error[external-deny]: `orders` must not name `rusqlite`
+              --> orders/src/lib.rs:1:5
+               |
+             1 | use store_kit::store::Handle;
+               |     ^^^^^^^^^^^^^^^^^^^^^^^^ leads to rusqlite through a re-export of shared
+               |
+              ::: boundaries.toml:12:27
+               |
+            12 | external.deny = [{ name = "rusqlite", reason = "domains write no SQL", use = "the store" }]
+               |                           ^^^^^^^^^^ denied in layer `domains`: domains write no SQL
+               = note: 1 more place does
+               = help: delete the line and use the store
+
+            checked 3 crates, 2 edges, 2 external dependencies, 3 files: 1 violation
+        "#]],
+    );
+}
+
+#[test]
+fn every_way_through_a_re_export_leads_there() {
+    for (line, to) in [
+        ("use store_kit::driver;", "rusqlite"),
+        ("use store_kit::{driver::*};", "rusqlite"),
+        ("type T = store_kit::store::Handle;", "rusqlite"),
+        ("fn f(_: impl Into<store_kit::store::Value>) {}", "rusqlite"),
+        ("fn f() { println!(\"{:?}\", store_kit::inner::Row); }", "rusqlite"),
+        ("use store_kit as kit; type T = kit::driver::Row;", "rusqlite"),
+        ("use store_kit::Clock;", "kernel"),
+    ] {
+        let found = violations(line);
+        assert!(found.iter().any(|one| one.to.as_deref() == Some(to)), "{line}: {found:?}");
+        assert!(
+            found.iter().all(|one| one.site.file == "orders/src/lib.rs" && one.site.line == 1),
+            "{line}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn what_a_crate_declares_itself_is_no_re_export() {
+    for line in [
+        "use store_kit::Own;",
+        "use store_kit::store::Store;",
+        "use store_kit::*;",
+        "mod driver {} use driver as _;",
+        "// store_kit::driver",
+        "const TEXT: &str = \"store_kit::driver\";",
+    ] {
+        assert!(violations(line).is_empty(), "{line}");
+    }
+}
+
+/// Tests are held to the rules for dev-dependencies: `external.deny` leaves those free, [[forbid]] does not.
+#[test]
+fn in_tests_the_rules_for_dev_dependencies_hold() {
+    let found = violations("#[cfg(test)]\nmod tests { use store_kit::{driver, Clock}; }");
+    let found: Vec<_> =
+        found.iter().map(|one| (one.rule, one.to.as_deref(), one.kind.map(|kind| kind.to_string()))).collect();
+    assert_eq!(found, [(Rule::Forbid, Some("kernel"), Some("dev-dependency".to_owned()))]);
+}
+
+#[test]
+fn re_exports_can_be_ignored() {
+    let text = crates("use store_kit::driver;").replacen(
+        "version = 1",
+        "version = 1\n[workspace]\nre-exports = \"ignore\"",
+        1,
+    );
+    let text = text.replace("[hygiene]\nexcept = [\"kernel\"]\nno-glob-re-exports = true\n", "");
+    let root = workspace(&text);
+    let report = outcome(root.path()).expect("the rules hold");
+    assert!(report.is_clean());
+    assert_eq!((report.summary.files, report.summary.unseen), (0, None), "no source is read");
+}
+
+#[test]
+fn an_exception_excuses_what_is_named_through_a_re_export() {
+    let excused =
+        "[[except]]\nfrom = \"orders\"\nto = \"rusqlite\"\nreason = \"until the port is there\"\n//- kernel\n";
+    let root = workspace(&crates("use store_kit::driver;").replacen("//- kernel\n", excused, 1));
+    assert!(outcome(root.path()).expect("the exception excuses something").is_clean());
+}
+
+/// The message of a rule about crates shows where the code names what the manifest declares.
+#[test]
+fn a_message_shows_the_first_place_in_the_code() {
+    check(
+        r#"
+//- boundaries.toml
+version = 1
+[[layer]]
+name = "all"
+members = ["*"]
+//- billing
+[lib]
+name = "bill"
+//- orders
+[dependencies]
+billing = { path = "../billing" }
+//- orders/src/lib.rs
+#[cfg(test)]
+mod tests {
+    use bill::Fixture;
+}
+mod invoice;
+//- orders/src/invoice.rs
+pub fn total(invoice: &bill::Invoice) -> bill::Money {
+    invoice.total()
+}
+//- stock
+[dependencies]
+billing = { path = "../billing" }
+"#,
+        expect![[r#"
+            orders (layer `all`): 1 violation
+
+            error[same-layer]: `orders` must not depend on `billing`
+             --> orders/Cargo.toml:7:1
+              |
+            7 | billing = { path = "../billing" }
+              | ^^^^^^^ normal dependency on billing
+              |
+             ::: orders/src/invoice.rs:1:24
+              |
+            1 | pub fn total(invoice: &bill::Invoice) -> bill::Money {
+              |                        ^^^^^^^^^^^^^ named here, and in 2 more places
+              |
+             ::: boundaries.toml:3:8
+              |
+            3 | name = "all"
+              |        ^^^^^ layer `all` has no `edges` between its crates
+              = note: `orders` may use no other crate of this workspace
+              = help: delete the line; or add "orders -> billing" to `edges`, if the architecture is to change
+
+            stock (layer `all`): 1 violation
+
+            error[same-layer]: `stock` must not depend on `billing`
+             --> stock/Cargo.toml:7:1
+              |
+            7 | billing = { path = "../billing" }
+              | ^^^^^^^ normal dependency on billing
+              |
+             ::: boundaries.toml:3:8
+              |
+            3 | name = "all"
+              |        ^^^^^ layer `all` has no `edges` between its crates
+              = note: `stock` may use no other crate of this workspace
+              = note: no path in its sources names it
+              = help: delete the line; or add "stock -> billing" to `edges`, if the architecture is to change
+
+            checked 3 crates, 2 edges, 0 external dependencies, 4 files: 2 violations
+        "#]],
+    );
+}
+
+#[test]
+fn dependencies_that_nothing_names() {
+    let rules = "
+//- boundaries.toml
+version = 1
+[hygiene]
+used-dependencies = true
+[[layer]]
+name = \"all\"
+members = [\"*\"]
+edges = [\"* -> *\"]
+//- billing
+//- stock
+[lib]
+name = \"stock_keeping\"
+";
+    check(
+        &format!(
+            "{rules}//- orders
+[dependencies]
+billing = {{ path = \"../billing\" }}
+stock = {{ path = \"../stock\", optional = true }}
+[build-dependencies]
+billing = {{ path = \"../billing\" }}
+[dev-dependencies]
+stock = {{ path = \"../stock\" }}
+//- orders/src/lib.rs
+#[test]
+fn bills() {{ billing::bill(); }}
+"
+        ),
+        expect![[r#"
+            orders (layer `all`): 4 violations
+
+            error[used-dependencies]: `orders` must not depend on `billing` for its tests alone
+             --> orders/Cargo.toml:7:1
+              |
+            7 | billing = { path = "../billing" }
+              | ^^^^^^^ normal dependency on billing
+              |
+             ::: orders/src/lib.rs:2:14
+              |
+            2 | fn bills() { billing::bill(); }
+              |              ^^^^^^^^^^^^^ named here
+              |
+             ::: boundaries.toml:3:1
+              |
+            3 | used-dependencies = true
+              | ^^^^^^^^^^^^^^^^^ every dependency on a crate of the workspace is named in the sources
+              = help: move the line to [dev-dependencies]
+
+            error[used-dependencies]: `orders` must not depend on `stock` without naming it
+             --> orders/Cargo.toml:8:1
+              |
+            8 | stock = { path = "../stock", optional = true }
+              | ^^^^^ normal dependency on stock, optional: feature `stock`
+              |
+             ::: boundaries.toml:3:1
+              |
+            3 | used-dependencies = true
+              | ^^^^^^^^^^^^^^^^^ every dependency on a crate of the workspace is named in the sources
+              = help: delete the line; or, if a macro or a feature needs it, excuse it with an [[except]]
+
+            error[used-dependencies]: `orders` must not depend on `billing` without naming it
+              --> orders/Cargo.toml:10:1
+               |
+            10 | billing = { path = "../billing" }
+               | ^^^^^^^ build-dependency on billing
+               |
+              ::: boundaries.toml:3:1
+               |
+             3 | used-dependencies = true
+               | ^^^^^^^^^^^^^^^^^ every dependency on a crate of the workspace is named in the sources
+               = help: delete the line; or, if a macro or a feature needs it, excuse it with an [[except]]
+
+            error[used-dependencies]: `orders` must not depend on `stock` without naming it
+              --> orders/Cargo.toml:12:1
+               |
+            12 | stock = { path = "../stock" }
+               | ^^^^^ dev-dependency on stock
+               |
+              ::: boundaries.toml:3:1
+               |
+             3 | used-dependencies = true
+               | ^^^^^^^^^^^^^^^^^ every dependency on a crate of the workspace is named in the sources
+               = help: delete the line; or, if a macro or a feature needs it, excuse it with an [[except]]
+
+            checked 3 crates, 4 edges, 0 external dependencies, 3 files: 4 violations
+        "#]],
+    );
+    let named = [
+        "use stock_keeping as _;",
+        "#[macro_use] extern crate stock_keeping;",
+        "fn f() { stock_keeping::count!(); }",
+        "#[stock_keeping::counted] fn f() {}",
+        "/// ```\n/// stock_keeping::count();\n/// ```\nfn f() {}",
+        "#[derive(stock_keeping::Count)] struct S;",
+        "#[cfg(feature = \"stock\")] mod counted { use stock_keeping::Count; }",
+    ];
+    for line in named {
+        let root = workspace(&format!(
+            "{rules}//- orders\n[dependencies]\nstock = {{ path = \"../stock\" }}\n//- orders/src/lib.rs\n{line}\n"
+        ));
+        let report = outcome(root.path()).unwrap_or_else(|error| panic!("{}", plain(&error.text(), root.path())));
+        assert!(report.is_clean(), "{line}: {}", report.text());
+    }
+}
+
+#[test]
+fn what_only_a_macro_needs_is_excused() {
+    let root = workspace(
+        "
+//- boundaries.toml
+version = 1
+[hygiene]
+used-dependencies = true
+[[layer]]
+name = \"all\"
+members = [\"*\"]
+edges = [\"* -> *\"]
+[[except]]
+from = \"orders\"
+to = \"billing\"
+reason = \"its macro names it\"
+//- billing
+//- orders
+[dependencies]
+billing = { path = \"../billing\" }
+",
+    );
+    assert!(outcome(root.path()).expect("the exception excuses something").is_clean());
+}
+
+#[test]
+fn globs_of_other_crates() {
+    check(
+        &crates("pub mod all { pub use store_kit::*; }\npub use store_kit::store::*;")
+            .replace("[severity]\nno-glob-re-exports = \"off\"\n", ""),
+        expect![[r#"
+            orders (layer `domains`): 1 violation
+
+            error[no-glob-re-exports]: `orders` must not re-export all of `shared`
+              --> orders/src/lib.rs:1:23
+               |
+             1 | pub mod all { pub use store_kit::*; }
+               |                       ^^^^^^^^^^^^ re-exports all of shared
+               |
+              ::: boundaries.toml:19:1
+               |
+            19 | no-glob-re-exports = true
+               | ^^^^^^^^^^^^^^^^^^ nobody sees which names a glob re-exports, today or after an update
+               = note: 1 more place does
+               = help: name what of `shared` belongs to the interface of `orders`
+
+            shared (layer `shared`): 1 violation
+
+            error[no-glob-re-exports]: `shared` must not re-export all of `rusqlite`
+              --> shared/src/lib.rs:3:41
+               |
+             3 |     pub use sql::{Connection as Handle, types::*};
+               |                                         ^^^^^^^^ re-exports all of rusqlite
+               |
+              ::: boundaries.toml:19:1
+               |
+            19 | no-glob-re-exports = true
+               | ^^^^^^^^^^^^^^^^^^ nobody sees which names a glob re-exports, today or after an update
+               = help: name what of `rusqlite` belongs to the interface of `shared`
+
+            checked 3 crates, 2 edges, 2 external dependencies, 3 files: 2 violations
+        "#]],
+    );
+}
+
+/// Silence about what only the compiler sees would read as cleanliness.
+#[test]
+fn what_is_not_seen_is_counted() {
+    let root = workspace(&crates(
+        "include!(concat!(env!(\"OUT_DIR\"), \"/made.rs\"));\n#[cfg(windows)]\nmod windows;\nfn f(_: made::T, _: made::U) {}",
+    ));
+    let report = outcome(root.path()).expect("the sources can be read");
+    let text = plain(&report.text(), root.path());
+    let last = text.lines().last().expect("there is a summary");
+    assert_eq!(
+        last,
+        "not seen: 1 file or module that is generated, 1 missing file behind a cfg, 2 paths that begin with a name from nowhere"
+    );
+    let unseen = report.summary.unseen.expect("sources were read");
+    assert_eq!((unseen.generated, unseen.absent, unseen.unresolved), (1, 1, 2));
+}
