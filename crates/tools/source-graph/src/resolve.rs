@@ -37,7 +37,7 @@ pub(crate) enum Base {
 #[derive(Debug)]
 pub(crate) enum Resolution {
     Place(Place),
-    /// A type of the standard prelude, or a built-in one.
+    /// A type of the standard prelude, or a built-in one; or no path.
     Prelude,
     /// A name that nothing here declares, perhaps one that a macro or another crate's glob brings.
     Unknown,
@@ -101,7 +101,8 @@ impl<'a> Resolver<'a> {
         };
         match place {
             Some(place) => Resolution::Place(place),
-            None if single => Resolution::Prelude,
+            // What seems to be a path in a string may be none.
+            None if single || path.position == Position::AttributeText => Resolution::Prelude,
             None => match self.head_of(file, path) {
                 Some(head) if is_prelude_type(self.names.text(head)) => Resolution::Prelude,
                 _ => Resolution::Unknown,

@@ -61,7 +61,7 @@ fn named(graph: &SourceGraph) -> impl Iterator<Item = Named> {
     let references = graph.references.iter().filter(move |reference| {
         let written = &texts[reference.file as usize][reference.span.range()];
         match reference.position {
-            Position::Attribute | Position::Derive | Position::Visibility => false,
+            Position::Attribute | Position::AttributeText | Position::Derive | Position::Visibility => false,
             // A single name is what its import was.
             Position::Macro => written.contains("::") && !reference.in_macro,
             _ => !reference.in_macro,
