@@ -8,6 +8,7 @@ mod elements;
 mod imports;
 mod items;
 mod paths;
+mod texts;
 
 use crate::facts::{
     ALWAYS, Condition, Declaration, Declared, FileFacts, Position, Scope, ScopeKind, Unseen, UnseenKind, When,

@@ -130,6 +130,8 @@ pub enum Position {
     Macro,
     /// An attribute or a path in its arguments.
     Attribute,
+    /// A path in a string of an attribute's arguments that a macro reads as code, as in `#[serde(with = "a::b")]`.
+    AttributeText,
     /// A name in `#[derive(..)]`.
     Derive,
     /// `pub(in a::b)`

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use crate::facts::PathUse;
-use crate::names::FastMap;
+use crate::names::{FastMap, Name};
 use crate::package::{Absent, Module, PackageSources, Problem, Reference, Root, SourceFile, Target, UnseenPlace};
 use crate::resolve::{Base, Place, Resolution, Resolver, Surroundings};
 use crate::tree::{self, FilePlace, ModuleTree};
@@ -94,9 +94,13 @@ fn resolved(
                 }
             };
             let own = tree.nodes[file.nodes[path.scope as usize] as usize].module;
-            if place.base == Base::Module(own) && place.through.is_none() && !path.position.re_exports() {
+            let inside = place.base == Base::Module(own) && place.through.is_none();
+            if inside && !path.position.re_exports() {
                 continue;
             }
+            let Some(named) = texts.target(&place, tree, &resolver) else {
+                continue;
+            };
             let (under_test, cfg) = governed.of(file, path.condition);
             references.push(Reference {
                 root,
@@ -108,7 +112,7 @@ fn resolved(
                 in_macro: path.in_macro,
                 under_test: under_test || target.kind.is_dev(),
                 cfg,
-                target: texts.target(&place, tree, &resolver),
+                target: named,
             });
         }
     }
@@ -190,22 +194,30 @@ impl Texts {
         shared
     }
 
-    fn target(&mut self, place: &Place, tree: &ModuleTree, resolver: &Resolver<'_>) -> Target {
+    /// Nothing for what comes with the compiler.
+    fn target(&mut self, place: &Place, tree: &ModuleTree, resolver: &Resolver<'_>) -> Option<Target> {
+        let path = |module: u32| Arc::clone(&tree.modules[module as usize].path);
+        let through = place.through.map(path);
+        Some(match place.base {
+            Base::Crate(name, origin) => {
+                let name = self.shared(resolver.names.text(name));
+                Target::Crate { name, origin, rest: self.joined(&place.rest, resolver), through }
+            }
+            Base::Module(module) => {
+                Target::Module { path: path(module), rest: self.joined(&place.rest, resolver), through }
+            }
+            Base::Standard => return None,
+        })
+    }
+
+    fn joined(&mut self, names: &[Name], resolver: &Resolver<'_>) -> Box<str> {
         self.rest.clear();
-        for &name in &place.rest {
+        for &name in names {
             if !self.rest.is_empty() {
                 self.rest.push_str("::");
             }
             self.rest.push_str(resolver.names.text(name));
         }
-        let rest = Box::from(&*self.rest);
-        let path = |module: u32| Arc::clone(&tree.modules[module as usize].path);
-        let through = place.through.map(path);
-        match place.base {
-            Base::Crate(name, origin) => {
-                Target::Crate { name: self.shared(resolver.names.text(name)), origin, rest, through }
-            }
-            Base::Module(module) => Target::Module { path: path(module), rest, through },
-        }
+        Box::from(&*self.rest)
     }
 }

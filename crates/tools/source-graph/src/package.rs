@@ -86,7 +86,7 @@ pub struct Module {
     pub own_names: Option<Vec<Arc<str>>>,
 }
 
-/// A path in the sources, and what it names.
+/// A path in the sources, and what it names. Paths into `std`, `core`, `alloc`, `proc_macro` and `test` are none.
 #[derive(Debug, Clone)]
 pub struct Reference {
     /// Index into [`PackageSources::roots`].
@@ -135,8 +135,6 @@ pub enum Origin {
     Dependency,
     /// The library of the same package, seen from another target.
     Library,
-    /// `std`, `core`, `alloc`, `proc_macro` or `test`.
-    Standard,
     /// `extern crate` of a name that the manifest does not know.
     Unknown,
 }

@@ -29,13 +29,15 @@ pub(crate) struct Place {
 pub(crate) enum Base {
     Crate(Name, Origin),
     Module(u32),
+    /// A crate that comes with the compiler; nothing is asked about what it has.
+    Standard,
 }
 
 /// What became of one path.
 #[derive(Debug)]
 pub(crate) enum Resolution {
     Place(Place),
-    /// A type of the standard prelude, or a built-in one.
+    /// A type of the standard prelude, or a built-in one; or no path.
     Prelude,
     /// A name that nothing here declares, perhaps one that a macro or another crate's glob brings.
     Unknown,
@@ -53,7 +55,7 @@ pub(crate) struct Resolver<'a> {
     pub tree: &'a ModuleTree,
     pub names: Names<'a>,
     edition: Edition,
-    externs: FastMap<Name, Origin>,
+    externs: FastMap<Name, Base>,
     declarations: Declarations,
     imports: FastMap<(u32, u32), Import>,
     heads: FastMap<(u32, Name), Option<Place>>,
@@ -71,13 +73,15 @@ impl<'a> Resolver<'a> {
         let mut names = Names::with_room(tree.files.len() * 16);
         let mut externs = FastMap::default();
         for name in prelude::STANDARD_CRATES {
-            externs.insert(names.name(name), Origin::Standard);
+            externs.insert(names.name(name), Base::Standard);
         }
         for name in surroundings.externs {
-            externs.insert(names.name(name), Origin::Dependency);
+            let name = names.name(name);
+            externs.insert(name, Base::Crate(name, Origin::Dependency));
         }
         if let Some(library) = surroundings.library {
-            externs.insert(names.name(library), Origin::Library);
+            let name = names.name(library);
+            externs.insert(name, Base::Crate(name, Origin::Library));
         }
         let declarations = Declarations::of(tree, &externs, &mut names);
         let (edition, imports, heads) = (surroundings.edition, FastMap::default(), FastMap::default());
@@ -97,7 +101,8 @@ impl<'a> Resolver<'a> {
         };
         match place {
             Some(place) => Resolution::Place(place),
-            None if single => Resolution::Prelude,
+            // What seems to be a path in a string may be none.
+            None if single || path.position == Position::AttributeText => Resolution::Prelude,
             None => match self.head_of(file, path) {
                 Some(head) if is_prelude_type(self.names.text(head)) => Resolution::Prelude,
                 _ => Resolution::Unknown,
@@ -141,8 +146,11 @@ impl<'a> Resolver<'a> {
         if self.names.text(name) == "self" {
             return Some(Place { base: Base::Module(0), rest: Vec::new(), through: None });
         }
-        let origin = self.externs.get(&name).copied().unwrap_or(Origin::Unknown);
-        Some(Place { base: Base::Crate(name, origin), rest: Vec::new(), through: None })
+        Some(Place { base: self.crate_of(name), rest: Vec::new(), through: None })
+    }
+
+    fn crate_of(&self, name: Name) -> Base {
+        self.externs.get(&name).copied().unwrap_or(Base::Crate(name, Origin::Unknown))
     }
 
     /// A macro, attribute or derive that an import brought into scope.
@@ -244,14 +252,10 @@ impl<'a> Resolver<'a> {
     }
 
     fn external(&self, name: Name) -> Option<Place> {
-        let origin = *self
-            .externs
-            .get(&name)
-            .or_else(|| self.declarations.extern_prelude.get(&name).map(|_| &Origin::Unknown))?;
         let base = match self.declarations.extern_prelude.get(&name) {
-            Some(&Some(real)) => Base::Crate(real, self.externs.get(&real).copied().unwrap_or(Origin::Unknown)),
+            Some(&Some(real)) => self.crate_of(real),
             Some(None) => Base::Module(0),
-            None => Base::Crate(name, origin),
+            None => *self.externs.get(&name)?,
         };
         Some(Place { base, rest: Vec::new(), through: None })
     }
@@ -358,14 +362,14 @@ impl<'a> Resolver<'a> {
     /// Goes on from a place along the segments of a path that stands in the module `own`.
     fn follow(&mut self, mut place: Place, segments: &[Name], own: u32, depth: usize) -> Option<Place> {
         for (index, &segment) in segments.iter().enumerate() {
-            let Base::Module(module) = place.base else {
-                place.rest.extend_from_slice(&segments[index..]);
-                return Some(place);
+            let module = match place.base {
+                Base::Module(module) if place.rest.is_empty() => module,
+                Base::Standard => return Some(place),
+                Base::Module(_) | Base::Crate(..) => {
+                    place.rest.extend_from_slice(&segments[index..]);
+                    return Some(place);
+                }
             };
-            if !place.rest.is_empty() {
-                place.rest.extend_from_slice(&segments[index..]);
-                return Some(place);
-            }
             match self.names.text(segment) {
                 "self" => continue,
                 "super" => {

@@ -190,6 +190,9 @@ impl Walk<'_> {
     fn paths_in_arguments(&mut self, range: Range<usize>) {
         let mut at = range.start;
         while at < range.end {
+            if matches!(self.tokens.kind(at), Kind::Str | Kind::RawStr) {
+                self.paths_in_text(at);
+            }
             let after_name = at > range.start && (self.is_segment(at - 1) || self.tokens.is(at - 1, b'>'));
             let global = self.is_separator(at) && self.is_segment(at + 1) && !after_name;
             let head = at + usize::from(global);

@@ -5,8 +5,9 @@ use std::rc::Rc;
 
 use crate::facts::{ALWAYS, Declared, PathUse};
 use crate::names::{FastMap, Name, Names};
-use crate::package::Origin;
 use crate::tree::ModuleTree;
+
+use super::Base;
 
 /// No module declares a name more often, under as many conditions; broken text may.
 const MOST_ALTERNATIVES: usize = 32;
@@ -49,7 +50,7 @@ pub(super) struct Declarations {
 }
 
 impl Declarations {
-    pub fn of<'a>(tree: &'a ModuleTree, externs: &FastMap<Name, Origin>, names: &mut Names<'a>) -> Self {
+    pub fn of<'a>(tree: &'a ModuleTree, externs: &FastMap<Name, Base>, names: &mut Names<'a>) -> Self {
         let mut all = Self {
             segments: Vec::with_capacity(tree.files.len()),
             list: Vec::new(),
@@ -73,7 +74,7 @@ impl Declarations {
         &mut self,
         tree: &'a ModuleTree,
         index: usize,
-        externs: &FastMap<Name, Origin>,
+        externs: &FastMap<Name, Base>,
         names: &mut Names<'a>,
     ) {
         let file = &tree.files[index];
@@ -153,9 +154,9 @@ impl Declarations {
     }
 }
 
-fn replaces_standard(path: &PathUse, name: Name, externs: &FastMap<Name, Origin>) -> bool {
+fn replaces_standard(path: &PathUse, name: Name, externs: &FastMap<Name, Base>) -> bool {
     path.position.is_extern_crate()
         && path.alias.is_some()
         && path.condition != ALWAYS
-        && externs.get(&name) == Some(&Origin::Standard)
+        && externs.get(&name) == Some(&Base::Standard)
 }

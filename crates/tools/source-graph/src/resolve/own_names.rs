@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use super::{Base, LONGEST_CHAIN, Place, Resolver};
 use crate::names::Name;
-use crate::package::Origin;
 
 impl Resolver<'_> {
     /// Every name that the module declares, imports, or has from a glob of this crate's modules; nothing where no glob
@@ -33,7 +32,7 @@ impl Resolver<'_> {
                 continue;
             }
             match self.import(glob.file, glob.reference, 0) {
-                Some(Place { base: Base::Crate(_, origin), .. }) => foreign |= origin != Origin::Standard,
+                Some(Place { base: Base::Crate(..), .. }) => foreign = true,
                 Some(Place { base: Base::Module(module), rest, .. }) if rest.is_empty() => {
                     foreign |= self.add_names(module, true, names, seen);
                 }

@@ -8,6 +8,9 @@ use source_graph::{Position, SourceGraph, Target};
 use super::oracle::{self, Named};
 use super::registry::Package;
 
+/// Crates of the compiler, of which the graph tells nothing; only where a dependency has such a name it does.
+const STANDARD: [&str; 5] = ["std", "core", "alloc", "proc_macro", "test"];
+
 /// References to extern crates outside of macros and attributes.
 #[derive(Default)]
 pub struct Comparison {
@@ -24,7 +27,8 @@ pub struct Comparison {
 impl Comparison {
     pub fn add(&mut self, package: &Package) {
         let graph = SourceGraph::of(&package.sources);
-        let found = oracle::ask(&package.sources);
+        let mut found = oracle::ask(&package.sources);
+        found.named.retain(|(.., name)| !STANDARD.contains(&name.as_str()));
         let named: BTreeSet<Named> = named(&graph).filter(|(file, ..)| parsed(&found, file)).collect();
         self.both += named.intersection(&found.named).count();
         self.missed.extend(found.named.difference(&named).cloned());
@@ -57,17 +61,17 @@ fn named(graph: &SourceGraph) -> impl Iterator<Item = Named> {
     let references = graph.references.iter().filter(move |reference| {
         let written = &texts[reference.file as usize][reference.span.range()];
         match reference.position {
-            Position::Attribute | Position::Derive | Position::Visibility => false,
+            Position::Attribute | Position::AttributeText | Position::Derive | Position::Visibility => false,
             // A single name is what its import was.
             Position::Macro => written.contains("::") && !reference.in_macro,
             _ => !reference.in_macro,
         }
     });
     references.filter_map(|reference| match &reference.target {
-        Target::Crate { name, .. } => {
+        Target::Crate { name, .. } if !STANDARD.contains(&&**name) => {
             let file = graph.files[reference.file as usize].path.clone();
             Some((file, reference.span.start, name.to_string()))
         }
-        Target::Module { .. } => None,
+        Target::Crate { .. } | Target::Module { .. } => None,
     })
 }

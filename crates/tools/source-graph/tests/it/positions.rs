@@ -198,3 +198,48 @@ mod after_doc { fn f() { d::x } }
         "#]],
     );
 }
+
+#[test]
+fn code_in_the_strings_of_attributes() {
+    check(
+        r###"
+mod codec { pub mod hex { } pub fn f() {} }
+use codec::hex; use d as dd; mod hidden { }
+#[serde(crate = "dd", bound(serialize = "T: d::Bound + 'static, for<'a> U<'a>: crate::codec::Own"))]
+#[schemars(with = "Vec<d::Item>", crate = "tokio")] #[serde(default = "crate::codec::f", from = r#"codec::Wire<u8>"#)]
+#[cfg_attr(feature = "d::no", serde(remote = "::d::Remote", getter = "super::no"))] #[wasm_bindgen(extends = ::d::Object)]
+struct S {
+    #[serde(with = "hex", skip_serializing_if = "Option::is_none", rename = "d::no")] a: u8,
+    #[serde(with = "d")] b: u8, #[serde(serialize_with = "log", default = "d", getter = "anyhow")] c: u8,
+    #[serde(with = "<d::A as d::B>::C", default = "d::f(1)?.g::<d::D>", as = "&'static mut dyn d::E")] d: u8,
+    #[builder(default = "d::say(\"d::no\")", value = "d::of::<T>::no::further")] e: u8,
+}
+#[doc = "d::no"] #[must_use = "d::no"] #[path = "d::no"] #[deprecated(since = "1", note = "d::no")]
+#[expect(lint, reason = "d::no")] #[cfg(x = "d::no")] #[error("d::no")] #[instrument(name = "d::no", target = "d::no")]
+#[ui(text = "use d::no", text = "See d::no.", text = "a d::no", text = "`d::no`", text = "d::no #1", text = "d::no(", key, "d::no")]
+#[should_panic(expected = "d::no")] #[cfg(feature = "d::no")] #[unknown(x = "unknown::no", y = "", z = "::", w = "d::")]
+fn f() {}
+"###,
+        expect![[r#"
+            lib.rs:3 crate Use `codec::hex` -> crate::codec::hex
+            lib.rs:3 crate Use `d as dd` -> <d>
+            lib.rs:4 crate AttributeText `dd` -> <d>
+            lib.rs:4 crate AttributeText `d::Bound` -> <d>::Bound
+            lib.rs:4 crate AttributeText `crate::codec::Own` -> crate::codec Own
+            lib.rs:5 crate AttributeText `d::Item` -> <d>::Item
+            lib.rs:5 crate AttributeText `tokio` -> <tokio>
+            lib.rs:5 crate AttributeText `crate::codec::f` -> crate::codec f
+            lib.rs:5 crate AttributeText `codec::Wire` -> crate::codec Wire
+            lib.rs:6 crate AttributeText `::d::Remote` -> <d>::Remote
+            lib.rs:6 crate Attribute `::d::Object` -> <d>::Object
+            lib.rs:8 crate AttributeText `hex` -> crate::codec::hex
+            lib.rs:9 crate AttributeText `d` -> <d>
+            lib.rs:10 crate AttributeText `d::A` -> <d>::A
+            lib.rs:10 crate AttributeText `d::B` -> <d>::B
+            lib.rs:10 crate AttributeText `d::f` -> <d>::f
+            lib.rs:10 crate AttributeText `d::D` -> <d>::D
+            lib.rs:10 crate AttributeText `d::E` -> <d>::E
+            lib.rs:11 crate AttributeText `d::of` -> <d>::of
+        "#]],
+    );
+}

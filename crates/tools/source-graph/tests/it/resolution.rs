@@ -142,7 +142,6 @@ mod lone { use std::*; fn f() { perhaps::x() } }
             lib.rs:6 crate::tests `d::X` -> <d>::X [test]
             lib.rs:7 crate::round GlobReExport `super::trip::*` -> crate::trip
             lib.rs:8 crate::trip GlobReExport `super::round::*` -> crate::round
-            lib.rs:9 crate::lone Glob `std::*` -> <std> (Standard)
             unresolved 5
         "#]],
     );
@@ -258,12 +257,7 @@ fn main() { this_one::f(); d::x() }
     );
     let fixture = fixture.root(RootKind::Binary, "main.rs").root(RootKind::BuildScript, "build.rs");
     expect![[r#"
-        lib.rs:2 crate Use `std::fs::File` -> <std>::fs::File (Standard)
-        lib.rs:3 crate ExternCrate `alloc` -> <alloc> (Standard)
-        lib.rs:4 crate Use `alloc::vec` -> <alloc>::vec (Standard)
         lib.rs:5 crate ExternCrate `unknown_here` -> <unknown_here> (Unknown)
-        lib.rs:7 crate `core::mem::swap` -> <core>::mem::swap (Standard)
-        lib.rs:7 crate `File::open` -> <std>::fs::File::open (Standard)
         lib.rs:7 crate `unknown_here::x` -> <unknown_here>::x (Unknown)
         main.rs:1 crate Use `this_one::f` -> <this_one>::f (Library)
         main.rs:2 crate `this_one::f` -> <this_one>::f (Library)
@@ -328,13 +322,11 @@ fn crates_under_other_names_by_condition() {
 fn f() { core::mem::swap; serde::y(); logging::info!() }
 "#,
         expect![[r#"
-            lib.rs:2 crate ExternCrate `std as core` -> <std> (Standard) [feature = "std"]
             lib.rs:3 crate::m ExternCrate `tokio as serde` -> <tokio> [feature = "x"]
             lib.rs:3 crate::m Use `self::serde::spawn` -> <tokio>::spawn [feature = "x"]
             lib.rs:3 crate::m `serde::x` -> <tokio>::x [feature = "x"]
             lib.rs:4 crate Use `log as logging` -> <log> [feature = "l"]
             lib.rs:5 crate Use `d as logging` -> <d> [not(feature = "l")]
-            lib.rs:6 crate `core::mem::swap` -> <core>::mem::swap (Standard)
             lib.rs:6 crate `serde::y` -> <serde>::y
             lib.rs:6 crate Macro `logging::info` -> <log>::info
         "#]],
