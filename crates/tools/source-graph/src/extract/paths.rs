@@ -91,7 +91,8 @@ impl Walk<'_> {
         let single = length == 1 && !global;
         // Of `Name::<T>::new` the name is the part before its arguments.
         let means = call.is_some() || self.goes_on_after_arguments(last + 1);
-        if hidden || (single && position == Position::Path && !(means && self.is_name(at))) {
+        let means = means && self.is_name(at) || self.goes_on_with_variable(last + 1);
+        if hidden || (single && position == Position::Path && !means) {
             self.facts.segments.truncate(begin);
         } else {
             let calls = call.is_some() && position == Position::Path;
@@ -239,6 +240,12 @@ impl Walk<'_> {
             at += 1;
         }
         false
+    }
+
+    /// `::$name` of a macro's variable, or `::#name` of an interpolation.
+    fn goes_on_with_variable(&self, separator: usize) -> bool {
+        self.tokens.kind(separator) == Kind::PathSep
+            && matches!(self.tokens.kind(separator + 1), Kind::Punct(b'$' | b'#'))
     }
 
     /// `dyn`, `await` and the like are keywords only in later editions; before a global path there is a blank.

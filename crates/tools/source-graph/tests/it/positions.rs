@@ -198,3 +198,29 @@ mod after_doc { fn f() { d::x } }
         "#]],
     );
 }
+
+#[test]
+fn paths_that_end_in_a_variable() {
+    check(
+        r#"
+macro_rules! own {
+    ($x:ident) => { d::$x; $crate::$x; crate::m::$x; Option::$x; unknown::$x; $x::d; [serde::de::$x; 2] };
+}
+mod m {
+    macro_rules! inner { ($x:ident) => { super::$x(); crate::$x!(); self::$x; Self::$x } }
+    fn f() { quote! { ::log::#x; d::#x::y; #x::d; tokio::#(#x)::* } }
+}
+fn g() { d::<u8> }
+"#,
+        expect![[r#"
+            lib.rs:3 crate `d` -> <d>
+            lib.rs:3 crate `crate::m` -> crate::m
+            lib.rs:3 crate `serde::de` -> <serde>::de
+            lib.rs:6 crate::m `super` -> crate
+            lib.rs:6 crate::m `crate` -> crate
+            lib.rs:7 crate::m `::log` -> <log>
+            lib.rs:7 crate::m `d` -> <d>
+            lib.rs:7 crate::m `tokio` -> <tokio>
+        "#]],
+    );
+}
