@@ -224,3 +224,27 @@ fn g() { d::<u8> }
         "#]],
     );
 }
+
+#[test]
+fn global_paths_behind_words_of_a_macro() {
+    check(
+        r"
+macro_rules! own {
+    () => { own!(@parse ::d::A, key ::serde::B
+        ::log::C, d :: D :: E, d::F ::tokio::G) };
+}
+fn f() { d ::H; d
+    ::I }
+",
+        expect![[r#"
+            lib.rs:3 crate `::d::A` -> <d>::A
+            lib.rs:3 crate `::serde::B` -> <serde>::B
+            lib.rs:4 crate `::log::C` -> <log>::C
+            lib.rs:4 crate `d :: D :: E` -> <d>::D::E
+            lib.rs:4 crate `d::F` -> <d>::F
+            lib.rs:4 crate `::tokio::G` -> <tokio>::G
+            lib.rs:6 crate `d ::H` -> <d>::H
+            lib.rs:6 crate `d ::I` -> <d>::I
+        "#]],
+    );
+}
