@@ -241,12 +241,12 @@ impl Bed<'_> {
             }
             Rule::NoGlobReExports => {
                 hygiene.no_globs.as_ref()?;
-                let (member, name) = tidy.find_map(|member| {
+                let (member, name, file) = tidy.find_map(|member| {
                     let exports = &self.sources.of(member).exports;
                     let whole = |name: &String| exports.iter().any(|one| one.name.is_none() && *one.from == **name);
-                    Some((member, workspace.members[member].externs.keys().find(|name| !whole(name))?.clone()))
+                    let name = workspace.members[member].externs.keys().find(|name| !whole(name))?;
+                    Some((member, name.clone(), self.library(member)?))
                 })?;
-                let file = self.library(member)?;
                 (format!("{}: pub use {name}::*", dir(member)), Plant::Line(file, format!("pub use {name}::*;")))
             }
             Rule::ModuleOrder => self.upwards()?,

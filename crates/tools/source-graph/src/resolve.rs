@@ -96,6 +96,8 @@ impl<'a> Resolver<'a> {
             self.import(file, reference, 0)
         } else if single && matches!(path.position, Position::Macro | Position::Attribute | Position::Derive) {
             self.imported_name(file, path)
+        } else if path.position == Position::Macro {
+            self.called(file, path)
         } else {
             self.place(file, path, 0)
         };
@@ -167,6 +169,18 @@ impl<'a> Resolver<'a> {
             node = if inner.is_module { None } else { inner.parent };
         }
         None
+    }
+
+    /// A macro called by its path. No module is a macro: one of this crate only has its name.
+    fn called(&mut self, file: u32, path: &PathUse) -> Option<Place> {
+        let place = self.place(file, path, 0)?;
+        let (begin, end) = (path.segments.start, path.segments.end);
+        if !matches!(place.base, Base::Module(_)) || !place.rest.is_empty() || end - begin < 2 {
+            return Some(place);
+        }
+        let mut place = self.place(file, &PathUse { segments: begin..end - 1, ..path.clone() }, 0)?;
+        place.rest.push(self.declarations.segments[file as usize][end as usize - 1]);
+        Some(place)
     }
 
     fn place(&mut self, file: u32, path: &PathUse, depth: usize) -> Option<Place> {

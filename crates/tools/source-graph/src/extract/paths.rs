@@ -82,7 +82,7 @@ impl Walk<'_> {
             self.name_at(at)
         };
         self.facts.segments.push(head);
-        while self.tokens.kind(last + 1) == Kind::PathSep && self.is_segment(last + 2) {
+        while self.tokens.kind(last + 1) == Kind::PathSep && self.is_segment(last + 2) && !self.is_apart(last + 1) {
             last += 2;
             self.push_segment(begin, last);
         }
@@ -91,7 +91,8 @@ impl Walk<'_> {
         let single = length == 1 && !global;
         // Of `Name::<T>::new` the name is the part before its arguments.
         let means = call.is_some() || self.goes_on_after_arguments(last + 1);
-        if hidden || (single && position == Position::Path && !(means && self.is_name(at))) {
+        let means = means && self.is_name(at) || self.goes_on_with_variable(last + 1);
+        if hidden || (single && position == Position::Path && !means) {
             self.facts.segments.truncate(begin);
         } else {
             let calls = call.is_some() && position == Position::Path;
@@ -185,7 +186,7 @@ impl Walk<'_> {
             return true;
         };
         match self.tokens.kind(before) {
-            Kind::Ident => self.is_keyword_here(before),
+            Kind::Ident => self.is_keyword_here(before) || self.is_apart(at),
             Kind::Word(word) => !word.heads_path(),
             Kind::Punct(b'>') => {
                 before == self.generics_end || self.ends_lifetimes(before) || self.is_comparison(before)
@@ -198,6 +199,17 @@ impl Walk<'_> {
             }
             _ => true,
         }
+    }
+
+    /// In a macro a path may follow a word of the macro's own: `key ::a::B`, where `::` touches what comes after it only.
+    fn is_apart(&self, separator: usize) -> bool {
+        let list = &self.tokens.list;
+        self.inside != Inside::Code
+            && separator > 0
+            && separator + 1 < list.len()
+            && self.tokens.kind(separator - 1) == Kind::Ident
+            && list[separator - 1].end < list[separator].start
+            && list[separator].end == list[separator + 1].start
     }
 
     /// Whether the `>` at `at` closes `for<'a, 'b>`.
@@ -239,6 +251,12 @@ impl Walk<'_> {
             at += 1;
         }
         false
+    }
+
+    /// `::$name` of a macro's variable, or `::#name` of an interpolation.
+    fn goes_on_with_variable(&self, separator: usize) -> bool {
+        self.tokens.kind(separator) == Kind::PathSep
+            && matches!(self.tokens.kind(separator + 1), Kind::Punct(b'$' | b'#'))
     }
 
     /// `dyn`, `await` and the like are keywords only in later editions; before a global path there is a blank.

@@ -11,6 +11,7 @@ pub struct Fixture {
     folder: tempfile::TempDir,
     edition: Edition,
     roots: Vec<(RootKind, &'static str)>,
+    externs: Vec<String>,
 }
 
 impl Fixture {
@@ -30,11 +31,17 @@ impl Fixture {
             }
         }
         write(folder.path(), &path, content.as_bytes());
-        Self { folder, edition: Edition::E2018, roots: vec![(RootKind::Library, "lib.rs")] }
+        let externs = EXTERNS.map(str::to_owned).to_vec();
+        Self { folder, edition: Edition::E2018, roots: vec![(RootKind::Library, "lib.rs")], externs }
     }
 
     pub fn edition_2015(mut self) -> Self {
         self.edition = Edition::E2015;
+        self
+    }
+
+    pub fn externs(mut self, externs: &[String]) -> Self {
+        self.externs = externs.to_vec();
         self
     }
 
@@ -60,7 +67,7 @@ impl Fixture {
         };
         SourceGraph::of(&PackageSources {
             roots: self.roots.iter().map(root).collect(),
-            externs: EXTERNS.map(str::to_owned).to_vec(),
+            externs: self.externs.clone(),
             library: Some("this-one".to_owned()),
         })
     }

@@ -243,3 +243,53 @@ fn f() {}
         "#]],
     );
 }
+
+#[test]
+fn paths_that_end_in_a_variable() {
+    check(
+        r#"
+macro_rules! own {
+    ($x:ident) => { d::$x; $crate::$x; crate::m::$x; Option::$x; unknown::$x; $x::d; [serde::de::$x; 2] };
+}
+mod m {
+    macro_rules! inner { ($x:ident) => { super::$x(); crate::$x!(); self::$x; Self::$x } }
+    fn f() { quote! { ::log::#x; d::#x::y; #x::d; tokio::#(#x)::* } }
+}
+fn g() { d::<u8> }
+"#,
+        expect![[r#"
+            lib.rs:3 crate `d` -> <d>
+            lib.rs:3 crate `crate::m` -> crate::m
+            lib.rs:3 crate `serde::de` -> <serde>::de
+            lib.rs:6 crate::m `super` -> crate
+            lib.rs:6 crate::m `crate` -> crate
+            lib.rs:7 crate::m `::log` -> <log>
+            lib.rs:7 crate::m `d` -> <d>
+            lib.rs:7 crate::m `tokio` -> <tokio>
+        "#]],
+    );
+}
+
+#[test]
+fn global_paths_behind_words_of_a_macro() {
+    check(
+        r"
+macro_rules! own {
+    () => { own!(@parse ::d::A, key ::serde::B
+        ::log::C, d :: D :: E, d::F ::tokio::G) };
+}
+fn f() { d ::H; d
+    ::I }
+",
+        expect![[r#"
+            lib.rs:3 crate `::d::A` -> <d>::A
+            lib.rs:3 crate `::serde::B` -> <serde>::B
+            lib.rs:4 crate `::log::C` -> <log>::C
+            lib.rs:4 crate `d :: D :: E` -> <d>::D::E
+            lib.rs:4 crate `d::F` -> <d>::F
+            lib.rs:4 crate `::tokio::G` -> <tokio>::G
+            lib.rs:6 crate `d ::H` -> <d>::H
+            lib.rs:6 crate `d ::I` -> <d>::I
+        "#]],
+    );
+}

@@ -332,3 +332,22 @@ fn f() { core::mem::swap; serde::y(); logging::info!() }
         "#]],
     );
 }
+
+#[test]
+fn a_macro_is_no_module_of_its_name() {
+    check(
+        r"
+macro_rules! span { () => { $crate::span!(); $crate::a::event! {} } }
+pub mod span { fn f() { crate::span!(); crate::span::f(); crate::a::event!(); super::a::other!() } }
+pub mod a { pub mod event {} pub use d::other; }
+fn f() { crate::span!(); self::span!() }
+",
+        expect![[r#"
+            lib.rs:2 crate Macro `$crate::a::event` -> crate::a event
+            lib.rs:3 crate::span Macro `crate::span` -> crate span
+            lib.rs:3 crate::span Macro `crate::a::event` -> crate::a event
+            lib.rs:3 crate::span Macro `super::a::other` -> <d>::other through crate::a
+            lib.rs:4 crate::a ReExport `d::other` -> <d>::other
+        "#]],
+    );
+}
