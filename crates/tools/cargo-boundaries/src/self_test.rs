@@ -291,7 +291,8 @@ impl Bed<'_> {
             let of_rule = |module: &str| hidden(rules, module).is_some_and(|hidden| hidden.rule == rule);
             for member in governed.iter().copied() {
                 let digest = self.sources.of(member);
-                let modules = digest.modules.iter().filter(|one| one.of == Of::Library && of_rule(&one.path));
+                let modules =
+                    digest.modules.iter().filter(|one| one.of == Of::Library && one.public && of_rule(&one.path));
                 for module in modules.map(|one| one.path.trim_start_matches("crate::")) {
                     let user = workspace.dependencies.iter().find(|one| {
                         let free = || self.sources.of(one.from).uses.iter().all(|it| !it.rest.starts_with(module));

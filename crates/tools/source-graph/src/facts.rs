@@ -176,6 +176,8 @@ pub(crate) struct ModuleItem {
     pub inline: Option<u32>,
     /// Inside a macro's arguments: the macro may drop it.
     pub in_macro: bool,
+    /// `pub`, without `pub(..)`.
+    pub public: bool,
     /// With what an inner attribute of an inline module sets.
     pub condition: u32,
 }

@@ -128,7 +128,7 @@ fn modules(root: u32, target: &Root, resolver: &mut Resolver<'_>, texts: &mut Te
     }
     // A module comes after the one around it.
     let mut files: Vec<u32> = Vec::with_capacity(tree.modules.len());
-    let mut modules = Vec::with_capacity(tree.modules.len());
+    let mut modules: Vec<Module> = Vec::with_capacity(tree.modules.len());
     for (index, module) in tree.modules.iter().enumerate() {
         let own_names = resolver.own_names(index as u32).map(|names| {
             let mut names: Vec<_> = names.into_iter().map(|name| texts.shared(resolver.names.text(name))).collect();
@@ -143,6 +143,7 @@ fn modules(root: u32, target: &Root, resolver: &mut Resolver<'_>, texts: &mut Te
             path: Arc::clone(&module.path),
             file,
             under_test: module.under_test || target.kind.is_dev(),
+            public: module.public && module.parent.is_none_or(|parent| modules[parent as usize].public),
             own_names,
         });
     }

@@ -81,6 +81,8 @@ pub struct Module {
     pub file: u32,
     /// Only a test build has it: it is under `cfg(test)`, or in a test, example or bench.
     pub under_test: bool,
+    /// Other crates can name it: it and all modules around it are `pub`.
+    pub public: bool,
     /// Where the module re-exports what another crate has by a glob, itself or through globs of this crate's modules:
     /// every name that comes from this crate or from a single import, sorted. Any other name comes from such a glob.
     pub own_names: Option<Vec<Arc<str>>>,

@@ -50,6 +50,8 @@ pub(crate) struct Module {
     pub file: Option<usize>,
     /// Each of its declarations is for tests only.
     pub under_test: bool,
+    /// One of its declarations is `pub`.
+    pub public: bool,
 }
 
 /// A scope of a tree: a module, or a block within one.
@@ -217,7 +219,14 @@ impl Forest {
 impl ModuleTree {
     fn new() -> Self {
         Self {
-            modules: vec![Module { path: "crate".into(), node: 0, parent: None, file: None, under_test: true }],
+            modules: vec![Module {
+                path: "crate".into(),
+                node: 0,
+                parent: None,
+                file: None,
+                under_test: true,
+                public: true,
+            }],
             nodes: vec![Node { parent: None, module: 0, is_module: true }],
             files: Vec::new(),
             children: HashMap::new(),
@@ -233,7 +242,7 @@ impl ModuleTree {
             nodes.push(match scope.kind {
                 ScopeKind::Module(module) => {
                     let module = &facts.modules[module as usize];
-                    let node = self.child(parent, facts.text(module.name));
+                    let node = self.child(parent, facts.text(module.name), module.public);
                     self.declared(node, under_test || facts.condition(module.condition).0);
                     node
                 }
@@ -248,15 +257,16 @@ impl ModuleTree {
     }
 
     /// The node of the module that the node `parent` declares as `name`.
-    fn child(&mut self, parent: u32, name: &str) -> u32 {
+    fn child(&mut self, parent: u32, name: &str, public: bool) -> u32 {
         if let Some(&node) = self.children.get(&(parent, name.into())) {
+            self.modules[self.nodes[node as usize].module as usize].public |= public;
             return node;
         }
         let outside = self.nodes[parent as usize].module;
         let path = format!("{}::{name}", self.modules[outside as usize].path).into();
         let module = self.modules.len() as u32;
         let node = self.nodes.len() as u32;
-        self.modules.push(Module { path, node, parent: Some(outside), file: None, under_test: true });
+        self.modules.push(Module { path, node, parent: Some(outside), file: None, under_test: true, public });
         self.nodes.push(Node { parent: Some(parent), module, is_module: true });
         self.children.insert((parent, name.into()), node);
         node
@@ -285,7 +295,7 @@ impl ModuleTree {
             let name = facts.text(module.name);
             let alternatives = directories[module.scope as usize].alternatives(name, module);
             let parent = self.files[index].nodes[module.scope as usize];
-            let node = Scope::Module(self.child(parent, name));
+            let node = Scope::Module(self.child(parent, name, module.public));
             let declared = self.declaration(index, module.span, module.in_macro, module.condition);
             wanted.push(Wanted { tree, node, alternatives, declared: Some(declared) });
         }

@@ -175,7 +175,8 @@ fn deepest(digest: &Digest, rest: &str) -> String {
     let mut module = "crate".to_owned();
     for segment in rest.split("::") {
         let inner = format!("{module}::{segment}");
-        if !digest.modules.iter().any(|one| one.of == Of::Library && *one.path == *inner) {
+        // A function may be called as the hidden module that it stands in.
+        if !digest.modules.iter().any(|one| one.of == Of::Library && one.public && *one.path == *inner) {
             break;
         }
         module = inner;

@@ -99,6 +99,8 @@ pub(crate) struct Module {
     pub root: u32,
     /// Of the library, of a binary, or of neither.
     pub of: Of,
+    /// Other crates can name it.
+    pub public: bool,
     /// By its index in [`Digest::files`].
     pub file: u32,
     /// The names that it own_names itself, where a glob brings those of another crate.
@@ -168,6 +170,7 @@ impl Digest {
             path: (&*module.path).into(),
             root: module.root,
             of: if module.under_test { Of::Other } else { of(module.root) },
+            public: module.public,
             file: module.file,
             own_names: module.own_names.as_ref().map(|names| names.iter().map(|name| (&**name).into()).collect()),
         };

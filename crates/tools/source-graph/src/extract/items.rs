@@ -102,6 +102,7 @@ impl Walk<'_> {
             conditional_paths,
             inline,
             in_macro: self.inside == Inside::Call,
+            public: self.seen(at) == Seen::Everywhere,
             condition: self.condition,
         };
         self.facts.modules.push(module);

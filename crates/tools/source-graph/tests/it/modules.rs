@@ -9,9 +9,10 @@ fn check(fixture: &Fixture, expected: Expect) {
     let graph = fixture.graph();
     let told = graph.modules.iter().map(|module| {
         let file = fixture.relative(&graph.files[module.file as usize].path);
+        let public = if module.public && &*module.path != "crate" { "pub " } else { "" };
         let test = if module.under_test { " [test]" } else { "" };
         let names = module.own_names.as_ref().map_or(String::new(), |names| format!(" own names: {}", names.join(" ")));
-        format!("{} {} in {file}{test}{names}\n", module.root, module.path)
+        format!("{} {public}{} in {file}{test}{names}\n", module.root, module.path)
     });
     expected.assert_eq(&told.collect::<String>());
 }
@@ -20,7 +21,7 @@ fn check(fixture: &Fixture, expected: Expect) {
 fn where_they_stand_and_whether_for_tests_only() {
     let fixture = Fixture::new(
         r#"
-mod a; mod b; mod inline { pub mod deep { } #[cfg(test)] mod tests { mod more; } }
+mod a; pub mod b; mod inline { pub mod deep { } #[cfg(test)] mod tests { mod more; } }
 #[cfg(windows)] mod missing; #[cfg(windows)] mod twice { } #[cfg(unix)] mod twice;
 #[cfg(all(test, windows))] mod gone;
 #[cfg(test)] mod both { } #[cfg(not(test))] mod both { }
@@ -29,9 +30,9 @@ fn f() { mod within { } impl S { #![cfg(test)] } }
 //- a.rs
 #[cfg(any(test, unix))] mod either { } include!("a.in");
 //- a.in
-mod included { }
+pub mod included { }
 //- b.rs
-#![cfg(test)] mod helper { }
+#![cfg(test)] pub mod helper { } pub(crate) mod within { }
 //- twice.rs
 //- inline/tests/more.rs
 //- main.rs
@@ -45,30 +46,31 @@ mod common { }
     check(
         &fixture,
         expect![[r#"
-        0 crate in lib.rs
-        0 crate::a in a.rs
-        0 crate::a::either in a.rs
-        0 crate::a::included in a.in
-        0 crate::b in b.rs [test]
-        0 crate::b::helper in b.rs [test]
-        0 crate::both in lib.rs
-        0 crate::gone in lib.rs [test]
-        0 crate::inline in lib.rs
-        0 crate::inline::deep in lib.rs
-        0 crate::inline::tests in lib.rs [test]
-        0 crate::inline::tests::more in inline/tests/more.rs [test]
-        0 crate::inner in lib.rs [test]
-        0 crate::inner::child in lib.rs [test]
-        0 crate::missing in lib.rs
-        0 crate::twice in lib.rs
-        0 crate::within in lib.rs
-        1 crate in main.rs
-        1 crate::a in a.rs
-        1 crate::a::either in a.rs
-        1 crate::a::included in a.in
-        2 crate in tests/t.rs [test]
-        2 crate::common in tests/t.rs [test]
-    "#]],
+            0 crate in lib.rs
+            0 crate::a in a.rs
+            0 crate::a::either in a.rs
+            0 crate::a::included in a.in
+            0 pub crate::b in b.rs [test]
+            0 pub crate::b::helper in b.rs [test]
+            0 crate::b::within in b.rs [test]
+            0 crate::both in lib.rs
+            0 crate::gone in lib.rs [test]
+            0 crate::inline in lib.rs
+            0 crate::inline::deep in lib.rs
+            0 crate::inline::tests in lib.rs [test]
+            0 crate::inline::tests::more in inline/tests/more.rs [test]
+            0 crate::inner in lib.rs [test]
+            0 crate::inner::child in lib.rs [test]
+            0 crate::missing in lib.rs
+            0 crate::twice in lib.rs
+            0 crate::within in lib.rs
+            1 crate in main.rs
+            1 crate::a in a.rs
+            1 crate::a::either in a.rs
+            1 crate::a::included in a.in
+            2 crate in tests/t.rs [test]
+            2 crate::common in tests/t.rs [test]
+        "#]],
     );
 }
 
