@@ -3,6 +3,7 @@
 mod baseline;
 mod cannot_check;
 mod cli;
+mod docs;
 mod external;
 mod fixture;
 mod formats;
