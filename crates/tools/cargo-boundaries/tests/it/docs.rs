@@ -2,7 +2,8 @@
 //! `UPDATE_EXPECT=1` refreshes the page.
 //!
 //! A block of code is known by the words after its fence:
-//! - `toml FILE`, `rust FILE`: the file of the example workspace. Below `## Rules` a `boundaries.toml` holds up to the next one.
+//! - `toml FILE`, `rust FILE`: the file of the example workspace. Below `## Rules` a `boundaries.toml` holds up to the next one;
+//!   without a version it goes below the first one there.
 //! - `console`: commands after `$`, run one after the other in the example workspace, and their output.
 //! - `text` below a heading that is the name of a rule: the violation of the rule in [`BREAKS`].
 //!
@@ -13,7 +14,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use boundaries::{CheckError, Report, Rule};
+use boundaries::{Cause, CheckError, Options, Report, Rule, check};
 use expect_test::expect_file;
 use tempfile::TempDir;
 
@@ -129,12 +130,29 @@ fn the_page_shows_what_the_program_says() {
     assert_eq!(page.shown, Rule::ALL, "every rule has a section, in this order");
 }
 
+/// Of rules about other workspaces nothing is wrong but that the crates are not here.
+#[test]
+fn the_rules_of_public_workspaces_can_be_read() {
+    let root = workspace(EXAMPLE);
+    for name in ["uv", "rust-analyzer"] {
+        let config = Path::new("../../../docs/boundaries").join(name).with_extension("toml");
+        let today = "2026-11-21".parse().expect("a date");
+        let manifest_path = Some(root.path().join("Cargo.toml"));
+        let options = Options { manifest_path, config: Some(config), baseline: None, today };
+        let error = check(&options).expect_err("no such crate is here");
+        let absent = [Cause::MatchesNothing, Cause::Unclassified];
+        assert!(error.errors.iter().all(|finding| absent.contains(&finding.cause)), "{}", error.text());
+    }
+}
+
 /// The page while it is written anew.
 struct Page {
     /// The example workspace that the commands of the guide change.
     guide: TempDir,
     /// The rules that hold in this part of the reference; nothing before it.
     rules: Option<String>,
+    /// The first rules of the reference.
+    first: String,
     /// What crates of the example state about themselves there: manifests and what they grow by.
     own: Vec<(String, String)>,
     /// The section.
@@ -144,7 +162,14 @@ struct Page {
 
 impl Page {
     fn new() -> Self {
-        Self { guide: workspace(EXAMPLE), rules: None, own: Vec::new(), rule: None, shown: Vec::new() }
+        Self {
+            guide: workspace(EXAMPLE),
+            rules: None,
+            first: String::new(),
+            own: Vec::new(),
+            rule: None,
+            shown: Vec::new(),
+        }
     }
 
     fn written_anew(&mut self) -> String {
@@ -170,7 +195,10 @@ impl Page {
     fn block(&mut self, info: &str, body: String) -> String {
         match (info.split_once(' '), &mut self.rules) {
             (Some(("toml", "boundaries.toml")), Some(rules)) => {
-                rules.clone_from(&body);
+                if self.first.is_empty() {
+                    self.first.clone_from(&body);
+                }
+                *rules = if body.starts_with("version") { body.clone() } else { format!("{}\n{body}", self.first) };
                 self.own.clear();
             }
             (Some(("toml", file)), Some(_)) => self.own.push((file.to_owned(), body.clone())),
@@ -194,7 +222,7 @@ impl Page {
         }
         match report(root.path()) {
             Ok(report) if report.is_clean() => {}
-            Ok(report) => panic!("{rule:?} is broken by nobody: {}", report.text()),
+            Ok(report) => panic!("the example is to be clean before it breaks {rule:?}: {}", report.text()),
             Err(error) => panic!("{rule:?}: {}", error.text()),
         }
         replace(root.path(), file, old, new);
