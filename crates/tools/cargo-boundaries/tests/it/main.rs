@@ -4,6 +4,7 @@ mod baseline;
 mod cache;
 mod cannot_check;
 mod cli;
+mod docs;
 mod external;
 mod fixture;
 mod formats;
