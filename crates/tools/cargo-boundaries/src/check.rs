@@ -68,15 +68,14 @@ pub fn check(options: &Options) -> Result<Report, CheckError> {
 fn carry_out(options: &Options) -> Result<Report, Vec<Finding>> {
     let inputs = Inputs::load(options)?;
     let baseline = inputs.baseline(options, false)?;
-    let resolved = Resolved::load(&inputs.workspace, &inputs.rules)?;
-    Ok(inputs.report(options, inputs.judged(options, resolved.as_ref())?, &baseline))
+    Ok(inputs.report(options, inputs.judged(options, true)?, &baseline))
 }
 
 /// As [`check`], without the rules about what is reachable.
 pub(crate) fn check_declared(options: &Options) -> Result<Report, Vec<Finding>> {
     let inputs = Inputs::load(options)?;
     let baseline = inputs.baseline(options, false)?;
-    Ok(inputs.report(options, inputs.judged(options, None)?, &baseline))
+    Ok(inputs.report(options, inputs.judged(options, false)?, &baseline))
 }
 
 /// Writes the baseline anew: without the entries that excuse nothing, and, with `growth`, with one for each violation that
@@ -91,8 +90,7 @@ pub fn update_baseline(options: &Options, growth: Option<&Growth>) -> Result<Upd
 fn update(options: &Options, growth: Option<&Growth>) -> Result<Update, Vec<Finding>> {
     let inputs = Inputs::load(options)?;
     let baseline = inputs.baseline(options, growth.is_some())?;
-    let resolved = Resolved::load(&inputs.workspace, &inputs.rules)?;
-    let judged = inputs.judged(options, resolved.as_ref())?;
+    let judged = inputs.judged(options, true)?;
     let grow = growth.map(|growth| {
         let Growth { reason, owner, until } = growth.clone();
         Entry { reason, owner, until, site: None }
@@ -171,10 +169,12 @@ impl Inputs {
         }
     }
 
-    fn judged(&self, options: &Options, resolved: Option<&Resolved>) -> Result<Judged, Vec<Finding>> {
+    /// Without the rules about what is `reachable` where they are not asked for: they need Cargo.lock.
+    fn judged(&self, options: &Options, reachable: bool) -> Result<Judged, Vec<Finding>> {
         let architecture = self.architecture()?;
+        let resolved = if reachable { Resolved::load(&self.workspace, &self.rules)? } else { None };
         let sources = Sources::load(&architecture, options.cache)?;
-        let violations = judge(&architecture, resolved, &sources)?;
+        let violations = judge(&architecture, resolved.as_ref(), &sources)?;
         Ok(Judged { violations, files: sources.files().len(), unseen: sources.unseen() })
     }
 

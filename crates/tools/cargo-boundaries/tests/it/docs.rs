@@ -48,6 +48,7 @@ workspace = true
 billing.workspace = true
 orders.workspace = true
 //- app/src/main.rs
+use {billing as _, orders as _};
 fn main() {}
 //- domains/billing
 [lints]
@@ -56,6 +57,8 @@ workspace = true
 [dependencies]
 bus.workspace = true
 clock.workspace = true
+//- domains/billing/src/lib.rs
+use {bus as _, clock as _};
 //- domains/orders
 [lints]
 workspace = true
@@ -63,18 +66,22 @@ workspace = true
 [dependencies]
 bus.workspace = true
 //- domains/orders/src/lib.rs
-mod api;
-mod domain;
+pub mod api;
+pub mod domain;
+use bus as _;
 //- domains/orders/src/api.rs
 pub struct Route;
 //- domains/orders/src/domain.rs
 pub struct Order;
+pub mod store {}
 //- shared/bus
 [lints]
 workspace = true
 
 [dependencies]
 kernel.workspace = true
+//- shared/bus/src/lib.rs
+use kernel as _;
 //- shared/clock
 [lints]
 workspace = true
@@ -116,7 +123,11 @@ const BREAKS: &[(Rule, &str, &str, &str)] = &[
     (Rule::WorkspaceLints, "domains/orders/Cargo.toml", "[lints]\nworkspace = true\n", ""),
     (Rule::WorkspaceVersions, "domains/orders/Cargo.toml", "", "rusqlite = \"0.41\"\n"),
     (Rule::FolderName, "domains/orders/Cargo.toml", "name = \"orders\"", "name = \"order-book\""),
+    (Rule::UsedDependencies, "shared/bus/src/lib.rs", "use kernel as _;", ""),
+    (Rule::NoGlobReExports, "shared/bus/src/lib.rs", "", "pub use kernel::*;\n"),
     (Rule::ModuleOrder, "domains/orders/src/domain.rs", "pub struct Order;", "use crate::api::Route;"),
+    (Rule::ModulePrivate, "domains/orders/src/api.rs", "pub struct Route;", "use crate::domain::store;"),
+    (Rule::ModuleApi, "app/src/main.rs", "", "use orders::domain::Order;\n"),
 ];
 
 /// The command that a test does not run; the page shows no output of it.
@@ -138,7 +149,7 @@ fn the_rules_of_public_workspaces_can_be_read() {
         let config = Path::new("../../../docs/boundaries").join(name).with_extension("toml");
         let today = "2026-11-21".parse().expect("a date");
         let manifest_path = Some(root.path().join("Cargo.toml"));
-        let options = Options { manifest_path, config: Some(config), baseline: None, today };
+        let options = Options { manifest_path, config: Some(config), baseline: None, today, cache: false };
         let error = check(&options).expect_err("no such crate is here");
         let absent = [Cause::MatchesNothing, Cause::Unclassified];
         assert!(error.errors.iter().all(|finding| absent.contains(&finding.cause)), "{}", error.text());
