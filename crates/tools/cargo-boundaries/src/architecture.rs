@@ -43,6 +43,7 @@ pub(crate) struct Architecture<'a> {
 pub(crate) struct Visible<'a> {
     of: Crates,
     to: Crates,
+    kinds: &'a [Kind],
     pub site: Site,
     /// The list as it is written.
     pub users: &'a List<String>,
@@ -140,8 +141,18 @@ impl<'a> Architecture<'a> {
     }
 
     /// The rules that hide `to` from `from`.
-    pub fn hidden(&self, from: usize, to: usize) -> impl Iterator<Item = &Visible<'a>> {
-        self.visibility.iter().filter(move |rule| rule.of.contains(&to) && !rule.to.contains(&from))
+    pub fn hidden(&self, from: usize, to: usize, kind: Kind) -> impl Iterator<Item = &Visible<'a>> {
+        let hides = move |rule: &&Visible<'_>| rule.of.contains(&to) && !rule.to.contains(&from);
+        self.visibility.iter().filter(hides).filter(move |rule| rule.kinds.contains(&kind))
+    }
+
+    /// The members that some crates must not reach, by any chain of dependencies.
+    pub fn out_of_reach(&self) -> impl Iterator<Item = (&Crates, &Crates, &'a EdgeBan)> {
+        let bans = self.forbidden.iter().filter(|ban| ban.rule.reachable.is_some());
+        bans.filter_map(|ban| match &ban.to {
+            FarEnd::Members(to) => Some((&ban.from, to, ban.rule)),
+            FarEnd::External(_) => None,
+        })
     }
 
     pub fn forbidden(&self, from: usize, to: &Target, kind: Kind) -> Option<&'a EdgeBan> {
@@ -245,6 +256,9 @@ impl<'a> Architecture<'a> {
         let mut permitted = layer.may_use.as_ref().map_or_else(lower, written);
         let edges = self.permissions[index].edges.range((member, 0)..(member + 1, 0)).filter(|(_, to)| *to != member);
         permitted.extend(edges.map(|(_, to)| self.workspace.members[*to].dir.clone()));
+        if self.rules.same_layer.as_ref().is_some_and(|same_layer| same_layer.value) && layer.independent.is_none() {
+            permitted.push(format!("layer {}", layer.name.value));
+        }
         if kind == Kind::Dev {
             permitted.extend(layer.dev_may_use.as_ref().map(written).unwrap_or_default());
         }

@@ -62,7 +62,11 @@ pub struct Update {
 /// [`CheckError`] with everything that stands in the way: a workspace, rules or a baseline that cannot be read, crates that
 /// no layer or more than one has, rules that match nothing or contradict each other.
 pub fn check(options: &Options) -> Result<Report, CheckError> {
-    carry_out(options).map_err(CheckError::of)
+    carry_out(options).map_err(|errors| {
+        let workspace = Workspace::load(options.manifest_path.as_deref()).ok();
+        let place = workspace.and_then(|it| Some(Box::new((it.root, it.members.into_iter().next()?.site))));
+        CheckError { workspace: place, ..CheckError::of(errors) }
+    })
 }
 
 fn carry_out(options: &Options) -> Result<Report, Vec<Finding>> {
@@ -231,7 +235,8 @@ impl Inputs {
             warnings: fresh(Severity::Warning),
             violations: fresh(Severity::Error),
         };
-        Report { violations, stale, summary, root: self.workspace.root.clone() }
+        let anchor = self.workspace.members[0].site.clone();
+        Report { violations, stale, summary, root: self.workspace.root.clone(), anchor }
     }
 
     pub fn config(&self) -> &std::path::Path {

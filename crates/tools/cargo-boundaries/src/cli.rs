@@ -17,7 +17,7 @@ use args::{BaselineVerb, Cli, GraphArgs, Output, Verb};
 use crate::affected::affected;
 use crate::check::{Growth, Inputs, Options, Update, check, update_baseline};
 use crate::explain::Explanation;
-use crate::format::{Format, step_summary};
+use crate::format::{Format, step_error, step_summary};
 use crate::init::init;
 use crate::picture::{View, draw};
 use crate::query::{self, Answer};
@@ -118,24 +118,23 @@ fn report(options: &Options, output: &Output) -> Outcome {
     let on_github = env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true");
     let usual = if on_github { Format::Github } else { Format::Text };
     let format = if output.json { Format::Json } else { output.format.unwrap_or(usual) };
-    match check(options) {
-        Ok(report) => {
-            if format == Format::Github
-                && let Err(error) = summarize(&report)
-            {
-                let help = "see that the file in $GITHUB_STEP_SUMMARY can be written, or unset the variable";
-                let finding = Finding::new(Cause::Program, format!("cannot write the step summary: {error}"), help);
-                return Outcome::impossible(&CheckError::of(vec![finding]), format);
-            }
-            Outcome { text: report.format(format), result: true, code: u8::from(!report.is_clean()) }
-        }
+    let outcome = check(options);
+    if format == Format::Github
+        && let Err(error) = summarize(&outcome.as_ref().map_or_else(step_error, step_summary))
+    {
+        let help = "see that the file in $GITHUB_STEP_SUMMARY can be written, or unset the variable";
+        let finding = Finding::new(Cause::Program, format!("cannot write the step summary: {error}"), help);
+        return Outcome::impossible(&CheckError::of(vec![finding]), format);
+    }
+    match outcome {
+        Ok(report) => Outcome { text: report.format(format), result: true, code: u8::from(!report.is_clean()) },
         Err(error) => Outcome::impossible(&error, format),
     }
 }
 
-fn summarize(report: &Report) -> io::Result<()> {
+fn summarize(page: &str) -> io::Result<()> {
     let Some(path) = env::var_os("GITHUB_STEP_SUMMARY") else { return Ok(()) };
-    OpenOptions::new().append(true).create(true).open(path)?.write_all(step_summary(report).as_bytes())
+    OpenOptions::new().append(true).create(true).open(path)?.write_all(page.as_bytes())
 }
 
 fn update(options: &Options, verb: BaselineVerb) -> Result<Answer, Vec<Finding>> {

@@ -7,7 +7,7 @@ mod sarif;
 
 use clap::ValueEnum;
 
-pub(crate) use github::step_summary;
+pub(crate) use github::{step_error, step_summary};
 
 use crate::report::{CheckError, Report};
 

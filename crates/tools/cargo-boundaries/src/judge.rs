@@ -46,6 +46,13 @@ pub(crate) fn judge(
         let to = Target::External { name, dir: None };
         violations.extend(court.declared(dependency, &to, breach));
     }
+    for (dependency, to, breach) in graph::out_of_reach(architecture) {
+        let exceptions: Vec<usize> = architecture.exceptions(dependency.from, &to, dependency.kind).collect();
+        let (from, name) = (&architecture.workspace.members[dependency.from].name, architecture.target_name(&to));
+        let message = format!("`{from}` must not reach `{name}`");
+        let charge = Charge { message, ..court.dependency(dependency, &to, breach.rule) };
+        violations.extend(court.sentence(&exceptions, charge, breach));
+    }
     for (charge, breach) in graph::hygiene(architecture) {
         violations.extend(court.violation(charge, breach));
     }

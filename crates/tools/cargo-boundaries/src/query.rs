@@ -101,7 +101,13 @@ pub(crate) fn why(
     Ok(Answer::of(&serde_json::json!({ "chain": steps }), json, u8::from(chain.is_none()), words))
 }
 
-fn chain<'a>(workspace: &'a Workspace, start: usize, goal: &Target, kinds: &[Kind]) -> Option<Vec<&'a Dependency>> {
+/// The shortest chain of declared dependencies; dev-dependencies count for the first step only.
+pub(crate) fn chain<'a>(
+    workspace: &'a Workspace,
+    start: usize,
+    goal: &Target,
+    kinds: &[Kind],
+) -> Option<Vec<&'a Dependency>> {
     let is_goal = |dependency: &Dependency| match (&dependency.to, goal) {
         (Target::External { name, .. }, Target::External { name: wanted, .. }) => name == wanted,
         (to, goal) => to == goal,

@@ -21,6 +21,9 @@ pub struct Report {
     /// The workspace's root, which sites are relative to.
     #[serde(skip)]
     pub root: PathBuf,
+    /// The first member's name in its manifest: where an editor shows what is wrong with a file that it does not know.
+    #[serde(skip)]
+    pub(crate) anchor: Site,
 }
 
 impl Report {
@@ -268,12 +271,15 @@ impl Rule {
 pub struct CheckError {
     /// Everything that stands in the way, at least one.
     pub errors: Vec<Finding>,
+    /// As [`Report::root`] and [`Report::anchor`], where the workspace could be read.
+    #[serde(skip)]
+    pub(crate) workspace: Option<Box<(PathBuf, Site)>>,
 }
 
 impl CheckError {
     pub(crate) fn of(mut errors: Vec<Finding>) -> Self {
         errors.sort_by(|a, b| a.site.cmp(&b.site));
-        Self { errors }
+        Self { errors, workspace: None }
     }
 }
 

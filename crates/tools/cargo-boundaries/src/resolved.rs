@@ -68,7 +68,11 @@ impl Resolved {
         command.manifest_path(workspace.root.join("Cargo.toml")).features(CargoOpt::AllFeatures);
         command.other_options(["--locked".to_owned(), "--offline".to_owned()]);
         let impossible = |reason: String| {
-            let help = "run `cargo fetch`: a rule with `reachable = true` needs Cargo.lock and the crates in it";
+            let manifest = workspace.root.join("Cargo.toml");
+            let help = format!(
+                "run `cargo fetch --manifest-path {}`: a rule with `reachable = true` needs Cargo.lock and the crates in it",
+                manifest.display()
+            );
             vec![Finding::new(Cause::Workspace, format!("cannot tell what is reachable: {reason}"), help)]
         };
         let metadata = ask(&mut command).map_err(impossible)?;

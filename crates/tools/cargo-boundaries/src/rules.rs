@@ -156,7 +156,7 @@ fn read_rules(file: &mut Section<'_>) -> Rules {
         baseline: workspace.baseline,
         severities: graph::read_severities(file),
         visibility: file.sections("visibility", "[[visibility]]", graph::read_visibility),
-        forbidden: file.sections("forbid", "[[forbid]]", graph::read_ban),
+        forbidden: file.sections("forbid", "[[forbid]]", graph::read_forbidden),
         deprecated: file.sections("deprecated", "[[deprecated]]", graph::read_deprecated),
         cycles: cycles.and_then(|table| file.reader().section(table, "[cycles]", graph::read_cycles)),
         hygiene: hygiene

@@ -72,7 +72,7 @@ impl CheckError {
 #[schemars(title = "Report of cargo boundaries")]
 #[expect(dead_code, reason = "it stands for its schema")]
 enum Document {
-    Report(Report),
+    Report(Box<Report>),
     CheckError(CheckError),
 }
 

@@ -18,11 +18,20 @@ pub(super) struct Resolver<'a> {
     findings: Vec<Finding>,
 }
 
+/// That a layer has a member.
+#[derive(Clone)]
+struct Claim<'r> {
+    layer: usize,
+    site: &'r Site,
+    /// The directory is written out.
+    exact: bool,
+}
+
 impl<'a> Resolver<'a> {
     /// Puts each member into its layer.
     pub fn new(rules: &'a Rules, workspace: &'a Workspace) -> Self {
         let mut resolver = Self { rules, workspace, layer_of: Vec::new(), findings: Vec::new() };
-        let mut claims: Vec<Vec<(usize, &Site)>> = vec![Vec::new(); workspace.members.len()];
+        let mut claims: Vec<Vec<Claim<'_>>> = vec![Vec::new(); workspace.members.len()];
         let mut patterns = Vec::new();
         for (index, layer) in rules.layers.iter().enumerate() {
             resolver.check_layer(layer, &rules.layers[..index]);
@@ -35,16 +44,31 @@ impl<'a> Resolver<'a> {
                     resolver.nothing_matches(entry, "no crate of the workspace lies there", &[]);
                 }
                 for member in found {
-                    if claims[member].iter().all(|(claimed, _)| *claimed != index) {
-                        claims[member].push((index, &entry.site));
-                    }
+                    let exact = workspace.members[member].dir == entry.value;
+                    claims[member].push(Claim { layer: index, site: &entry.site, exact });
                 }
                 patterns.push((layer, &entry.site, pattern));
             }
         }
         resolver.check_unlisted(&patterns);
         let one_layer = |(member, claims): (usize, Vec<_>)| resolver.one_layer(&workspace.members[member], &claims);
-        let layer_of = claims.into_iter().enumerate().map(one_layer).collect();
+        let layer_of: Vec<_> = claims.into_iter().enumerate().map(one_layer).collect();
+        let placed = resolver.findings.is_empty();
+        for (index, layer) in rules.layers.iter().enumerate().filter(|_| placed) {
+            let taken = patterns
+                .iter()
+                .any(|(of, _, pattern)| std::ptr::eq(*of, layer) && !resolver.in_dirs(pattern).is_empty());
+            if taken && !layer_of.contains(&Some(index)) {
+                let message =
+                    format!("layer `{}` has no members: other layers write out all its directories", layer.name.value);
+                resolver.report(
+                    Cause::MatchesNothing,
+                    &layer.members.key,
+                    message,
+                    "name other directories, or delete the layer",
+                );
+            }
+        }
         Self { layer_of, ..resolver }
     }
 
@@ -102,7 +126,7 @@ impl<'a> Resolver<'a> {
                 let of = self.of_layer(index);
                 // What members of one layer may do to each other is said by `edges` and `independent`.
                 let to = self.all(users).union(&of).copied().collect();
-                visibility.push(Visible { of, to, site: users.key.clone(), users, reason: None });
+                visibility.push(Visible { of, to, kinds: &Kind::ALL, site: users.key.clone(), users, reason: None });
             }
         }
         for rule in &rules.visibility {
@@ -118,12 +142,13 @@ impl<'a> Resolver<'a> {
             }
             let to = self.all(&rule.to).union(&of).copied().collect();
             let reason = rule.reason.as_deref();
-            visibility.push(Visible { of, to, site: rule.to.key.clone(), users: &rule.to, reason });
+            let site = rule.to.key.clone();
+            visibility.push(Visible { of, to, kinds: &rule.kinds, site, users: &rule.to, reason });
         }
         for (member, users) in workspace.members.iter().enumerate() {
             if let Some(users) = &users.own.visible_to {
                 let (of, to) = (Crates::from([member]), self.all(users));
-                visibility.push(Visible { of, to, site: users.key.clone(), users, reason: None });
+                visibility.push(Visible { of, to, kinds: &Kind::ALL, site: users.key.clone(), users, reason: None });
             }
         }
         visibility
@@ -131,7 +156,15 @@ impl<'a> Resolver<'a> {
 
     pub fn ban(&mut self, rule: &'a EdgeBan) -> Ban<'a> {
         let from = rule.from.as_ref().map(|from| self.crates(from)).unwrap_or_default();
-        Ban { from, to: self.far_end(&rule.to, rule.may_be_absent), rule }
+        let to = self.far_end(&rule.to, rule.may_be_absent);
+        if let (Some(site), FarEnd::External(name)) = (&rule.reachable, &to) {
+            let message = format!("`reachable` is about crates of the workspace, and `{name}` is none");
+            let help = format!(
+                "write external.deny = [{{ name = \"{name}\", reason = \"..\", reachable = true }}] into the layer"
+            );
+            self.report(Cause::BadValue, site, message, help);
+        }
+        Ban { from, to, rule }
     }
 
     /// What a crate denies itself.
@@ -198,21 +231,26 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn one_layer(&mut self, member: &Member, claims: &[(usize, &Site)]) -> Option<usize> {
-        match claims {
+    /// A directory that is written out goes before one that a glob takes in.
+    fn one_layer(&mut self, member: &Member, claims: &[Claim<'_>]) -> Option<usize> {
+        let exact = claims.iter().any(|claim| claim.exact);
+        let mut claims: Vec<_> = claims.iter().filter(|claim| claim.exact || !exact).collect();
+        claims.dedup_by_key(|claim| claim.layer);
+        match claims.as_slice() {
             [] => {
                 let message = format!("crate {} is in no layer", member.dir);
                 let help = "add its directory to `members` of a [[layer]]";
                 self.findings.push(Finding::new(Cause::Unclassified, message, help).at(&member.site));
                 None
             }
-            [(layer, _)] => Some(*layer),
-            [(first, _), (second, site), ..] => {
-                let name = |layer: usize| &self.rules.layers[layer].name.value;
+            [claim] => Some(claim.layer),
+            [first, second, ..] => {
+                let name = |claim: &Claim<'_>| &self.rules.layers[claim.layer].name.value;
                 let message =
-                    format!("crate {} is in two layers, `{}` and `{}`", member.dir, name(*first), name(*second));
-                self.report(Cause::Ambiguous, site, message, "narrow `members` of one of them");
-                Some(*first)
+                    format!("crate {} is in two layers, `{}` and `{}`", member.dir, name(first), name(second));
+                let help = format!("narrow `members` of one of them, or write `{}` out in the other", member.dir);
+                self.report(Cause::Ambiguous, second.site, message, help);
+                Some(first.layer)
             }
         }
     }

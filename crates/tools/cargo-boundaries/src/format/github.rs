@@ -24,8 +24,9 @@ pub(super) fn report(report: &Report) -> String {
 
 pub(super) fn error(error: &CheckError) -> String {
     let mut out = String::new();
+    let folder = error.workspace.as_ref().map(|workspace| folder(&workspace.0)).unwrap_or_default();
     for finding in &error.errors {
-        annotate_finding(&mut out, "", finding);
+        annotate_finding(&mut out, &folder, finding);
     }
     out + &anstream::adapter::strip_str(&error.text()).to_string()
 }
@@ -48,6 +49,18 @@ pub(crate) fn step_summary(report: &Report) -> String {
     }
     for stale in &report.stale {
         out.push_str(&format!("\n- {}: {}\n", stale.message, stale.help));
+    }
+    out
+}
+
+/// The same for a check that could not be carried out.
+pub(crate) fn step_error(error: &CheckError) -> String {
+    let mut out = format!("### Boundaries\n\n{error}\n\n| | what | where | what to do |\n| --- | --- | --- | --- |\n");
+    let cell = |text: &str| text.replace('|', "\\|");
+    for Finding { cause, message, site, help } in &error.errors {
+        let place = site.as_ref().map(|site| format!("{}:{}", site.file, site.line)).unwrap_or_default();
+        let row = format!("| `{}` | {} | {place} | {} |\n", cause.name(), cell(message), cell(help));
+        out.push_str(&row);
     }
     out
 }

@@ -7,11 +7,12 @@ use crate::source::Site;
 
 pub(super) fn report(report: &Report) -> String {
     let violations = report.violations.iter().map(of_violation);
-    lines(violations.chain(report.stale.iter().map(of_finding)))
+    lines(violations.chain(report.stale.iter().map(|stale| of_finding(stale, Some(&report.anchor)))))
 }
 
 pub(super) fn error(error: &CheckError) -> String {
-    lines(error.errors.iter().map(of_finding))
+    let anchor = error.workspace.as_ref().map(|workspace| &workspace.1);
+    lines(error.errors.iter().map(|finding| of_finding(finding, anchor)))
 }
 
 fn lines(diagnostics: impl Iterator<Item = Value>) -> String {
@@ -32,8 +33,15 @@ fn of_violation(violation: &Violation) -> Value {
     diagnostic(level, violation.rule.name(), &violation.message, spans, &children)
 }
 
-fn of_finding(finding: &Finding) -> Value {
-    let spans = finding.site.iter().map(|site| span(site, true, "")).collect();
+/// rust-analyzer shows nothing in files that it does not know, as the rules, the baseline and a root manifest without a
+/// package: what is wrong there is shown at the `anchor`, and the place beside it.
+fn of_finding(finding: &Finding, anchor: Option<&Site>) -> Value {
+    let known = |site: &Site| site.file.ends_with(".rs") || site.file.ends_with("/Cargo.toml");
+    let spans = match (&finding.site, anchor) {
+        (Some(site), Some(anchor)) if !known(site) => vec![span(anchor, true, ""), span(site, false, &finding.message)],
+        (None, Some(anchor)) => vec![span(anchor, true, "")],
+        (site, _) => site.iter().map(|site| span(site, true, "")).collect(),
+    };
     diagnostic("error", finding.cause.name(), &finding.message, spans, &[("help", &finding.help)])
 }
 

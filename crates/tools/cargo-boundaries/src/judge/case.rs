@@ -70,7 +70,7 @@ impl<'a> Case<'a> {
         if let Some(site) = self.architecture.dev_only(to).filter(|_| self.kind != Kind::Dev) {
             broken.push(self.not_dev(to, site));
         }
-        broken.extend(self.architecture.hidden(self.from, to).map(|rule| self.hidden(to, rule)));
+        broken.extend(self.architecture.hidden(self.from, to, self.kind).map(|rule| self.hidden(to, rule)));
         let governed = self.architecture.rules.kinds.contains(&self.kind);
         if governed && !self.architecture.allows(self.from, to, self.kind) {
             if same_layer {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{Breach, Charge, identity, instead, what};
 use crate::architecture::Architecture;
 use crate::cycles::{self, Weights};
+use crate::query::chain;
 use crate::report::Rule;
 use crate::resolved::Resolved;
 use crate::rules::ExternalRule;
@@ -127,6 +128,37 @@ fn brings_along(
             None => "delete the line, or switch off the feature that brings it along".to_owned(),
         },
     }
+}
+
+/// Members that a crate must not reach and does, with the dependency that starts the shortest chain.
+pub(super) fn out_of_reach<'a>(architecture: &'a Architecture<'_>) -> Vec<(&'a Dependency, Target, Breach)> {
+    let workspace = architecture.workspace;
+    let mut found = Vec::new();
+    for (from, to, rule) in architecture.out_of_reach() {
+        let pairs = from.iter().flat_map(|from| to.iter().map(move |to| (*from, *to)));
+        for (from, to) in pairs.filter(|(from, to)| from != to) {
+            let target = Target::Member(to);
+            // Who depends on it directly is told so.
+            let Some(chain) = chain(workspace, from, &target, &rule.kinds).filter(|chain| chain.len() > 1) else {
+                continue;
+            };
+            let names = chain.iter().map(|step| workspace.members[step.from].name.as_str());
+            let names: Vec<_> = names.chain([architecture.target_name(&target)]).collect();
+            let breach = Breach {
+                rule: Rule::Forbid,
+                severity: architecture.rules.severity(Rule::Forbid),
+                site: rule.site.clone(),
+                why: format!("out of reach: {}", rule.reason),
+                notes: vec![format!("the shortest chain: {}", names.join(" -> "))],
+                help: match &rule.instead {
+                    Some(_) => instead(rule.instead.as_ref()),
+                    None => "cut the chain: delete one of its dependencies".to_owned(),
+                },
+            };
+            found.push((chain[0], target, breach));
+        }
+    }
+    found
 }
 
 /// What manifests alone show.

@@ -23,6 +23,7 @@ pub(crate) enum Severity {
 pub(crate) struct Visibility {
     pub of: List<String>,
     pub to: List<String>,
+    pub kinds: Vec<Kind>,
     pub reason: Option<String>,
 }
 
@@ -38,6 +39,8 @@ pub(crate) struct EdgeBan {
     /// The last day on which a deprecated edge is only a warning.
     pub until: Option<NaiveDate>,
     pub may_be_absent: bool,
+    /// Through other members too.
+    pub reachable: Option<Site>,
     pub site: Site,
 }
 
@@ -81,13 +84,19 @@ pub(super) fn read_severities(file: &mut Section<'_>) -> BTreeMap<Rule, Severity
 pub(super) fn read_visibility(entry: &mut Section<'_>) -> Option<Visibility> {
     let (of, to) = (entry.required_strings("of"), entry.required_strings("to"));
     let reason = entry.get("reason").is_some().then(|| read_reason(entry));
-    Some(Visibility { of: of?, to: to?, reason: reason.flatten() })
+    let kinds = read_kinds(entry, &Kind::ALL);
+    Some(Visibility { of: of?, to: to?, kinds, reason: reason.flatten() })
 }
 
 pub(super) fn read_ban(entry: &mut Section<'_>) -> Option<EdgeBan> {
     let from = entry.required_string("from");
     let ban = read_far_end(entry);
     Some(EdgeBan { from: Some(from?), ..ban? })
+}
+
+pub(super) fn read_forbidden(entry: &mut Section<'_>) -> Option<EdgeBan> {
+    let reachable = read_flag(entry, "reachable");
+    Some(EdgeBan { reachable, ..read_ban(entry)? })
 }
 
 pub(super) fn read_deprecated(entry: &mut Section<'_>) -> Option<EdgeBan> {
@@ -103,7 +112,7 @@ fn read_far_end(entry: &mut Section<'_>) -> Option<EdgeBan> {
     let instead = entry.string("use").map(|instead| instead.value);
     let may_be_absent = read_flag(entry, "may-be-absent").is_some();
     let (to, reason, site) = (to?, reason?, entry.site());
-    Some(EdgeBan { from: None, to, kinds, reason, instead, until: None, may_be_absent, site })
+    Some(EdgeBan { from: None, to, kinds, reason, instead, until: None, may_be_absent, reachable: None, site })
 }
 
 pub(super) fn read_cycles(section: &mut Section<'_>) -> Cycles {

@@ -367,7 +367,7 @@ members = []
               |
             7 | members = ["low/a"]
               |            ^^^^^^^
-              = help: narrow `members` of one of them
+              = help: narrow `members` of one of them, or write `low/a` out in the other
 
             error[ambiguous]: two layers are called `other`
              --> boundaries.toml:9:8

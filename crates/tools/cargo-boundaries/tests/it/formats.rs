@@ -1,7 +1,7 @@
 //! The forms of a report, each as its readers' own rules want it.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use expect_test::{Expect, expect, expect_file};
 use serde_json::Value;
@@ -144,16 +144,41 @@ fn annotations_start_with_what_is_new_and_fails() {
     assert!(said.ends_with("1 violation, 1 warning, 1 stale entry in the baseline\n"), "{said}");
 }
 
+/// What the program says in a step of a job whose checkout is the folder around the workspace, and the workspace's folder.
+fn on_github(root: &Path, summary: &Path) -> (Output, String) {
+    let checkout = root.canonicalize().expect("the folder is there");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-boundaries"));
+    command.current_dir(root).env("GITHUB_ACTIONS", "true").env("GITHUB_STEP_SUMMARY", summary);
+    command.env("GITHUB_WORKSPACE", checkout.parent().expect("a temporary folder has a parent"));
+    let folder = checkout.file_name().expect("a temporary folder has a name").display().to_string();
+    (command.output().expect("the program starts"), folder)
+}
+
+#[test]
+fn on_github_a_check_that_cannot_be_carried_out_is_told_in_its_place_and_in_the_summary() {
+    let root = unknown();
+    let summary = root.path().join("summary.md");
+    let (output, folder) = on_github(root.path(), &summary);
+    let start = format!("::error file={folder}/boundaries.toml,line=2,");
+    assert!(stdout(&output).starts_with(&start), "{}", stdout(&output));
+    let summary = std::fs::read_to_string(summary).expect("the summary was written");
+    expect![[r#"
+        ### Boundaries
+
+        could not check the boundaries: 1 problem
+
+        | | what | where | what to do |
+        | --- | --- | --- | --- |
+        | `unknown-key` | unknown key `layers` in the configuration | boundaries.toml:2 | write `layer` |
+    "#]]
+    .assert_eq(&summary);
+}
+
 #[test]
 fn on_github_annotations_and_a_summary_come_by_themselves() {
     let root = mixed();
     let summary = root.path().join("summary.md");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-boundaries"));
-    command.current_dir(root.path()).env("GITHUB_ACTIONS", "true").env("GITHUB_STEP_SUMMARY", &summary);
-    let checkout = root.path().canonicalize().expect("the folder is there");
-    command.env("GITHUB_WORKSPACE", checkout.parent().expect("a temporary folder has a parent"));
-    let output = command.output().expect("the program starts");
-    let folder = checkout.file_name().expect("a temporary folder has a name").display().to_string();
+    let (output, folder) = on_github(root.path(), &summary);
     let start = format!("::error file={folder}/low/a/Cargo.toml,line=9,");
     assert!(stdout(&output).starts_with(&start), "{}", stdout(&output));
     let summary = std::fs::read_to_string(summary).expect("the summary was written");
@@ -311,4 +336,18 @@ fn rustc_of_what_stands_in_the_way() {
     let said = said(unknown().path(), "rustc");
     let codes: Vec<_> = said.lines().map(|line| json(line)["code"]["code"].clone()).collect();
     assert_eq!(codes, ["boundaries::unknown-key"], "{said}");
+}
+
+/// An editor shows nothing in a file that rust-analyzer does not know: the rules, the baseline, a root without a package.
+#[test]
+fn rustc_of_a_file_that_no_editor_shows_stands_in_a_member() {
+    let stale = workspace(
+        "//- boundaries.toml\nversion = 1\n[[layer]]\nname = \"all\"\nmembers = [\"*\"]\n//- boundaries-baseline.toml\nversion = 1\nentries = [{ rule = \"cycle\", from = \"a\", reason = \"r\" }]\n//- a\n",
+    );
+    for (root, beside) in [(unknown(), "boundaries.toml"), (stale, "boundaries-baseline.toml")] {
+        let said = json(said(root.path(), "rustc").trim_end());
+        let spans = said["spans"].as_array().expect("a diagnostic has spans");
+        let spans: Vec<_> = spans.iter().map(|span| (&span["file_name"], &span["is_primary"])).collect();
+        assert_eq!(spans, [(&"a/Cargo.toml".into(), &true.into()), (&beside.into(), &false.into())], "{said:#}");
+    }
 }

@@ -415,7 +415,7 @@ low = { path = "../low" }
         expect![[r#"
             error[workspace]: cannot tell what is reachable: cannot create the lock file <root>/Cargo.lock because --locked was passed to prevent this
             help: to generate the lock file without accessing the network, remove the --locked flag and use --offline instead.
-              = help: run `cargo fetch`: a rule with `reachable = true` needs Cargo.lock and the crates in it
+              = help: run `cargo fetch --manifest-path <root>/Cargo.toml`: a rule with `reachable = true` needs Cargo.lock and the crates in it
 
             could not check the boundaries: 1 problem
         "#]],
@@ -458,4 +458,196 @@ low = { path = "../low" }
         could not check the boundaries: 1 problem
     "#]]
     .assert_eq(&said());
+}
+
+const CHAIN: &str = r#"
+//- boundaries.toml
+version = 1
+[[layer]]
+name = "all"
+members = ["*"]
+edges = ["* -> *"]
+[[forbid]]
+from = "a"
+to = "c"
+reason = "a knows nothing of c"
+reachable = true
+MORE
+//- a
+[dependencies]
+b = { path = "../b" }
+[dev-dependencies]
+d = { path = "../d" }
+//- a/src/lib.rs
+use b as _;
+//- b
+[dependencies]
+c = { path = "../c" }
+//- c
+//- d
+[dev-dependencies]
+c = { path = "../c" }
+"#;
+
+#[test]
+fn a_chain_of_members_is_shown() {
+    check(
+        &CHAIN.replace("MORE", ""),
+        expect![[r#"
+        a (layer `all`): 1 violation
+
+        error[forbid]: `a` must not reach `c`
+         --> a/Cargo.toml:7:1
+          |
+        7 | b = { path = "../b" }
+          | ^ normal dependency on b
+          |
+         ::: a/src/lib.rs:1:5
+          |
+        1 | use b as _;
+          |     ^^^^^^ named here
+          |
+         ::: boundaries.toml:6:1
+          |
+        6 | [[forbid]]
+          | ^^^^^^^^^^ out of reach: a knows nothing of c
+          = note: the shortest chain: a -> b -> c
+          = help: cut the chain: delete one of its dependencies
+
+        checked 4 crates, 4 edges, 0 external dependencies, 4 files: 1 violation
+    "#]],
+    );
+}
+
+/// What tests of others are built with is no part of a crate.
+#[test]
+fn a_chain_ends_at_a_dev_dependency() {
+    let violations = |text: &str| {
+        let root = workspace(&text.replace("MORE", ""));
+        outcome(root.path()).expect("the rules can be held").violations.len()
+    };
+    assert_eq!(violations(&CHAIN.replace("b = { path", "# { path")), 0, "d has c for its tests");
+    assert_eq!(
+        violations(&CHAIN.replace("[dev-dependencies]\nc =", "[dependencies]\nc =")),
+        1,
+        "the shortest one of two"
+    );
+    let direct = CHAIN.replace("b = { path = \"../b\" }", "c = { path = \"../c\" }");
+    assert_eq!(violations(&direct), 1, "a direct dependency is told once");
+    assert_eq!(violations(&CHAIN.replace("reachable = true", "")), 0);
+}
+
+#[test]
+fn a_chain_that_is_excused_and_one_to_an_external_crate() {
+    let excuse = "[[except]]\nfrom = \"a\"\nto = \"c\"\nreason = \"older\"";
+    let root = workspace(&CHAIN.replace("MORE", excuse));
+    assert!(outcome(root.path()).expect("the exception excuses the chain").is_clean());
+    let external = "[[forbid]]\nfrom = \"a\"\nto = \"serde\"\nmay-be-absent = true\nreachable = true\nreason = \"no\"";
+    check(
+        &CHAIN.replace("MORE", external),
+        expect![[r#"
+        error[bad-value]: `reachable` is about crates of the workspace, and `serde` is none
+          --> boundaries.toml:15:1
+           |
+        15 | reachable = true
+           | ^^^^^^^^^
+           = help: write external.deny = [{ name = "serde", reason = "..", reachable = true }] into the layer
+
+        could not check the boundaries: 1 problem
+    "#]],
+    );
+}
+
+#[test]
+fn visibility_for_some_kinds() {
+    let rules = "[[visibility]]\nof = [\"c\"]\nto = []\nkinds = [\"normal\"]";
+    let root = workspace(&CHAIN.replace("reachable = true\n", "").replace("MORE", rules));
+    let report = outcome(root.path()).expect("the rules can be held");
+    let found: Vec<_> = report.violations.iter().map(|one| (one.rule, one.from.dir.as_str())).collect();
+    assert_eq!(found, [(Rule::Visibility, "b")]);
+}
+
+#[test]
+fn a_directory_that_is_written_out_goes_before_a_glob() {
+    let rules = |rest: &str| {
+        CHAIN.replace(
+            "[[forbid]]\nfrom = \"a\"\nto = \"c\"\nreason = \"a knows nothing of c\"\nreachable = true\nMORE",
+            rest,
+        )
+    };
+    let top = "[[layer]]\nname = \"top\"\nmembers = [\"a\"]\n";
+    let root = workspace(&rules(top));
+    let report = outcome(root.path()).expect("each crate is in one layer");
+    assert!(report.is_clean(), "{}", report.text());
+    check(
+        &rules(&format!("{top}[[layer]]\nname = \"rest\"\nmembers = [\"{{b,c}}\"]\n")),
+        expect![[r#"
+            error[ambiguous]: crate b is in two layers, `all` and `rest`
+              --> boundaries.toml:11:12
+               |
+            11 | members = ["{b,c}"]
+               |            ^^^^^^^
+               = help: narrow `members` of one of them, or write `b` out in the other
+
+            error[ambiguous]: crate c is in two layers, `all` and `rest`
+              --> boundaries.toml:11:12
+               |
+            11 | members = ["{b,c}"]
+               |            ^^^^^^^
+               = help: narrow `members` of one of them, or write `c` out in the other
+
+            could not check the boundaries: 2 problems
+        "#]],
+    );
+    check(
+        &rules("[[layer]]\nname = \"top\"\nmembers = [\"a\", \"b\", \"c\", \"d\"]\n"),
+        expect![[r#"
+        error[matches-nothing]: layer `all` has no members: other layers write out all its directories
+         --> boundaries.toml:4:1
+          |
+        4 | members = ["*"]
+          | ^^^^^^^
+          = help: name other directories, or delete the layer
+
+        error[matches-nothing]: layer `all` has no crate `*`
+         --> boundaries.toml:5:10
+          |
+        5 | edges = ["* -> *"]
+          |          ^^^^^^^^
+          = help: name the folder of a member of the layer, or delete the entry
+
+        error[matches-nothing]: layer `all` has no crate `*`
+         --> boundaries.toml:5:10
+          |
+        5 | edges = ["* -> *"]
+          |          ^^^^^^^^
+          = help: name the folder of a member of the layer, or delete the entry
+
+        could not check the boundaries: 3 problems
+    "#]],
+    );
+}
+
+#[test]
+fn what_an_open_layer_permits_is_said() {
+    let rules = "
+//- boundaries.toml
+version = 1
+[workspace]
+same-layer = \"allow\"
+[[layer]]
+name = \"low\"
+members = [\"a\", \"b\"]
+[[layer]]
+name = \"high\"
+members = [\"c\"]
+//- a
+[dependencies]
+c = { path = \"../c\" }
+//- b
+//- c
+";
+    let root = workspace(rules);
+    let report = outcome(root.path()).expect("the rules can be held");
+    assert_eq!(report.violations[0].notes[0], "`a` may use layer low");
 }
