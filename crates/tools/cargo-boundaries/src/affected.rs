@@ -75,7 +75,7 @@ fn spread<'a>(workspace: &'a Workspace, files: &BTreeSet<String>) -> Affected<'a
 }
 
 /// The member in whose directory a file lies, the innermost one.
-fn owner(workspace: &Workspace, file: &str) -> Option<usize> {
+pub(crate) fn owner(workspace: &Workspace, file: &str) -> Option<usize> {
     let inside = |dir: &str| dir == "." || Path::new(file).starts_with(dir);
     let members = workspace.members.iter().enumerate().filter(|(_, member)| inside(&member.dir));
     members.max_by_key(|(_, member)| if member.dir == "." { 0 } else { member.dir.len() }).map(|(index, _)| index)

@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 use resolver::Resolver;
 
 use crate::report::{Crate, Finding};
-use crate::rules::{EdgeBan, Layer, List, Rules};
+use crate::rules::{EdgeBan, Layer, List, ModuleRules, Rules};
 use crate::source::Site;
 use crate::workspace::{Kind, Target, Workspace};
 
@@ -225,6 +225,17 @@ impl<'a> Architecture<'a> {
     /// The members that `[hygiene]` governs.
     pub fn tidy(&self) -> impl Iterator<Item = usize> {
         (0..self.workspace.members.len()).filter(|member| !self.unkempt.contains(member))
+    }
+
+    /// An exception lets a module name another one today.
+    pub fn excuses_module(&self, from: (usize, &str), to: (usize, &str)) -> bool {
+        self.module_exceptions(from, to).any(|index| !self.has_ended(self.rules.exceptions[index].until))
+    }
+
+    /// The rules about the modules of a member.
+    pub fn module_rules(&self, member: usize) -> impl Iterator<Item = &'a ModuleRules> {
+        let governed = self.rules.modules.iter().zip(&self.modular);
+        governed.filter(move |(_, crates)| crates.contains(&member)).map(|(rule, _)| rule)
     }
 
     /// The members whose sources some rule asks.

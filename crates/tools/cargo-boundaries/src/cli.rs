@@ -24,7 +24,8 @@ use crate::query::{self, Answer};
 use crate::report::{Cause, CheckError, Finding, Report, Rule};
 use crate::rules::closest;
 use crate::self_test::self_test;
-use crate::workspace::Workspace;
+use crate::sources::Sources;
+use crate::workspace::{Kind, Workspace};
 
 /// Runs a command line, its first argument being the program's name, and prints the outcome: results on standard output,
 /// reasons why there are none on standard error. As Cargo calls it `boundaries` may be the second argument.
@@ -84,7 +85,14 @@ fn run(cli: Cli) -> Outcome {
             (workspace.and_then(|workspace| query::why(&workspace, &from, &to, &kinds, json.json)), json.json)
         }
         Some(Verb::Can { from, to, kind, json }) => {
-            let answer = |inputs: Inputs| query::can(&inputs.architecture()?, &from, &to, kind, json.json);
+            let answer = |inputs: Inputs| {
+                let architecture = inputs.architecture()?;
+                if from.ends_with(".rs") {
+                    let sources = Sources::new(&inputs.workspace, options.cache);
+                    return query::can_name(&architecture, &sources, &from, &to, kind, json.json);
+                }
+                query::can(&architecture, &from, &to, kind.unwrap_or(Kind::Normal), json.json)
+            };
             (Inputs::load(&options).and_then(answer), json.json)
         }
         Some(Verb::Describe { name, json }) => {

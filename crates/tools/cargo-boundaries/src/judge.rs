@@ -7,7 +7,7 @@ mod names;
 
 pub(crate) use case::Case;
 use case::{Breach, instead};
-pub(crate) use modules::hidden;
+pub(crate) use modules::{broken_inside, deepest, hidden, hidden_why};
 
 use crate::architecture::Architecture;
 use crate::report::{Cause, Code, Finding, Rule, Severity, State, Violation};

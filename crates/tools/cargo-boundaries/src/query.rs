@@ -1,8 +1,11 @@
 //! Questions about single crates: `why`, `can` and `describe`.
 
+mod path;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write;
 
+pub(crate) use path::can_name;
 use serde::Serialize;
 
 use crate::architecture::Architecture;

@@ -18,7 +18,7 @@ use crate::architecture::Architecture;
 use crate::report::{Cause, Finding, Unseen};
 use crate::rules::{Located, ModuleRules, closest, is_module};
 use crate::source::{Site, Source, relative};
-use crate::workspace::{Member, Workspace};
+use crate::workspace::{Kind, Member, Workspace};
 
 /// The sources of all members, each read when first asked for.
 #[derive(Debug)]
@@ -84,6 +84,15 @@ impl<'a> Sources<'a> {
         let file = relative(path, &self.workspace.root);
         let source = Source::read(path, file.clone()).unwrap_or(Source { file, text: String::new() });
         source.site(place.start as usize..place.end as usize)
+    }
+
+    /// The kind of dependency that a target of the member needs, by its index.
+    pub fn kind(&self, member: usize, root: u32) -> Kind {
+        digest::kind(self.workspace.members[member].sources.roots[root as usize].kind, false)
+    }
+
+    pub fn folder(&self, member: usize) -> PathBuf {
+        self.workspace.root.join(&self.workspace.members[member].dir)
     }
 
     /// Some file of the member has this text somewhere, be it in a comment.

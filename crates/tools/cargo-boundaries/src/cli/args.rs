@@ -98,16 +98,18 @@ pub(super) enum Verb {
         #[command(flatten)]
         json: Json,
     },
-    /// Ask whether a crate may depend on another one; exit code 1 when it may not
-    #[command(after_help = "Example:\n  $ cargo boundaries can billing orders --kind dev")]
+    /// Ask whether a crate may depend on another one, or a file name a path; exit code 1 when it may not
+    #[command(
+        after_help = "Examples:\n  $ cargo boundaries can billing orders --kind dev\n  $ cargo boundaries can billing/src/invoice.rs orders::api::Order"
+    )]
     Can {
-        /// Directory, package or folder of a member
+        /// Directory, package or folder of a member; or a source file of one, there or not yet
         from: String,
-        /// Another one, or an external crate
+        /// Another one, or an external crate; or a path as the file would have it
         to: String,
-        /// The kind that decides the exit code
-        #[arg(long, value_enum, default_value = "normal")]
-        kind: Kind,
+        /// The kind that decides the exit code [default: normal, or what the place of the file says]
+        #[arg(long, value_enum)]
+        kind: Option<Kind>,
         #[command(flatten)]
         json: Json,
     },

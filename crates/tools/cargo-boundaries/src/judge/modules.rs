@@ -20,6 +20,17 @@ struct Naming<'a> {
     places: Places,
 }
 
+const ORDER: &str = "low to high: no module names one that stands after it";
+const PRIVATE: &str = "only the module around a private one names it";
+
+/// The reason of a [`Hidden`].
+pub(crate) fn hidden_why(rule: Rule) -> &'static str {
+    match rule {
+        Rule::ModuleApi => "all modules that other crates may name",
+        _ => "no other crate names a private module",
+    }
+}
+
 pub(super) fn violations(court: &mut Court<'_>) -> Vec<Violation> {
     let architecture = court.architecture;
     let mut found = Vec::new();
@@ -43,8 +54,7 @@ fn upwards(court: &mut Court<'_>, order: &List<String>, member: usize) -> Vec<Vi
     let mut pairs: BTreeMap<(&str, &str), Naming<'_>> = BTreeMap::new();
     for naming in &sources.of(member).namings {
         let (Some(from), Some(to)) = (below_root(&naming.from), below_root(&naming.to)) else { continue };
-        let (Some(low), Some(high)) = (rank(order, from), rank(order, to)) else { continue };
-        if high <= low {
+        if !is_upward(order, from, to) {
             continue;
         }
         let (from_module, to_module, places) = (head(&naming.from), head(&naming.to), naming.places);
@@ -60,7 +70,7 @@ fn upwards(court: &mut Court<'_>, order: &List<String>, member: usize) -> Vec<Vi
             [] => format!("move what both need into `{from}`, which may use none of the others"),
             lower => format!("move what both need into `{from}` or below; it may use {}", lower.join(", ")),
         };
-        let why = "low to high: no module names one that stands after it".to_owned();
+        let why = ORDER.to_owned();
         let message = format!("`{from}` of `{name}` must not name `{to}`");
         found.extend(sentence(court, &naming, Rule::ModuleOrder, &order.key, message, (why, help)));
     }
@@ -72,10 +82,10 @@ fn inside(court: &mut Court<'_>, rule: &ModuleRules, member: usize) -> Vec<Viola
     let sources = court.sources;
     let mut pairs: BTreeMap<(&str, &str), (&Site, Places)> = BTreeMap::new();
     for naming in &sources.of(member).namings {
-        let Some((private, key)) = private(rule, &naming.to) else { continue };
+        let Some((private, key)) = intruded(rule, &naming.from, &naming.to) else { continue };
         // Who re-exports it names it as well and is judged for that.
         let offered = naming.through.as_ref().is_some_and(|through| !is_inside(through, private));
-        if !offered && !is_inside(&naming.from, around(private)) {
+        if !offered {
             let known = pairs.entry((&naming.from, private)).and_modify(|(_, places)| places.join(naming.places));
             known.or_insert((key, naming.places));
         }
@@ -84,7 +94,7 @@ fn inside(court: &mut Court<'_>, rule: &ModuleRules, member: usize) -> Vec<Viola
     let mut found = Vec::new();
     for ((from_module, private), (key, places)) in pairs {
         let message = format!("`{from_module}` of `{name}` must not name `{private}`");
-        let why = "only the module around a private one names it".to_owned();
+        let why = PRIVATE.to_owned();
         let around = around(private);
         let help = format!("name what `{around}` offers of it, or move what both need out of `{private}`");
         let naming = Naming { from: member, from_module, to: member, to_module: private, kind: None, places };
@@ -118,10 +128,7 @@ fn outside(court: &mut Court<'_>, rule: &ModuleRules, member: usize) -> Vec<Viol
             let (of, name) = (&workspace.members[user].name, &workspace.members[member].name);
             let Hidden { rule: broken, key, module } = hidden;
             let message = format!("`{of}` must not name `{}`", of_crate(name, &module));
-            let why = match broken {
-                Rule::ModuleApi => "all modules that other crates may name",
-                _ => "no other crate names a private module",
-            };
+            let why = hidden_why(broken);
             let help = instead(rule, name);
             let naming =
                 Naming { from: user, from_module: "crate", to: member, to_module: &module, kind: Some(kind), places };
@@ -142,12 +149,32 @@ fn instead(rule: &ModuleRules, name: &str) -> String {
     }
 }
 
+/// What a module of the crate breaks that names another one of it: the rule, its place and its reason.
+pub(crate) fn broken_inside<'r>(rule: &'r ModuleRules, from: &str, to: &str) -> Option<(Rule, &'r Site, &'static str)> {
+    if let Some((_, key)) = intruded(rule, from, to) {
+        return Some((Rule::ModulePrivate, key, PRIVATE));
+    }
+    let order = rule.order.as_ref()?;
+    let upward = below_root(from).zip(below_root(to)).is_some_and(|(from, to)| is_upward(order, from, to));
+    upward.then_some((Rule::ModuleOrder, &order.key, ORDER))
+}
+
+/// Both directly below the root.
+fn is_upward(order: &List<String>, from: &str, to: &str) -> bool {
+    rank(order, from).zip(rank(order, to)).is_some_and(|(low, high)| low < high)
+}
+
+/// The private module that `to` is in and `from` is not around.
+fn intruded<'m, 'r>(rule: &'r ModuleRules, from: &str, to: &'m str) -> Option<(&'m str, &'r Site)> {
+    private(rule, to).filter(|(private, _)| !is_inside(from, around(private)))
+}
+
 /// A module that a rule hides from other crates.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Hidden<'r> {
-    module: String,
+    pub module: String,
     pub rule: Rule,
-    key: &'r Site,
+    pub key: &'r Site,
 }
 
 /// What of a module other crates must not name.
@@ -171,7 +198,7 @@ fn private<'m, 'r>(rule: &'r ModuleRules, module: &'m str) -> Option<(&'m str, &
 }
 
 /// The module of the library in which a path from outside ends.
-fn deepest(digest: &Digest, rest: &str) -> String {
+pub(crate) fn deepest(digest: &Digest, rest: &str) -> String {
     let mut module = "crate".to_owned();
     for segment in rest.split("::") {
         let inner = format!("{module}::{segment}");

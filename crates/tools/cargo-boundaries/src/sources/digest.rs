@@ -147,7 +147,11 @@ impl Digest {
             let through = match &reference.target {
                 Target::Crate { name, origin: Origin::Dependency, rest, through } => {
                     let rest = if is_member(member, name) { &**rest } else { "" };
-                    uses.count((&**name, kind(kinds[reference.root as usize], reference), rest), place, again);
+                    uses.count(
+                        (&**name, kind(kinds[reference.root as usize], reference.under_test), rest),
+                        place,
+                        again,
+                    );
                     if of(reference.root) == Of::Library && reference.position.re_exports() && !reference.under_test {
                         exports.push(export(reference, name, rest, place));
                     }
@@ -243,10 +247,11 @@ fn is_member(member: &Member, name: &str) -> bool {
     matches!(member.externs.get(name), Some(workspace::Target::Member(_)))
 }
 
-fn kind(root: RootKind, reference: &Reference) -> Kind {
+/// The kind of dependency that paths in a target need.
+pub(super) fn kind(root: RootKind, under_test: bool) -> Kind {
     match root {
         RootKind::BuildScript => Kind::Build,
-        _ if reference.under_test => Kind::Dev,
+        root if under_test || root.is_dev() => Kind::Dev,
         _ => Kind::Normal,
     }
 }

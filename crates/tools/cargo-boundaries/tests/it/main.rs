@@ -2,6 +2,7 @@
 
 mod baseline;
 mod cache;
+mod can;
 mod cannot_check;
 mod cli;
 mod docs;

@@ -1,0 +1,227 @@
+//! `can FILE PATH`: whether a source file may name something, before anybody writes it.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::Answer;
+use crate::affected::owner;
+use crate::architecture::Architecture;
+use crate::judge::{Case, broken_inside, deepest, hidden, hidden_why};
+use crate::report::{Cause, Finding, Rule};
+use crate::rules::{Severity, closest};
+use crate::source::{Site, relative};
+use crate::sources::Sources;
+use crate::workspace::{Kind, Target};
+
+/// What keeps a file from naming a path.
+#[derive(Debug, Serialize)]
+struct Obstacle {
+    rule: &'static str,
+    /// The crate or module that the path leads to, as reports call it.
+    to: String,
+    why: String,
+    rule_site: Site,
+}
+
+#[derive(Debug, Serialize)]
+struct Verdict<'a> {
+    allowed: bool,
+    /// The crate of the file, its module and the kind of dependency that its place asks for.
+    from: &'a str,
+    module: String,
+    kind: Kind,
+    obstacles: Vec<Obstacle>,
+    notes: Vec<String>,
+}
+
+/// A place in the workspace that asks.
+struct Asker<'a, 'w> {
+    architecture: &'a Architecture<'w>,
+    sources: &'a Sources<'w>,
+    member: usize,
+    module: String,
+    kind: Kind,
+}
+
+/// Whether a file may name a path. Neither has to be there yet: a module that is not known is taken from the file's place.
+pub(crate) fn can_name(
+    architecture: &Architecture<'_>,
+    sources: &Sources<'_>,
+    file: &str,
+    path: &str,
+    kind: Option<Kind>,
+    json: bool,
+) -> Result<Answer, Vec<Finding>> {
+    let workspace = architecture.workspace;
+    let unknown = |what: String, help: &str| vec![Finding::new(Cause::Argument, what, help)];
+    let place =
+        std::path::absolute(file).map_err(|error| unknown(format!("`{file}` is no path: {error}"), "name a file"))?;
+    let place = place.canonicalize().unwrap_or(place);
+    let inside = relative(&place, &workspace.root);
+    let member = owner(workspace, &inside).filter(|_| !Path::new(&inside).is_absolute());
+    let help = "name a file below the directory of a member of the workspace";
+    let member = member.ok_or_else(|| unknown(format!("`{file}` lies in no crate of this workspace"), help))?;
+    let (module, usual) = module_of(sources, member, &place);
+    let asker = Asker { architecture, sources, member, module, kind: kind.unwrap_or(usual) };
+    let mut notes = Vec::new();
+    let obstacles = asker.obstacles(path, &mut notes)?;
+    let allowed = obstacles.is_empty();
+    let from = workspace.members[member].dir.as_str();
+    let Asker { module, kind, .. } = asker;
+    let verdict = Verdict { allowed, from, module, kind, obstacles, notes };
+    Ok(Answer::of(&verdict, json, u8::from(!allowed), || verdict.text(path)))
+}
+
+/// The module that a file holds, and the kind of dependency that its target needs; of a file that is not there yet by its
+/// place.
+fn module_of(sources: &Sources<'_>, member: usize, file: &Path) -> (String, Kind) {
+    let place = file.canonicalize().unwrap_or_else(|_| file.to_owned());
+    let digest = sources.of(member);
+    let same = |path: &Path| path == file || path.canonicalize().is_ok_and(|path| path == place);
+    let index = digest.files.iter().position(|path| same(path));
+    let found = index.and_then(|index| digest.modules.iter().find(|module| module.file as usize == index));
+    if let Some(found) = found {
+        return (found.path.to_string(), sources.kind(member, found.root));
+    }
+    let root = sources.folder(member);
+    let inside = relative(file, &root);
+    let mut parts: Vec<&str> = inside.trim_end_matches(".rs").split('/').collect();
+    let kind = match parts[0] {
+        "tests" | "examples" | "benches" => Kind::Dev,
+        "build" if parts.len() == 1 => Kind::Build,
+        _ => Kind::Normal,
+    };
+    parts.remove(0);
+    let parts = parts.into_iter().filter(|part| !["lib", "main", "mod"].contains(part));
+    (["crate"].into_iter().chain(parts).collect::<Vec<_>>().join("::"), kind)
+}
+
+impl<'w> Asker<'_, 'w> {
+    fn obstacles(&self, path: &str, notes: &mut Vec<String>) -> Result<Vec<Obstacle>, Vec<Finding>> {
+        let path = path.trim_start_matches("::");
+        let (head, rest) = path.split_once("::").unwrap_or((path, ""));
+        match head {
+            "crate" | "self" | "super" => Ok(self.inside(path)),
+            "std" | "core" | "alloc" | "proc_macro" => Ok(Vec::new()),
+            _ => self.outside(head, rest, notes),
+        }
+    }
+
+    /// A path into the crate of the file.
+    fn inside(&self, path: &str) -> Vec<Obstacle> {
+        let mut module: Vec<&str> = self.module.split("::").collect();
+        let mut rest = Vec::new();
+        for segment in path.split("::") {
+            match segment {
+                "crate" => module.truncate(1),
+                "self" => {}
+                "super" => _ = module.pop(),
+                name => rest.push(name),
+            }
+        }
+        let known = &self.sources.of(self.member).modules;
+        let mut to = module.join("::");
+        for segment in rest {
+            let inner = format!("{to}::{segment}");
+            if !known.iter().any(|one| *one.path == *inner) {
+                break;
+            }
+            to = inner;
+        }
+        if self.kind == Kind::Dev {
+            return Vec::new();
+        }
+        let mut found = Vec::new();
+        for rule in self.architecture.module_rules(self.member) {
+            let Some((broken, site, why)) = broken_inside(rule, &self.module, &to) else { continue };
+            found.extend(self.module_obstacle(broken, site, why, self.member, &to));
+        }
+        found
+    }
+
+    /// A path into another crate: the crate itself, its modules, and what it re-exports of others.
+    fn outside(&self, head: &str, rest: &str, notes: &mut Vec<String>) -> Result<Vec<Obstacle>, Vec<Finding>> {
+        let workspace = self.architecture.workspace;
+        let mut found = Vec::new();
+        let to = match workspace.members[self.member].externs.get(head) {
+            Some(to) => to.clone(),
+            None => {
+                notes.push(format!("its manifest declares no `{head}`"));
+                self.undeclared(head)?
+            }
+        };
+        found.extend(self.crate_obstacle(&to, false));
+        let Target::Member(member) = to else { return Ok(found) };
+        let module = deepest(self.sources.of(member), rest);
+        for rule in self.architecture.module_rules(member).filter(|_| member != self.member) {
+            if let Some(hidden) = hidden(rule, &module) {
+                let why = hidden_why(hidden.rule);
+                found.extend(self.module_obstacle(hidden.rule, hidden.key, why, member, &hidden.module));
+            }
+        }
+        if !self.architecture.rules.ignores_re_exports {
+            for hop in self.sources.behind(member, rest) {
+                found.extend(self.crate_obstacle(hop.to, true));
+            }
+        }
+        Ok(found)
+    }
+
+    /// What a name means that the manifest does not have.
+    fn undeclared(&self, head: &str) -> Result<Target, Vec<Finding>> {
+        let workspace = self.architecture.workspace;
+        let plain = |name: &str| name.replace('-', "_");
+        let library = |index: &usize| {
+            let member = &workspace.members[*index];
+            member.sources.library.as_deref().is_some_and(|library| plain(library) == head)
+                || plain(&member.name) == head
+        };
+        if let Some(member) = (0..workspace.members.len()).find(library) {
+            return Ok(Target::Member(member));
+        }
+        if let Some(name) = workspace.external.iter().find(|name| plain(name) == head) {
+            return Ok(Target::External { name: name.clone(), dir: None });
+        }
+        let names: Vec<String> = workspace.members.iter().map(|member| plain(&member.name)).collect();
+        let help = match closest(head, names.iter().map(String::as_str)) {
+            Some(close) => format!("write `{close}`"),
+            None => {
+                "begin the path with `crate`, or with a crate that some manifest of this workspace names".to_owned()
+            }
+        };
+        Err(vec![Finding::new(Cause::Argument, format!("nothing here is called `{head}`"), help)])
+    }
+
+    fn crate_obstacle(&self, to: &Target, by_name: bool) -> Option<Obstacle> {
+        let case = Case::new(self.architecture, self.member, self.kind);
+        let breach = if by_name { case.breach_by_name(to) } else { case.breach(to) }?;
+        let free = breach.severity != Severity::Error || self.architecture.excuses(self.member, to, self.kind);
+        let why = breach.notes.iter().fold(breach.why, |why, note| format!("{why}; {note}"));
+        let to = self.architecture.target_name(to).to_owned();
+        (!free).then(|| Obstacle { rule: breach.rule.name(), to, why, rule_site: breach.site })
+    }
+
+    fn module_obstacle(&self, rule: Rule, site: &Site, why: &str, member: usize, to: &str) -> Option<Obstacle> {
+        let free = self.architecture.rules.severity(rule) != Severity::Error
+            || self.architecture.excuses_module((self.member, &self.module), (member, to));
+        let to = self.architecture.workspace.members[member].dir.clone() + to.trim_start_matches("crate");
+        (!free).then(|| Obstacle { rule: rule.name(), to, why: why.to_owned(), rule_site: site.clone() })
+    }
+}
+
+impl Verdict<'_> {
+    fn text(&self, path: &str) -> String {
+        let answer = if self.allowed { "yes" } else { "no" };
+        let mut text = format!("{answer}: `{}` of {} -> `{path}` ({})\n", self.module, self.from, self.kind.name());
+        for Obstacle { rule, to, why, rule_site } in &self.obstacles {
+            let Site { file, line, .. } = rule_site;
+            writeln!(text, "  {to}: {rule}: {why} ({file}:{line})").expect("a string accepts it");
+        }
+        for note in &self.notes {
+            writeln!(text, "  {note}").expect("a string accepts it");
+        }
+        text
+    }
+}
