@@ -26,8 +26,8 @@ pub struct Options {
     pub baseline: Option<PathBuf>,
     /// The day on which exceptions have to hold.
     pub today: NaiveDate,
-    /// Whether what was read of the sources may be kept in `boundaries` below Cargo's target folder, and taken from there
-    /// where no byte of them has changed.
+    /// Whether what was read may be kept in `boundaries` below Cargo's target folder, and taken from there where no byte
+    /// of it has changed.
     pub cache: bool,
 }
 
@@ -63,7 +63,7 @@ pub struct Update {
 /// no layer or more than one has, rules that match nothing or contradict each other.
 pub fn check(options: &Options) -> Result<Report, CheckError> {
     carry_out(options).map_err(|errors| {
-        let workspace = Workspace::load(options.manifest_path.as_deref()).ok();
+        let workspace = Workspace::load(options).ok();
         let place = workspace.and_then(|it| Some(Box::new((it.root, it.members.into_iter().next()?.site))));
         CheckError { workspace: place, ..CheckError::of(errors) }
     })
@@ -140,7 +140,7 @@ pub(crate) struct Inputs {
 
 impl Inputs {
     pub fn load(options: &Options) -> Result<Self, Vec<Finding>> {
-        let workspace = Workspace::load(options.manifest_path.as_deref())?;
+        let workspace = Workspace::load(options)?;
         let config = options.config.clone().unwrap_or_else(|| workspace.root.join("boundaries.toml"));
         let name = relative(&config, &workspace.root);
         let source = Source::read(&config, name.clone()).map_err(|error| {

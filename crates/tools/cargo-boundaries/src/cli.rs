@@ -81,7 +81,7 @@ fn run(cli: Cli) -> Outcome {
         Some(Verb::Baseline(verb)) => (update(&options, verb), false),
         Some(Verb::Graph(args)) => (graph(&options, &args), false),
         Some(Verb::Why { from, to, kinds, json }) => {
-            let workspace = Workspace::load(options.manifest_path.as_deref());
+            let workspace = Workspace::load(&options);
             (workspace.and_then(|workspace| query::why(&workspace, &from, &to, &kinds, json.json)), json.json)
         }
         Some(Verb::Can { from, to, kind, json }) => {
@@ -104,7 +104,7 @@ fn run(cli: Cli) -> Outcome {
             (written.map(|update| Answer { text: in_words(&update, "wrote the rules"), code: 0 }), false)
         }
         Some(Verb::Affected { base, json }) => {
-            let workspace = Workspace::load(options.manifest_path.as_deref());
+            let workspace = Workspace::load(&options);
             (workspace.and_then(|workspace| affected(&workspace, &base, json.json)), json.json)
         }
         Some(Verb::Explain { rule }) => (explain(rule.as_deref()), false),

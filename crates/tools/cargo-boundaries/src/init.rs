@@ -30,7 +30,7 @@ pub(crate) fn init(options: &Options, force: bool) -> Result<Update, CheckError>
 }
 
 fn write(options: &Options, force: bool) -> Result<(), Vec<Finding>> {
-    let workspace = Workspace::load(options.manifest_path.as_deref())?;
+    let workspace = Workspace::load(options)?;
     let config = options.config.clone().unwrap_or_else(|| workspace.root.join("boundaries.toml"));
     let name = relative(&config, &workspace.root);
     let baseline = options.baseline.clone().unwrap_or_else(|| config.with_file_name("boundaries-baseline.toml"));
@@ -54,7 +54,7 @@ fn write(options: &Options, force: bool) -> Result<(), Vec<Finding>> {
 /// Every name in the rules stands for crates, and every crate is in one layer.
 fn holds(options: &Options, config: &Path, text: &str) -> bool {
     let source = Source { file: String::new(), text: text.to_owned() };
-    let workspace = Workspace::load(options.manifest_path.as_deref());
+    let workspace = Workspace::load(options);
     let inputs = workspace.and_then(|workspace| Inputs::of(workspace, config.to_owned(), &source, options.today));
     inputs.is_ok_and(|inputs| inputs.architecture().is_ok())
 }

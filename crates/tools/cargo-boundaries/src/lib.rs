@@ -37,6 +37,7 @@ mod rules;
 mod self_test;
 mod source;
 mod sources;
+mod store;
 mod text;
 mod workspace;
 

@@ -5,6 +5,7 @@
 
 mod cargo;
 mod folders;
+mod kept;
 mod manifest;
 mod sources;
 
@@ -19,7 +20,9 @@ use source_graph::PackageSources;
 use toml::de::DeTable;
 
 pub(crate) use cargo::ask;
+use kept::Kept;
 
+use crate::check::Options;
 use crate::report::{Cause, Finding};
 use crate::rules::{OwnRules, own_rules};
 use crate::source::{Site, Source, relative};
@@ -127,8 +130,8 @@ pub(crate) enum Target {
 
 impl Workspace {
     /// Reads the workspace that `manifest_path`, or the working directory, belongs to.
-    pub fn load(manifest_path: Option<&Path>) -> Result<Self, Vec<Finding>> {
-        let metadata = metadata(manifest_path)?;
+    pub fn load(options: &Options) -> Result<Self, Vec<Finding>> {
+        let metadata = metadata(options)?;
         let root = metadata.workspace_root.clone().into_std_path_buf();
         let mut packages: Vec<&Package> = metadata.packages.iter().collect();
         packages.sort_by_key(|package| relative(manifest_dir(package), &root));
@@ -288,16 +291,26 @@ impl TargetFinder {
     }
 }
 
-fn metadata(manifest_path: Option<&Path>) -> Result<Metadata, Vec<Finding>> {
+fn metadata(options: &Options) -> Result<Metadata, Vec<Finding>> {
+    let manifest_path = options.manifest_path.as_deref();
+    let kept = Kept::of(manifest_path).filter(|_| options.cache);
+    if let Some(metadata) = kept.as_ref().and_then(Kept::read) {
+        return Ok(metadata);
+    }
     let mut command = MetadataCommand::new();
     command.no_deps();
     if let Some(path) = manifest_path {
         command.manifest_path(path);
     }
-    ask(&mut command).map_err(|reason| {
+    let metadata = ask(&mut command).map_err(|reason| {
         let help = "run inside of a workspace that `cargo metadata` reads, or point --manifest-path at its Cargo.toml";
         vec![Finding::new(Cause::Workspace, format!("`cargo metadata` fails: {reason}"), help)]
-    })
+    })?;
+    if let Some(kept) = kept {
+        // Without it the next run takes longer, and that is all.
+        kept.write(&metadata).ok();
+    }
+    Ok(metadata)
 }
 
 fn manifest_dir(package: &Package) -> &Path {

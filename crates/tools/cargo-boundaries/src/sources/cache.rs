@@ -4,26 +4,23 @@
 //! every file, and still nothing wherever a file was looked for in vain. Whatever is the matter with the cache itself, the
 //! sources are read: it can make a run faster and never another one.
 
-use std::io::{ErrorKind, Write};
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
-use std::{env, fs};
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use source_graph::SourceGraph;
-use tempfile::NamedTempFile;
 
 use super::Digest;
+use crate::store::{self, Hash};
 use crate::workspace::{Member, Target, Workspace};
-
-type Hash = [u8; 32];
 
 /// A folder of digests, one file for each member.
 #[derive(Debug)]
 pub(crate) struct Cache {
     folder: PathBuf,
-    /// What tells this program from another one that would read the same sources in another way.
+    /// See [`store::program`].
     program: String,
 }
 
@@ -40,9 +37,7 @@ struct Kept<D> {
 impl Cache {
     /// The cache of a workspace, below its target folder; none where Cargo has not made that.
     pub fn of(workspace: &Workspace) -> Option<Self> {
-        let program = env::current_exe().and_then(|path| Ok((fs::metadata(&path)?, path))).ok()?;
-        let changed = program.0.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
-        let program = format!("{} {} {changed:?}", program.1.display(), program.0.len());
+        let program = store::program()?;
         workspace.target.is_dir().then(|| Self { folder: workspace.target.join("boundaries"), program })
     }
 
@@ -50,7 +45,8 @@ impl Cache {
     pub fn digest(&self, member: &Member, root: &Path) -> Digest {
         let question = self.question(member, root);
         let path = self.folder.join(format!("{}.digest", blake3::hash(format!("{root:?} {}", member.dir).as_bytes())));
-        if let Some(kept) = read(&path).filter(|kept| kept.question == question && kept.holds()) {
+        if let Some(kept) = store::read::<Kept<Digest>>(&path).filter(|kept| kept.question == question && kept.holds())
+        {
             return kept.digest;
         }
         let graph = SourceGraph::of(&member.sources);
@@ -60,7 +56,7 @@ impl Cache {
             let hashes = graph.files.iter().map(|file| file.hash).collect();
             let kept = Kept { question, hashes, looked_for: graph.looked_for, digest: &digest };
             // Without it the next run takes longer, and that is all.
-            self.write(&path, &kept).ok();
+            store::write(&path, &kept).ok();
         }
         digest
     }
@@ -71,23 +67,6 @@ impl Cache {
         let question = format!("{} {root:?} {:?} {members:?}", self.program, member.sources);
         blake3::hash(question.as_bytes()).into()
     }
-
-    fn write(&self, path: &Path, kept: &Kept<&Digest>) -> std::io::Result<()> {
-        let bytes = postcard::to_stdvec(kept).map_err(std::io::Error::other)?;
-        fs::create_dir_all(&self.folder)?;
-        let mut draft = NamedTempFile::new_in(&self.folder)?;
-        draft.write_all(blake3::hash(&bytes).as_bytes())?;
-        draft.write_all(&bytes)?;
-        draft.persist(path)?;
-        Ok(())
-    }
-}
-
-/// The entry in a file, if it is one and whole.
-fn read(path: &Path) -> Option<Kept<Digest>> {
-    let bytes = fs::read(path).ok()?;
-    let (sum, bytes) = bytes.split_first_chunk::<32>()?;
-    (blake3::hash(bytes) == *sum).then(|| postcard::from_bytes(bytes).ok()).flatten()
 }
 
 impl Kept<Digest> {

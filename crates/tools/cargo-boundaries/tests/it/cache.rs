@@ -61,8 +61,10 @@ fn run(root: &Path, cache: bool) -> String {
 }
 
 fn entries(root: &Path) -> Vec<PathBuf> {
-    let folder = fs::read_dir(root.join("target/boundaries"));
-    folder.map(|folder| folder.filter_map(|entry| Some(entry.ok()?.path())).collect()).unwrap_or_default()
+    let folder = fs::read_dir(root.join("target/boundaries")).into_iter().flatten();
+    let mut paths: Vec<PathBuf> = folder.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    paths.sort();
+    paths
 }
 
 #[derive(Debug, Clone)]
@@ -73,7 +75,10 @@ enum Edit {
     Spoil(usize, usize),
 }
 
-const FILES: [&str; 8] = [
+const FILES: [&str; 11] = [
+    "orders/build.rs",
+    "orders/src/bin/tool.rs",
+    "orders/tests/more/main.rs",
     "orders/src/lib.rs",
     "orders/src/domain.rs",
     "orders/src/domain/mod.rs",
@@ -82,6 +87,22 @@ const FILES: [&str; 8] = [
     "orders/src/main.rs",
     "orders/tests/it.rs",
     "shared/src/lib.rs",
+];
+
+/// What Cargo reads.
+const MANIFESTS: [(&str, &str); 9] = [
+    ("Cargo.toml", "[workspace]\nresolver = \"2\"\nmembers = [\"*\"]\n"),
+    ("Cargo.toml", "[workspace]\nresolver = \"2\"\nmembers = [\"orders\", \"ex*\"]\n"),
+    ("Cargo.toml", "[workspace]\nresolver = \"2\"\nmembers = [\"**/or*\"]\nexclude = [\"shared\"]\n"),
+    ("extra/Cargo.toml", "[package]\nname = \"extra\"\nversion = \"0.1.0\"\nedition = \"2021\"\n"),
+    ("extra/src/lib.rs", ""),
+    ("orders/Cargo.toml", "[package]\nname = \"orders\"\nversion = \"0.1.0\"\nedition = \"2021\"\n"),
+    (
+        "orders/Cargo.toml",
+        "[package]\nname = \"orders\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[dependencies]\nshared = { path = \"../shared\" }\nextra = { path = \"../extra\" }\n",
+    ),
+    ("orders/Cargo.toml", "[package]\nname = "),
+    (".cargo/config.toml", "[build]\ntarget-dir = \"elsewhere\"\n"),
 ];
 
 fn edits() -> impl Strategy<Value = Vec<Edit>> {
@@ -103,7 +124,10 @@ fn edits() -> impl Strategy<Value = Vec<Edit>> {
         "",
     ];
     let text = proptest::collection::vec(proptest::sample::select(lines.to_vec()), 0..4);
+    let manifests = proptest::sample::select(MANIFESTS.to_vec());
     let one = prop_oneof![
+        2 => manifests.prop_map(|(file, text)| Edit::Write(file, text.to_owned())),
+        1 => proptest::sample::select(MANIFESTS.to_vec()).prop_map(|(file, _)| Edit::Delete(file)),
         4 => (file(), text).prop_map(|(file, lines)| Edit::Write(file, lines.join("\n"))),
         1 => file().prop_map(Edit::Delete),
         1 => (file(), file()).prop_map(|(from, to)| Edit::Rename(from, to)),
@@ -153,7 +177,7 @@ fn what_is_kept_is_used() {
     let clean = run(root.path(), true);
     assert!(clean.contains("\"violations\": 0"), "{clean}");
     let kept = entries(root.path());
-    assert_eq!(kept.len(), 2, "one entry for each crate");
+    assert_eq!(kept.len(), 3, "one entry for each crate, and one for what Cargo says");
     let times = |paths: &[PathBuf]| -> Vec<_> {
         paths.iter().map(|path| fs::metadata(path).and_then(|data| data.modified()).expect("it is there")).collect()
     };
@@ -162,7 +186,7 @@ fn what_is_kept_is_used() {
     assert_eq!(times(&kept), before, "nothing is written where nothing has changed");
     write(root.path(), "orders/src/domain.rs", "use crate::api;");
     assert!(run(root.path(), true).contains("module-order"));
-    assert_eq!(entries(root.path()).len(), 2, "an entry takes the place of the older one");
+    assert_eq!(entries(root.path()).len(), 3, "an entry takes the place of the older one");
 }
 
 #[test]

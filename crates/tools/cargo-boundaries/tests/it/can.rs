@@ -65,40 +65,94 @@ fn can(root: &Path, file: &str, path: &str, code: i32, expect: Expect) {
 fn what_a_file_may_name() {
     let shop = workspace(SHOP);
     let root = shop.path();
-    can(root, "orders/src/domain.rs", "shared::Clock", 0, expect![[r#"
+    can(
+        root,
+        "orders/src/domain.rs",
+        "shared::Clock",
+        0,
+        expect![[r#"
         yes: `crate::domain` of orders -> `shared::Clock` (normal)
-    "#]]);
-    can(root, "orders/src/domain.rs", "std::fs::read", 0, expect![[r#"
+    "#]],
+    );
+    can(
+        root,
+        "orders/src/domain.rs",
+        "std::fs::read",
+        0,
+        expect![[r#"
         yes: `crate::domain` of orders -> `std::fs::read` (normal)
-    "#]]);
-    can(root, "orders/src/domain.rs", "super::api::Route", 1, expect![[r#"
+    "#]],
+    );
+    can(
+        root,
+        "orders/src/domain.rs",
+        "super::api::Route",
+        1,
+        expect![[r#"
         no: `crate::domain` of orders -> `super::api::Route` (normal)
           orders::api: module-order: low to high: no module names one that stands after it (boundaries.toml:12)
-    "#]]);
-    can(root, "orders/src/api.rs", "crate::domain::Order", 0, expect![[r#"
+    "#]],
+    );
+    can(
+        root,
+        "orders/src/api.rs",
+        "crate::domain::Order",
+        0,
+        expect![[r#"
         yes: `crate::api` of orders -> `crate::domain::Order` (normal)
-    "#]]);
-    can(root, "orders/src/domain.rs", "shared::inner::Row", 1, expect![[r#"
+    "#]],
+    );
+    can(
+        root,
+        "orders/src/domain.rs",
+        "shared::inner::Row",
+        1,
+        expect![[r#"
         no: `crate::domain` of orders -> `shared::inner::Row` (normal)
           shared::inner: module-private: no other crate names a private module (boundaries.toml:15)
-    "#]]);
-    can(root, "billing/src/lib.rs", "kit::inner::Row", 0, expect![[r#"
+    "#]],
+    );
+    can(
+        root,
+        "billing/src/lib.rs",
+        "kit::inner::Row",
+        0,
+        expect![[r#"
         yes: `crate` of billing -> `kit::inner::Row` (normal)
-    "#]]);
-    can(root, "billing/src/lib.rs", "kit::sql::Connection", 1, expect![[r#"
+    "#]],
+    );
+    can(
+        root,
+        "billing/src/lib.rs",
+        "kit::sql::Connection",
+        1,
+        expect![[r#"
         no: `crate` of billing -> `kit::sql::Connection` (normal)
           rusqlite: external-deny: denied in layer `domains`: domains write no SQL (boundaries.toml:9)
-    "#]]);
-    can(root, "orders/src/api.rs", "bill::Invoice", 1, expect![[r#"
+    "#]],
+    );
+    can(
+        root,
+        "orders/src/api.rs",
+        "bill::Invoice",
+        1,
+        expect![[r#"
         no: `crate::api` of orders -> `bill::Invoice` (normal)
           billing: independent: no crate of layer `domains` may see another one, in no kind of dependency; `orders` may use shared (boundaries.toml:8)
           its manifest declares no `bill`
-    "#]]);
-    can(root, "orders/src/api.rs", "::rusqlite::Row", 1, expect![[r#"
+    "#]],
+    );
+    can(
+        root,
+        "orders/src/api.rs",
+        "::rusqlite::Row",
+        1,
+        expect![[r#"
         no: `crate::api` of orders -> `::rusqlite::Row` (normal)
           rusqlite: external-deny: denied in layer `domains`: domains write no SQL (boundaries.toml:9)
           its manifest declares no `rusqlite`
-    "#]]);
+    "#]],
+    );
 }
 
 /// What is not there yet is taken from where it is to be.
@@ -106,36 +160,66 @@ fn what_a_file_may_name() {
 fn a_file_that_is_not_there_yet() {
     let shop = workspace(SHOP);
     let root = shop.path();
-    can(root, "orders/src/domain/price.rs", "crate::api::Route", 1, expect![[r#"
+    can(
+        root,
+        "orders/src/domain/price.rs",
+        "crate::api::Route",
+        1,
+        expect![[r#"
         no: `crate::domain::price` of orders -> `crate::api::Route` (normal)
           orders::api: module-order: low to high: no module names one that stands after it (boundaries.toml:12)
-    "#]]);
-    can(root, "orders/tests/it.rs", "rusqlite::Row", 0, expect![[r#"
+    "#]],
+    );
+    can(
+        root,
+        "orders/tests/it.rs",
+        "rusqlite::Row",
+        0,
+        expect![[r#"
         yes: `crate::it` of orders -> `rusqlite::Row` (dev)
           its manifest declares no `rusqlite`
-    "#]]);
-    can(&root.join("orders"), "src/domain.rs", "crate::api", 1, expect![[r#"
+    "#]],
+    );
+    can(
+        &root.join("orders"),
+        "src/domain.rs",
+        "crate::api",
+        1,
+        expect![[r#"
         no: `crate::domain` of orders -> `crate::api` (normal)
           orders::api: module-order: low to high: no module names one that stands after it (boundaries.toml:12)
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn questions_without_an_answer() {
     let shop = workspace(SHOP);
     let root = shop.path();
-    can(root, "orders/src/domain.rs", "shraed::Clock", 2, expect![[r#"
+    can(
+        root,
+        "orders/src/domain.rs",
+        "shraed::Clock",
+        2,
+        expect![[r#"
         error[argument]: nothing here is called `shraed`
           = help: write `shared`
 
         could not check the boundaries: 1 problem
-    "#]]);
-    can(root, "elsewhere/src/domain.rs", "shared::Clock", 2, expect![[r#"
+    "#]],
+    );
+    can(
+        root,
+        "elsewhere/src/domain.rs",
+        "shared::Clock",
+        2,
+        expect![[r#"
         error[argument]: `elsewhere/src/domain.rs` lies in no crate of this workspace
           = help: name a file below the directory of a member of the workspace
 
         could not check the boundaries: 1 problem
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
