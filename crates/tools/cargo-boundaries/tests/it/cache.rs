@@ -75,7 +75,8 @@ enum Edit {
     Spoil(usize, usize),
 }
 
-const FILES: [&str; 11] = [
+const FILES: [&str; 12] = [
+    "orders/src/windows.rs",
     "orders/build.rs",
     "orders/src/bin/tool.rs",
     "orders/tests/more/main.rs",
@@ -187,6 +188,20 @@ fn what_is_kept_is_used() {
     write(root.path(), "orders/src/domain.rs", "use crate::api;");
     assert!(run(root.path(), true).contains("module-order"));
     assert_eq!(entries(root.path()).len(), 3, "an entry takes the place of the older one");
+}
+
+/// No file that was read has changed, and yet the answer has.
+#[test]
+fn a_file_that_appears_where_one_was_looked_for() {
+    let root = cached_workspace();
+    let lib = "mod domain;\nmod api;\n#[cfg(windows)]\nmod windows;\n";
+    write(root.path(), "orders/src/lib.rs", lib);
+    let before = run(root.path(), true);
+    assert!(before.contains("\"absent\": 1"), "{before}");
+    write(root.path(), "orders/src/windows.rs", "use shared::sql::Row;");
+    let after = run(root.path(), true);
+    assert!(after.contains("external-deny"), "{after}");
+    assert_eq!(after, run(root.path(), false));
 }
 
 #[test]
