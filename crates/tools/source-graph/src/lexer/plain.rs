@@ -5,6 +5,7 @@ use memchr::{memchr, memchr2_iter};
 use super::{Bracket, Kind, Word};
 
 /// The end of the blanks and line comments that begin at `at`; nothing at the end of the text.
+#[inline]
 pub(super) fn after_blanks(text: &[u8], mut at: usize) -> Option<usize> {
     loop {
         match *text.get(at)? {
@@ -16,6 +17,7 @@ pub(super) fn after_blanks(text: &[u8], mut at: usize) -> Option<usize> {
 }
 
 /// The token at `at` and its end, if it is in ASCII and no longer token begins like it.
+#[inline]
 pub(super) fn token(text: &[u8], at: usize) -> Option<(Kind, usize)> {
     let next = text.get(at + 1).copied().unwrap_or_default();
     let kind = match text[at] {

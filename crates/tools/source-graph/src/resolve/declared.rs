@@ -79,7 +79,7 @@ impl Declarations {
     ) {
         let file = &tree.files[index];
         let facts = &file.facts;
-        let own: Vec<Name> = facts.names.iter().map(|text| names.name(text)).collect();
+        let own = names.all(&facts.names);
         for declaration in &facts.declarations {
             let node = file.nodes[declaration.scope as usize];
             let name = own[declaration.name.0 as usize];
