@@ -125,10 +125,11 @@ impl<'a> Walk<'a> {
             Kind::Close(bracket) => self.close(at, bracket),
             Kind::Punct(b'#') => self.attribute(at),
             Kind::Punct(b'$') => self.dollar(at),
-            kind => {
+            kind @ (Kind::Punct(b';' | b',' | b'<' | b'>') | Kind::FatArrow) => {
                 self.end_elements(at, kind);
                 at + 1
             }
+            _ => at + 1,
         }
     }
 
@@ -289,24 +290,27 @@ impl FileFacts {
         }
     }
 
-    /// Points what lies in a block that declares nothing at the nearest scope around it that does.
+    /// Drops every block that declares nothing: what lies in it lies in the nearest scope around it that stays.
     fn join_empty_scopes(&mut self) {
-        let mut holds = vec![false; self.scopes.len()];
+        let mut stays: Vec<bool> = self.scopes.iter().map(|scope| scope.kind != ScopeKind::Block).collect();
         for declaration in &self.declarations {
-            holds[declaration.scope as usize] = true;
+            stays[declaration.scope as usize] = true;
         }
         for glob in &self.globs {
-            holds[self.references[glob.reference as usize].scope as usize] = true;
+            stays[self.references[glob.reference as usize].scope as usize] = true;
         }
         let mut nearest: Vec<u32> = Vec::with_capacity(self.scopes.len());
-        for (index, scope) in self.scopes.iter_mut().enumerate() {
-            if index > 0 {
-                scope.parent = nearest[scope.parent as usize];
+        let mut kept: Vec<Scope> = Vec::new();
+        for (scope, stays) in self.scopes.iter().zip(stays) {
+            let parent = nearest.get(scope.parent as usize).copied().unwrap_or_default();
+            nearest.push(if stays { kept.len() as u32 } else { parent });
+            if stays {
+                kept.push(Scope { parent, ..*scope });
             }
-            let stays = holds[index] || scope.kind != ScopeKind::Block;
-            nearest.push(if stays { index as u32 } else { scope.parent });
         }
+        self.scopes = kept;
         let scopes = self.references.iter_mut().map(|path| &mut path.scope);
+        let scopes = scopes.chain(self.declarations.iter_mut().map(|declaration| &mut declaration.scope));
         let scopes = scopes.chain(self.modules.iter_mut().map(|module| &mut module.scope));
         for scope in scopes.chain(self.includes.iter_mut().map(|include| &mut include.scope)) {
             *scope = nearest[*scope as usize];

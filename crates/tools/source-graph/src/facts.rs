@@ -172,8 +172,7 @@ pub(crate) struct ModuleItem {
     pub path: Option<Box<str>>,
     /// `#[cfg_attr(.., path = "..")]`, each.
     pub conditional_paths: Vec<Box<str>>,
-    /// The scope of an inline module.
-    pub inline: Option<u32>,
+    pub inline: bool,
     /// Inside a macro's arguments: the macro may drop it.
     pub in_macro: bool,
     /// `pub`, without `pub(..)`.

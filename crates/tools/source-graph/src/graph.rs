@@ -55,7 +55,12 @@ impl SourceGraph {
         let tree::Forest { files, looked_for, problems, absent, unseen, .. } = forest;
         let mut graph = Self { files, looked_for, problems, absent, unseen, ..Self::default() };
         for target in resolved {
-            graph.references.extend(target.references);
+            // The largest list is mostly the first one, and most packages have one.
+            if graph.references.is_empty() {
+                graph.references = target.references;
+            } else {
+                graph.references.extend(target.references);
+            }
             graph.modules.extend(target.modules);
             graph.unresolved += target.unresolved;
         }

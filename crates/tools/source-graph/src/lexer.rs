@@ -8,6 +8,7 @@ mod word;
 
 use ra_ap_rustc_lexer::{Cursor, FrontmatterAllowed, LiteralKind, TokenKind, strip_shebang};
 
+use pairs::Pairs;
 pub(crate) use pairs::UNPAIRED;
 pub(crate) use word::Word;
 
@@ -100,6 +101,7 @@ impl Tokens {
 /// `list` is a list that is no longer used, for its memory.
 pub(crate) fn tokens(text: &str, mut list: Vec<Token>) -> Tokens {
     list.clear();
+    list.reserve(text.len() / 8);
     let mut tokens = Tokens { list, faults: Vec::new() };
     if u32::try_from(text.len()).is_err() {
         tokens.faults.push(Fault { kind: FaultKind::TooLarge, offset: 0 });
@@ -108,17 +110,24 @@ pub(crate) fn tokens(text: &str, mut list: Vec<Token>) -> Tokens {
     let mark = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
     let mut at = mark + strip_shebang(&text[mark..]).unwrap_or(0);
     at += front_matter(&text[at..]);
+    let mut pairs = Pairs::default();
     while let Some(begin) = plain::after_blanks(text.as_bytes(), at) {
         at = begin;
         at = match plain::token(text.as_bytes(), at) {
             Some((kind, end)) => {
                 push(&mut tokens.list, kind, at, end);
+                match kind {
+                    Kind::Open(bracket) => pairs.open(bracket, tokens.list.len() - 1),
+                    Kind::Close(bracket) => pairs.close(bracket, &mut tokens.list, &mut tokens.faults),
+                    _ => {}
+                }
                 end
             }
             None => lexed(text, at, &mut tokens),
         };
     }
-    pairs::pair(&mut tokens);
+    pairs.end(&tokens.list, &mut tokens.faults);
+    tokens.faults.sort_unstable();
     tokens
 }
 

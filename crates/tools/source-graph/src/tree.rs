@@ -289,11 +289,11 @@ impl ModuleTree {
     /// What the modules and inclusions of a file want read.
     fn wanted_by(&mut self, tree: usize, index: usize) -> Vec<Wanted> {
         let facts = Arc::clone(&self.files[index].facts);
-        let directories = self.files[index].directory.of_scopes(&facts);
         let mut wanted = Vec::new();
-        for module in facts.modules.iter().filter(|module| module.inline.is_none()) {
+        for module in facts.modules.iter().filter(|module| !module.inline) {
             let name = facts.text(module.name);
-            let alternatives = directories[module.scope as usize].alternatives(name, module);
+            let directory = self.files[index].directory.of_scope(&facts, module.scope);
+            let alternatives = directory.alternatives(name, module);
             let parent = self.files[index].nodes[module.scope as usize];
             let node = Scope::Module(self.child(parent, name, module.public));
             let declared = self.declaration(index, module.span, module.in_macro, module.condition);

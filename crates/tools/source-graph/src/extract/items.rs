@@ -91,7 +91,7 @@ impl Walk<'_> {
             return at + 2;
         }
         let (path, conditional_paths) = self.paths.take(at);
-        let inline = braced.then(|| self.new_scope(ScopeKind::Module(self.facts.modules.len() as u32)));
+        let scope = braced.then(|| self.new_scope(ScopeKind::Module(self.facts.modules.len() as u32)));
         let name = self.name_at(at + 1);
         self.declare(name, Declared::Module, self.seen(at) != Seen::Here);
         let module = ModuleItem {
@@ -100,13 +100,13 @@ impl Walk<'_> {
             span: self.span(at, at + 1),
             path,
             conditional_paths,
-            inline,
+            inline: braced,
             in_macro: self.inside == Inside::Call,
             public: self.seen(at) == Seen::Everywhere,
             condition: self.condition,
         };
         self.facts.modules.push(module);
-        let Some(scope) = inline else {
+        let Some(scope) = scope else {
             return at + 2;
         };
         let next = self.open(at + 2, self.inside, false);

@@ -16,14 +16,19 @@ const MOST_TOKENS_IN_ARGUMENTS: usize = 128;
 impl Walk<'_> {
     /// A name or `crate`, `self`, `super`, `Self`: perhaps a path, perhaps a macro.
     pub(super) fn name(&mut self, at: usize) -> usize {
-        match self.previous(at) {
-            Some(Kind::Punct(b'.')) => at + 1,
-            _ if self.tokens.kind(at) == Kind::Ident && self.begins_rules(at) => self.rules(at),
-            _ if self.is_keyword_here(at) => at + 1,
-            _ if self.slice(at) == "union" && self.is_name(at + 1) && self.has_body(at + 2) => {
+        let next = self.tokens.kind(at + 1);
+        if self.previous(at) == Some(Kind::Punct(b'.')) {
+            return at + 1;
+        }
+        match next {
+            Kind::Punct(b'!') if self.begins_rules(at) => self.rules(at),
+            Kind::PathSep if self.is_keyword_here(at) => at + 1,
+            Kind::PathSep | Kind::Punct(b'!') => self.path(at, false, Position::Path),
+            Kind::Ident | Kind::RawIdent if self.slice(at) == "union" && self.has_body(at + 2) => {
                 self.item(at, Declared::Type)
             }
-            _ => self.path(at, false, Position::Path),
+            // Most names are alone: no path, or one whose import is a reference already.
+            _ => at + 1,
         }
     }
 
@@ -155,7 +160,7 @@ impl Walk<'_> {
 
     /// `macro_rules! name {`
     fn begins_rules(&self, at: usize) -> bool {
-        self.tokens.is(at + 1, b'!')
+        self.tokens.kind(at) == Kind::Ident
             && self.slice(at) == "macro_rules"
             && self.is_name(at + 2)
             && matches!(self.tokens.kind(at + 3), Kind::Open(_))
@@ -261,8 +266,7 @@ impl Walk<'_> {
 
     /// `dyn`, `await` and the like are keywords only in later editions; before a global path there is a blank.
     fn is_keyword_here(&self, at: usize) -> bool {
-        self.tokens.kind(at + 1) == Kind::PathSep
-            && self.tokens.list[at].end != self.tokens.list[at + 1].start
+        self.tokens.list[at].end != self.tokens.list[at + 1].start
             && matches!(self.slice(at), "dyn" | "async" | "await" | "yield" | "box" | "raw")
     }
 

@@ -43,7 +43,8 @@ pub(super) struct Declarations {
     /// Of each file, the segments of its paths.
     pub segments: Vec<Rc<[Name]>>,
     list: Vec<Declaration>,
-    firsts: FastMap<(u32, Name), u32>,
+    /// Where the declarations of each node begin, and the end of the last.
+    firsts: Vec<u32>,
     globs: Vec<Glob>,
     /// What `extern crate` in the root adds to the crates that every module can name; nothing stands for this crate.
     pub extern_prelude: FastMap<Name, Option<Name>>,
@@ -54,7 +55,7 @@ impl Declarations {
         let mut all = Self {
             segments: Vec::with_capacity(tree.files.len()),
             list: Vec::new(),
-            firsts: FastMap::default(),
+            firsts: Vec::with_capacity(tree.nodes.len() + 1),
             globs: Vec::new(),
             extern_prelude: FastMap::default(),
         };
@@ -65,8 +66,9 @@ impl Declarations {
         all.list.sort_by_key(|it| (it.node, it.name));
         all.globs.sort_by_key(|it| it.node);
         for (index, it) in all.list.iter().enumerate() {
-            all.firsts.entry((it.node, it.name)).or_insert(index as u32);
+            all.firsts.resize(it.node as usize + 1, index as u32);
         }
+        all.firsts.resize(tree.nodes.len() + 1, all.list.len() as u32);
         all
     }
 
@@ -79,7 +81,7 @@ impl Declarations {
     ) {
         let file = &tree.files[index];
         let facts = &file.facts;
-        let own: Vec<Name> = facts.names.iter().map(|text| names.name(text)).collect();
+        let own = names.all(&facts.names);
         for declaration in &facts.declarations {
             let node = file.nodes[declaration.scope as usize];
             let name = own[declaration.name.0 as usize];
@@ -122,22 +124,15 @@ impl Declarations {
 
     /// The indices of what a node declares as `name`.
     pub fn of_name(&self, node: u32, name: Name) -> Range<usize> {
-        let Some(&first) = self.firsts.get(&(node, name)) else {
-            return 0..0;
-        };
-        let first = first as usize;
-        let same = self.list[first..]
-            .iter()
-            .take(MOST_ALTERNATIVES)
-            .take_while(|it| (it.node, it.name) == (node, name))
-            .count();
+        let all = self.of_node(node);
+        let first = all.start + self.list[all.clone()].partition_point(|it| it.name < name);
+        let same = self.list[first..all.end].iter().take(MOST_ALTERNATIVES).take_while(|it| it.name == name).count();
         first..first + same
     }
 
-    /// What a node declares.
-    pub fn of_node(&self, node: u32) -> impl Iterator<Item = &Declaration> {
-        let first = self.list.partition_point(|it| it.node < node);
-        self.list[first..].iter().take_while(move |it| it.node == node)
+    /// The indices of what a node declares.
+    pub fn of_node(&self, node: u32) -> Range<usize> {
+        self.firsts[node as usize] as usize..self.firsts[node as usize + 1] as usize
     }
 
     pub fn get(&self, index: usize) -> Declaration {

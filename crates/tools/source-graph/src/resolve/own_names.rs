@@ -24,7 +24,8 @@ impl Resolver<'_> {
         }
         seen.push(module);
         let node = self.tree.modules[module as usize].node;
-        names.extend(self.declarations.of_node(node).filter(|it| !exposed || it.exposed).map(|it| it.name));
+        let own = self.declarations.of_node(node).map(|index| self.declarations.get(index));
+        names.extend(own.filter(|it| !exposed || it.exposed).map(|it| it.name));
         let mut foreign = false;
         for index in self.declarations.globs_of(node) {
             let glob = self.declarations.glob(index);

@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use crate::facts::{FileFacts, ModuleItem, ScopeKind};
+use crate::facts::{FileFacts, ModuleItem, Scope, ScopeKind};
 
 /// The place from which the modules of a file or of an inline module are looked for, as in rustc: `relative` is the
 /// folder below `path` that a file without `mod.rs` has for its children, and that `#[path]` does not count.
@@ -25,26 +25,28 @@ impl Directory {
         Self { path: file.parent().unwrap_or(Path::new("")).to_owned(), relative: None }
     }
 
-    /// Of each scope of a file whose own is `self`.
-    pub fn of_scopes(&self, facts: &FileFacts) -> Vec<Self> {
-        let mut directories: Vec<Self> = Vec::with_capacity(facts.scopes.len());
-        for (index, scope) in facts.scopes.iter().enumerate() {
-            let outside = if index == 0 { self } else { &directories[scope.parent as usize] };
-            let directory = match scope.kind {
-                ScopeKind::Module(module) => outside.inline(facts, &facts.modules[module as usize]),
-                ScopeKind::File | ScopeKind::Block => outside.clone(),
-            };
-            directories.push(directory);
+    /// Of a scope of a file whose own is `self`: every inline module around it is a folder.
+    pub fn of_scope(&self, facts: &FileFacts, mut scope: u32) -> Self {
+        let mut inline = Vec::new();
+        while scope != 0 {
+            let Scope { parent, kind } = facts.scopes[scope as usize];
+            if let ScopeKind::Module(module) = kind {
+                inline.push(&facts.modules[module as usize]);
+            }
+            scope = parent;
         }
-        directories
-    }
-
-    fn inline(&self, facts: &FileFacts, module: &ModuleItem) -> Self {
-        let path = match &module.path {
-            Some(path) => self.path.join(&**path),
-            None => self.path.join(self.relative.as_deref().unwrap_or("")).join(facts.text(module.name)),
-        };
-        Self { path, relative: None }
+        let mut directory = self.clone();
+        for module in inline.into_iter().rev() {
+            match &module.path {
+                Some(path) => directory.path.push(&**path),
+                None => {
+                    directory.path.push(directory.relative.as_deref().unwrap_or(""));
+                    directory.path.push(facts.text(module.name));
+                }
+            }
+            directory.relative = None;
+        }
+        directory
     }
 
     /// Every alternative for an out-of-line module; of each the first file that exists counts.
