@@ -30,6 +30,11 @@ impl<'a> Names<'a> {
         name
     }
 
+    /// How many distinct names were said.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
     pub fn text(&self, name: Name) -> &'a str {
         self.list[name.0 as usize]
     }

@@ -197,6 +197,8 @@ fn time_is_linear() {
         "struct a<b> ",
         "::",
         "use a as b; use b as a;",
+        "use a* ",
+        "use a; use a* ",
     ];
     let nested = [
         ("(a::b", ")"),
@@ -216,6 +218,7 @@ fn time_is_linear() {
     let numbered = [
         "use a#::b as a%;",
         "mod a# { pub use super::a%::*; } fn f() { a#::b::c }",
+        "use d::*; use super::a#::*; const C: a# = a#::b::c;",
         "macro_rules! a# { () => { $crate::a%!(); d::a# } }",
         "#[cfg(a#)] fn a#() { use a% as b#; b#::c }",
     ];
