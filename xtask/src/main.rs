@@ -9,6 +9,7 @@ mod bench;
 mod ci;
 mod coverage;
 mod deny;
+mod fuzz;
 mod step;
 mod test;
 
@@ -42,6 +43,7 @@ enum Verb {
     Ci(ci::Args),
     Coverage(coverage::Args),
     Deny(deny::Args),
+    Fuzz(fuzz::Args),
     Bench(bench::Args),
 }
 
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
         Verb::Ci(args) => ci::run(&args),
         Verb::Coverage(args) => coverage::run(&args),
         Verb::Deny(args) => deny::run(&args),
+        Verb::Fuzz(args) => fuzz::run(&args),
         Verb::Bench(args) => bench::run(&args),
     }
 }

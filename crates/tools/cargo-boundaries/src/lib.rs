@@ -26,6 +26,9 @@ pub mod cli;
 mod cycles;
 mod explain;
 mod format;
+#[cfg(any(fuzzing, test))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod git;
 mod init;
 mod judge;

@@ -18,6 +18,10 @@ use crate::names::{Name, Names};
 use crate::span::Span;
 use elements::Element;
 
+/// No block that a person wrote lies in more brackets. What a deeper one declares is told to be declared around it, so
+/// that the search for a name does not grow with the depth.
+const DEEPEST_NEST: usize = 256;
+
 /// Reads one file after the other in the same memory.
 #[derive(Debug, Default)]
 pub(crate) struct Extractor {
@@ -211,6 +215,9 @@ impl<'a> Walk<'a> {
     }
 
     fn new_scope(&mut self, kind: ScopeKind) -> u32 {
+        if kind == ScopeKind::Block && self.groups.len() > DEEPEST_NEST {
+            return self.scope;
+        }
         self.facts.scopes.push(Scope { parent: self.scope, kind });
         (self.facts.scopes.len() - 1) as u32
     }

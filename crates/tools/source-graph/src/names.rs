@@ -57,6 +57,11 @@ impl<'a> Names<'a> {
         }
     }
 
+    /// How many distinct names were said.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
     pub fn text(&self, name: Name) -> &'a str {
         self.list[name.0 as usize].0
     }

@@ -16,6 +16,9 @@ use prelude::is_prelude_type;
 /// Chains of imports longer than this are given up.
 const LONGEST_CHAIN: usize = 48;
 
+/// Where a module has more globs, none of them brings the first name of an import: each glob is an import itself.
+const MOST_GLOBS_FOR_IMPORTS: usize = 256;
+
 /// What a path names: a crate or module, and the segments after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Place {
@@ -233,7 +236,10 @@ impl<'a> Resolver<'a> {
         let place = if imports {
             let named = self.around(node, |resolver, at, own| resolver.named(at, name, own, depth));
             named.or_else(|| self.external(name)).or_else(|| {
-                self.around(node, |resolver, at, own| resolver.globbed(at, name, own, depth, &mut Vec::new()))
+                self.around(node, |resolver, at, own| {
+                    let few = resolver.declarations.globs_of(at).len() <= MOST_GLOBS_FOR_IMPORTS;
+                    few.then(|| resolver.globbed(at, name, own, depth, &mut Vec::new())).flatten()
+                })
             })
         } else {
             let declared =
@@ -318,6 +324,9 @@ impl<'a> Resolver<'a> {
     }
 
     fn globbed(&mut self, node: u32, name: Name, from: u32, depth: usize, seen: &mut Vec<u32>) -> Option<Place> {
+        if !self.declarations.knows(name) {
+            return None;
+        }
         let globs = self.declarations.globs_of(node);
         if globs.is_empty() || depth > LONGEST_CHAIN || seen.contains(&node) {
             return None;

@@ -46,6 +46,8 @@ pub(super) struct Declarations {
     /// Where the declarations of each node begin, and the end of the last.
     firsts: Vec<u32>,
     globs: Vec<Glob>,
+    /// Whether any node declares the name of a number.
+    known: Vec<bool>,
     /// What `extern crate` in the root adds to the crates that every module can name; nothing stands for this crate.
     pub extern_prelude: FastMap<Name, Option<Name>>,
 }
@@ -57,6 +59,7 @@ impl Declarations {
             list: Vec::new(),
             firsts: Vec::with_capacity(tree.nodes.len() + 1),
             globs: Vec::new(),
+            known: Vec::new(),
             extern_prelude: FastMap::default(),
         };
         for file in 0..tree.files.len() {
@@ -65,8 +68,10 @@ impl Declarations {
         // Where several have the name, a `cfg` decides, and the first in the source stands for all.
         all.list.sort_by_key(|it| (it.node, it.name));
         all.globs.sort_by_key(|it| it.node);
+        all.known = vec![false; names.len()];
         for (index, it) in all.list.iter().enumerate() {
             all.firsts.resize(it.node as usize + 1, index as u32);
+            all.known[it.name.0 as usize] = true;
         }
         all.firsts.resize(tree.nodes.len() + 1, all.list.len() as u32);
         all
@@ -130,6 +135,11 @@ impl Declarations {
         first..first + same
     }
 
+    /// Whether any node declares the name: no glob brings another one.
+    pub fn knows(&self, name: Name) -> bool {
+        self.known.get(name.0 as usize).is_some_and(|&known| known)
+    }
+
     /// The indices of what a node declares.
     pub fn of_node(&self, node: u32) -> Range<usize> {
         self.firsts[node as usize] as usize..self.firsts[node as usize + 1] as usize
@@ -141,7 +151,7 @@ impl Declarations {
 
     pub fn globs_of(&self, node: u32) -> Range<usize> {
         let first = self.globs.partition_point(|it| it.node < node);
-        first..first + self.globs[first..].iter().take_while(|it| it.node == node).count()
+        first..first + self.globs[first..].partition_point(|it| it.node == node)
     }
 
     pub fn glob(&self, index: usize) -> Glob {

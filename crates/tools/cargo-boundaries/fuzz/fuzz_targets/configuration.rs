@@ -1,0 +1,3 @@
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|content: &[u8]| boundaries::fuzzing::configuration(content));

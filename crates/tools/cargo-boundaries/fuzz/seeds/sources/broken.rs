@@ -1,0 +1,1 @@
+use a::{b, {c::*, d}}; } fn f() { ( [ } ) mod x { use serde:: ; macro_rules! y { ( /* é
