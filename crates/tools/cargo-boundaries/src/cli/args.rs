@@ -100,7 +100,7 @@ pub(super) enum Verb {
     },
     /// Ask whether a crate may depend on another one, or a file name a path; exit code 1 when it may not
     #[command(
-        after_help = "Examples:\n  $ cargo boundaries can billing orders --kind dev\n  $ cargo boundaries can billing/src/invoice.rs orders::api::Order"
+        after_help = "Example:\n  $ cargo boundaries can billing orders --kind dev\n  $ cargo boundaries can billing/src/invoice.rs orders::api::Order"
     )]
     Can {
         /// Directory, package or folder of a member; or a source file of one, there or not yet

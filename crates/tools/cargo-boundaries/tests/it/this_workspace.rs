@@ -89,13 +89,7 @@ fn breaks_where_somebody_breaks_it() {
             Rule::MayUse,
             Kind::Normal,
         ),
-        (
-            "crates/shared/kernel/Cargo.toml",
-            "dependencies",
-            "container.workspace = true",
-            Rule::SameLayer,
-            Kind::Normal,
-        ),
+        ("crates/shared/kernel/Cargo.toml", "dependencies", "settings.workspace = true", Rule::SameLayer, Kind::Normal),
         ("crates/shared/kernel/Cargo.toml", "dependencies", "arrow.workspace = true", Rule::ExternalOnly, Kind::Normal),
         (
             "crates/interfaces/interfaces-data/Cargo.toml",
@@ -118,6 +112,7 @@ fn breaks_where_somebody_breaks_it() {
             Rule::MayUse,
             Kind::Normal,
         ),
+        (quality, "dependencies", "container.workspace = true", Rule::Visibility, Kind::Normal),
         ("xtask/Cargo.toml", "dependencies", "kernel.workspace = true", Rule::MayUse, Kind::Normal),
     ];
     for (manifest, table, line, rule, kind) in rows {
