@@ -62,6 +62,10 @@ pub(crate) struct Resolver<'a> {
     declarations: Declarations,
     imports: FastMap<(u32, u32), Import>,
     heads: FastMap<(u32, Name), Option<Place>>,
+    /// What a module with globs has as a name, for paths in another module.
+    members: FastMap<(u32, Name, u32), Option<Place>>,
+    /// How many imports are being resolved.
+    busy: usize,
 }
 
 /// The state of an import: being resolved, or done.
@@ -87,8 +91,8 @@ impl<'a> Resolver<'a> {
             externs.insert(name, Base::Crate(name, Origin::Library));
         }
         let declarations = Declarations::of(tree, &externs, &mut names);
-        let (edition, imports, heads) = (surroundings.edition, FastMap::default(), FastMap::default());
-        Self { tree, names, edition, externs, declarations, imports, heads }
+        let (imports, heads, members) = (FastMap::default(), FastMap::default(), FastMap::default());
+        Self { tree, names, edition: surroundings.edition, externs, declarations, imports, heads, members, busy: 0 }
     }
 
     /// What the reference of a file names.
@@ -137,11 +141,13 @@ impl<'a> Resolver<'a> {
             None => {}
         }
         self.imports.insert((file, reference), Import::Busy);
+        self.busy += 1;
         let path = &self.tree.files[file as usize].facts.references[reference as usize];
         let place = match path.position {
             position if position.is_extern_crate() => self.extern_crate(file, path),
             _ => self.place(file, path, depth),
         };
+        self.busy -= 1;
         self.imports.insert((file, reference), Import::Done(place.clone()));
         place
     }
@@ -247,7 +253,7 @@ impl<'a> Resolver<'a> {
             declared.or_else(|| self.external(name))
         };
         // Inside of a chain an import may be busy and its name not found: only an answer from outside is kept.
-        if depth == 0 && !imports {
+        if self.busy == 0 {
             self.heads.insert((node, name), place.clone());
         }
         place
@@ -283,7 +289,17 @@ impl<'a> Resolver<'a> {
     /// A name as the module declares it, for a path that stands in the module `own`.
     fn in_module(&mut self, module: u32, name: Name, own: u32, depth: usize) -> Option<Place> {
         let node = self.tree.modules[module as usize].node;
-        self.declared(node, name, own, depth, &mut Vec::new())
+        if self.declarations.globs_of(node).is_empty() {
+            return self.named(node, name, own, depth);
+        }
+        if let Some(known) = self.members.get(&(module, name, own)) {
+            return known.clone();
+        }
+        let place = self.declared(node, name, own, depth, &mut Vec::new());
+        if self.busy == 0 {
+            self.members.insert((module, name, own), place.clone());
+        }
+        place
     }
 
     /// What one node declares as `name` among the names that a path can lead through, its globs last. `from` is the
