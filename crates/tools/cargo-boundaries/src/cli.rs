@@ -19,7 +19,7 @@ use crate::check::{Growth, Inputs, Options, Update, check, update_baseline};
 use crate::explain::Explanation;
 use crate::format::{Format, step_error, step_summary};
 use crate::init::init;
-use crate::picture::{View, draw};
+use crate::picture::{View, draw, messages};
 use crate::query::{self, Answer};
 use crate::report::{Cause, CheckError, Finding, Report, Rule};
 use crate::rules::closest;
@@ -181,7 +181,9 @@ fn graph(options: &Options, args: &GraphArgs) -> Result<Answer, Vec<Finding>> {
     let inputs = Inputs::load(options)?;
     let architecture = inputs.architecture()?;
     let focus = args.focus.as_deref().map(|word| query::member(&inputs.workspace, word)).transpose()?;
-    let view = View { kinds: args.kinds.clone(), collapse: args.collapse, focus };
+    let messages = args.messages.as_deref().map(|file| messages(file, &inputs.workspace)).transpose()?;
+    let messages = messages.unwrap_or_default();
+    let view = View { kinds: args.kinds.clone(), collapse: args.collapse, focus, messages };
     Ok(Answer { text: draw(&architecture, args.format, &view), code: 0 })
 }
 

@@ -22,6 +22,9 @@ version = 1
 kinds = [\"normal\", \"build\"]
 ";
 
+/// The layers below the top of a workspace whose crates lie in one folder.
+const LEVELS: usize = 4;
+
 /// Writes the rules and, where dependencies break them, the baseline.
 pub(crate) fn init(options: &Options, force: bool) -> Result<Update, CheckError> {
     write(options, force).map_err(CheckError::of)?;
@@ -101,7 +104,7 @@ fn layers(workspace: &Workspace) -> Vec<Layer> {
     order.into_iter().map(&mut layer).collect()
 }
 
-/// A crate stands one layer above the highest that it uses.
+/// A crate stands at least as high as all that it uses.
 fn by_height(workspace: &Workspace, edges: &BTreeSet<(usize, usize)>) -> Vec<Layer> {
     let mut heights = vec![0; workspace.members.len()];
     // Without cycles the heights settle after as many rounds as the longest chain has crates.
@@ -110,12 +113,20 @@ fn by_height(workspace: &Workspace, edges: &BTreeSet<(usize, usize)>) -> Vec<Lay
             heights[*from] = heights[*from].max((heights[*to] + 1_usize).min(workspace.members.len() - 1));
         }
     }
+    // What nobody uses stands on top, whatever it uses itself; the others share few layers, or there would be one for each
+    // crate of the longest chain.
+    let used: BTreeSet<usize> = edges.iter().map(|(_, to)| *to).collect();
+    let most = used.iter().map(|member| heights[*member]).max().unwrap_or(0);
     let mut levels: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (member, height) in heights.into_iter().enumerate() {
-        levels.entry(height).or_default().push(member);
+        let level = if used.contains(&member) { height * LEVELS / (most + 1) } else { LEVELS };
+        levels.entry(level).or_default().push(member);
     }
-    let layer = |(height, members)| Layer { name: format!("level-{height}"), folder: None, members };
-    levels.into_values().enumerate().map(layer).collect()
+    let layer = |(level, (at, members)): (usize, (usize, Vec<usize>))| {
+        let name = if at == LEVELS { "top".to_owned() } else { format!("level-{level}") };
+        Layer { name, folder: None, members }
+    };
+    levels.into_iter().enumerate().map(layer).collect()
 }
 
 /// Between different members, of the kinds that the layers govern.

@@ -1,11 +1,13 @@
 //! The graph of crates, layers as clusters, in the languages that draw it.
 
 mod html;
+mod messages;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use clap::ValueEnum;
+pub(crate) use messages::read as messages;
 use serde::Serialize;
 
 use crate::architecture::Architecture;
@@ -34,6 +36,8 @@ pub(crate) struct View {
     pub collapse: bool,
     /// Only this member, what it uses and what uses it.
     pub focus: Option<usize>,
+    /// What crates say to each other, beside what they depend on.
+    pub messages: Vec<Edge>,
 }
 
 #[derive(Debug, Serialize)]
@@ -56,14 +60,16 @@ struct Node {
     dir: String,
 }
 
-#[derive(Debug, Serialize)]
-struct Edge {
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Edge {
     from: usize,
     to: usize,
     /// Tests alone need it.
     dev: bool,
     /// A rule forbids it.
     broken: bool,
+    /// No dependency, but what one says to the other.
+    message: Option<String>,
 }
 
 pub(crate) fn draw(architecture: &Architecture<'_>, drawing: Drawing, view: &View) -> String {
@@ -88,12 +94,16 @@ impl Picture {
             }
             let (from, to) = (node(dependency.from), node(to));
             if from != to {
-                let edge = edges.entry((from, to)).or_insert(Edge { from, to, dev: true, broken: false });
+                let edge =
+                    edges.entry((from, to)).or_insert(Edge { from, to, dev: true, broken: false, message: None });
                 edge.dev &= dependency.kind == Kind::Dev;
                 edge.broken |= is_broken(architecture, dependency.from, &dependency.to, dependency.kind);
             }
         }
-        let edges: Vec<Edge> = edges.into_values().collect();
+        let of_focus = |edge: &&Edge| view.focus.is_none_or(|focus| focus == edge.from || focus == edge.to);
+        let messages = view.messages.iter().filter(of_focus);
+        let messages = messages.map(|edge| Edge { from: node(edge.from), to: node(edge.to), ..edge.clone() });
+        let edges: Vec<Edge> = edges.into_values().chain(messages.filter(|edge| edge.from != edge.to)).collect();
         let drawn: BTreeSet<usize> =
             edges.iter().flat_map(|edge| [edge.from, edge.to]).chain(view.focus.map(node)).collect();
         let is_drawn = |id: usize| view.focus.is_none() || drawn.contains(&id);
@@ -120,8 +130,9 @@ impl Picture {
             }
             writeln!(out, "  end")
         };
-        let edge = |out: &mut String, Edge { from, to, dev, .. }: &Edge| {
-            writeln!(out, "  n{from} {} n{to}", if *dev { "-.->" } else { "-->" })
+        let edge = |out: &mut String, Edge { from, to, dev, message, .. }: &Edge| match message {
+            Some(what) => writeln!(out, "  n{from} --o|\"{}\"| n{to}", entities(what)),
+            None => writeln!(out, "  n{from} {} n{to}", if *dev { "-.->" } else { "-->" }),
         };
         let mut text = self.written("flowchart TB\n", clusters, edge);
         for (index, _) in self.edges.iter().enumerate().filter(|(_, edge)| edge.broken) {
@@ -138,9 +149,12 @@ impl Picture {
             }
             writeln!(out, "  }}")
         };
-        let edge = |out: &mut String, Edge { from, to, dev, broken }: &Edge| {
-            let style = if *dev { "dashed" } else { "solid" };
-            writeln!(out, "  n{from} -> n{to} [style = {style}, color = {}];", if *broken { "red" } else { "black" })
+        let edge = |out: &mut String, Edge { from, to, dev, broken, message }: &Edge| {
+            let (style, color) = (if *dev { "dashed" } else { "solid" }, if *broken { "red" } else { "black" });
+            match message {
+                Some(what) => writeln!(out, "  n{from} -> n{to} [arrowhead = odot, color = blue, label = {what:?}];"),
+                None => writeln!(out, "  n{from} -> n{to} [style = {style}, color = {color}];"),
+            }
         };
         self.written("digraph boundaries {\n  node [shape = box];\n", clusters, edge) + "}\n"
     }
@@ -154,7 +168,10 @@ impl Picture {
             }
             writeln!(out, "}}")
         };
-        let edge = |out: &mut String, Edge { from, to, dev, broken }: &Edge| {
+        let edge = |out: &mut String, Edge { from, to, dev, broken, message }: &Edge| {
+            if let Some(what) = message {
+                return writeln!(out, "Rel(n{from}, n{to}, \"says\", \"{}\")", quoted(what));
+            }
             let says = match (broken, dev) {
                 (true, _) => "must not use",
                 (false, true) => "uses in tests",

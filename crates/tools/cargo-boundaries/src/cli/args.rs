@@ -195,6 +195,9 @@ pub(super) struct GraphArgs {
     /// Only this crate, what it uses and what uses it
     #[arg(long, value_name = "CRATE")]
     pub focus: Option<String>,
+    /// Draw messages beside dependencies: JSON, [{ "from": CRATE, "to": CRATE, "what": TEXT }]
+    #[arg(long, value_name = "FILE")]
+    pub messages: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, Args)]

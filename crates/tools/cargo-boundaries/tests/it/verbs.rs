@@ -428,11 +428,11 @@ b = { path = "../b" }
 
             [[layer]]
             name = "level-1"
-            members = ["crates/b", "crates/c"]
+            members = ["crates/b"]
 
             [[layer]]
-            name = "level-2"
-            members = ["crates/d"]
+            name = "top"
+            members = ["crates/c", "crates/d"]
         "##]],
     );
     assert!(!root.path().join("boundaries-baseline.toml").exists(), "nothing is to be excused");
@@ -723,5 +723,68 @@ fn every_verb_has_an_example() {
         let args: Vec<_> = verb.split(' ').chain(["--help"]).collect();
         let help = stdout(&run(Path::new("."), &args));
         assert!(help.contains("Example:\n  $ cargo boundaries "), "{verb}: {help}");
+    }
+}
+
+/// Who only listens to another crate does not depend on its code.
+#[test]
+fn messages_are_drawn_apart() {
+    let root = workspace(
+        "
+//- boundaries.toml
+version = 1
+[[layer]]
+name = \"all\"
+members = [\"*\"]
+edges = [\"a -> b\"]
+//- a
+[dependencies]
+b = { path = \"../b\" }
+//- b
+//- c
+",
+    );
+    let list =
+        r#"[{ "from": "b", "to": "c", "what": "Order<\"Placed\">" }, { "from": "c", "to": "a", "what": "Ask" }]"#;
+    write(root.path(), "messages.json", list);
+    let drawn = |format: &str| stdout(&run(root.path(), &["graph", "--messages", "messages.json", "--format", format]));
+    expect![[r#"
+        flowchart TB
+          subgraph layer0["all"]
+            n0["a"]
+            n1["b"]
+            n2["c"]
+          end
+          n0 --> n1
+          n1 --o|"Order&lt;&quot;Placed&quot;&gt;"| n2
+          n2 --o|"Ask"| n0
+    "#]].assert_eq(&drawn("mermaid"));
+    expect![[r#"
+        digraph boundaries {
+          node [shape = box];
+          subgraph cluster_0 {
+            label = "all";
+            n0 [label = "a", tooltip = "a"];
+            n1 [label = "b", tooltip = "b"];
+            n2 [label = "c", tooltip = "c"];
+          }
+          n0 -> n1 [style = solid, color = black];
+          n1 -> n2 [arrowhead = odot, color = blue, label = "Order<\"Placed\">"];
+          n2 -> n0 [arrowhead = odot, color = blue, label = "Ask"];
+        }
+    "#]].assert_eq(&drawn("dot"));
+    assert!(drawn("c4").contains("Rel(n1, n2, \"says\", \"Order<'Placed'>\")"));
+    assert!(drawn("html").contains("\"message\":\"Ask\""));
+    let focused = stdout(&run(root.path(), &["graph", "--messages", "messages.json", "--focus", "a"]));
+    assert!(focused.contains("Ask") && !focused.contains("Order"), "{focused}");
+    for (list, said) in [
+        ("[{ \"from\": \"b\", \"to\": \"d\", \"what\": \"x\" }]", "no crate of this workspace is called `d`"),
+        ("[{ \"from\": \"b\" }]", "missing field `to`"),
+        ("nothing", "cannot read the messages in messages.json"),
+    ] {
+        write(root.path(), "messages.json", list);
+        let output = run(root.path(), &["graph", "--messages", "messages.json"]);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && error.contains(said), "{error}");
     }
 }
