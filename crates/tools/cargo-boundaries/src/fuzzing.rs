@@ -1,10 +1,10 @@
 //! What any text has to leave true: no panic, places that lie in the text, a baseline that grows when asked only. The
 //! fuzz targets ask it of what they make up, the tests of the seeds that they start from.
 
-use std::path::Path;
+use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
-use source_graph::{Edition, PackageSources, ProblemKind, Root, RootKind, SourceGraph, Span};
+use source_graph::{Edition, PackageSources, ProblemKind, Root, RootKind, SourceGraph};
 use toml::de::DeTable;
 
 use crate::baseline::{Baseline, Entry, Key};
@@ -28,21 +28,17 @@ pub fn sources(content: &[u8]) {
         let no_text = |kind: &ProblemKind| matches!(kind, ProblemKind::NotUtf8(_));
         let told = graph.problems.iter().any(|problem| problem.file == path && no_text(&problem.kind));
         assert_eq!(told, str::from_utf8(content).is_err());
-        for reference in &graph.references {
-            assert_within(reference.span, &graph.files[reference.file as usize].path);
-            assert!(reference.span.start < reference.span.end, "a reference is a path");
+        let references = graph.references.iter().map(|it| (&graph.files[it.file as usize].path, it.span));
+        assert!(references.clone().all(|(_, span)| span.start < span.end), "a reference is a path");
+        let places = references.chain(graph.problems.iter().filter_map(|it| Some((&it.file, it.span?))));
+        let places = places.chain(graph.absent.iter().map(|it| (&it.file, it.span)));
+        let mut texts = BTreeMap::new();
+        for (file, span) in places.chain(graph.unseen.iter().map(|it| (&it.file, it.span))) {
+            let read = || std::fs::read_to_string(file).expect("only text has places");
+            let text: &String = texts.entry(file).or_insert_with(read);
+            assert!(text.get(span.range()).is_some(), "{span:?} of {} bytes", text.len());
         }
-        for problem in &graph.problems {
-            problem.span.iter().for_each(|&span| assert_within(span, &problem.file));
-        }
-        graph.absent.iter().for_each(|absent| assert_within(absent.span, &absent.file));
-        graph.unseen.iter().for_each(|unseen| assert_within(unseen.span, &unseen.file));
     }
-}
-
-fn assert_within(span: Span, file: &Path) {
-    let text = std::fs::read_to_string(file).expect("only text has places");
-    assert!(text.get(span.range()).is_some(), "{span:?} of {} bytes", text.len());
 }
 
 /// Reads the bytes as `boundaries.toml`, and as a manifest with rules of its own.
@@ -160,6 +156,8 @@ fn violation((key, entry): (&Key, &Entry)) -> Violation {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn ask_of_seeds(target: &str, ask: fn(&[u8])) {
