@@ -18,8 +18,8 @@ use crate::names::{Name, Names};
 use crate::span::Span;
 use elements::Element;
 
-/// No block that a person wrote lies in more brackets. What a deeper one declares is told to be declared around it, so
-/// that the search for a name does not grow with the depth.
+/// No block that a person wrote lies in more brackets and items. What a deeper one declares is told to be declared
+/// around it, so that the search for a name does not grow with the depth.
 const DEEPEST_NEST: usize = 256;
 
 /// Reads one file after the other in the same memory.
@@ -215,7 +215,7 @@ impl<'a> Walk<'a> {
     }
 
     fn new_scope(&mut self, kind: ScopeKind) -> u32 {
-        if kind == ScopeKind::Block && self.groups.len() > DEEPEST_NEST {
+        if kind == ScopeKind::Block && self.groups.len() + self.elements.len() > DEEPEST_NEST {
             return self.scope;
         }
         self.facts.scopes.push(Scope { parent: self.scope, kind });

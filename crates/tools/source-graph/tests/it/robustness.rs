@@ -199,6 +199,7 @@ fn time_is_linear() {
         "use a as b; use b as a;",
         "use a* ",
         "use a; use a* ",
+        "fn a<b :c d::e } ",
     ];
     let nested = [
         ("(a::b", ")"),
