@@ -55,7 +55,7 @@ impl Walk<'_> {
                 }
                 Kind::Open(Bracket::Brace) => {
                     tree.open.push((tree.path.len(), tree.global));
-                    tree.leaf = None;
+                    (tree.leaf, tree.alias) = (None, None);
                 }
                 Kind::Punct(b',') if !tree.open.is_empty() => {
                     self.leaf(&mut tree);

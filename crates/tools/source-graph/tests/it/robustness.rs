@@ -171,6 +171,14 @@ proptest! {
     }
 }
 
+/// Texts that a fuzz target broke something with.
+#[test]
+fn texts_that_were_misread() {
+    for text in ["use d::{self as a::{b", "use d::{a as b::{c, e}, f::g}; use a as b"] {
+        read(text.as_bytes());
+    }
+}
+
 /// Texts that a search without bounds would read again at each of its tokens: twice the text may not take much more
 /// than twice the work. Work is counted in CPU time over texts large enough to tell 2 from 4.
 #[test]
@@ -231,7 +239,7 @@ fn time_is_linear() {
     }
     for pattern in numbered {
         let copy = |number: usize| pattern.replace('#', &number.to_string()).replace('%', &(number + 1).to_string());
-        assert_linear(pattern, 500, |copies| (0..copies).map(copy).collect());
+        assert_linear(pattern, 2_000, |copies| (0..copies).map(copy).collect());
     }
 }
 
