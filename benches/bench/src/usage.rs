@@ -64,7 +64,7 @@ pub fn spent_by(command: &Command) -> Result<Spent, Failure> {
 /// The launcher's side of [`spent_by`]: runs a program and says what that took.
 pub fn spend(words: &[OsString]) -> Result<String, Failure> {
     let (program, args) = words.split_first().ok_or("no program to run")?;
-    let mut child = Command::new(program).args(args).stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
+    let child = Command::new(program).args(args).stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
     let (used, of_tree) = tree::peak_while(child.id(), || child.wait4());
     let used = used?;
     if !used.status.success() {

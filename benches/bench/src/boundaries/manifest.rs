@@ -63,7 +63,7 @@ fn platforms(manifest: &Table) -> impl Iterator<Item = (&String, &Table)> {
 }
 
 /// The package that a dependency called `key` is.
-fn package_of<'a>(key: &'a str, dependency: &'a toml::Value) -> &'a str {
+fn package_of<'a>(key: &'a str, dependency: &'a Value) -> &'a str {
     dependency.get("package").and_then(|package| package.as_str()).unwrap_or(key)
 }
 
@@ -137,6 +137,7 @@ mod tests {
 
             [target."cfg(unix)".dependencies.low]
             path = "../../../crates/level-0/low"
-        "#]].assert_eq(&toml::to_string(&manifest).unwrap());
+        "#]]
+        .assert_eq(&toml::to_string(&manifest).unwrap());
     }
 }
