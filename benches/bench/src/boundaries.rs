@@ -62,16 +62,14 @@ pub fn cases(setting: &Setting) -> Vec<Case> {
         beside_parsing("boundaries/cold", &marked, COLD, parser.clone()),
         beside_parsing("boundaries/warm", &marked, WARM, parser.clone()),
         memory(&marked),
+        alone("boundaries/cold-200", &large, COLD),
         alone("boundaries/warm-200", &large, WARM),
         alone("boundaries/crates-192", &many, COLD),
         beside_cargo_deny(),
     ];
-    match parser {
-        Some(parser) => {
-            cases.extend(beside_a_reader(&large, "syn", "", &parser));
-            cases.extend(beside_a_reader(&large, "ra-ap-syntax", "@ra-ap-syntax", &parser));
-        }
-        None => cases.push(alone("boundaries/cold-200", &large, COLD)),
+    if let Some(parser) = parser {
+        cases.extend(beside_a_reader(&large, "syn", "", &parser));
+        cases.extend(beside_a_reader(&large, "ra-ap-syntax", "@ra-ap-syntax", &parser));
     }
     cases
 }
@@ -146,7 +144,7 @@ fn beside_a_reader(subject: &Subject, reader: &'static str, variant: &str, progr
     let row = |name: &str, unit: Unit, pick: fn(&Spent, f64) -> f64| {
         let (subject, program, ours, theirs) =
             (subject.clone(), program.to_owned(), Rc::clone(&ours), Rc::clone(&theirs));
-        Case::new(format!("boundaries/{name}-200{variant}"), unit, Some(reader), move |setting| {
+        Case::new(format!("boundaries/{name}{variant}"), unit, Some(reader), move |setting| {
             let Workspace { root, bytes } = subject.workspace(setting)?;
             let check = command(&checker(setting)?, COLD, &root);
             let read = command(&program, &[reader, ".", "once"], &root);
@@ -158,9 +156,9 @@ fn beside_a_reader(subject: &Subject, reader: &'static str, variant: &str, progr
         .runs(RUNS_OF_READERS)
     };
     [
-        row("cold", Seconds, |spent, _| spent.cpu_seconds),
-        row("rate", BytesPerSecond, |spent, bytes| bytes / spent.cpu_seconds),
-        row("memory", Bytes, |spent, _| spent.peak_bytes),
+        row("extraction", Seconds, |spent, _| spent.cpu_seconds),
+        row("extraction-rate", BytesPerSecond, |spent, bytes| bytes / spent.cpu_seconds),
+        row("extraction-memory", Bytes, |spent, _| spent.peak_bytes),
     ]
 }
 
