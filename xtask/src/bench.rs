@@ -14,7 +14,8 @@ use crate::step;
     cargo xtask bench container store/     rows whose name begins with one of these\n  \
     cargo xtask bench --peers --json       one JSON object a line, contenders included; marks on stderr\n\n\
     Contenders live in benches/peers: Rust ones are workspaces with their own lock files, Python ones get a virtual\n\
-    environment in the target folder, for which python3 with venv must be there.")]
+    environment in the target folder, for which python3 with venv must be there. The rows of the boundary checker need\n\
+    the registry that cargo has unpacked on this machine.")]
 pub struct Args {
     /// Build the contenders of benches/peers and measure against them too
     #[arg(long)]
@@ -42,7 +43,11 @@ enum Toolchain {
     Python,
 }
 
-const PEERS: [Peer; 2] = [
+/// The rows of the boundary checker, which has a binary of its own.
+const BOUNDARIES: &str = "boundaries/";
+
+const PEERS: [Peer; 3] = [
+    Peer { folder: "boundaries", rows: BOUNDARIES, toolchain: Toolchain::Cargo },
     Peer { folder: "di", rows: "container/scope", toolchain: Toolchain::Cargo },
     Peer { folder: "scikit-learn", rows: "data/isolation-forest", toolchain: Toolchain::Python },
 ];
@@ -56,13 +61,18 @@ pub fn run(args: &Args) -> ExitCode {
         }
     };
     let program = |name: &str| target.join("release").join(name).with_extension(EXE_EXTENSION);
-    // Always both, in one command: for another selection of packages cargo would build the dependencies anew.
+    // Always both, in one command: for another selection of packages cargo would build the dependencies anew. The checker has
+    // none of the heavy ones.
     let build = ["build", "--release", "--package", "configurations", "--package", "bench", "--bins"];
     let mut commands = vec![step::cargo(build)];
     let mut bench = Command::new(program("bench"));
     bench.current_dir(step::root());
     bench.args(args.json.then_some("--json")).arg("--scratch").arg(target.join("bench"));
     bench.arg("--borough").arg(program("borough"));
+    if wanted(BOUNDARIES, &args.filters) {
+        commands.push(step::cargo(["build", "--release", "--package", "cargo-boundaries"]));
+        bench.arg("--boundaries").arg(program("cargo-boundaries"));
+    }
     for peer in PEERS.iter().filter(|peer| args.peers && wanted(peer.rows, &args.filters)) {
         let (program, builds) = peer.prepare(&target.join("peers"));
         commands.extend(builds);

@@ -17,6 +17,8 @@ pub struct Setting {
     pub scratch: PathBuf,
     /// The release binary.
     pub borough: Option<PathBuf>,
+    /// The release binary of the boundary checker.
+    pub boundaries: Option<PathBuf>,
     /// Programs that speak for contenders, by name.
     pub peers: HashMap<String, PathBuf>,
 }
@@ -179,8 +181,13 @@ mod tests {
         let case = Case::new("store/append", Unit::OpsPerSecond, None, |_| {
             Ok(Race::alone(Box::new(|| Err("the disk is full".into()))))
         });
-        let setting =
-            Setting { workspace: PathBuf::new(), scratch: PathBuf::new(), borough: None, peers: HashMap::new() };
+        let setting = Setting {
+            workspace: PathBuf::new(),
+            scratch: PathBuf::new(),
+            borough: None,
+            boundaries: None,
+            peers: HashMap::new(),
+        };
         assert_eq!(case.measure(&setting).unwrap_err().to_string(), "store/append: the disk is full");
     }
 

@@ -9,10 +9,10 @@ use std::{
 };
 
 use crate::{
-    case::{Case, Contender, Failure, Race, Setting},
+    case::{Case, Failure, Race, Setting},
     row::Unit,
     sample::{LARGE_ROWS, repeated_sample, sample},
-    usage::{Spent, spent_by},
+    usage::{Spent, nth_run, spent_by},
 };
 
 pub fn cases(_: &Setting) -> Vec<Case> {
@@ -38,23 +38,6 @@ fn rows_of(name: &'static str, data: fn(&Setting) -> Result<PathBuf, Failure>) -
     ]
 }
 
-/// Samples one number of the runs in turn, and makes those that the other row has not made yet.
-fn nth_run(
-    runs: Rc<RefCell<Vec<Spent>>>,
-    run: impl Fn() -> Result<Spent, Failure> + 'static,
-    pick: fn(&Spent) -> f64,
-) -> Contender {
-    let mut turn = 0;
-    Box::new(move || {
-        let mut runs = runs.borrow_mut();
-        if turn == runs.len() {
-            runs.push(run()?);
-        }
-        turn += 1;
-        Ok(pick(&runs[turn - 1]))
-    })
-}
-
 /// One job on a store of its own: on an old one the second run would find the first one's champion.
 fn run(borough: &Path, data: &Path, store: &Path) -> Result<Spent, Failure> {
     if store.exists() {
@@ -64,27 +47,4 @@ fn run(borough: &Path, data: &Path, store: &Path) -> Result<Spent, Failure> {
     let mut job = Command::new(borough);
     job.arg("run").arg(data).arg("--json").current_dir(store);
     spent_by(&job)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn two_rows_share_their_runs() {
-        let runs = Rc::new(RefCell::new(Vec::new()));
-        let made = Rc::new(RefCell::new(0.0));
-        let counted = {
-            let made = Rc::clone(&made);
-            move || {
-                *made.borrow_mut() += 1.0;
-                Ok(Spent { cpu_seconds: *made.borrow(), peak_bytes: 100.0 * *made.borrow() })
-            }
-        };
-        let mut seconds = nth_run(Rc::clone(&runs), counted.clone(), |spent| spent.cpu_seconds);
-        let mut bytes = nth_run(runs, counted, |spent| spent.peak_bytes);
-        assert_eq!((seconds().unwrap(), seconds().unwrap()), (1.0, 2.0));
-        assert_eq!((bytes().unwrap(), bytes().unwrap(), bytes().unwrap()), (100.0, 200.0, 300.0));
-        assert_eq!(*made.borrow(), 3.0);
-    }
 }

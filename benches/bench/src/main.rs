@@ -9,6 +9,7 @@
     reason = "a program for the terminal: rows on stdout, progress and marks on stderr"
 )]
 
+mod boundaries;
 mod case;
 mod container;
 mod data;
@@ -42,6 +43,9 @@ struct Cli {
     /// The release binary, for the rows of whole jobs
     #[arg(long, value_name = "PATH")]
     borough: Option<PathBuf>,
+    /// The release binary of the boundary checker, for its rows
+    #[arg(long, value_name = "PATH")]
+    boundaries: Option<PathBuf>,
     /// A contender and the program that speaks for it
     #[arg(long, value_name = "NAME=PATH", value_parser = peer::parse)]
     peer: Vec<(String, PathBuf)>,
@@ -58,7 +62,7 @@ struct Cli {
 
 type Group = fn(&Setting) -> Vec<Case>;
 
-const GROUPS: [Group; 5] = [container::cases, request::cases, store::cases, data::cases, job::cases];
+const GROUPS: [Group; 6] = [container::cases, request::cases, store::cases, data::cases, job::cases, boundaries::cases];
 
 fn main() -> ExitCode {
     match run(Cli::parse()) {
@@ -79,6 +83,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         workspace: env::current_dir()?,
         scratch: cli.scratch,
         borough: cli.borough,
+        boundaries: cli.boundaries,
         peers: cli.peer.into_iter().collect(),
     };
     fs::create_dir_all(&setting.scratch)?;

@@ -25,6 +25,9 @@ pub enum Unit {
     Seconds,
     #[serde(rename = "bytes")]
     Bytes,
+    /// Bytes per CPU second.
+    #[serde(rename = "bytes/s")]
+    BytesPerSecond,
 }
 
 impl Unit {
@@ -36,6 +39,7 @@ impl Unit {
             Self::OpsPerSecond => format!("{value:.0} ops/s"),
             Self::Seconds => format!("{value:.3} s"),
             Self::Bytes => format!("{:.1} MiB", value / f64::from(1 << 20)),
+            Self::BytesPerSecond => format!("{:.1} MB/s", value / 1e6),
         }
     }
 }
@@ -89,7 +93,7 @@ mod tests {
             serde_json::to_string(&row).unwrap(),
             r#"{"name":"job/sample","unit":"s","median":1.5,"runs":7,"reference":null,"reference_median":null}"#
         );
-        let units = [Unit::NanosPerOp, Unit::OpsPerSecond, Unit::Seconds, Unit::Bytes];
-        assert_eq!(serde_json::to_string(&units).unwrap(), r#"["ns/op","ops/s","s","bytes"]"#);
+        let units = [Unit::NanosPerOp, Unit::OpsPerSecond, Unit::Seconds, Unit::Bytes, Unit::BytesPerSecond];
+        assert_eq!(serde_json::to_string(&units).unwrap(), r#"["ns/op","ops/s","s","bytes","bytes/s"]"#);
     }
 }

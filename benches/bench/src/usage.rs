@@ -1,25 +1,47 @@
+mod tree;
+
 use std::{
+    cell::RefCell,
     env,
     ffi::OsString,
     process::{Command, Stdio},
+    rc::Rc,
     time::Duration,
 };
 
 use cpu_time::ProcessTime;
 use wait4::Wait4;
 
-use crate::case::Failure;
+use crate::case::{Contender, Failure};
 
 /// CPU time, user and system, of all threads of this process until now.
 pub fn own_cpu_time() -> Result<Duration, Failure> {
     Ok(ProcessTime::try_now()?.as_duration())
 }
 
-/// What one run of a program took.
+/// What one run of a program took, with all that it started.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Spent {
     pub cpu_seconds: f64,
+    /// At one time.
     pub peak_bytes: f64,
+}
+
+/// Samples one number of the runs in turn, and makes those that no other row has made yet.
+pub fn nth_run(
+    runs: Rc<RefCell<Vec<Spent>>>,
+    run: impl Fn() -> Result<Spent, Failure> + 'static,
+    pick: impl Fn(&Spent) -> f64 + 'static,
+) -> Contender {
+    let mut turn = 0;
+    Box::new(move || {
+        let mut runs = runs.borrow_mut();
+        if turn == runs.len() {
+            runs.push(run()?);
+        }
+        turn += 1;
+        Ok(pick(&runs[turn - 1]))
+    })
 }
 
 /// Runs a command and answers what it took. Its output is dropped; it must succeed.
@@ -43,12 +65,14 @@ pub fn spent_by(command: &Command) -> Result<Spent, Failure> {
 pub fn spend(words: &[OsString]) -> Result<String, Failure> {
     let (program, args) = words.split_first().ok_or("no program to run")?;
     let child = Command::new(program).args(args).stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
-    let used = child.wait4()?;
+    let (used, of_tree) = tree::peak_while(child.id(), || child.wait4());
+    let used = used?;
     if !used.status.success() {
         return Err(format!("{}: {}", program.display(), used.status).into());
     }
     let cpu = used.rusage.utime + used.rusage.stime;
-    Ok(format!("{} {}", cpu.as_secs_f64(), used.rusage.maxrss))
+    // The system knows the peak of the largest process to the byte, and of the tree only what was seen.
+    Ok(format!("{} {}", cpu.as_secs_f64(), used.rusage.maxrss.max(of_tree)))
 }
 
 fn parse(answer: &str) -> Option<Spent> {
@@ -76,5 +100,23 @@ mod tests {
         let spent = parse(&spend(&words(&["sh", "-c", "exit 0"])).unwrap()).unwrap();
         assert!(spent.cpu_seconds < 1.0 && spent.peak_bytes > 100_000.0, "{spent:?}");
         assert_eq!(spend(&words(&["sh", "-c", "exit 3"])).unwrap_err().to_string(), "sh: exit status: 3");
+    }
+
+    #[test]
+    fn two_rows_share_their_runs() {
+        let runs = Rc::new(RefCell::new(Vec::new()));
+        let made = Rc::new(RefCell::new(0.0));
+        let counted = {
+            let made = Rc::clone(&made);
+            move || {
+                *made.borrow_mut() += 1.0;
+                Ok(Spent { cpu_seconds: *made.borrow(), peak_bytes: 100.0 * *made.borrow() })
+            }
+        };
+        let mut seconds = nth_run(Rc::clone(&runs), counted.clone(), |spent| spent.cpu_seconds);
+        let mut bytes = nth_run(runs, counted, |spent| spent.peak_bytes);
+        assert_eq!((seconds().unwrap(), seconds().unwrap()), (1.0, 2.0));
+        assert_eq!((bytes().unwrap(), bytes().unwrap(), bytes().unwrap()), (100.0, 200.0, 300.0));
+        assert_eq!(*made.borrow(), 3.0);
     }
 }
