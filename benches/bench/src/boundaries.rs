@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// A check that uses nothing it could have kept from an earlier one.
-const COLD: &[&str] = &["check"];
+const COLD: &[&str] = &["check", "--no-cache"];
 /// A check after another one of the same files.
 const WARM: &[&str] = &["check"];
 

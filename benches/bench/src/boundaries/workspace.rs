@@ -124,7 +124,9 @@ fn rules(layers: &Layers<'_>, order: &[String]) -> String {
         rules += &format!("\n[[layer]]\nname = \"{layer}\"\nmembers = [\"crates/{layer}/*\"]\n");
         rules += "external.deny = [{ name = \"left-pad\", reason = \"std pads\", may-be-absent = true }]\n";
     }
-    if !order.is_empty() {
+    if order.is_empty() {
+        rules = rules.replacen("[workspace]\n", "[workspace]\nre-exports = \"ignore\"\n", 1);
+    } else {
         rules += &format!("\n[[modules]]\ncrates = [\"crates/*/*\"]\norder = {order:?}\n");
     }
     rules
@@ -149,7 +151,7 @@ fn named_from_below(checker: &Path, root: &Path) -> Result<Option<String>, Failu
     }
     let report: Report = serde_json::from_slice(&output.stdout)?;
     let named = report.violations.iter().find_map(|violation| {
-        let module = violation.to.as_ref()?.strip_prefix("crate::")?;
+        let (_, module) = violation.to.as_ref()?.rsplit_once("::")?;
         (violation.rule == "module-order").then(|| module.to_owned())
     });
     named.map(Some).ok_or_else(|| format!("{} is not clean: run the check there", root.display()).into())
@@ -165,7 +167,7 @@ mod tests {
         let layers = Layers::of(&packages);
         let crate_rules = rules(&layers, &[]);
         assert_eq!(crate_rules.matches("[[layer]]").count(), 2);
-        assert!(!crate_rules.contains("[[modules]]"));
+        assert!(!crate_rules.contains("[[modules]]") && crate_rules.contains("re-exports = \"ignore\""));
         let order = ["error".to_owned(), "parser".to_owned()];
         assert!(rules(&layers, &order).ends_with("order = [\"error\", \"parser\"]\n"));
     }

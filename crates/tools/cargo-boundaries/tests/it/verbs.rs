@@ -758,7 +758,8 @@ b = { path = \"../b\" }
           n0 --> n1
           n1 --o|"Order&lt;&quot;Placed&quot;&gt;"| n2
           n2 --o|"Ask"| n0
-    "#]].assert_eq(&drawn("mermaid"));
+    "#]]
+    .assert_eq(&drawn("mermaid"));
     expect![[r#"
         digraph boundaries {
           node [shape = box];
@@ -772,7 +773,8 @@ b = { path = \"../b\" }
           n1 -> n2 [arrowhead = odot, color = blue, label = "Order<\"Placed\">"];
           n2 -> n0 [arrowhead = odot, color = blue, label = "Ask"];
         }
-    "#]].assert_eq(&drawn("dot"));
+    "#]]
+    .assert_eq(&drawn("dot"));
     assert!(drawn("c4").contains("Rel(n1, n2, \"says\", \"Order<'Placed'>\")"));
     assert!(drawn("html").contains("\"message\":\"Ask\""));
     let focused = stdout(&run(root.path(), &["graph", "--messages", "messages.json", "--focus", "a"]));
