@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use resolver::Resolver;
 
-use crate::report::{Crate, Finding};
+use crate::report::{Crate, Finding, Rule};
 use crate::rules::{EdgeBan, Layer, List, ModuleRules, Rules};
 use crate::source::Site;
 use crate::workspace::{Kind, Target, Workspace};
@@ -213,8 +213,8 @@ impl<'a> Architecture<'a> {
     }
 
     /// An exception lets `from` use `to` today.
-    pub fn excuses(&self, from: usize, to: &Target, kind: Kind) -> bool {
-        self.exceptions(from, to, kind).any(|index| !self.has_ended(self.rules.exceptions[index].until))
+    pub fn excuses(&self, from: usize, to: &Target, kind: Kind, rule: Rule) -> bool {
+        self.exceptions(from, to, kind).any(|index| self.holds(index, rule))
     }
 
     /// The last day has passed.
@@ -228,8 +228,14 @@ impl<'a> Architecture<'a> {
     }
 
     /// An exception lets a module name another one today.
-    pub fn excuses_module(&self, from: (usize, &str), to: (usize, &str)) -> bool {
-        self.module_exceptions(from, to).any(|index| !self.has_ended(self.rules.exceptions[index].until))
+    pub fn excuses_module(&self, from: (usize, &str), to: (usize, &str), rule: Rule) -> bool {
+        self.module_exceptions(from, to).any(|index| self.holds(index, rule))
+    }
+
+    /// The exception, by index, excuses from this rule today.
+    fn holds(&self, exception: usize, rule: Rule) -> bool {
+        let exception = &self.rules.exceptions[exception];
+        exception.covers(rule) && !self.has_ended(exception.until)
     }
 
     /// The rules about the modules of a member.

@@ -1,5 +1,6 @@
 //! One check from end to end.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use chrono::NaiveDate;
@@ -11,7 +12,7 @@ use crate::judge::judge;
 use crate::report::{Cause, CheckError, Finding, Report, Severity, State, Summary, Unseen, Violation};
 use crate::resolved::Resolved;
 use crate::rules::{self, Rules};
-use crate::source::{Source, relative};
+use crate::source::{Site, Source, relative};
 use crate::sources::Sources;
 use crate::workspace::{Target, Workspace};
 
@@ -214,6 +215,7 @@ impl Inputs {
     fn report(&self, options: &Options, judged: Judged, baseline: &Baseline) -> Report {
         let Judged { mut violations, files, unseen } = judged;
         let stale = baseline.apply(&mut violations, self.today);
+        tell_once(&mut violations);
         let path = self.baseline_path(options);
         let before = if path.exists() { entries_at_merge_base(&path) } else { None };
         let baseline_change = before.map(|before| signed(baseline.entries.len()) - signed(before));
@@ -246,6 +248,16 @@ impl Inputs {
     pub fn root(&self) -> &std::path::Path {
         &self.workspace.root
     }
+}
+
+/// Of the rules that one dependency breaks the first is told; those that the baseline has stay, since it has them each.
+fn tell_once(violations: &mut Vec<Violation>) {
+    let mut told: BTreeSet<(String, Option<String>, Site)> = BTreeSet::new();
+    violations.retain(|one| {
+        let about_edge = one.kind.is_some() && one.rule.is_about_edges();
+        let key = || (one.from.dir.clone(), one.to.clone(), one.site.clone());
+        !about_edge || one.state == State::Known || told.insert(key())
+    });
 }
 
 fn signed(count: usize) -> i64 {

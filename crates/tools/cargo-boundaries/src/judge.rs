@@ -5,9 +5,9 @@ mod graph;
 mod modules;
 mod names;
 
-pub(crate) use case::Case;
-use case::{Breach, instead};
-pub(crate) use modules::{broken_inside, deepest, hidden, hidden_why};
+use case::instead;
+pub(crate) use case::{Breach, Case};
+pub(crate) use modules::{Hidden, broken_inside, deepest, hidden, hidden_why};
 
 use crate::architecture::Architecture;
 use crate::report::{Cause, Code, Finding, Rule, Severity, State, Violation};
@@ -17,7 +17,7 @@ use crate::source::Site;
 use crate::sources::Sources;
 use crate::workspace::{Dependency, Kind, Target};
 
-/// The violations, or the exceptions that excuse nothing. Without `resolved` no rule about what is
+/// The violations, of every rule that a dependency breaks, or the exceptions that excuse nothing. Without `resolved` no rule about what is
 /// reachable is held.
 pub(crate) fn judge(
     architecture: &Architecture<'_>,
@@ -28,7 +28,7 @@ pub(crate) fn judge(
     let mut violations = Vec::new();
     for dependency in &architecture.workspace.dependencies {
         let case = Case::new(architecture, dependency.from, dependency.kind);
-        if let Some(breach) = case.breach(&dependency.to) {
+        for breach in case.broken(&dependency.to) {
             violations.extend(court.declared(dependency, &dependency.to, breach));
         }
     }
@@ -58,6 +58,7 @@ pub(crate) fn judge(
     }
     violations.extend(names::through_re_exports(&mut court));
     violations.extend(names::unused(&mut court));
+    violations.extend(names::foreign_files(&mut court));
     violations.extend(names::globs(&court));
     violations.extend(modules::violations(&mut court));
     violations.sort_by(|a, b| (&a.from.dir, &a.site).cmp(&(&b.from.dir, &b.site)));
@@ -101,8 +102,11 @@ impl Court<'_> {
     fn sentence(&mut self, exceptions: &[usize], charge: Charge, mut breach: Breach) -> Option<Violation> {
         let mut excused = false;
         for &index in exceptions {
-            self.used[index] = true;
             let exception = &self.architecture.rules.exceptions[index];
+            if !exception.covers(breach.rule) {
+                continue;
+            }
+            self.used[index] = true;
             match exception.until.filter(|until| self.architecture.has_ended(Some(*until))) {
                 None => excused = true,
                 Some(until) => {

@@ -199,8 +199,8 @@ impl Picture {
 }
 
 fn is_broken(architecture: &Architecture<'_>, from: usize, to: &Target, kind: Kind) -> bool {
-    let breach = Case::new(architecture, from, kind).breach(to);
-    breach.is_some_and(|breach| breach.severity == Severity::Error) && !architecture.excuses(from, to, kind)
+    let mut broken = Case::new(architecture, from, kind).broken(to).into_iter();
+    broken.any(|breach| breach.severity == Severity::Error && !architecture.excuses(from, to, kind, breach.rule))
 }
 
 /// For text in quotes of Mermaid, and for text and attributes of HTML.

@@ -61,9 +61,17 @@ fn target(workspace: &Workspace, word: &str, unknown: bool) -> Result<Target, Ve
     let external = workspace.external.contains(word);
     match found {
         Ok(member) => Ok(Target::Member(member)),
-        Err(_) if external || unknown => Ok(Target::External { name: word.to_owned(), dir: None }),
+        // One that is close to a name is more likely mistyped than a crate that nobody has yet.
+        Err(_) if external || (unknown && is_new(workspace, word)) => {
+            Ok(Target::External { name: word.to_owned(), dir: None })
+        }
         Err(findings) => Err(findings),
     }
+}
+
+fn is_new(workspace: &Workspace, word: &str) -> bool {
+    let members = workspace.members.iter().flat_map(|member| [member.name.as_str(), member.dir.as_str()]);
+    closest(word, members.chain(workspace.external.iter().map(String::as_str))).is_none()
 }
 
 #[derive(Debug, Serialize)]
@@ -185,7 +193,8 @@ pub(crate) fn can(
 }
 
 fn verdict(architecture: &Architecture<'_>, from: usize, to: &Target, kind: Kind) -> Verdict {
-    let breach = Case::new(architecture, from, kind).breach(to).filter(|_| !architecture.excuses(from, to, kind));
+    let mut broken = Case::new(architecture, from, kind).broken(to).into_iter();
+    let breach = broken.find(|breach| !architecture.excuses(from, to, kind, breach.rule));
     Verdict {
         kind,
         allowed: breach.as_ref().is_none_or(|breach| breach.severity != Severity::Error),

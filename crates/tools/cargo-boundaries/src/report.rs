@@ -257,6 +257,27 @@ impl Rule {
         }
     }
 
+    /// Of such rules one dependency can break several at once.
+    pub(crate) fn is_about_edges(self) -> bool {
+        use Rule::{
+            Deprecated, DevOnly, ExternalAllow, ExternalDeny, ExternalOnly, Forbid, Independent, MayUse, SameLayer,
+            Visibility,
+        };
+        let edges = [
+            MayUse,
+            SameLayer,
+            Independent,
+            DevOnly,
+            Visibility,
+            Forbid,
+            Deprecated,
+            ExternalAllow,
+            ExternalDeny,
+            ExternalOnly,
+        ];
+        edges.contains(&self)
+    }
+
     pub(crate) fn default_severity(self) -> rules::Severity {
         match self {
             Self::Deprecated => rules::Severity::Warn,

@@ -102,9 +102,17 @@ pub(crate) struct Exception {
     pub from: Located<String>,
     pub to: Located<String>,
     pub kinds: Vec<Kind>,
+    /// The rules that it excuses from; all of them where it names none.
+    rules: Option<List<Rule>>,
     /// The last day on which it holds.
     pub until: Option<NaiveDate>,
     pub site: Site,
+}
+
+impl Exception {
+    pub fn covers(&self, rule: Rule) -> bool {
+        self.rules.as_ref().is_none_or(|rules| rules.items.iter().any(|named| named.value == rule))
+    }
 }
 
 /// The kinds that end up in what is built for users.
@@ -296,8 +304,12 @@ fn read_exception(entry: &mut Section<'_>) -> Option<Exception> {
     let reason = read_reason(entry);
     let until = read_until(entry);
     let kinds = read_kinds(entry, &Kind::ALL);
+    let names = Rule::ALL.map(|rule| (rule.name(), rule));
+    let rules = entry.list("rules", |reader, value| reader.choice(value, &names));
+    // For people alone.
+    entry.string("owner");
     reason?;
-    Some(Exception { from: from?, to: to?, kinds, until, site: entry.site() })
+    Some(Exception { from: from?, to: to?, kinds, rules, until, site: entry.site() })
 }
 
 /// The last day on which something holds.

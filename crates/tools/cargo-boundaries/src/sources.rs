@@ -61,6 +61,10 @@ impl<'a> Sources<'a> {
         })
     }
 
+    pub fn is_read(&self, member: usize) -> bool {
+        self.digests[member].get().is_some()
+    }
+
     /// What has been read.
     pub fn digests(&self) -> impl Iterator<Item = (usize, &Digest)> {
         self.digests.iter().enumerate().filter_map(|(member, digest)| Some((member, digest.get()?)))

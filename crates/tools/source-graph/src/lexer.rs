@@ -60,6 +60,8 @@ pub enum FaultKind {
     Unterminated,
     /// A bracket without its partner.
     Unbalanced,
+    /// A character that no Rust has outside of literals and comments.
+    Unknown,
     /// 4 GiB or more: byte offsets are 32 bits wide.
     TooLarge,
 }
@@ -145,6 +147,9 @@ fn lexed(text: &str, at: usize, tokens: &mut Tokens) -> usize {
         return at + 1;
     }
     let end = at + token.len as usize;
+    if token.kind == TokenKind::Unknown {
+        tokens.faults.push(Fault { kind: FaultKind::Unknown, offset: at as u32 });
+    }
     if unterminated(token.kind) {
         tokens.faults.push(Fault { kind: FaultKind::Unterminated, offset: at as u32 });
     }

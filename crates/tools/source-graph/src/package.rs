@@ -173,6 +173,7 @@ fn fault(kind: FaultKind) -> &'static str {
     match kind {
         FaultKind::Unterminated => "a literal or a comment does not end",
         FaultKind::Unbalanced => "a bracket has no partner",
+        FaultKind::Unknown => "a character that no Rust has",
         FaultKind::TooLarge => "larger than 4 GiB",
     }
 }

@@ -319,7 +319,11 @@ impl<'a> Resolver<'a> {
             for name in rule.names.items.iter().filter(|name| !known.contains(&name.value)) {
                 let meant =
                     format!("if the name is meant, write {{ name = \"{}\", may-be-absent = true, .. }}", name.value);
+                let standard = ["std", "core", "alloc"].contains(&name.value.as_str());
                 let help = match closest(&name.value, known.iter().map(String::as_str)) {
+                    _ if standard => {
+                        "no manifest declares it; clippy's `disallowed-methods` and `-types` ban its items".to_owned()
+                    }
                     Some(close) => format!("write `{close}`; {meant}"),
                     None => meant,
                 };

@@ -32,16 +32,24 @@ impl<'a> Case<'a> {
 
     /// The first rule broken by a dependency on `to` that is an error, or else the first that warns.
     pub fn breach(&self, to: &Target) -> Option<Breach> {
-        let broken = self.breaches(to).into_iter().filter(|breach| breach.severity != Severity::Off);
-        broken.min_by_key(|breach| breach.severity)
+        self.broken(to).into_iter().next()
     }
 
-    /// As [`Self::breach`], for a crate that is named without a dependency on it: of the rules that say what must not be
+    /// Every rule broken by a dependency on `to`, errors first.
+    pub fn broken(&self, to: &Target) -> Vec<Breach> {
+        let mut broken = self.breaches(to);
+        broken.retain(|breach| breach.severity != Severity::Off);
+        broken.sort_by_key(|breach| breach.severity);
+        broken
+    }
+
+    /// As [`Self::broken`], for a crate that is named without a dependency on it: of the rules that say what must not be
     /// used.
-    pub fn breach_by_name(&self, to: &Target) -> Option<Breach> {
+    pub fn broken_by_name(&self, to: &Target) -> Vec<Breach> {
         let lists = [Rule::MayUse, Rule::SameLayer, Rule::Visibility];
-        let broken = self.breaches(to).into_iter().filter(|breach| breach.severity != Severity::Off);
-        broken.filter(|breach| !lists.contains(&breach.rule)).min_by_key(|breach| breach.severity)
+        let mut broken = self.broken(to);
+        broken.retain(|breach| !lists.contains(&breach.rule));
+        broken
     }
 
     /// Every rule that a dependency on `to` would break.

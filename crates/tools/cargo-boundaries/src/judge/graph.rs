@@ -41,7 +41,8 @@ pub(super) fn cycles<'a>(architecture: &'a Architecture<'_>) -> (Vec<(&'a Depend
     let dependencies = &architecture.workspace.dependencies;
     let governed = || dependencies.iter().filter(|dependency| rule.kinds.contains(&dependency.kind));
     let excuses = |dependency: &Dependency| -> Vec<usize> {
-        architecture.exceptions(dependency.from, &dependency.to, dependency.kind).collect()
+        let all = architecture.exceptions(dependency.from, &dependency.to, dependency.kind);
+        all.filter(|index| architecture.rules.exceptions[*index].covers(Rule::Cycle)).collect()
     };
     let all = Edges::of(governed());
     let mut used = Vec::new();
@@ -49,7 +50,7 @@ pub(super) fn cycles<'a>(architecture: &'a Architecture<'_>) -> (Vec<(&'a Depend
         let inside = all.declared.iter().filter(|((from, to), _)| component.contains(from) && component.contains(to));
         used.extend(inside.flat_map(|(_, declared)| declared).flat_map(|dependency| excuses(dependency)));
     }
-    let open = |one: &&Dependency| !architecture.excuses(one.from, &one.to, one.kind);
+    let open = |one: &&Dependency| !architecture.excuses(one.from, &one.to, one.kind, Rule::Cycle);
     let edges = Edges::of(governed().filter(open));
     let mut found = Vec::new();
     for component in cycles::components(&edges.weights) {

@@ -1,6 +1,6 @@
 //! The rules about modules: their order inside of a crate, and which of them others may name.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{Breach, Charge, Court, of_crate};
 use crate::report::{Rule, Violation};
@@ -48,7 +48,7 @@ pub(super) fn violations(court: &mut Court<'_>) -> Vec<Violation> {
     found
 }
 
-/// Modules that name one above them: one violation for each two modules of a crate.
+/// Modules that name one above them: one violation for each module and each one above that it names.
 fn upwards(court: &mut Court<'_>, order: &List<String>, member: usize) -> Vec<Violation> {
     let sources = court.sources;
     let mut pairs: BTreeMap<(&str, &str), Naming<'_>> = BTreeMap::new();
@@ -57,13 +57,14 @@ fn upwards(court: &mut Court<'_>, order: &List<String>, member: usize) -> Vec<Vi
         if !is_upward(order, from, to) {
             continue;
         }
-        let (from_module, to_module, places) = (head(&naming.from), head(&naming.to), naming.places);
-        let known = pairs.entry((from, to)).and_modify(|known| known.places.join(places));
+        let (from_module, to_module, places) = (&*naming.from, head(&naming.to), naming.places);
+        let known = pairs.entry((from_module, to)).and_modify(|known| known.places.join(places));
         known.or_insert(Naming { from: member, from_module, to: member, to_module, kind: None, places });
     }
     let name = &court.architecture.workspace.members[member].name;
     let mut found = Vec::new();
-    for ((from, to), naming) in pairs {
+    for ((from_module, to), naming) in pairs {
+        let (from, inner) = (below_root(from_module).unwrap_or_default(), from_module.trim_start_matches("crate::"));
         let lower: Vec<_> =
             rank(order, from).into_iter().flat_map(|rank| below(order, rank)).map(|name| format!("`{name}`")).collect();
         let help = match lower.as_slice() {
@@ -71,7 +72,7 @@ fn upwards(court: &mut Court<'_>, order: &List<String>, member: usize) -> Vec<Vi
             lower => format!("move what both need into `{from}` or below; it may use {}", lower.join(", ")),
         };
         let why = ORDER.to_owned();
-        let message = format!("`{from}` of `{name}` must not name `{to}`");
+        let message = format!("`{inner}` of `{name}` must not name `{to}`");
         found.extend(sentence(court, &naming, Rule::ModuleOrder, &order.key, message, (why, help)));
     }
     found
@@ -107,21 +108,21 @@ fn inside(court: &mut Court<'_>, rule: &ModuleRules, member: usize) -> Vec<Viola
 fn outside(court: &mut Court<'_>, rule: &ModuleRules, member: usize) -> Vec<Violation> {
     let (sources, workspace) = (court.sources, court.architecture.workspace);
     let target = Target::Member(member);
-    let users: BTreeSet<usize> = workspace
-        .dependencies
-        .iter()
-        .filter(|one| one.to == target && one.from != member)
-        .map(|one| one.from)
-        .collect();
     let mut found = Vec::new();
-    for user in users {
+    for user in (0..workspace.members.len()).filter(|user| *user != member && sources.is_read(*user)) {
         let externs = &workspace.members[user].externs;
         let mut named: BTreeMap<(Hidden<'_>, Kind), Places> = BTreeMap::new();
-        for one in sources.of(user).uses.iter().filter(|one| externs.get(&*one.name) == Some(&target)) {
-            let module = deepest(sources.of(member), &one.rest);
-            if let Some(hidden) = hidden(rule, &module) {
-                let known = named.entry((hidden, one.kind)).and_modify(|places| places.join(one.places));
-                known.or_insert(one.places);
+        for one in &sources.of(user).uses {
+            let Some(Target::Member(used)) = externs.get(&*one.name) else { continue };
+            // A path may come there through what others re-export.
+            let hops = sources.behind(*used, &one.rest);
+            let ways = hops.iter().filter(|hop| *hop.to == target).map(|hop| hop.rest.as_str());
+            let direct = Some(&*one.rest).filter(|_| *used == member);
+            for rest in direct.into_iter().chain(ways) {
+                if let Some(hidden) = hidden(rule, &deepest(sources.of(member), rest)) {
+                    let known = named.entry((hidden, one.kind)).and_modify(|places| places.join(one.places));
+                    known.or_insert(one.places);
+                }
             }
         }
         for ((hidden, kind), places) in named {

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use super::graph::untidiness;
 use super::{Charge, Court, identity, what};
+use crate::affected::owner;
 use crate::judge::Case;
 use crate::report::{Rule, Violation};
-use crate::sources::Places;
+use crate::source::relative;
+use crate::sources::{Place, Places};
 use crate::workspace::{Dependency, Kind, Target};
 
 /// Crates that a member names through what another one re-exports: to name `shared::sqlx::Pool` is to name `sqlx`.
@@ -19,23 +21,24 @@ pub(super) fn through_re_exports(court: &mut Court<'_>) -> Vec<Violation> {
     let mut found = Vec::new();
     for member in 0..court.architecture.workspace.members.len() {
         for Named { to, through, kind, places } in named_through(court, member) {
-            let Some(mut breach) = Case::new(court.architecture, member, kind).breach_by_name(to) else { continue };
-            let workspace = court.architecture.workspace;
-            let (of, name) = (&workspace.members[member].name, court.architecture.target_name(to));
-            let through = &workspace.members[through].name;
-            let charge = Charge {
-                from: member,
-                module: None,
-                to: Some(identity(to, court.architecture)),
-                kind: Some(kind),
-                message: format!("`{of}` must not name `{name}`"),
-                site: court.sources.site(member, places.first),
-                what: format!("leads to {name} through a re-export of {through}"),
-                code: None,
-            };
-            breach.notes.extend(places.more());
-            let exceptions: Vec<usize> = court.architecture.exceptions(member, to, kind).collect();
-            found.extend(court.sentence(&exceptions, charge, breach));
+            for mut breach in Case::new(court.architecture, member, kind).broken_by_name(to) {
+                let workspace = court.architecture.workspace;
+                let (of, name) = (&workspace.members[member].name, court.architecture.target_name(to));
+                let through = &workspace.members[through].name;
+                let charge = Charge {
+                    from: member,
+                    module: None,
+                    to: Some(identity(to, court.architecture)),
+                    kind: Some(kind),
+                    message: format!("`{of}` must not name `{name}`"),
+                    site: court.sources.site(member, places.first),
+                    what: format!("leads to {name} through a re-export of {through}"),
+                    code: None,
+                };
+                breach.notes.extend(places.more());
+                let exceptions: Vec<usize> = court.architecture.exceptions(member, to, kind).collect();
+                found.extend(court.sentence(&exceptions, charge, breach));
+            }
         }
     }
     found
@@ -69,6 +72,43 @@ fn named_through<'a>(court: &Court<'a>, member: usize) -> Vec<Named<'a>> {
         }
     }
     named.into_values().collect()
+}
+
+/// Members whose files others compile as their own, by `#[path]`, `include!` or a link: that is to use them.
+pub(super) fn foreign_files(court: &mut Court<'_>) -> Vec<Violation> {
+    let (workspace, sources) = (court.architecture.workspace, court.sources);
+    let mut found = Vec::new();
+    for (member, digest) in sources.digests() {
+        let mut foreign: BTreeMap<usize, Places> = BTreeMap::new();
+        for (file, path) in digest.files.iter().enumerate() {
+            let link = digest.links.iter().find(|(of, _)| *of as usize == file).map(|(_, lies)| lies);
+            let owner = owner(workspace, &relative(link.unwrap_or(path), &workspace.root));
+            if let Some(owner) = owner.filter(|owner| *owner != member) {
+                let place = Places { first: Place { file: file as u32, start: 0, end: 0 }, further: 0 };
+                foreign.entry(owner).and_modify(|places| places.join(place)).or_insert(place);
+            }
+        }
+        for (owner, places) in foreign {
+            let to = Target::Member(owner);
+            for mut breach in Case::new(court.architecture, member, Kind::Normal).broken(&to) {
+                breach.notes.extend(places.more());
+                let (of, name) = (&workspace.members[member].name, &workspace.members[owner].name);
+                let charge = Charge {
+                    from: member,
+                    module: None,
+                    to: Some(identity(&to, court.architecture)),
+                    kind: Some(Kind::Normal),
+                    message: format!("`{of}` must not compile files of `{name}`"),
+                    site: sources.site(member, places.first),
+                    what: format!("a file of {name} is a module of {of}"),
+                    code: None,
+                };
+                let exceptions: Vec<usize> = court.architecture.exceptions(member, &to, Kind::Normal).collect();
+                found.extend(court.sentence(&exceptions, charge, breach));
+            }
+        }
+    }
+    found
 }
 
 /// Dependencies on members that nothing in the sources names, or nothing but tests.

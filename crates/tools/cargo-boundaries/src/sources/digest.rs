@@ -1,7 +1,7 @@
 //! What the sources of one member say, reduced to what rules ask: plain data, so that it can be kept between runs.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -15,12 +15,16 @@ use crate::workspace::{self, Kind, Member};
 pub(crate) struct Digest {
     /// Every file of every target, sorted.
     pub files: Vec<PathBuf>,
+    /// Where those of them lie that are not where their paths say, by index.
+    pub links: Vec<(u32, PathBuf)>,
     /// Paths that lead into other crates; each once for each kind of dependency that would allow it, sorted.
     pub uses: Vec<Use>,
     /// Modules that name each other in the library and in binaries, tests aside; each pair once, sorted.
     pub namings: Vec<Naming>,
     /// What the library re-exports of other crates.
     pub exports: Vec<Export>,
+    /// What modules of the library re-export of its other modules: all that is in them, or a module under a name.
+    pub facades: Vec<Facade>,
     pub modules: Vec<Module>,
     /// Where this is not empty, the digest is not whole.
     pub problems: Vec<Problem>,
@@ -92,6 +96,15 @@ pub(crate) struct Export {
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Facade {
+    /// The module that others find it in, and the module it stands for, from `crate` on.
+    pub module: Box<str>,
+    pub to: Box<str>,
+    /// Nothing for a glob.
+    pub name: Option<Box<str>>,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Module {
     /// From `crate` on.
     pub path: Box<str>,
@@ -138,7 +151,10 @@ impl Digest {
             RootKind::Binary => Of::Binary,
             _ => Of::Other,
         };
-        let (mut uses, mut namings, mut exports) = (Tally::default(), Tally::default(), Vec::new());
+        let (mut uses, mut namings) = (Tally::default(), Tally::default());
+        let (mut exports, mut facades) = (Vec::new(), Vec::new());
+        let library: HashSet<&str> =
+            graph.modules.iter().filter(|it| of(it.root) == Of::Library).map(|it| &*it.path).collect();
         let owners = owners(graph);
         for reference in &graph.references {
             let again = owners[reference.file as usize] != reference.root;
@@ -157,7 +173,22 @@ impl Digest {
                     }
                     through
                 }
-                Target::Module { path, through, .. } => {
+                // The library of the same package, as its binaries see it.
+                Target::Crate { origin: Origin::Library, rest, .. } if shipped => {
+                    let ends = rest.match_indices("::").map(|(at, _)| at).chain([rest.len()]);
+                    let paths = ends.map(|end| format!("crate::{}", &rest[..end]));
+                    let known = paths.take_while(|path| library.contains(path.as_str())).last();
+                    if let Some(module) = known.and_then(|path| library.get(path.as_str()).copied()) {
+                        namings.count((&*reference.module, module, None), place, again);
+                    }
+                    continue;
+                }
+                Target::Module { path, rest, through } => {
+                    let exported = of(reference.root) == Of::Library && reference.position.re_exports();
+                    if exported && !reference.under_test && rest.is_empty() {
+                        let name = reference.imported_as.as_deref().map(Into::into);
+                        facades.push(Facade { module: (&*reference.module).into(), to: (&**path).into(), name });
+                    }
                     if shipped && *path != reference.module {
                         namings.count((&*reference.module, &**path, through.as_deref()), place, again);
                     }
@@ -180,14 +211,16 @@ impl Digest {
         };
         Self {
             files: graph.files.iter().map(|file| file.path.clone()).collect(),
+            links: links(graph),
             uses: uses.sorted(|(name, kind, rest), places| Use { name: name.into(), kind, rest: rest.into(), places }),
             namings: namings.sorted(|(from, to, through), places| {
                 let through = through.map(Into::into);
                 Naming { from: from.into(), to: to.into(), through, places }
             }),
             exports,
+            facades,
             modules: graph.modules.iter().map(module).collect(),
-            problems: graph.problems.iter().map(|problem| self::problem(problem, root)).collect(),
+            problems: problems(graph, root),
             unseen: Unseen { generated: graph.unseen.len(), absent: graph.absent.len(), unresolved: graph.unresolved },
         }
     }
@@ -233,6 +266,23 @@ impl<K: Ord + std::hash::Hash + Eq> Tally<K> {
     }
 }
 
+/// The files behind links.
+fn links(graph: &SourceGraph) -> Vec<(u32, PathBuf)> {
+    let mut folders: HashMap<&Path, Option<PathBuf>> = HashMap::new();
+    let mut links = Vec::new();
+    for (file, index) in graph.files.iter().zip(0..) {
+        let (Some(folder), Some(name)) = (file.path.parent(), file.path.file_name()) else { continue };
+        let lies = match file.path.is_symlink() {
+            true => file.path.canonicalize().ok(),
+            false => {
+                folders.entry(folder).or_insert_with(|| folder.canonicalize().ok()).as_ref().map(|it| it.join(name))
+            }
+        };
+        links.extend(lies.filter(|lies| *lies != file.path).map(|lies| (index, lies)));
+    }
+    links
+}
+
 /// The first target of each file.
 fn owners(graph: &SourceGraph) -> Vec<u32> {
     let mut owners = vec![u32::MAX; graph.files.len()];
@@ -259,6 +309,13 @@ pub(super) fn kind(root: RootKind, under_test: bool) -> Kind {
 fn export(reference: &Reference, from: &str, rest: &str, place: Place) -> Export {
     let name = reference.imported_as.as_deref().map(Into::into);
     Export { module: (&*reference.module).into(), name, from: from.into(), rest: rest.into(), place }
+}
+
+/// The first one of each file: one bracket too many is wrong with all that follow.
+fn problems(graph: &SourceGraph, root: &Path) -> Vec<Problem> {
+    let mut problems: Vec<Problem> = graph.problems.iter().map(|it| problem(it, root)).collect();
+    problems.dedup_by(|later, first| later.file == first.file);
+    problems
 }
 
 fn problem(problem: &source_graph::Problem, root: &Path) -> Problem {

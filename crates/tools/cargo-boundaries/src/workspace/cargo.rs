@@ -11,6 +11,8 @@ pub(crate) fn ask(command: &mut MetadataCommand) -> Result<Metadata, String> {
         Some(toolchain) => command.env("RUSTUP_TOOLCHAIN", toolchain).exec().map_err(|_| error),
         None => Err(error),
     });
+    // A manifest with `cargo-features` is for a nightly Cargo; what it declares any Cargo can read.
+    let answer = answer.or_else(|error| command.env("RUSTC_BOOTSTRAP", "1").exec().map_err(|_| error));
     answer.map_err(|error| match error {
         Error::CargoMetadata { stderr } => stderr.trim().trim_start_matches("error: ").to_owned(),
         other => other.to_string(),

@@ -259,3 +259,27 @@ fn a_warning_needs_no_entry() {
     let root = workspace(&VIOLATED.replacen("[[layer]]", "[severity]\nmay-use = \"warn\"\n[[layer]]", 1));
     assert_eq!(grow(root.path(), None), 1, "{}", text(root.path()));
 }
+
+/// An entry excuses from its rule, not from another one that the same dependency breaks.
+#[test]
+fn a_rule_that_comes_later_is_no_known_violation() {
+    let rules = |more: &str| {
+        format!(
+            "//- boundaries.toml\nversion = 1\n[[layer]]\nname = \"low\"\nmembers = [\"low\"]\n[[layer]]\nname = \"high\"\nmembers = [\"high\"]\n{more}//- low\n[dependencies]\nhigh = {{ path = \"../high\" }}\n//- high\n//- boundaries-baseline.toml\nversion = 1\nentries = [{{ rule = \"may-use\", from = \"low\", to = \"high\", kind = \"normal\", reason = \"older\" }}]\n"
+        )
+    };
+    let fresh = |text: &str| -> Vec<boundaries::Rule> {
+        let root = workspace(text);
+        let report = crate::fixture::outcome(root.path()).expect("the baseline can be read");
+        assert!(report.stale.is_empty());
+        report.fresh().map(|one| one.rule).collect()
+    };
+    assert_eq!(fresh(&rules("")), []);
+    let forbid = "[[forbid]]\nfrom = \"low\"\nto = \"high\"\nreason = \"never\"\n";
+    assert_eq!(fresh(&rules(forbid)), [boundaries::Rule::Forbid]);
+    let hidden = "[[visibility]]\nof = [\"high\"]\nto = []\n";
+    assert_eq!(fresh(&rules(hidden)), [boundaries::Rule::Visibility]);
+    let excused =
+        "[[except]]\nfrom = \"low\"\nto = \"high\"\nrules = [\"forbid\"]\nowner = \"team\"\nreason = \"older\"\n";
+    assert_eq!(fresh(&rules(&format!("{forbid}{excused}{hidden}"))), [boundaries::Rule::Visibility]);
+}

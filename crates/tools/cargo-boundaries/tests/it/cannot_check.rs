@@ -119,7 +119,7 @@ expires = 2027-01-01
                |
             23 | expires = 2027-01-01
                | ^^^^^^^
-               = help: delete it, or write one of `from`, `to`, `reason`, `until`, `kinds`
+               = help: delete it, or write one of `from`, `to`, `reason`, `until`, `kinds`, `rules`, `owner`
 
             could not check the boundaries: 7 problems
         "#]],

@@ -415,3 +415,101 @@ fn what_is_not_seen_is_counted() {
     let unseen = report.summary.unseen.expect("sources were read");
     assert_eq!((unseen.generated, unseen.absent, unseen.unresolved), (1, 1, 2));
 }
+
+/// `high` names what `low` re-exports through modules of its own.
+fn behind_facades(low: &str, high: &str) -> bool {
+    let root = workspace(&format!(
+        r#"
+//- boundaries.toml
+version = 1
+[[layer]]
+name = "low"
+members = ["low"]
+[[layer]]
+name = "high"
+members = ["high"]
+external.deny = [{{ name = "serde", reason = "no" }}]
+//- low
+[dependencies]
+serde = "1"
+//- low/src/lib.rs
+{low}
+//- high
+[dependencies]
+low = {{ path = "../low" }}
+//- high/src/lib.rs
+{high}
+"#
+    ));
+    let report = outcome(root.path()).unwrap_or_else(|error| panic!("{}", plain(&error.text(), root.path())));
+    report.violations.iter().any(|one| one.rule == Rule::ExternalDeny)
+}
+
+#[test]
+fn a_facade_hides_nothing() {
+    for (low, high) in [
+        ("mod y { pub use serde; } pub use y::*;", "use low::serde::Q;"),
+        ("pub mod y { pub use serde::Q; } pub use crate::y::*;", "use low::Q;"),
+        ("mod y { pub use serde::*; } pub use y::*;", "use low::Q;"),
+        ("mod y { pub extern crate serde; } pub use y::*;", "use low::serde::Q;"),
+        ("mod z { pub use serde; } mod y { pub use crate::z::*; } pub use y::*;", "use low::serde::Q;"),
+        ("mod y { pub mod z { pub use serde; } } pub use y::z as other;", "use low::other::serde::Q;"),
+        (
+            "mod a { pub use crate::b::*; } mod b { pub use crate::a::*; pub use serde; } pub use a::*;",
+            "use low::serde;",
+        ),
+    ] {
+        assert!(behind_facades(low, high), "{low} {high}");
+    }
+    for (low, high) in [
+        ("mod y { pub use serde; pub struct Own; } pub use y::*;", "use low::Own;"),
+        ("mod y { pub use serde::*; pub struct Own; } pub use y::*;", "use low::Own;"),
+        ("mod a { pub use crate::b::*; } mod b { pub use crate::a::*; } pub use a::*;", "use low::nothing;"),
+    ] {
+        assert!(!behind_facades(low, high), "{low} {high}");
+    }
+}
+
+/// To compile a neighbour's file is to use the neighbour, however the file comes there.
+#[test]
+fn files_of_other_crates() {
+    let crates = |low: &str| {
+        format!(
+            "//- boundaries.toml\nversion = 1\n[[layer]]\nname = \"low\"\nmembers = [\"low\"]\n[[layer]]\nname = \"high\"\nmembers = [\"high\"]\n//- high\n//- high/src/secret.rs\npub struct Secret;\n//- low\n//- low/src/lib.rs\n{low}\n"
+        )
+    };
+    check(
+        &crates("#[path = \"../../high/src/secret.rs\"]\nmod secret;"),
+        expect![[r#"
+        low (layer `low`): 1 violation
+
+        error[may-use]: `low` must not compile files of `high`
+         --> high/src/secret.rs:1:1
+          |
+        1 | pub struct Secret;
+          | ^ a file of high is a module of low
+          |
+         ::: boundaries.toml:3:8
+          |
+        3 | name = "low"
+          |        ^^^^^ layer `low` may use the layers that stand before it
+          = note: `low` may use no other crate of this workspace
+          = help: delete the line; what both need belongs into a layer before `low`
+
+        checked 2 crates, 0 edges, 0 external dependencies, 3 files: 1 violation
+    "#]],
+    );
+    let included = workspace(&crates("include!(\"../../high/src/secret.rs\");"));
+    let linked = workspace(&crates("mod linked;"));
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(linked.path().join("high/src/secret.rs"), linked.path().join("low/src/linked.rs"))
+        .expect("a link can be made");
+    #[cfg(not(unix))]
+    std::fs::copy(included.path().join("low/src/lib.rs"), linked.path().join("low/src/linked.rs"))
+        .expect("it can be copied");
+    for root in [included, linked] {
+        let report = outcome(root.path()).expect("the sources can be read");
+        let found: Vec<_> = report.violations.iter().map(|one| (one.rule, one.to.as_deref())).collect();
+        assert_eq!(found, [(Rule::MayUse, Some("high"))]);
+    }
+}

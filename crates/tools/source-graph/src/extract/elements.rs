@@ -45,9 +45,10 @@ impl Walk<'_> {
     }
 
     fn ends(&self, at: usize) -> Ends {
-        let at = self.after_visibility(at);
+        let at = self.after_label(self.after_visibility(at));
         match self.tokens.kind(at) {
             Kind::Word(Word::Const) => match self.tokens.kind(at + 1) {
+                Kind::Open(Bracket::Brace) => Ends::Block,
                 Kind::Word(Word::Fn | Word::Unsafe | Word::Extern) => Ends::Item,
                 _ if self.slice(at + 1) == "async" => Ends::Item,
                 _ => Ends::Statement,
@@ -66,10 +67,21 @@ impl Walk<'_> {
             ) => Ends::Item,
             Kind::Word(Word::If | Word::Match | Word::Loop | Word::While | Word::For) => Ends::Block,
             Kind::Open(Bracket::Brace) => Ends::Item,
+            Kind::Ident if self.begins_async_block(at) => Ends::Block,
             Kind::Ident if self.begins_item(at) => Ends::Item,
             Kind::Ident => self.macro_call_ends(at),
             _ => Ends::Comma,
         }
+    }
+
+    fn after_label(&self, at: usize) -> usize {
+        if self.tokens.kind(at) == Kind::Lifetime && self.tokens.is(at + 1, b':') { at + 2 } else { at }
+    }
+
+    /// `async { .. }`, `async move { .. }`.
+    fn begins_async_block(&self, at: usize) -> bool {
+        let next = if self.slice(at + 1) == "move" { at + 2 } else { at + 1 };
+        self.slice(at) == "async" && self.tokens.kind(next) == Kind::Open(Bracket::Brace)
     }
 
     fn begins_item(&self, at: usize) -> bool {
@@ -141,6 +153,17 @@ impl Element {
             (Ends::Comma, Kind::Punct(b',')) => self.angles == 0,
             (Ends::Comma, Kind::FatArrow) if next == Kind::Open(Bracket::Brace) => {
                 self.ends = Ends::Arm;
+                false
+            }
+            // An arm ends with such an expression, whether or not a comma follows.
+            (Ends::Comma, Kind::FatArrow)
+                if matches!(
+                    next,
+                    Kind::Lifetime
+                        | Kind::Word(Word::If | Word::Match | Word::Loop | Word::While | Word::For | Word::Unsafe)
+                ) =>
+            {
+                self.ends = Ends::Block;
                 false
             }
             _ => false,

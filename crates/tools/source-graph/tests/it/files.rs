@@ -133,6 +133,10 @@ fn arms() {
     #[cfg(test)] { d::block() } d::after_block();
     #[cfg(test)] d::call(a < b, c); d::after_call();
     #[cfg(test)] mac! { d::in_macro } d::after_macro();
+    #[cfg(test)] 'a: loop { d::label() } d::after_label(); #[cfg(test)] async move { d::later() } d::after_async();
+    #[cfg(test)] const { d::constant() } d::after_constant();
+    match x { #[cfg(test)] 1 => if a { d::arm4() } else { d::arm5() } 2 => d::after_if_arm(), _ => {} }
+    match x { #[cfg(test)] 1 => match y { _ => d::arm6() } 2 => d::after_match_arm(), _ => {} }
 }
 #[cfg(test)] #[derive(d::Derive)] struct T<const N: usize = { 1 }>(d::tuple); fn g(_: d::after_tuple) {}
 #[cfg(test)] const fn c() -> A<{ N }> { d::const_fn() } const D: d::after_const = 1;
@@ -170,13 +174,24 @@ use d::end;
             lib.rs:17 crate `d::after_call` -> <d>::after_call
             lib.rs:18 crate `d::in_macro` -> <d>::in_macro [test]
             lib.rs:18 crate `d::after_macro` -> <d>::after_macro
-            lib.rs:20 crate Derive `d::Derive` -> <d>::Derive [test]
-            lib.rs:20 crate `d::tuple` -> <d>::tuple [test]
-            lib.rs:20 crate `d::after_tuple` -> <d>::after_tuple
-            lib.rs:21 crate `d::const_fn` -> <d>::const_fn [test]
-            lib.rs:21 crate `d::after_const` -> <d>::after_const
-            lib.rs:22 crate::w Use `d::inner` -> <d>::inner [test] [feature = "w"]
-            lib.rs:23 crate Use `d::end` -> <d>::end
+            lib.rs:19 crate `d::label` -> <d>::label [test]
+            lib.rs:19 crate `d::after_label` -> <d>::after_label
+            lib.rs:19 crate `d::later` -> <d>::later [test]
+            lib.rs:19 crate `d::after_async` -> <d>::after_async
+            lib.rs:20 crate `d::constant` -> <d>::constant [test]
+            lib.rs:20 crate `d::after_constant` -> <d>::after_constant
+            lib.rs:21 crate `d::arm4` -> <d>::arm4 [test]
+            lib.rs:21 crate `d::arm5` -> <d>::arm5 [test]
+            lib.rs:21 crate `d::after_if_arm` -> <d>::after_if_arm
+            lib.rs:22 crate `d::arm6` -> <d>::arm6 [test]
+            lib.rs:22 crate `d::after_match_arm` -> <d>::after_match_arm
+            lib.rs:24 crate Derive `d::Derive` -> <d>::Derive [test]
+            lib.rs:24 crate `d::tuple` -> <d>::tuple [test]
+            lib.rs:24 crate `d::after_tuple` -> <d>::after_tuple
+            lib.rs:25 crate `d::const_fn` -> <d>::const_fn [test]
+            lib.rs:25 crate `d::after_const` -> <d>::after_const
+            lib.rs:26 crate::w Use `d::inner` -> <d>::inner [test] [feature = "w"]
+            lib.rs:27 crate Use `d::end` -> <d>::end
         "#]],
     );
 }
