@@ -207,7 +207,9 @@ impl<'a> Resolver<'a> {
             _ => {
                 let name = segments[0];
                 let place = if from_root {
-                    self.declared(0, name, own, depth, &mut Vec::new()).or_else(|| self.external(name))
+                    let named = self.named(0, name, own, depth);
+                    let declared = named.or_else(|| self.globbed_for_import(0, name, own, depth));
+                    declared.or_else(|| self.external(name))
                 } else if path.global {
                     self.external(name)
                 } else {
@@ -241,12 +243,9 @@ impl<'a> Resolver<'a> {
         }
         let place = if imports {
             let named = self.around(node, |resolver, at, own| resolver.named(at, name, own, depth));
-            named.or_else(|| self.external(name)).or_else(|| {
-                self.around(node, |resolver, at, own| {
-                    let few = resolver.declarations.globs_of(at).len() <= MOST_GLOBS_FOR_IMPORTS;
-                    few.then(|| resolver.globbed(at, name, own, depth, &mut Vec::new())).flatten()
-                })
-            })
+            named
+                .or_else(|| self.external(name))
+                .or_else(|| self.around(node, |resolver, at, own| resolver.globbed_for_import(at, name, own, depth)))
         } else {
             let declared =
                 self.around(node, |resolver, at, own| resolver.declared(at, name, own, depth, &mut Vec::new()));
@@ -337,6 +336,11 @@ impl<'a> Resolver<'a> {
             }
         }
         is_type.then(|| self.of_type(node, name))
+    }
+
+    fn globbed_for_import(&mut self, node: u32, name: Name, from: u32, depth: usize) -> Option<Place> {
+        let few = self.declarations.globs_of(node).len() <= MOST_GLOBS_FOR_IMPORTS;
+        few.then(|| self.globbed(node, name, from, depth, &mut Vec::new())).flatten()
     }
 
     fn globbed(&mut self, node: u32, name: Name, from: u32, depth: usize, seen: &mut Vec<u32>) -> Option<Place> {

@@ -243,9 +243,19 @@ fn time_is_linear() {
     }
 }
 
+#[test]
+fn time_is_linear_in_edition_2015() {
+    let pattern = "use a::{b, {c::*, d}}use a:: :*, d}}; }";
+    assert_linear_in(Fixture::edition_2015, pattern, 500, |copies| pattern.repeat(copies));
+}
+
 fn assert_linear(pattern: &str, copies: usize, text: impl Fn(usize) -> String) {
+    assert_linear_in(|fixture| fixture, pattern, copies, text);
+}
+
+fn assert_linear_in(edition: fn(Fixture) -> Fixture, pattern: &str, copies: usize, text: impl Fn(usize) -> String) {
     let time = |copies: usize| {
-        let fixture = Fixture::new("").bytes("lib.rs", text(copies).as_bytes());
+        let fixture = edition(Fixture::new("").bytes("lib.rs", text(copies).as_bytes()));
         let runs = (0..3).map(|_| {
             let begin = cpu_time::ThreadTime::now();
             drop(fixture.graph());
