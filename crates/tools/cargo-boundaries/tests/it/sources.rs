@@ -513,3 +513,14 @@ fn files_of_other_crates() {
         assert_eq!(found, [(Rule::MayUse, Some("high"))]);
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn a_module_without_an_end_is_not_read() {
+    let root = workspace(&crates("#[path = \"/dev/zero\"]\nmod endless;"));
+    let error = outcome(root.path()).expect_err("nobody reads all of it");
+    assert_eq!(
+        error.errors[0].message,
+        "the sources of `orders` cannot be read as a whole: /dev/zero cannot be read: it is no regular file"
+    );
+}

@@ -89,8 +89,16 @@ impl Files {
     }
 }
 
+/// Of a device or a pipe there may be no end.
+fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(std::io::Error::other("it is no regular file"));
+    }
+    std::fs::read(path)
+}
+
 fn outcome(path: &Path, extractor: &mut Extractor) -> Outcome {
-    let bytes = match std::fs::read(path) {
+    let bytes = match read(path) {
         Ok(bytes) => bytes,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             return Outcome::Missing;

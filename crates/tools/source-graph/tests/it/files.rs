@@ -288,7 +288,7 @@ use d::fine;
         problem brackets.rs:14: is no Rust source: a bracket has no partner
         problem brackets.rs:25: is no Rust source: a bracket has no partner
         problem comment.rs:15: is no Rust source: a literal or a comment does not end
-        problem folder.rs: cannot be read: Is a directory (os error 21)
+        problem folder.rs: cannot be read: it is no regular file
         problem latin.rs: is not UTF-8, from byte 16 on
         problem string.rs:31: is no Rust source: a literal or a comment does not end
         problem tests/absent.rs: no file for it: looked for tests/absent.rs
