@@ -9,6 +9,7 @@ use crate::architecture::Architecture;
 use crate::baseline::{Baseline, Entry};
 use crate::git::entries_at_merge_base;
 use crate::judge::judge;
+use crate::owners::Owners;
 use crate::report::{Cause, CheckError, Finding, Report, Severity, State, Summary, Unseen, Violation};
 use crate::resolved::Resolved;
 use crate::rules::{self, Rules};
@@ -216,6 +217,7 @@ impl Inputs {
         let Judged { mut violations, files, unseen } = judged;
         let stale = baseline.apply(&mut violations, self.today);
         tell_once(&mut violations);
+        name_owners(&mut violations, &self.workspace);
         let path = self.baseline_path(options);
         let before = if path.exists() { entries_at_merge_base(&path) } else { None };
         let baseline_change = before.map(|before| signed(baseline.entries.len()) - signed(before));
@@ -247,6 +249,23 @@ impl Inputs {
 
     pub fn root(&self) -> &std::path::Path {
         &self.workspace.root
+    }
+}
+
+/// Who is to be asked: the owners of the place, and of the crate that is used.
+fn name_owners(violations: &mut [Violation], workspace: &Workspace) {
+    let owners = Owners::read(&workspace.root);
+    for violation in violations {
+        let used = violation.to.as_ref().and_then(|to| {
+            let dir = to.split("::").next().filter(|dir| **dir != violation.from.dir)?;
+            workspace.members.iter().find(|member| member.dir == dir)?;
+            Some(format!("`{dir}` by {}", owners.of(&format!("{dir}/Cargo.toml"))?))
+        });
+        let own = owners.of(&violation.site.file).map(|own| format!("`{}` by {own}", violation.site.file));
+        let parts: Vec<String> = own.into_iter().chain(used).collect();
+        if !parts.is_empty() {
+            violation.notes.push(format!("owned: {}", parts.join(", ")));
+        }
     }
 }
 

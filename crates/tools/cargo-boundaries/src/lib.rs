@@ -32,6 +32,7 @@ pub mod fuzzing;
 mod git;
 mod init;
 mod judge;
+mod owners;
 mod picture;
 mod query;
 mod report;

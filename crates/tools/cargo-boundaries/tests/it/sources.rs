@@ -524,3 +524,15 @@ fn a_module_without_an_end_is_not_read() {
         "the sources of `orders` cannot be read as a whole: /dev/zero cannot be read: it is no regular file"
     );
 }
+
+#[test]
+fn owners_are_named() {
+    let root = workspace(&crates("use store_kit::driver;"));
+    crate::fixture::write(root.path(), ".github/CODEOWNERS", "* @all\n/orders/ @orders\n/kernel/ @kernel\n");
+    let report = outcome(root.path()).expect("the rules can be held");
+    assert_eq!(report.violations[0].notes, ["owned: `orders/src/lib.rs` by @orders"]);
+    let root = workspace(&crates("use store_kit::Clock;"));
+    crate::fixture::write(root.path(), "CODEOWNERS", "* @all\n/kernel/ @kernel @core\n");
+    let report = outcome(root.path()).expect("the rules can be held");
+    assert_eq!(report.violations[0].notes, ["owned: `orders/src/lib.rs` by @all, `kernel` by @kernel, @core"]);
+}
