@@ -9,8 +9,8 @@ pub(crate) use path::can_name;
 use serde::Serialize;
 
 use crate::architecture::Architecture;
-use crate::judge::Case;
-use crate::report::{Cause, Finding};
+use crate::judge::{Breach, Case};
+use crate::report::{Cause, Finding, Rule};
 use crate::rules::{Located, Severity, closest};
 use crate::source::Site;
 use crate::workspace::{Dependency, Kind, Target, Workspace};
@@ -112,12 +112,23 @@ pub(crate) fn why(
     Ok(Answer::of(&serde_json::json!({ "chain": steps }), json, u8::from(chain.is_none()), words))
 }
 
-/// The shortest chain of declared dependencies; dev-dependencies count for the first step only.
+/// The shortest chain of declared dependencies; dev-dependencies count for the first step only: nobody inherits them.
 pub(crate) fn chain<'a>(
     workspace: &'a Workspace,
     start: usize,
     goal: &Target,
     kinds: &[Kind],
+) -> Option<Vec<&'a Dependency>> {
+    let counts = |one: &Dependency| kinds.contains(&one.kind) && (one.kind != Kind::Dev || one.from == start);
+    shortest(workspace, start, goal, counts)
+}
+
+/// The shortest chain of those dependencies that count.
+fn shortest<'a>(
+    workspace: &'a Workspace,
+    start: usize,
+    goal: &Target,
+    counts: impl Fn(&Dependency) -> bool,
 ) -> Option<Vec<&'a Dependency>> {
     let is_goal = |dependency: &Dependency| match (&dependency.to, goal) {
         (Target::External { name, .. }, Target::External { name: wanted, .. }) => name == wanted,
@@ -126,8 +137,7 @@ pub(crate) fn chain<'a>(
     let mut before: BTreeMap<usize, &Dependency> = BTreeMap::new();
     let mut open = VecDeque::from([start]);
     while let Some(node) = open.pop_front() {
-        let counts = |kind: Kind| kinds.contains(&kind) && (kind != Kind::Dev || node == start);
-        let declared = workspace.dependencies.iter().filter(|one| one.from == node && counts(one.kind));
+        let declared = workspace.dependencies.iter().filter(|one| one.from == node && counts(one));
         for dependency in declared {
             if is_goal(dependency) {
                 let mut chain = vec![dependency];
@@ -195,6 +205,7 @@ pub(crate) fn can(
 fn verdict(architecture: &Architecture<'_>, from: usize, to: &Target, kind: Kind) -> Verdict {
     let mut broken = Case::new(architecture, from, kind).broken(to).into_iter();
     let breach = broken.find(|breach| !architecture.excuses(from, to, kind, breach.rule));
+    let breach = breach.or_else(|| consequence(architecture, from, to, kind));
     Verdict {
         kind,
         allowed: breach.as_ref().is_none_or(|breach| breach.severity != Severity::Error),
@@ -203,6 +214,33 @@ fn verdict(architecture: &Architecture<'_>, from: usize, to: &Target, kind: Kind
         notes: breach.as_ref().map(|breach| breach.notes.clone()).unwrap_or_default(),
         rule_site: breach.map(|breach| breach.site),
     }
+}
+
+/// What the dependency would lead to: a chain to a crate that is out of reach, or a cycle.
+fn consequence(architecture: &Architecture<'_>, from: usize, to: &Target, kind: Kind) -> Option<Breach> {
+    let (workspace, rules) = (architecture.workspace, architecture.rules);
+    let Target::Member(between) = to else { return None };
+    let breach = |rule, site: &Site, why: String, chain: &[&Dependency]| {
+        let name = |member: usize| workspace.members[member].name.as_str();
+        let end = chain.last().map(|last| architecture.target_name(&last.to));
+        let names: Vec<_> =
+            [name(from)].into_iter().chain(chain.iter().map(|step| name(step.from))).chain(end).collect();
+        let notes = vec![names.join(" -> ")];
+        let excused = architecture.excuses(from, to, kind, rule);
+        let breach =
+            Breach { rule, severity: rules.severity(rule), site: site.clone(), why, notes, help: String::new() };
+        Some(breach).filter(|breach| breach.severity != Severity::Off && !excused)
+    };
+    for (sources, far, ban) in architecture.out_of_reach().filter(|(_, _, ban)| ban.kinds.contains(&kind)) {
+        for target in far.iter().filter(|target| sources.contains(&from) && *target != between) {
+            if let Some(chain) = chain(workspace, *between, &Target::Member(*target), &[Kind::Normal, Kind::Build]) {
+                return breach(Rule::Forbid, &ban.site, format!("out of reach: {}", ban.reason), &chain);
+            }
+        }
+    }
+    let cycles = rules.cycles.as_ref().filter(|cycles| cycles.kinds.contains(&kind) && *between != from)?;
+    let back = shortest(workspace, *between, &Target::Member(from), |one| cycles.kinds.contains(&one.kind))?;
+    breach(Rule::Cycle, &cycles.site, "it would close a cycle".to_owned(), &back)
 }
 
 #[derive(Debug, Serialize)]

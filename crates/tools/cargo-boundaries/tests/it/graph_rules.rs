@@ -651,3 +651,22 @@ c = { path = \"../c\" }
     let report = outcome(root.path()).expect("the rules can be held");
     assert_eq!(report.violations[0].notes[0], "`a` may use layer low");
 }
+
+/// What a new dependency leads to is asked as well.
+#[test]
+fn can_knows_chains_and_cycles() {
+    let rules = CHAIN.replace("MORE", "[cycles]").replace("b = { path = \"../b\" }", "");
+    let root = workspace(&rules.replace("use b as _;", ""));
+    let can = |from: &str, to: &str| {
+        let output = run(root.path(), &["can", from, to]);
+        (output.status.code(), stdout(&output).lines().nth(1).unwrap_or_default().trim().to_owned())
+    };
+    let (code, said) = can("a", "b");
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.starts_with("normal no  forbid: out of reach: a knows nothing of c"), "{said}");
+    assert!(said.ends_with("; a -> b -> c"), "{said}");
+    let (code, said) = can("c", "b");
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.ends_with("; c -> b -> c"), "{said}");
+    assert_eq!(can("d", "b").0, Some(0));
+}
