@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use source_graph::{Origin, ProblemKind, Reference, RootKind, SourceGraph, Target};
+use source_graph::{Origin, Position, ProblemKind, Reference, RootKind, SourceGraph, Target};
 
 use crate::report::Unseen;
 use crate::source::relative;
@@ -156,6 +156,13 @@ impl Digest {
         let library: HashSet<&str> =
             graph.modules.iter().filter(|it| of(it.root) == Of::Library).map(|it| &*it.path).collect();
         let owners = owners(graph);
+        let brought = brought_by_globs(graph);
+        for (name, rest, reference) in &brought {
+            let place = Place { file: reference.file, start: reference.span.start, end: reference.span.end };
+            let rest = if is_member(member, name) { rest.as_str() } else { "" };
+            let kind = kind(kinds[reference.root as usize], reference.under_test);
+            uses.count((*name, kind, rest), place, owners[reference.file as usize] != reference.root);
+        }
         for reference in &graph.references {
             let again = owners[reference.file as usize] != reference.root;
             let place = Place { file: reference.file, start: reference.span.start, end: reference.span.end };
@@ -264,6 +271,30 @@ impl<K: Ord + std::hash::Hash + Eq> Tally<K> {
         all.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         all.into_iter().map(|(key, places)| made(key, places)).collect()
     }
+}
+
+/// Paths to what a module of this crate has from another crate by a glob: that crate, and the path from there on.
+fn brought_by_globs(graph: &SourceGraph) -> Vec<(&str, String, &Reference)> {
+    let mut globs: HashMap<(u32, &str), Vec<(&str, &str)>> = HashMap::new();
+    for reference in graph.references.iter().filter(|it| it.position == Position::GlobReExport) {
+        if let Target::Crate { name, origin: Origin::Dependency, rest, .. } = &reference.target {
+            globs.entry((reference.root, &*reference.module)).or_default().push((name, rest));
+        }
+    }
+    if globs.is_empty() {
+        return Vec::new();
+    }
+    let own: HashMap<(u32, &str), _> =
+        graph.modules.iter().filter_map(|it| Some(((it.root, &*it.path), it.own_names.as_ref()?))).collect();
+    let brought = graph.references.iter().filter_map(|reference| {
+        let Target::Module { path, rest, .. } = &reference.target else { return None };
+        let [(name, before)] = globs.get(&(reference.root, &**path))?.as_slice() else { return None };
+        let first = rest.split("::").next().filter(|first| !first.is_empty())?;
+        let known = own.get(&(reference.root, &**path))?.iter().any(|own| **own == *first);
+        let rest = if before.is_empty() { rest.to_string() } else { format!("{before}::{rest}") };
+        (!known).then_some((*name, rest, reference))
+    });
+    brought.collect()
 }
 
 /// The files behind links.

@@ -461,7 +461,10 @@ fn a_facade_hides_nothing() {
     ] {
         assert!(behind_facades(low, high), "{low} {high}");
     }
+    let own = "mod p { pub use low::*; pub struct Own; } mod q { use crate::p::serde::X; }";
+    assert!(behind_facades("pub use serde;", own), "a facade of the crate that names it");
     for (low, high) in [
+        ("pub use serde;", "mod p { pub use low::*; pub struct Own; } mod q { use crate::p::Own; }"),
         ("mod y { pub use serde; pub struct Own; } pub use y::*;", "use low::Own;"),
         ("mod y { pub use serde::*; pub struct Own; } pub use y::*;", "use low::Own;"),
         ("mod a { pub use crate::b::*; } mod b { pub use crate::a::*; } pub use a::*;", "use low::nothing;"),
