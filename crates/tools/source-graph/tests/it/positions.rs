@@ -199,6 +199,7 @@ mod after_doc { fn f() { d::x } }
     );
 }
 
+/// The attributes below stand in the text that is read, those of the test harness among them.
 #[test]
 fn code_in_the_strings_of_attributes() {
     check(
