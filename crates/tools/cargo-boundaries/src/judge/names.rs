@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::graph::untidiness;
-use super::{Charge, Court, identity, what};
+use super::{Breach, Charge, Court, identity, what};
 use crate::affected::owner;
 use crate::judge::Case;
 use crate::report::{Rule, Violation};
@@ -21,23 +21,12 @@ pub(super) fn through_re_exports(court: &mut Court<'_>) -> Vec<Violation> {
     let mut found = Vec::new();
     for member in 0..court.architecture.workspace.members.len() {
         for Named { to, through, kind, places } in named_through(court, member) {
-            for mut breach in Case::new(court.architecture, member, kind).broken_by_name(to) {
+            for breach in Case::new(court.architecture, member, kind).broken_by_name(to) {
                 let workspace = court.architecture.workspace;
                 let (of, name) = (&workspace.members[member].name, court.architecture.target_name(to));
-                let through = &workspace.members[through].name;
-                let charge = Charge {
-                    from: member,
-                    module: None,
-                    to: Some(identity(to, court.architecture)),
-                    kind: Some(kind),
-                    message: format!("`{of}` must not name `{name}`"),
-                    site: court.sources.site(member, places.first),
-                    what: format!("leads to {name} through a re-export of {through}"),
-                    code: None,
-                };
-                breach.notes.extend(places.more());
-                let exceptions: Vec<usize> = court.architecture.exceptions(member, to, kind).collect();
-                found.extend(court.sentence(&exceptions, charge, breach));
+                let message = format!("`{of}` must not name `{name}`");
+                let what = format!("leads to {name} through a re-export of {}", workspace.members[through].name);
+                found.extend(undeclared(court, (member, to, kind), places, (message, what), breach));
             }
         }
     }
@@ -59,7 +48,7 @@ fn named_through<'a>(court: &Court<'a>, member: usize) -> Vec<Named<'a>> {
         own.any(|one| one.kind == kind || (one.kind == Kind::Normal && kind == Kind::Dev))
     };
     let mut named: BTreeMap<(String, Kind), Named<'a>> = BTreeMap::new();
-    for one in &court.sources.of(member).uses {
+    for one in court.sources.paths(member) {
         let Some(Target::Member(used)) = workspace.members[member].externs.get(&*one.name) else { continue };
         for hop in court.sources.behind(*used, &one.rest) {
             if *hop.to == Target::Member(member) || declared(hop.to, one.kind) {
@@ -90,25 +79,38 @@ pub(super) fn foreign_files(court: &mut Court<'_>) -> Vec<Violation> {
         }
         for (owner, places) in foreign {
             let to = Target::Member(owner);
-            for mut breach in Case::new(court.architecture, member, Kind::Normal).broken(&to) {
-                breach.notes.extend(places.more());
+            for breach in Case::new(court.architecture, member, Kind::Normal).broken(&to) {
                 let (of, name) = (&workspace.members[member].name, &workspace.members[owner].name);
-                let charge = Charge {
-                    from: member,
-                    module: None,
-                    to: Some(identity(&to, court.architecture)),
-                    kind: Some(Kind::Normal),
-                    message: format!("`{of}` must not compile files of `{name}`"),
-                    site: sources.site(member, places.first),
-                    what: format!("a file of {name} is a module of {of}"),
-                    code: None,
-                };
-                let exceptions: Vec<usize> = court.architecture.exceptions(member, &to, Kind::Normal).collect();
-                found.extend(court.sentence(&exceptions, charge, breach));
+                let message = format!("`{of}` must not compile files of `{name}`");
+                let what = format!("a file of {name} is a module of {of}");
+                found.extend(undeclared(court, (member, &to, Kind::Normal), places, (message, what), breach));
             }
         }
     }
     found
+}
+
+/// The violation by what sources name without a dependency on it, unless an exception excuses it.
+fn undeclared(
+    court: &mut Court<'_>,
+    (from, to, kind): (usize, &Target, Kind),
+    places: Places,
+    (message, what): (String, String),
+    mut breach: Breach,
+) -> Option<Violation> {
+    breach.notes.extend(places.more());
+    let charge = Charge {
+        from,
+        module: None,
+        to: Some(identity(to, court.architecture)),
+        kind: Some(kind),
+        message,
+        site: court.sources.site(from, places.first),
+        what,
+        code: None,
+    };
+    let exceptions: Vec<usize> = court.architecture.exceptions(from, to, kind).collect();
+    court.sentence(&exceptions, charge, breach)
 }
 
 /// Dependencies on members that nothing in the sources names, or nothing but tests.

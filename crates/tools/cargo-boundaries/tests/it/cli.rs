@@ -193,7 +193,8 @@ fn json_of_a_violation() {
             "unseen": {
               "generated": 0,
               "absent": 0,
-              "unresolved": 0
+              "unresolved": 0,
+              "globs": 0
             },
             "exceptions": 0,
             "baseline": 0,

@@ -395,6 +395,7 @@ fn globs_of_other_crates() {
                = help: name what of `rusqlite` belongs to the interface of `shared`
 
             checked 3 crates, 2 edges, 2 external dependencies, 3 files: 2 violations
+            not seen: 2 globs that bring names of further crates
         "#]],
     );
 }
@@ -471,6 +472,48 @@ fn a_facade_hides_nothing() {
     ] {
         assert!(!behind_facades(low, high), "{low} {high}");
     }
+}
+
+#[test]
+fn what_the_globs_of_the_user_bring_leads_there() {
+    let prelude =
+        "pub use serde; pub mod prelude { pub use serde; pub struct Own; } pub mod more { pub struct Other; }";
+    for (low, high) in [
+        (prelude, "use low::prelude::*; fn f() { serde::X }"),
+        (prelude, "use low::prelude::*; use low::more::*; fn f() { serde::X }"),
+        (prelude, "use low::*; fn f(_: self::serde::X) {}"),
+        (prelude, "use low::*; fn f(_: prelude::serde::X) {}"),
+        (prelude, "mod p { use low::*; mod inner { fn f() { super::serde::X } } }"),
+        (prelude, "mod p { pub(crate) use low::*; } use p::*; fn f() { serde::X }"),
+        (prelude, "fn f() { use low::*; { serde::X } }"),
+        (prelude, "use low::*; use serde::X;"),
+        ("pub use serde::*;", "use low::*; fn f() { Value::X }"),
+        ("pub mod y { pub use serde; } pub use y as prelude;", "use low::prelude::*; fn f() { serde::X }"),
+    ] {
+        assert!(behind_facades(low, high), "{low} {high}");
+    }
+    for (low, high) in [
+        (prelude, "use low::prelude::*; mod serde { pub struct X; } fn f() { serde::X }"),
+        (prelude, "use low::more::*; fn f() { serde::X }"),
+        (prelude, "use low::prelude::*; fn f() { Own::new() }"),
+        (prelude, "fn f() { { use low::*; } serde::X }"),
+        ("use serde; pub struct Own;", "use low::*; fn f() { serde::X }"),
+    ] {
+        assert!(!behind_facades(low, high), "{low} {high}");
+    }
+}
+
+/// Which of two crates' globs brings a name only the compiler knows, where those hand on what others have.
+#[test]
+fn names_that_several_globs_may_bring_are_counted() {
+    let low = "pub mod a { pub use sql::*; pub struct Own; } pub mod b { pub use sql::types::*; }";
+    let high = "use store_kit::a::*; use store_kit::b::*; fn f() { Row::new(); Own::new(); }";
+    let root = workspace(&crates(high).replace("pub struct Own;\n", &format!("pub struct Own;\n{low}\n")));
+    let report = outcome(root.path()).expect("the sources can be read");
+    assert!(report.violations.is_empty(), "{:?}", report.violations);
+    let unseen = report.summary.unseen.expect("sources were read");
+    assert_eq!((unseen.unresolved, unseen.globs), (1, 2));
+    assert!(report.text().contains("2 globs that bring names of further crates"), "{}", report.text());
 }
 
 /// To compile a neighbour's file is to use the neighbour, however the file comes there.
