@@ -91,7 +91,7 @@ impl Module {
     /// `S`, from the container, answers `R`.
     #[must_use]
     pub fn serves<R: Request, S: Service<R>>(mut self) -> Self {
-        let info = RequestInfo { name: R::NAME, module: self.name, kind: R::KIND, access: R::ACCESS };
+        let info = RequestInfo::of::<R>(self.name);
         let wire = |c: &Container, table: &mut ServiceTable, module| table.serve::<R>(module, c.get::<S>());
         self.serves.push(Served { info, type_name: std::any::type_name::<R>(), wire, needs: Needed::of::<S>() });
         if let kernel::Access::Requires(permission) = R::ACCESS {
