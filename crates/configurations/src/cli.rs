@@ -102,12 +102,35 @@ pub struct Run {
 /// Print the modules with what each serves, publishes and subscribes to, and the context map
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Example:
-  borough describe --json")]
+Examples:
+  borough describe --json
+  borough describe mlops
+  borough describe --format mermaid > context-map.mmd
+  borough describe --pipeline")]
 pub struct Describe {
-    /// Print it as one JSON document
-    #[arg(long)]
+    /// Only this module, with its links to others
+    pub module: Option<String>,
+    /// For people, as a picture, or for programs
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: DescribeFormat,
+    /// Print it as one JSON document: --format json
+    #[arg(long, conflicts_with = "format")]
     pub json: bool,
+    /// The stages that every request passes, in their order
+    #[arg(long, conflicts_with = "module")]
+    pub pipeline: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DescribeFormat {
+    /// For a terminal
+    Text,
+    /// A flowchart for Markdown
+    Mermaid,
+    /// A component diagram in PlantUML
+    C4,
+    /// One JSON document
+    Json,
 }
 
 /// List the event log

@@ -67,8 +67,8 @@ struct Absent {
 }
 
 impl Absent {
-    fn everywhere(why: Error) -> Self {
-        Self { module: "nobody", why }
+    fn everywhere(why: Error) -> Box<Self> {
+        Box::new(Self { module: "nobody", why })
     }
 }
 
@@ -175,17 +175,17 @@ impl Requests {
             .ok_or_else(|| Error::internal("asked before all modules were assembled: ask when they have started"))
     }
 
-    fn find<R: Request>(&self) -> Result<(&Open, &Entry, &Typed<R>), Absent> {
+    fn find<R: Request>(&self) -> Result<(&Open, &Entry, &Typed<R>), Box<Absent>> {
         let open = self.opened().map_err(Absent::everywhere)?;
         let (entry, typed) = open.table.typed::<R>().map_err(|unknown| self.absent(open, R::NAME, unknown))?;
         Ok((open, entry, typed))
     }
 
     #[cold]
-    fn absent(&self, open: &Open, request: &str, unknown: Error) -> Absent {
+    fn absent(&self, open: &Open, request: &str, unknown: Error) -> Box<Absent> {
         let Some(module) = open.table.elsewhere(request) else { return Absent::everywhere(unknown) };
         let stopped = self.0.states.check(module, request, self.0.limits.retry_after).err();
-        Absent { module, why: stopped.unwrap_or(unknown) }
+        Box::new(Absent { module, why: stopped.unwrap_or(unknown) })
     }
 
     pub(crate) async fn dispatch<R: Request>(
