@@ -34,19 +34,19 @@ impl Dependencies {
         self.all[module].iter().copied()
     }
 
-    /// Every module after those that it reaches. Where some reach each other, those that are asked come before those that ask,
-    /// and what is left is in the order of the list.
+    /// Every module after those that it reaches, by whatever way. Where some reach each other, those that are asked come before
+    /// those that ask, and what is left is in the order of the list.
     pub fn order(&self) -> Vec<usize> {
+        let (asked, reached) = (closure(&self.asks), closure(&self.all));
         let mut left: BTreeSet<usize> = (0..self.all.len()).collect();
         let mut order = Vec::with_capacity(left.len());
         while !left.is_empty() {
-            // It reaches nobody, or only such as reach it too.
-            let is_free = |edges: &[BTreeSet<usize>], module: usize| {
-                reached(edges, module, &left).iter().all(|&other| reached(edges, other, &left).contains(&module))
+            // It waits for nobody, or only for such as wait for it too.
+            let is_free = |reached: &[BTreeSet<usize>], module: usize| {
+                reached[module].intersection(&left).all(|&other| reached[other].contains(&module))
             };
-            let next = left.iter().copied().find(|&module| is_free(&self.all, module) && is_free(&self.asks, module));
-            let next =
-                next.expect("a finite graph has a group that reaches nothing outside of itself, by whichever edges");
+            let next = left.iter().copied().find(|&module| is_free(&reached, module) && is_free(&asked, module));
+            let next = next.expect("of those that are left, some group waits for nobody outside of itself");
             left.remove(&next);
             order.push(next);
         }
@@ -54,12 +54,15 @@ impl Dependencies {
     }
 }
 
-/// Everything that can be reached from a module, among those that are left.
-fn reached(edges: &[BTreeSet<usize>], from: usize, left: &BTreeSet<usize>) -> BTreeSet<usize> {
-    let mut reached = BTreeSet::new();
-    let mut open = vec![from];
-    while let Some(module) = open.pop() {
-        open.extend(edges[module].intersection(left).copied().filter(|&next| reached.insert(next)));
-    }
-    reached
+/// From each module to all that it reaches over these edges, however far.
+fn closure(edges: &[BTreeSet<usize>]) -> Vec<BTreeSet<usize>> {
+    let from = |module: usize| {
+        let mut reached = BTreeSet::new();
+        let mut open = vec![module];
+        while let Some(module) = open.pop() {
+            open.extend(edges[module].iter().copied().filter(|&next| reached.insert(next)));
+        }
+        reached
+    };
+    (0..edges.len()).map(from).collect()
 }

@@ -94,11 +94,12 @@ impl Lifecycle {
     }
 
     async fn stop_hooks(&self, member: &Member) -> Vec<LifecycleError> {
-        let (module, allowed) = (member.module, self.time_to_stop());
         let mut errors = Vec::new();
         for hook in member.on_stop.iter().rev() {
-            let stopped = outcome(async { (hook.run)(&self.container).await }, allowed).await;
-            errors.extend(stopped.err().map(|cause| LifecycleError::hook(module, Phase::Stop, hook.name, cause)));
+            // Each has a time of its own: one that hangs must not keep the others from putting things away.
+            let stopped = outcome(async { (hook.run)(&self.container).await }, self.time_to_stop()).await;
+            errors
+                .extend(stopped.err().map(|cause| LifecycleError::hook(member.module, Phase::Stop, hook.name, cause)));
         }
         errors
     }

@@ -30,7 +30,7 @@ pub struct Options {
 pub struct Timeouts {
     /// For all start hooks of one module.
     pub start: Duration,
-    /// For one module: until its background jobs have ended, and then again for its stop hooks.
+    /// For all background jobs of one module to end, and then for each of its stop hooks.
     pub stop: Duration,
     /// For one look at its health, by one check.
     pub check: Duration,

@@ -3,5 +3,11 @@
 
 mod asking;
 mod description;
+mod health;
+mod jobs;
+mod lifecycle;
+mod order;
+mod selection;
 mod shop;
+mod town;
 mod verification;
