@@ -110,10 +110,10 @@ Examples:
 pub struct Describe {
     /// Only this module, with its links to others
     pub module: Option<String>,
-    /// For people, as a picture, or for programs
+    /// For a terminal, as a picture for Markdown or PlantUML, or as one JSON document
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: DescribeFormat,
-    /// Print it as one JSON document: --format json
+    /// The same as --format json
     #[arg(long, conflicts_with = "format")]
     pub json: bool,
     /// The stages that every request passes, in their order
@@ -123,13 +123,9 @@ pub struct Describe {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum DescribeFormat {
-    /// For a terminal
     Text,
-    /// A flowchart for Markdown
     Mermaid,
-    /// A component diagram in PlantUML
     C4,
-    /// One JSON document
     Json,
 }
 

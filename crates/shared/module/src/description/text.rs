@@ -55,6 +55,9 @@ fn write_module(text: &mut String, module: &ModuleDescription) -> fmt::Result {
 }
 
 fn write_links(text: &mut String, heading: &str, links: &[Link]) -> fmt::Result {
+    if links.is_empty() {
+        return Ok(());
+    }
     writeln!(text, "{heading}")?;
     let widest = links.iter().map(|link| link.from.len()).max().unwrap_or(0);
     links
