@@ -39,7 +39,7 @@ pub struct ModuleStatus {
 
 impl Application {
     /// Starts the modules, each after those that it asks, and as far as that can be, after those whose events it takes: its
-    /// start hooks, its background jobs, a first look at its health. Then it is up, and the next one can ask it.
+    /// start hooks, a first look at its health. Then it is up, its background jobs begin, and the next module can ask it.
     ///
     /// # Errors
     /// Of the first module that cannot be started. All that had started are stopped again, and so is that one itself, whose

@@ -67,11 +67,11 @@ impl Lifecycle {
             let started = outcome(async { (hook.run)(&self.container).await }, allowed).await;
             started.map_err(|cause| LifecycleError::hook(module, Phase::Start, hook.name, cause))?;
         }
+        health::look(member, &self.container, &self.states, self.timeouts).await;
+        self.states.set(module, ModuleState::Up);
         if let Some(jobs) = self.running.last_mut() {
             (0..member.jobs.len()).for_each(|job| jobs.spawn(member, job, &self.container, &self.states));
         }
-        health::look(member, &self.container, &self.states, self.timeouts).await;
-        self.states.set(module, ModuleState::Up);
         tracing::debug!(module, "started");
         Ok(())
     }

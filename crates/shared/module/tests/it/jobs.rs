@@ -5,6 +5,7 @@ use std::{future::pending, sync::Arc, time::Duration};
 use expect_test::expect;
 use kernel::{Clock, Error};
 use module::{Module, Shutdown};
+use request::Client;
 
 use crate::town::{Ask, Diary, built, states, town, troubles};
 
@@ -75,6 +76,19 @@ async fn a_job_that_ends_too_early_degrades_its_module() {
     assert!(application.requests.ask(&testing::context(&[]), Ask::<0>).await.is_ok(), "it answers nevertheless");
     application.stop().await.unwrap();
     assert_eq!((states(&application).as_str(), troubles(&application, "m0")), ("m0 stopped, m1 stopped", vec![]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_can_ask_its_own_module() {
+    let asks = |client: Arc<Client>, shutdown: Shutdown| async move {
+        client.ask(&testing::context(&[]), Ask::<0>).await?;
+        shutdown.begun().await;
+        Ok(())
+    };
+    let mut application = built(with(|m0| m0.starts("ask", asks)));
+    application.start().await.unwrap();
+    a_while().await;
+    assert_eq!(states(&application), "m0 up, m1 up");
 }
 
 #[tokio::test(start_paused = true)]
