@@ -816,11 +816,10 @@ fn a_package_in_the_root_directory() {
 name = "app"
 version = "0.1.0"
 edition = "2021"
-[[bin]]
-name = "app"
-path = "boundaries.toml"
 [workspace]
 members = ["low"]
+//- src/main.rs
+fn main() {}
 //- boundaries.toml
 version = 1
 [[layer]]
