@@ -349,11 +349,36 @@ impl<'a> Resolver<'a> {
         below
     }
 
+    /// An edge that nobody has opens the layer for whoever adds it without a thought.
     fn edge(&mut self, edge: &Located<EdgeRule>, layer: &Layer, members: &Crates) -> Vec<(usize, usize)> {
         let from = self.in_layer(&edge.value.from, &edge.site, layer, members);
-        let to: Crates =
-            edge.value.to.iter().flat_map(|name| self.in_layer(name, &edge.site, layer, members)).collect();
-        from.into_iter().flat_map(|from| to.iter().map(move |to| (from, *to))).collect()
+        let mut open = Vec::new();
+        for name in &edge.value.to {
+            let to = self.in_layer(name, &edge.site, layer, members);
+            let known = !from.is_empty() && !to.is_empty() && layer.independent.is_none();
+            if known && !self.is_taken(&from, &to) {
+                let message =
+                    format!("no dependency that the layers govern goes from `{}` to `{name}`", edge.value.from);
+                let help = match edge.value.to.as_slice() {
+                    [_] => "delete the entry".to_owned(),
+                    _ => format!("delete `{name}` from the entry"),
+                };
+                self.report(Cause::MatchesNothing, &edge.site, message, help);
+            }
+            open.extend(from.iter().flat_map(|from| to.iter().map(move |to| (*from, *to))));
+        }
+        open
+    }
+
+    /// Somebody has a dependency that the layers govern.
+    fn is_taken(&self, from: &Crates, to: &Crates) -> bool {
+        self.workspace.dependencies.iter().any(|one| match one.to {
+            Target::Member(used) => {
+                let governed = self.rules.kinds.contains(&one.kind);
+                governed && used != one.from && from.contains(&one.from) && to.contains(&used)
+            }
+            Target::External { .. } => false,
+        })
     }
 
     /// The members of a layer by folder name, or by directory where the name has a `/`.

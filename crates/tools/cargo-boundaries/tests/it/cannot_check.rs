@@ -669,6 +669,8 @@ members = ["top"]
 may-use = ["base"]
 //- base
 //- x/api
+[dependencies]
+base = { path = "../../base" }
 //- top
 "#,
         expect![[r#"
@@ -712,6 +714,7 @@ edges = ["api -> x/api"]
 //- y/api/Cargo.toml
 package = { name = "other", version = "0.1.0" }
 lib.path = "Cargo.toml"
+dependencies.api.path = "../../x/api"
 "#,
         expect![[r#"
             error[ambiguous]: layer `base` has more than one crate `api`

@@ -10,6 +10,7 @@ mod external;
 mod fixture;
 mod formats;
 mod graph_rules;
+mod matches_nothing;
 mod members;
 mod modules;
 mod sources;
