@@ -1,5 +1,6 @@
 //! Fixture workspaces, made of manifests and a few sources, checked from end to end.
 
+mod affected;
 mod baseline;
 mod cache;
 mod can;
