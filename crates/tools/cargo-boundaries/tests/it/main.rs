@@ -16,4 +16,5 @@ mod members;
 mod modules;
 mod sources;
 mod this_workspace;
+mod used_dependencies;
 mod verbs;
