@@ -12,7 +12,10 @@ pub(crate) fn ask(command: &mut MetadataCommand) -> Result<Metadata, String> {
         None => Err(error),
     });
     // A manifest with `cargo-features` is for a nightly Cargo; what it declares any Cargo can read.
-    let answer = answer.or_else(|error| command.env("RUSTC_BOOTSTRAP", "1").exec().map_err(|_| error));
+    let answer = answer.or_else(|error| {
+        let for_nightly = matches!(&error, Error::CargoMetadata { stderr } if stderr.contains("requires a nightly"));
+        command.env("RUSTC_BOOTSTRAP", "1").exec().map_err(|later| if for_nightly { later } else { error })
+    });
     answer.map_err(|error| match error {
         Error::CargoMetadata { stderr } => stderr.trim().trim_start_matches("error: ").to_owned(),
         other => other.to_string(),

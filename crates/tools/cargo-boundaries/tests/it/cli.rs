@@ -120,18 +120,6 @@ fn another_workspace_and_other_rules() {
     assert_eq!(shape(&run(violated.path(), &["--config", "none.toml"])), (Some(2), false, true));
 }
 
-/// Without rustup nobody reads the file, which is as good.
-#[test]
-fn a_workspace_that_pins_a_toolchain_nobody_has() {
-    let clean = workspace(CLEAN);
-    std::fs::write(clean.path().join("rust-toolchain.toml"), "[toolchain]\nchannel = \"nobody-has-this\"\n")
-        .expect("the file can be written");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-boundaries"));
-    command.current_dir(clean.path()).env_remove("CARGO").env_remove("RUSTUP_TOOLCHAIN").env_remove("GITHUB_ACTIONS");
-    let output = command.output().expect("the program starts");
-    assert_eq!(shape(&output), (Some(0), true, false), "{}", String::from_utf8_lossy(&output.stderr));
-}
-
 #[test]
 fn colors() {
     let violated = workspace(VIOLATED);

@@ -16,5 +16,6 @@ mod members;
 mod modules;
 mod sources;
 mod this_workspace;
+mod toolchain;
 mod used_dependencies;
 mod verbs;

@@ -71,3 +71,45 @@ store = { path = "../store" }
         "#]],
     );
 }
+
+/// Nobody declares `std`, so that a rule about it would govern nothing for ever.
+#[test]
+fn the_standard_library_is_no_dependency() {
+    check(
+        r#"
+//- boundaries.toml
+version = 1
+[[layer]]
+name = "all"
+members = ["a"]
+external.deny = [{ name = ["std", "stdx", "core"], reason = "no I/O" }]
+//- a
+[dependencies]
+stdio = "1"
+"#,
+        expect![[r#"
+            error[matches-nothing]: no manifest of this workspace names an external crate `std`
+             --> boundaries.toml:5:28
+              |
+            5 | external.deny = [{ name = ["std", "stdx", "core"], reason = "no I/O" }]
+              |                            ^^^^^
+              = help: no manifest declares it; clippy's `disallowed-methods` and `-types` ban its items
+
+            error[matches-nothing]: no manifest of this workspace names an external crate `stdx`
+             --> boundaries.toml:5:35
+              |
+            5 | external.deny = [{ name = ["std", "stdx", "core"], reason = "no I/O" }]
+              |                                   ^^^^^^
+              = help: write `stdio`; if the name is meant, write { name = "stdx", may-be-absent = true, .. }
+
+            error[matches-nothing]: no manifest of this workspace names an external crate `core`
+             --> boundaries.toml:5:43
+              |
+            5 | external.deny = [{ name = ["std", "stdx", "core"], reason = "no I/O" }]
+              |                                           ^^^^^^
+              = help: no manifest declares it; clippy's `disallowed-methods` and `-types` ban its items
+
+            could not check the boundaries: 3 problems
+        "#]],
+    );
+}
