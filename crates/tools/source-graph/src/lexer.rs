@@ -133,9 +133,11 @@ pub(crate) fn tokens(text: &str, mut list: Vec<Token>) -> Tokens {
     tokens
 }
 
+/// The length of a front matter with the blanks before it.
 fn front_matter(text: &str) -> usize {
-    let first = Cursor::new(text, FrontmatterAllowed::Yes).advance_token();
-    if matches!(first.kind, TokenKind::Frontmatter { .. }) { first.len as usize } else { 0 }
+    let blanks = text.len() - text.trim_start().len();
+    let first = Cursor::new(&text[blanks..], FrontmatterAllowed::Yes).advance_token();
+    if matches!(first.kind, TokenKind::Frontmatter { .. }) { blanks + first.len as usize } else { 0 }
 }
 
 /// Lexes the token at `at` as rustc does and gives its end.

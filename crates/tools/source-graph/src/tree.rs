@@ -193,6 +193,13 @@ impl Forest {
             let (file, kind) = (candidate.path.clone(), ProblemKind::Fault(fault.kind));
             self.problems.push(Problem { file, span, kind });
         }
+        // What is included may be an expression.
+        let no_item = facts.no_item.filter(|_| matches!(wanted.node, Scope::Module(_)));
+        self.problems.extend(no_item.map(|span| Problem {
+            file: candidate.path.clone(),
+            span: Some(span),
+            kind: ProblemKind::Unreadable("expected an item".to_owned()),
+        }));
         for unseen in &facts.unseen {
             let (file, span) = (candidate.path.clone(), unseen.span);
             self.unseen.push(UnseenPlace { file, span, kind: unseen.kind });
