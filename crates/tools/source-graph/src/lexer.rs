@@ -62,6 +62,8 @@ pub enum FaultKind {
     Unbalanced,
     /// A character that no Rust has outside of literals and comments.
     Unknown,
+    /// Something at the level of items that begins none.
+    NoItem,
     /// 4 GiB or more: byte offsets are 32 bits wide.
     TooLarge,
 }

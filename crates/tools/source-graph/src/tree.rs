@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::facts::{FileFacts, ScopeKind, UnseenKind};
+use crate::lexer::FaultKind;
 use crate::package::{Absent, Problem, ProblemKind, Root, SourceFile, UnseenPlace};
 use crate::span::Span;
 use directory::{Candidate, Directory};
@@ -198,7 +199,7 @@ impl Forest {
         self.problems.extend(no_item.map(|span| Problem {
             file: candidate.path.clone(),
             span: Some(span),
-            kind: ProblemKind::Unreadable("expected an item".to_owned()),
+            kind: ProblemKind::Fault(FaultKind::NoItem),
         }));
         for unseen in &facts.unseen {
             let (file, span) = (candidate.path.clone(), unseen.span);

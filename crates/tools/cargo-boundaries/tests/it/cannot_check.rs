@@ -327,7 +327,7 @@ mod notes;
 A word, and "another".
 "#,
         expect![[r#"
-            error[source]: the sources of `binary` cannot be read as a whole: binary/src/main.rs cannot be read: expected an item
+            error[source]: the sources of `binary` cannot be read as a whole: binary/src/main.rs is no Rust source: an item was expected
              --> binary/src/main.rs:2:1
               |
             2 | <<<<<<< ours
@@ -341,7 +341,7 @@ A word, and "another".
               |            ^
               = help: mend it: of what cannot be read nobody knows which rules it breaks
 
-            error[source]: the sources of `text` cannot be read as a whole: text/src/notes.rs cannot be read: expected an item
+            error[source]: the sources of `text` cannot be read as a whole: text/src/notes.rs is no Rust source: an item was expected
              --> text/src/notes.rs:1:1
               |
             1 | A word, and "another".

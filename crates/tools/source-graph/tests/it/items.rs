@@ -1,6 +1,6 @@
 //! Files that lex and hold no items, and everything that may stand where an item begins.
 
-use source_graph::ProblemKind;
+use source_graph::{FaultKind, ProblemKind};
 
 use crate::fixture::Fixture;
 
@@ -9,7 +9,7 @@ fn told(text: &str) -> Vec<(String, String)> {
     let fixture = Fixture::new(text);
     let problems = fixture.graph().problems;
     let told = problems.iter().map(|problem| {
-        assert_eq!(problem.kind, ProblemKind::Unreadable("expected an item".to_owned()), "{text}");
+        assert_eq!(problem.kind, ProblemKind::Fault(FaultKind::NoItem), "{text}");
         let content = std::fs::read_to_string(&problem.file).expect("the graph read it");
         let span = problem.span.expect("it has a place");
         (fixture.relative(&problem.file), format!("{}:{}", span.start, &content[span.range()]))
