@@ -38,8 +38,8 @@ struct Inner {
     /// Of the jitter; each call that fails takes the next one.
     seed: AtomicU64,
     retried: Counter,
-    /// By [`GiveUp`].
-    given_up: [Counter; 3],
+    out_of_attempts: Counter,
+    out_of_budget: Counter,
 }
 
 /// The attempts of one call. A clone is about another call of which none has been made.
@@ -81,10 +81,10 @@ impl Retry {
             .with_max_times(options.attempts as usize - 1)
             .with_jitter();
         let retried = metrics::counter!("resilience_retries_total", "target" => Arc::clone(&target));
-        let given_up = ["permanent", "attempts", "budget"].map(
-            |why| metrics::counter!("resilience_retries_given_up_total", "target" => Arc::clone(&target), "why" => why),
-        );
-        let inner = Arc::new(Inner { waits, budget, seed: AtomicU64::new(seed), retried, given_up });
+        let given_up = |why: &'static str| metrics::counter!("resilience_retries_given_up_total", "target" => Arc::clone(&target), "why" => why);
+        let (out_of_attempts, out_of_budget) = (given_up("attempts"), given_up("budget"));
+        let seed = AtomicU64::new(seed);
+        let inner = Arc::new(Inner { waits, budget, seed, retried, out_of_attempts, out_of_budget });
         Ok(Self { retries: |error| error.kind.is_transient(), inner })
     }
 
@@ -125,9 +125,12 @@ impl Attempts {
     /// How long to wait before the next attempt after this error. It is taken from the budget: who asks makes it.
     pub fn after(&mut self, error: &Error) -> Result<Duration, GiveUp> {
         let next = self.next(error);
+        let Inner { retried, out_of_attempts, out_of_budget, .. } = &*self.retry.inner;
         match next {
-            Ok(_) => self.retry.inner.retried.increment(1),
-            Err(why) => self.retry.inner.given_up[why as usize].increment(1),
+            Ok(_) => retried.increment(1),
+            Err(GiveUp::Permanent) => {}
+            Err(GiveUp::Attempts) => out_of_attempts.increment(1),
+            Err(GiveUp::Budget) => out_of_budget.increment(1),
         }
         next
     }
