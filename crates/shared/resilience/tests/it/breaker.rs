@@ -101,6 +101,22 @@ fn probes_that_never_say_anything_have_failed() {
 }
 
 #[test]
+fn a_success_of_the_past_makes_no_failure_forgotten() {
+    let (breakers, clock) = breakers(count(2, 2, 1));
+    let users = breakers.of("users").unwrap();
+    let late = users.admit().unwrap();
+    for _ in 0..2 {
+        users.admit().unwrap().record(Outcome::Failure);
+    }
+    clock.advance(TimeDelta::seconds(1));
+    users.admit().unwrap().record(Outcome::Success);
+    users.admit().unwrap().record(Outcome::Failure);
+    late.record(Outcome::Success);
+    users.admit().unwrap().record(Outcome::Failure);
+    assert_eq!(users.status().state, BreakerState::Open);
+}
+
+#[test]
 fn a_panic_is_a_failure() {
     let (breakers, _) = breakers(count(1, 1, 1));
     let users = breakers.of("users").unwrap();

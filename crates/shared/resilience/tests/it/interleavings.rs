@@ -178,20 +178,20 @@ fn successes_at_once_are_all_counted() {
     check_random(|| assert!(!opens_after::<3>()), WAYS);
 }
 
-/// In whatever order a failure and a success come, neither is lost: with the failure of before and the one after them the
-/// window of three has its two failures, or three.
+/// In whatever order a failure and a success come, neither is lost: a window of four has three failures after one more, and
+/// has not when another success comes before that.
 #[test]
-fn a_failure_amid_successes_is_counted() {
-    check_dfs(
-        || {
-            let line = Line::closed(3, 2, 1);
-            at_once(&line, 2, |line, n| line.call([Outcome::Failure, Outcome::Success][n]));
-            assert_eq!(line.changes(), []);
-            line.call(Outcome::Failure);
-            assert_eq!(line.changes(), [State::Open]);
-        },
-        None,
-    );
+fn a_failure_amid_successes_is_counted_and_they_are() {
+    fn opens_after(then: &[Outcome]) -> bool {
+        let line = Line::closed(4, 3, 1);
+        line.call(Outcome::Failure);
+        at_once(&line, 2, |line, n| line.call([Outcome::Failure, Outcome::Success][n]));
+        assert_eq!(line.changes(), []);
+        then.iter().for_each(|outcome| assert!(line.call(*outcome)));
+        line.changes() == [State::Open]
+    }
+    check_dfs(|| assert!(opens_after(&[Outcome::Failure])), None);
+    check_dfs(|| assert!(!opens_after(&[Outcome::Success, Outcome::Failure])), None);
 }
 
 #[test]
