@@ -10,7 +10,7 @@ pub fn principal(permissions: &[&str]) -> Result<Arc<Principal>, Failure> {
     impl Authenticator for Itself {
         type Credentials = BTreeSet<String>;
         fn verify(&self, permissions: &Self::Credentials) -> Result<Claims, AuthenticationError> {
-            Ok(Claims { user: "bench".into(), permissions: permissions.clone() })
+            Ok(Claims::new("bench", permissions.clone()))
         }
     }
     let permissions = permissions.iter().map(ToString::to_string).collect();

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod columns;
+mod seeds;
 
 use std::path::Path;
 
@@ -47,4 +48,12 @@ fn named_in(path: &Path, columns: &[String]) -> Vec<String> {
     let source = std::fs::read_to_string(path).unwrap();
     let named = columns::named(&source, columns);
     named.iter().map(|(line, column)| format!("{}:{line}: `{column}`", path.display())).collect()
+}
+
+#[test]
+fn what_is_said_about_the_seeds_is_true() {
+    let root = workspace().workspace_root.into_std_path_buf();
+    let page = std::fs::read_to_string(root.join("docs/seeds.md")).unwrap();
+    let findings = seeds::findings(&page, &root);
+    assert!(findings.is_empty(), "{}", findings.join("\n"));
 }

@@ -208,7 +208,7 @@ pub fn record(state: SagaState, steps: &[(&str, StepState, i64)]) -> SagaRecord 
         version: 1,
         state,
         correlation_id: correlation(),
-        claims: Claims { user: "local".into(), permissions: [].into() },
+        claims: Claims::new("local", []),
         started_at: at(0),
         updated_at: at(now),
         steps,

@@ -58,7 +58,7 @@ impl Authenticator for CausedBy {
     type Credentials = Envelope;
 
     fn verify(&self, event: &Envelope) -> Result<Claims, AuthenticationError> {
-        Ok(Claims { user: event.metadata.user_id.clone(), permissions: Default::default() })
+        Ok(Claims::new(&event.metadata.user_id, []))
     }
 }
 

@@ -8,15 +8,31 @@ pub struct Permission(&'static str);
 
 impl Permission {
     /// # Panics
-    /// If the name is empty: at compile time when used for a `const`, as all declarations do.
+    /// If the name is not `domain:verb`: at compile time when used for a `const`, as all declarations do.
     pub const fn new(name: &'static str) -> Self {
         assert!(!name.is_empty(), "a permission needs a name");
+        assert!(is_domain_and_verb(name.as_bytes()), "a permission is named `domain:verb`");
         Self(name)
     }
 
     pub const fn name(self) -> &'static str {
         self.0
     }
+}
+
+/// One colon, with something on both sides of it.
+const fn is_domain_and_verb(name: &[u8]) -> bool {
+    let (mut colon, mut index) = (None, 0);
+    while index < name.len() {
+        if name[index] == b':' {
+            if colon.is_some() {
+                return false;
+            }
+            colon = Some(index);
+        }
+        index += 1;
+    }
+    matches!(colon, Some(at) if at > 0 && at + 1 < name.len())
 }
 
 /// Who may call a request. There is no default: a request that forgets it does not compile.
@@ -31,6 +47,15 @@ pub enum Access {
 pub struct Claims {
     pub user: String,
     pub permissions: BTreeSet<String>,
+    /// Who acts as the user, where that is somebody else: `--as`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acting: Option<String>,
+}
+
+impl Claims {
+    pub fn new(user: impl Into<String>, permissions: impl IntoIterator<Item = String>) -> Self {
+        Self { user: user.into(), permissions: permissions.into_iter().collect(), acting: None }
+    }
 }
 
 /// Turns credentials into [`Claims`]: the only way to a [`Principal`].
@@ -63,6 +88,11 @@ impl Principal {
 
     pub fn user(&self) -> &str {
         &self.0.user
+    }
+
+    /// Who acts as the user, where that is somebody else.
+    pub fn acting(&self) -> Option<&str> {
+        self.0.acting.as_deref()
     }
 
     pub fn claims(&self) -> &Claims {

@@ -11,12 +11,31 @@ pub struct Context {
     causation: Option<CausationId>,
     principal: Arc<Principal>,
     deadline: Option<DateTime<Utc>>,
+    purpose: Option<Arc<str>>,
+    asked: Option<Arc<Asked>>,
+}
+
+/// A request that is being served, and the one that it was asked from.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// The module that serves it.
+    pub module: &'static str,
+    /// Wire name.
+    pub request: &'static str,
+    from: Option<Arc<Asked>>,
+}
+
+impl Asked {
+    /// This one and those around it, innermost first.
+    pub fn chain(&self) -> impl Iterator<Item = &Asked> {
+        std::iter::successors(Some(self), |asked| asked.from.as_deref())
+    }
 }
 
 impl Context {
     /// The start of a piece of work.
     pub fn new(principal: Arc<Principal>, correlation: CorrelationId) -> Self {
-        Self { correlation, causation: None, principal, deadline: None }
+        Self { correlation, causation: None, principal, deadline: None, purpose: None, asked: None }
     }
 
     /// The same work, one step on: what `event` set off.
@@ -24,6 +43,7 @@ impl Context {
         Self {
             correlation: event.metadata.correlation_id,
             causation: Some(CausationId::new(event.event_id.uuid())),
+            asked: None,
             ..self.clone()
         }
     }
@@ -33,6 +53,20 @@ impl Context {
     pub fn until(mut self, deadline: DateTime<Utc>) -> Self {
         self.deadline = Some(self.deadline.map_or(deadline, |d| d.min(deadline)));
         self
+    }
+
+    /// What the data is wanted for, in the words of the settings or of a regulation: some requests ask for one.
+    #[must_use]
+    pub fn for_purpose(mut self, purpose: impl Into<Arc<str>>) -> Self {
+        self.purpose = Some(purpose.into());
+        self
+    }
+
+    /// The context of the service that answers a request: what it asks in turn, it asks from within this one.
+    #[must_use]
+    pub fn serving(&self, module: &'static str, request: &'static str) -> Self {
+        let from = self.asked.clone();
+        Self { asked: Some(Arc::new(Asked { module, request, from })), ..self.clone() }
     }
 
     pub fn correlation(&self) -> CorrelationId {
@@ -49,5 +83,14 @@ impl Context {
 
     pub fn deadline(&self) -> Option<DateTime<Utc>> {
         self.deadline
+    }
+
+    pub fn purpose(&self) -> Option<&str> {
+        self.purpose.as_deref()
+    }
+
+    /// The request that is being served, if this is the context of a service.
+    pub fn asked(&self) -> Option<&Asked> {
+        self.asked.as_deref()
     }
 }

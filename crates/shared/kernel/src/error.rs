@@ -1,3 +1,5 @@
+use std::{borrow::Cow, time::Duration};
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -6,11 +8,18 @@ use serde::{Deserialize, Serialize};
 #[error("{message}")]
 pub struct Error {
     pub kind: ErrorKind,
+    /// Absent where the kind says all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    code: Option<Cow<'static, str>>,
     /// What happened, where, and what to do next, in one sentence.
     pub message: String,
     /// Every field that was refused, when the request did not validate.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<FieldError>,
+    /// When to try again, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "seconds")]
+    #[schemars(with = "Option<f64>")]
+    pub retry_after: Option<Duration>,
     /// For the log only.
     #[serde(skip)]
     pub detail: Option<String>,
@@ -39,6 +48,31 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    pub const ALL: [Self; 8] = [
+        Self::Invalid,
+        Self::Denied,
+        Self::NotFound,
+        Self::Conflict,
+        Self::Rejected,
+        Self::Unavailable,
+        Self::Deadline,
+        Self::Internal,
+    ];
+
+    /// The code of an error that has none of its own.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Invalid => "invalid",
+            Self::Denied => "denied",
+            Self::NotFound => "not_found",
+            Self::Conflict => "conflict",
+            Self::Rejected => "rejected",
+            Self::Unavailable => "unavailable",
+            Self::Deadline => "deadline",
+            Self::Internal => "internal",
+        }
+    }
+
     /// Whether it is for the caller to mend, and nothing that an operator must see.
     pub fn is_of_the_caller(self) -> bool {
         match self {
@@ -68,7 +102,7 @@ pub struct FieldError {
 
 impl Error {
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), fields: Vec::new(), detail: None }
+        Self { kind, code: None, message: message.into(), fields: Vec::new(), retry_after: None, detail: None }
     }
 
     pub fn invalid(message: impl Into<String>) -> Self {
@@ -85,10 +119,43 @@ impl Error {
         Self { fields, ..Self::invalid(list.join("; ")) }
     }
 
+    /// What a program can tell this error by, across versions: `request.cycle`. The kind's where it has none of its own.
+    pub fn code(&self) -> &str {
+        self.code.as_deref().unwrap_or(self.kind.code())
+    }
+
+    #[must_use]
+    pub fn with_code(mut self, code: impl Into<Cow<'static, str>>) -> Self {
+        self.code = Some(code.into());
+        self
+    }
+
+    #[must_use]
+    pub fn with_retry_after(mut self, after: Duration) -> Self {
+        self.retry_after = Some(after);
+        self
+    }
+
     /// Keeps what only the log may have.
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
         self
+    }
+}
+
+mod seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[expect(clippy::ref_option, reason = "the shape that serde calls")]
+    pub fn serialize<S: Serializer>(after: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+        after.map(|after| after.as_secs_f64()).serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+        let seconds = Option::<f64>::deserialize(deserializer)?;
+        seconds.map(|seconds| Duration::try_from_secs_f64(seconds).map_err(serde::de::Error::custom)).transpose()
     }
 }

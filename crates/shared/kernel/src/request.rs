@@ -11,6 +11,11 @@ pub trait Request: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'st
     const KIND: RequestKind;
     /// No default: a request that forgets who may call it does not compile.
     const ACCESS: Access;
+
+    /// What it is about, for the audit log: the id of an order, the name of a model. Never a secret.
+    fn subject(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Whether a request changes anything.

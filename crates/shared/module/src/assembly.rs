@@ -4,7 +4,7 @@ use container::{Builder, Container};
 use event_bus::Subscription;
 use event_sourcing::{Blobs, Store};
 use kernel::{Clock, Ids};
-use request::{Requests, ServiceTable};
+use request::{Client, Limits, Requests, ServiceTable};
 use saga::SagaEngine;
 
 use crate::{
@@ -46,6 +46,8 @@ pub fn assemble(
         .instance::<dyn Blobs>(blobs)
         .instance::<dyn Clock>(Arc::clone(&clock))
         .instance::<dyn Ids>(Arc::clone(&ids));
+    let requests = Requests::closed(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&ids), Limits::default());
+    builder.instance::<Client>(Arc::new(requests.client()));
     for module in &mut modules {
         for registrations in module.provides.drain(..) {
             registrations(&mut builder);
@@ -62,12 +64,16 @@ pub fn assemble(
     })?;
 
     let mut table = ServiceTable::default();
-    for module in &modules {
+    for module in &mut modules {
         for served in &module.serves {
             (served.wire)(&container, &mut table, module.name);
         }
+        for rule in module.rules.drain(..) {
+            (rule.wire)(&mut table);
+        }
+        table.declare(module.name, module.asks.iter().copied());
     }
-    let requests = Requests::new(table, Arc::clone(&store), Arc::clone(&clock), Arc::clone(&ids));
+    requests.open(table);
     let mut sagas = SagaEngine::new(requests.clone(), store, clock, ids);
     let mut subscriptions = Vec::new();
     for module in &modules {

@@ -4,7 +4,7 @@ use container::{Builder, Container};
 use event_bus::{Subscriber, Subscription};
 use event_sourcing::Document;
 use kernel::{Event, Permission, Request};
-use request::{RequestInfo, Service, ServiceTable};
+use request::{Cached, RequestInfo, Requirement, Service, ServiceTable};
 use saga::{Saga, SagaEngine};
 
 /// What one package offers and needs. Built once, by the package's own `module()`.
@@ -13,6 +13,7 @@ pub struct Module {
     pub(crate) about: &'static str,
     pub(crate) provides: Vec<Registrations>,
     pub(crate) serves: Vec<Served>,
+    pub(crate) rules: Vec<Rule>,
     pub(crate) asks: Vec<&'static str>,
     pub(crate) publishes: Vec<Published>,
     pub(crate) subscribes: Vec<Subscribed>,
@@ -28,6 +29,14 @@ pub(crate) struct Served {
     pub type_name: &'static str,
     pub wire: fn(&Container, &mut ServiceTable, &'static str),
     pub needs: Needed,
+}
+
+/// Something that holds for the calls of a request.
+pub(crate) struct Rule {
+    pub request: &'static str,
+    /// Events that it waits for.
+    pub events: &'static [&'static str],
+    pub wire: Box<dyn FnOnce(&mut ServiceTable)>,
 }
 
 pub(crate) struct Published {
@@ -68,6 +77,7 @@ impl Module {
             about,
             provides: Vec::new(),
             serves: Vec::new(),
+            rules: Vec::new(),
             asks: Vec::new(),
             publishes: Vec::new(),
             subscribes: Vec::new(),
@@ -91,12 +101,28 @@ impl Module {
     /// `S`, from the container, answers `R`.
     #[must_use]
     pub fn serves<R: Request, S: Service<R>>(mut self) -> Self {
-        let info = RequestInfo { name: R::NAME, module: self.name, kind: R::KIND, access: R::ACCESS };
+        let info = RequestInfo::of::<R>(self.name);
         let wire = |c: &Container, table: &mut ServiceTable, module| table.serve::<R>(module, c.get::<S>());
         self.serves.push(Served { info, type_name: std::any::type_name::<R>(), wire, needs: Needed::of::<S>() });
         if let kernel::Access::Requires(permission) = R::ACCESS {
             self.permissions.push(permission);
         }
+        self
+    }
+
+    /// The answers of `R`, which the package serves, are kept until an event makes them stale.
+    #[must_use]
+    pub fn caches<R: Cached>(mut self) -> Self {
+        let wire = Box::new(|table: &mut ServiceTable| table.cache::<R>());
+        self.rules.push(Rule { request: R::NAME, events: R::STALE_AFTER, wire });
+        self
+    }
+
+    /// `R`, which the package serves, is held to what a regulation asks.
+    #[must_use]
+    pub fn complies<R: Request>(mut self, requirement: Requirement<R>) -> Self {
+        let wire = Box::new(|table: &mut ServiceTable| table.require(requirement));
+        self.rules.push(Rule { request: R::NAME, events: &[], wire });
         self
     }
 

@@ -68,6 +68,7 @@ pub(crate) fn verify(modules: &[Module], builder: &Builder, grants: &Grants) -> 
     let mut findings = Findings::default();
     names(modules, &mut findings);
     requests(modules, &mut findings);
+    rules(modules, &mut findings);
     events(modules, &mut findings);
     permissions(modules, grants, &mut findings);
     needs(modules, builder, &mut findings);
@@ -116,6 +117,24 @@ fn requests(modules: &[Module], findings: &mut Findings) {
         for name in module.asks.iter().filter(|name| !served.contains_key(**name)) {
             let problem = format!("asks `{name}`, which no module serves");
             findings.error(module.name, problem, "add the module that serves it to the composition root");
+        }
+    }
+}
+
+/// Caches and regulations of requests.
+fn rules(modules: &[Module], findings: &mut Findings) {
+    let published: BTreeSet<&str> = modules.iter().flat_map(|m| &m.publishes).map(|event| event.name).collect();
+    for module in modules {
+        for rule in &module.rules {
+            if !module.serves.iter().any(|served| served.info.name == rule.request) {
+                let problem = format!("`{}` is cached or regulated here and not served here", rule.request);
+                findings.error(module.name, problem, "say it in the module that serves it");
+            }
+            for event in rule.events.iter().filter(|event| !published.contains(**event)) {
+                let problem =
+                    format!("answers of `{}` are kept until `{event}`, which no module publishes", rule.request);
+                findings.error(module.name, problem, "declare it with `.publishes` in the module that does");
+            }
         }
     }
 }

@@ -1,15 +1,22 @@
 use event_sourcing::{Document, Expected, Store, StoreExt, Unit};
-use kernel::{Error, ErrorKind, Fingerprint, Request};
+use kernel::{Context, Error, ErrorKind, Fingerprint, Json, Request};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-/// Makes a command safe to send again: the second time it answers as the first did and writes nothing.
+/// Makes a command safe to send again: the second time it answers as the first did and writes nothing. A key is its user's
+/// own: the same text from somebody else is another key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct IdempotencyKey(String);
 
 impl IdempotencyKey {
     pub fn new(key: impl Into<String>) -> Self {
         Self(key.into())
+    }
+
+    /// Where the answer is kept.
+    fn document(&self, cx: &Context) -> String {
+        // A user's name may hold a slash: the length says where it ends.
+        let user = cx.principal().user();
+        format!("{}:{user}/{}", user.len(), self.0)
     }
 }
 
@@ -18,7 +25,7 @@ impl IdempotencyKey {
 struct AnsweredCommand {
     request: String,
     payload: Fingerprint,
-    response: Value,
+    response: Json,
 }
 
 impl Document for AnsweredCommand {
@@ -28,48 +35,50 @@ impl Document for AnsweredCommand {
 /// One command under one key: look for the earlier answer, or remember this one.
 pub(crate) struct Once<'a> {
     key: &'a IdempotencyKey,
+    document: String,
     payload: Fingerprint,
 }
 
 impl<'a> Once<'a> {
-    pub(crate) fn new<R: Request>(key: &'a IdempotencyKey, request: &R) -> Result<Self, Error> {
+    pub(crate) fn new<R: Request>(cx: &Context, key: &'a IdempotencyKey, request: &R) -> Result<Self, Error> {
         let bytes = serde_json::to_vec(request).map_err(|e| unreadable::<R>(&e))?;
-        Ok(Self { key, payload: Fingerprint::of(&bytes) })
+        Ok(Self { key, document: key.document(cx), payload: Fingerprint::of(&bytes) })
     }
 
+    /// # Errors
+    /// `request.key_reused` if the key was used for another command.
     pub(crate) async fn earlier<R: Request>(&self, store: &dyn Store) -> Result<Option<R::Response>, Error> {
-        let Some(found) = store.get::<AnsweredCommand>(&self.key.0).await? else {
+        let Some(found) = store.get::<AnsweredCommand>(&self.document).await? else {
             return Ok(None);
         };
         let answered = found.value;
         if answered.request != R::NAME || answered.payload != self.payload {
-            return Err(Error::new(
-                ErrorKind::Conflict,
-                format!(
-                    "idempotency key `{}` was used for another `{}`: use a new key for a new command",
-                    self.key.0, answered.request
-                ),
-            ));
+            let message = format!(
+                "idempotency key `{}` was used for another `{}`: use a new key for a new command",
+                self.key.0, answered.request
+            );
+            return Err(Error::new(ErrorKind::Conflict, message).with_code("request.key_reused"));
         }
-        serde_json::from_value(answered.response).map(Some).map_err(|e| unreadable::<R>(&e))
+        answered.response.read().map(Some).map_err(|e| unreadable::<R>(&e))
     }
 
-    pub(crate) fn remember<R: Request>(self, response: &R::Response, unit: &mut Unit) -> Result<(), Error> {
-        let response = serde_json::to_value(response).map_err(|e| unreadable::<R>(&e))?;
-        let answered = AnsweredCommand { request: R::NAME.into(), payload: self.payload, response };
-        unit.put(self.key.0.clone(), &answered, Expected::Absent);
+    pub(crate) fn remember<R: Request>(&self, response: &R::Response, unit: &mut Unit) -> Result<(), Error> {
+        let response = Json::of(response).map_err(|e| unreadable::<R>(&e))?;
+        let answered = AnsweredCommand { request: R::NAME.into(), payload: self.payload.clone(), response };
+        unit.put(self.document.clone(), &answered, Expected::Absent);
         Ok(())
     }
 }
 
-/// The answer that is kept under a key, whatever the command was about.
+/// The answer that is kept under a key of this user, whatever the command was about.
 pub(crate) async fn answered<R: Request>(
     store: &dyn Store,
+    cx: &Context,
     key: &IdempotencyKey,
 ) -> Result<Option<R::Response>, Error> {
-    let found = store.get::<AnsweredCommand>(&key.0).await?;
+    let found = store.get::<AnsweredCommand>(&key.document(cx)).await?;
     let answer = found.map(|found| found.value).filter(|answered| answered.request == R::NAME);
-    answer.map(|answered| serde_json::from_value(answered.response).map_err(|e| unreadable::<R>(&e))).transpose()
+    answer.map(|answered| answered.response.read().map_err(|e| unreadable::<R>(&e))).transpose()
 }
 
 fn unreadable<R: Request>(error: &serde_json::Error) -> Error {

@@ -1,18 +1,34 @@
-//! Requests: one trait for services, one table, one pipeline.
+//! Requests: one trait for services, one registry, one pipeline.
 //!
 //! A [`Service`] adds its writes to the [`Unit`](event_sourcing::Unit) that the pipeline opened for it; the pipeline commits
-//! it, together with the answer when the command came with an [`IdempotencyKey`]. A request that is asked from within
-//! another one has a unit of its own: all-or-nothing over several modules is a saga.
+//! it, together with the audit record, and with the answer when the command came with an [`IdempotencyKey`]. A request that
+//! is asked from within another one has a unit of its own: all-or-nothing over several modules is a saga.
 //!
-//! The stages, in the order in which `pipeline.rs` runs them: span, access, validation, deadline, idempotency (commands),
-//! service, commit.
+//! [`Stage::ALL`] are the stages in the order in which `pipeline.rs` runs them.
 
+mod audit;
+mod blocking;
+mod cache;
+mod client;
+mod compliance;
+mod erased;
 mod idempotency;
+mod meters;
 mod pipeline;
 mod service;
+mod stage;
+mod state;
 mod table;
+mod tower;
 
+pub use audit::{AUDIT_STREAM, CommandRecorded, Outcome};
+pub use cache::Cached;
+pub use client::Client;
+pub use compliance::{Regulation, Requirement, Verdict};
 pub use idempotency::IdempotencyKey;
-pub use pipeline::{Requests, STAGES};
-pub use service::Service;
+pub use pipeline::{Limits, Requests};
+pub use service::{Service, ServiceInfo};
+pub use stage::Stage;
+pub use state::{ModuleState, ModuleStates};
 pub use table::{RequestInfo, ServiceTable};
+pub use tower::{Call, Port, Tower};

@@ -2,10 +2,12 @@ use std::{pin::Pin, sync::Arc};
 
 use event_sourcing::Unit;
 use kernel::{Context, Error, FieldError, Request};
+use serde::Serialize;
 
 /// Answers one kind of request.
 pub trait Service<R: Request>: Send + Sync + 'static {
-    /// Writes go into `unit`; the pipeline commits it if this succeeds. A query leaves it empty.
+    /// Writes go into `unit`; the pipeline commits it if this succeeds. A query leaves it empty. What is asked of others with
+    /// `cx` is asked from within this request: its deadline holds, and it cannot come back here.
     ///
     /// # Cancel safety
     /// The pipeline drops this future at the deadline. What is only in `unit` then never happened; anything else that the
@@ -21,6 +23,22 @@ pub trait Service<R: Request>: Send + Sync + 'static {
     fn validate(&self, _request: &R) -> Result<(), Vec<FieldError>> {
         Ok(())
     }
+
+    /// What `borough requests` says of it.
+    fn info(&self) -> ServiceInfo {
+        ServiceInfo::default()
+    }
+}
+
+/// A service in its own words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct ServiceInfo {
+    /// One sentence.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub about: &'static str,
+    /// Of the service; empty where it has none but that of the program.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub version: &'static str,
 }
 
 impl<R: Request, S: Service<R>> Service<R> for Arc<S> {
@@ -35,6 +53,10 @@ impl<R: Request, S: Service<R>> Service<R> for Arc<S> {
 
     fn validate(&self, request: &R) -> Result<(), Vec<FieldError>> {
         S::validate(self, request)
+    }
+
+    fn info(&self) -> ServiceInfo {
+        S::info(self)
     }
 }
 

@@ -1,22 +1,28 @@
 use std::{
     any::{Any, TypeId},
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::Arc,
 };
 
-use kernel::{Access, Context, Error, Request, RequestKind};
-use serde_json::Value;
+use kernel::{Access, Error, ErrorKind, Request, RequestKind};
+use schemars::Schema;
 
 use crate::{
-    IdempotencyKey, Requests, Service,
-    service::{Answer, ErasedService},
+    Cached, Requirement, Service, ServiceInfo,
+    cache::{Answers, KeptAnswers},
+    erased::{JsonCall, json_call},
+    meters::Meters,
+    service::ErasedService,
 };
 
-/// Which service answers which request: filled once at start, never changed after.
+/// The service registry: which service of which module answers which request. Filled once at start, never changed after.
 #[derive(Default)]
 pub struct ServiceTable {
     by_type: HashMap<TypeId, Entry>,
     by_name: HashMap<&'static str, TypeId>,
+    /// What each module says that it asks; a module that says nothing is not held to it.
+    asks: HashMap<&'static str, HashSet<&'static str>>,
+    stale_after: HashSet<&'static str>,
 }
 
 /// What is known about a request without calling it.
@@ -26,25 +32,73 @@ pub struct RequestInfo {
     pub module: &'static str,
     pub kind: RequestKind,
     pub access: Access,
+    pub service: ServiceInfo,
+    /// JSON Schema of the request.
+    pub request: fn() -> Schema,
+    /// JSON Schema of the response.
+    pub response: fn() -> Schema,
 }
 
-struct Entry {
-    info: RequestInfo,
-    /// `Arc<dyn ErasedService<R>>` for the `R` of the entry's `TypeId`.
-    service: Box<dyn Any + Send + Sync>,
+impl RequestInfo {
+    pub fn of<R: Request>(module: &'static str) -> Self {
+        Self {
+            name: R::NAME,
+            module,
+            kind: R::KIND,
+            access: R::ACCESS,
+            service: ServiceInfo::default(),
+            request: || schemars::schema_for!(R),
+            response: || schemars::schema_for!(R::Response),
+        }
+    }
+}
+
+/// What the pipeline needs of one request.
+pub(crate) struct Entry {
+    pub info: RequestInfo,
+    pub meters: Meters,
+    typed: Box<dyn Any + Send + Sync>,
     json: JsonCall,
 }
 
-type JsonCall = for<'a> fn(&'a Requests, &'a Context, Option<&'a IdempotencyKey>, Value) -> Answer<'a, Value>;
+/// The part of an [`Entry`] that has the request's type.
+pub(crate) struct Typed<R: Request> {
+    pub service: Arc<dyn ErasedService<R>>,
+    pub requirements: Vec<Requirement<R>>,
+    pub answers: Option<Box<dyn Answers<R>>>,
+}
 
 impl ServiceTable {
     /// `module` serves `R` with this service. A second service for the same request or name replaces the first:
     /// `module::verify` refuses such an assembly before it gets here.
     pub fn serve<R: Request>(&mut self, module: &'static str, service: impl Service<R>) {
-        let service: Arc<dyn ErasedService<R>> = Arc::new(service);
-        let info = RequestInfo { name: R::NAME, module, kind: R::KIND, access: R::ACCESS };
+        let info = RequestInfo { service: service.info(), ..RequestInfo::of::<R>(module) };
+        let typed = Typed::<R> { service: Arc::new(service), requirements: Vec::new(), answers: None };
+        let (meters, json) = (Meters::new(module, R::NAME), json_call::<R> as JsonCall);
         self.by_name.insert(R::NAME, TypeId::of::<R>());
-        self.by_type.insert(TypeId::of::<R>(), Entry { info, service: Box::new(service), json: json_call::<R> });
+        self.by_type.insert(TypeId::of::<R>(), Entry { info, meters, typed: Box::new(typed), json });
+    }
+
+    /// Keeps the answers of `R`.
+    ///
+    /// # Panics
+    /// If nothing serves `R` yet.
+    pub fn cache<R: Cached>(&mut self) {
+        self.stale_after.extend(R::STALE_AFTER);
+        self.typed_mut::<R>().answers = Some(Box::new(KeptAnswers::<R>::new()));
+    }
+
+    /// Holds `R` to what a regulation asks.
+    ///
+    /// # Panics
+    /// If nothing serves `R` yet.
+    pub fn require<R: Request>(&mut self, requirement: Requirement<R>) {
+        self.typed_mut::<R>().requirements.push(requirement);
+    }
+
+    /// `module` asks these requests and no others.
+    pub fn declare(&mut self, module: &'static str, asks: impl IntoIterator<Item = &'static str>) {
+        self.asks.entry(module).or_default().extend(asks);
     }
 
     /// Every request, by name.
@@ -54,10 +108,24 @@ impl ServiceTable {
         all
     }
 
-    pub(crate) fn typed<R: Request>(&self) -> Result<(&RequestInfo, &dyn ErasedService<R>), Error> {
+    /// Events that make answers stale.
+    pub(crate) fn stale_after(&self) -> impl Iterator<Item = &'static str> {
+        self.stale_after.iter().copied()
+    }
+
+    /// Whether the module has not said that it asks this request.
+    pub(crate) fn is_undeclared(&self, module: &str, request: &RequestInfo) -> bool {
+        module != request.module && self.asks.get(module).is_some_and(|asks| !asks.contains(request.name))
+    }
+
+    pub(crate) fn typed<R: Request>(&self) -> Result<(&Entry, &Typed<R>), Error> {
         let entry = self.by_type.get(&TypeId::of::<R>()).ok_or_else(|| self.unknown(R::NAME))?;
-        let service = entry.service.downcast_ref::<Arc<dyn ErasedService<R>>>();
-        Ok((&entry.info, service.expect("an entry's service is for the type that it stands under").as_ref()))
+        Ok((entry, entry.typed.downcast_ref().expect("an entry is for the type that it stands under")))
+    }
+
+    fn typed_mut<R: Request>(&mut self) -> &mut Typed<R> {
+        let entry = self.by_type.get_mut(&TypeId::of::<R>()).unwrap_or_else(|| panic!("nothing serves `{}`", R::NAME));
+        entry.typed.downcast_mut().expect("an entry is for the type that it stands under")
     }
 
     pub(crate) fn json(&self, name: &str) -> Result<JsonCall, Error> {
@@ -66,25 +134,16 @@ impl ServiceTable {
     }
 
     fn unknown(&self, name: &str) -> Error {
-        let known: Vec<&str> = self.requests().into_iter().map(|info| info.name).collect();
-        Error::new(
-            kernel::ErrorKind::NotFound,
-            format!("no module here serves `{name}`; served are: {}", known.join(", ")),
-        )
+        let likeness = |known: &str| strsim::jaro_winkler(known, name);
+        let closest = self.by_name.keys().filter(|known| likeness(known) > 0.8);
+        let closest = closest.max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+        let way_out = match closest {
+            Some(closest) => format!("did you mean `{closest}`?"),
+            None => {
+                "`borough requests` lists what is served; a module serves a request with `.serves::<R, S>()`".to_owned()
+            }
+        };
+        Error::new(ErrorKind::NotFound, format!("no module here serves `{name}`: {way_out}"))
+            .with_code("request.unknown")
     }
-}
-
-fn json_call<'a, R: Request>(
-    requests: &'a Requests,
-    cx: &'a Context,
-    key: Option<&'a IdempotencyKey>,
-    value: Value,
-) -> Answer<'a, Value> {
-    Box::pin(async move {
-        let request = R::deserialize(&value)
-            .map_err(|e| Error::invalid(format!("`{}` cannot be read from this JSON: {e}", R::NAME)))?;
-        let response = requests.dispatch(cx, key, request).await?;
-        serde_json::to_value(response)
-            .map_err(|e| Error::internal(format!("the answer of `{}` is not JSON", R::NAME)).with_detail(e.to_string()))
-    })
 }

@@ -6,7 +6,7 @@ mod options;
 mod registry;
 mod window;
 
-use std::{borrow::Borrow, fmt, sync::Arc, thread};
+use std::{borrow::Borrow, fmt, sync::Arc, thread, time::Duration};
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use kernel::{Clock, Error, ErrorKind};
@@ -24,6 +24,7 @@ use self::{
     circuit::{Circuit, Refusal, Token},
     window::{CountWindow, RateWindow, Window},
 };
+use crate::meters::Meters;
 
 /// The breaker of one target; clones are handles of the same one. [`Breakers::of`] gives it.
 ///
@@ -65,7 +66,8 @@ pub struct BreakerStatus {
     pub retry_at: Option<DateTime<Utc>>,
 }
 
-/// A call was not let through. As an [`Error`] it is [`ErrorKind::Unavailable`].
+/// A call was not let through. As an [`Error`] it is [`ErrorKind::Unavailable`] with the code `resilience.open`, and says after
+/// which time to try again.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct Rejected {
     /// What was not called.
@@ -76,6 +78,8 @@ pub struct Rejected {
     pub since: DateTime<Utc>,
     /// When a call may pass at the latest.
     pub retry_at: DateTime<Utc>,
+    /// The time from now until then.
+    pub retry_after: Duration,
 }
 
 /// A call that was let through, and says how it ended.
@@ -105,11 +109,9 @@ impl Breaker {
         };
         let open_for = TimeDelta::milliseconds(i64::from(options.open_ms));
         let circuit = Circuit::new(window, open_for, options.probes, clock.now());
-        let changed = ["closed", "open", "half_open"].map(
-            |to| metrics::counter!("resilience_breaker_changes_total", "target" => Arc::clone(&target), "to" => to),
-        );
-        let rejected =
-            metrics::counter!("resilience_rejected_total", "by" => "breaker", "target" => Arc::clone(&target));
+        let meters = Meters::of(&target);
+        let changed = ["closed", "open", "half_open"].map(|to| meters.changes(to));
+        let rejected = meters.rejected("breaker");
         Self(Arc::new(Inner { circuit, target, clock, changes, changed, rejected }))
     }
 
@@ -170,7 +172,8 @@ impl Breaker {
     #[cold]
     fn rejected(&self, Refusal { state, since, retry_at }: Refusal) -> Rejected {
         self.0.rejected.increment(1);
-        Rejected { target: Arc::clone(&self.0.target), state, since, retry_at }
+        let retry_after = (retry_at - self.0.clock.now()).to_std().unwrap_or_default();
+        Rejected { target: Arc::clone(&self.0.target), state, since, retry_at, retry_after }
     }
 }
 
@@ -226,5 +229,7 @@ impl fmt::Display for Rejected {
 impl From<Rejected> for Error {
     fn from(rejected: Rejected) -> Self {
         Self::new(ErrorKind::Unavailable, rejected.to_string())
+            .with_code("resilience.open")
+            .with_retry_after(rejected.retry_after)
     }
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tower::{Layer, Service};
 
-use crate::check::Check;
+use crate::{check::Check, meters::Meters};
 
 /// How many calls at once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,15 +66,14 @@ impl Bulkhead {
         let target = target.into();
         let places = Semaphore::new(options.concurrent as usize + options.queue as usize);
         let running = Semaphore::new(options.concurrent as usize);
-        let rejected =
-            metrics::counter!("resilience_rejected_total", "by" => "bulkhead", "target" => Arc::clone(&target));
+        let rejected = Meters::of(&target).rejected("bulkhead");
         Ok(Self(Arc::new(Inner { target, options, places, running, rejected })))
     }
 
     /// Waits for a slot.
     ///
     /// # Errors
-    /// [`ErrorKind::Unavailable`] at once, when as many wait as may.
+    /// [`ErrorKind::Unavailable`] with the code `resilience.full` at once, when as many wait as may.
     ///
     /// # Cancel safety
     /// Dropped, it gives up its place in the queue.
@@ -107,7 +106,7 @@ impl Bulkhead {
             "`{target}` is busy, {concurrent} calls run and {queue} wait: try again later, or raise `concurrent` or `queue` of \
              its bulkhead"
         );
-        Error::new(ErrorKind::Unavailable, message)
+        Error::new(ErrorKind::Unavailable, message).with_code("resilience.full")
     }
 }
 

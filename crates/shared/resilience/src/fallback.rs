@@ -13,7 +13,7 @@ use pin_project_lite::pin_project;
 use serde::{Deserialize, Serialize};
 use tower::{Layer, Service};
 
-use crate::check::Check;
+use crate::{check::Check, meters::Meters};
 
 /// Which errors have another answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,7 +59,7 @@ impl<A> Fallback<A> {
             "must not have `denied`: it would let everybody in",
         );
         check.finish()?;
-        let answered = metrics::counter!("resilience_fallbacks_total", "target" => target.into());
+        let answered = Meters::of(&target.into()).fallbacks();
         Ok(Self { named: Arc::new(Named { on: options.on, answered }), answer })
     }
 }

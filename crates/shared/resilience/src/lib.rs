@@ -5,6 +5,7 @@ mod breaker;
 mod bulkhead;
 mod check;
 mod fallback;
+mod meters;
 mod retry;
 mod sync;
 mod timeout;

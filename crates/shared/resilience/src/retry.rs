@@ -17,6 +17,8 @@ use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use kernel::Error;
 use metrics::Counter;
 
+use crate::meters::Meters;
+
 pub use self::{
     budget::RetryBudget,
     options::{RetryBudgetOptions, RetryOptions},
@@ -34,6 +36,7 @@ pub struct Retry {
 
 struct Inner {
     waits: ExponentialBuilder,
+    longest: Duration,
     budget: RetryBudget,
     /// Of the jitter; each call that fails takes the next one.
     seed: AtomicU64,
@@ -53,6 +56,8 @@ pub struct Attempts {
 pub enum GiveUp {
     /// The same call would fail in the same way.
     Permanent,
+    /// The error says that it is no use before more time than the longest wait has passed.
+    Later,
     /// All attempts are used.
     Attempts,
     /// Too much of what is done is retries already.
@@ -74,17 +79,18 @@ impl Retry {
     ) -> Result<Self, Error> {
         options.check()?;
         let target = target.into();
+        let longest = Duration::from_millis(options.longest_ms.into());
         let waits = ExponentialBuilder::new()
             .with_min_delay(Duration::from_millis(options.first_ms.into()))
             // The jitter comes on top: up to as much again.
-            .with_max_delay(Duration::from_millis(options.longest_ms.into()) / 2)
+            .with_max_delay(longest / 2)
             .with_max_times(options.attempts as usize - 1)
             .with_jitter();
-        let retried = metrics::counter!("resilience_retries_total", "target" => Arc::clone(&target));
-        let given_up = |why: &'static str| metrics::counter!("resilience_retries_given_up_total", "target" => Arc::clone(&target), "why" => why);
-        let (out_of_attempts, out_of_budget) = (given_up("attempts"), given_up("budget"));
+        let meters = Meters::of(&target);
+        let (retried, out_of_attempts, out_of_budget) =
+            (meters.retries(), meters.given_up("attempts"), meters.given_up("budget"));
         let seed = AtomicU64::new(seed);
-        let inner = Arc::new(Inner { waits, budget, seed, retried, out_of_attempts, out_of_budget });
+        let inner = Arc::new(Inner { waits, longest, budget, seed, retried, out_of_attempts, out_of_budget });
         Ok(Self { retries: |error| error.kind.is_transient(), inner })
     }
 
@@ -122,13 +128,14 @@ impl Retry {
 }
 
 impl Attempts {
-    /// How long to wait before the next attempt after this error. It is taken from the budget: who asks makes it.
+    /// How long to wait before the next attempt after this error, which comes on top of what the error itself says. It is
+    /// taken from the budget: who asks makes it.
     pub fn after(&mut self, error: &Error) -> Result<Duration, GiveUp> {
         let next = self.next(error);
         let Inner { retried, out_of_attempts, out_of_budget, .. } = &*self.retry.inner;
         match next {
             Ok(_) => retried.increment(1),
-            Err(GiveUp::Permanent) => {}
+            Err(GiveUp::Permanent | GiveUp::Later) => {}
             Err(GiveUp::Attempts) => out_of_attempts.increment(1),
             Err(GiveUp::Budget) => out_of_budget.increment(1),
         }
@@ -144,11 +151,15 @@ impl Attempts {
         if !(self.retry.retries)(error) {
             return Err(GiveUp::Permanent);
         }
-        let Inner { waits, budget, seed, .. } = &*self.retry.inner;
+        let Inner { waits, longest, budget, seed, .. } = &*self.retry.inner;
+        let not_before = error.retry_after.unwrap_or_default();
+        if not_before > *longest {
+            return Err(GiveUp::Later);
+        }
         let waits =
             self.waits.get_or_insert_with(|| waits.with_jitter_seed(seed.fetch_add(1, Ordering::Relaxed)).build());
         let wait = waits.next().ok_or(GiveUp::Attempts)?;
-        if budget.withdraw() { Ok(wait) } else { Err(GiveUp::Budget) }
+        if budget.withdraw() { Ok((not_before + wait).min(*longest)) } else { Err(GiveUp::Budget) }
     }
 }
 

@@ -14,7 +14,7 @@ use pin_project_lite::pin_project;
 use serde::{Deserialize, Serialize};
 use tower::{Layer, Service};
 
-use crate::check::Check;
+use crate::{check::Check, meters::Meters};
 
 /// How long a call may take.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,7 +26,7 @@ pub struct TimeoutOptions {
 
 /// Limits the time of each call to one target; clones are handles of the same one.
 ///
-/// What takes too long is dropped, and is [`ErrorKind::Unavailable`]: this target does not answer now, and another attempt may
+/// What takes too long is dropped, and is [`ErrorKind::Unavailable`] with the code `resilience.timeout`: this target does not answer now, and another attempt may
 /// succeed. The deadline of a whole request is another thing, of the pipeline and final.
 #[derive(Clone)]
 pub struct Timeout(Arc<Inner>);
@@ -54,7 +54,7 @@ impl Timeout {
         check.require(options.limit_ms > 0, "/limit_ms", "must be 1 or more");
         check.finish()?;
         let target = target.into();
-        let exceeded = metrics::counter!("resilience_timeouts_total", "target" => Arc::clone(&target));
+        let exceeded = Meters::of(&target).timeouts();
         Ok(Self(Arc::new(Inner { target, limit: Duration::from_millis(options.limit_ms.into()), exceeded })))
     }
 
@@ -70,7 +70,7 @@ impl Timeout {
         let Inner { target, limit, exceeded } = &*self.0;
         exceeded.increment(1);
         let message = format!("`{target}` did not answer within {} ms: try again later", limit.as_millis());
-        Error::new(ErrorKind::Unavailable, message)
+        Error::new(ErrorKind::Unavailable, message).with_code("resilience.timeout")
     }
 }
 

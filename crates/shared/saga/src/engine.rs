@@ -145,6 +145,7 @@ impl SagaEngine {
         let principal = Principal::authenticate(&Journalled, &found.value.claims)
             .map_err(|e| Error::new(ErrorKind::Denied, e.to_string()))?;
         let context = Context::new(Arc::new(principal), found.value.correlation_id);
+        let context = context.serving(definition.module(), definition.name());
         let span = observability::message_span("saga", definition.module(), &saga, &context);
         let run = Run { engine: self, definition: &**definition, context, journal: found, observer };
         run.finish().instrument(span).await
@@ -187,6 +188,7 @@ impl Authenticator for Journalled {
 #[async_trait]
 trait Definition: Send + Sync {
     fn module(&self) -> &'static str;
+    fn name(&self) -> &'static str;
     fn version(&self) -> u32;
     fn steps(&self) -> Vec<&'static str>;
     async fn run(
@@ -231,6 +233,10 @@ impl<S: Saga> Typed<S> {
 impl<S: Saga> Definition for Typed<S> {
     fn module(&self) -> &'static str {
         self.module
+    }
+
+    fn name(&self) -> &'static str {
+        S::NAME
     }
 
     fn version(&self) -> u32 {

@@ -85,7 +85,7 @@ impl StepContext<'_> {
     /// What this step's run was answered to `R`, if that command was done: how an undo learns what a run did that failed or
     /// crashed before its result was written down.
     pub async fn answered<R: Request>(&self) -> Result<Option<R::Response>, Error> {
-        self.requests.answered::<R>(&self.key::<R>(Phase::Run)).await
+        self.requests.answered::<R>(self.context, &self.key::<R>(Phase::Run)).await
     }
 
     fn key<R: Request>(&self, phase: Phase) -> IdempotencyKey {

@@ -13,7 +13,7 @@ impl Authenticator for Stage {
     type Credentials = [String];
 
     fn verify(&self, permissions: &[String]) -> Result<Claims, AuthenticationError> {
-        Ok(Claims { user: "tester".into(), permissions: permissions.iter().cloned().collect() })
+        Ok(Claims::new("tester", permissions.iter().cloned()))
     }
 }
 

@@ -145,8 +145,11 @@ pub struct Unseen {
     pub generated: usize,
     /// Files of modules that are not there and that a `cfg` may leave out.
     pub absent: usize,
-    /// Paths whose first name nothing in the sources declares: a macro or a glob of another crate may.
+    /// Paths whose first name nothing in the sources declares: a macro may, or one of several globs.
     pub unresolved: usize,
+    /// Globs of members that bring what further crates have: a path that begins with such a name is followed, the name
+    /// alone is not.
+    pub globs: usize,
 }
 
 /// A member of the workspace.

@@ -13,6 +13,7 @@ use source_graph::SourceGraph;
 
 use cache::Cache;
 pub(crate) use digest::{Digest, Naming, Of, Place, Places};
+use re_exports::Brought;
 
 use crate::architecture::Architecture;
 use crate::report::{Cause, Finding, Unseen};
@@ -26,12 +27,15 @@ pub(crate) struct Sources<'a> {
     workspace: &'a Workspace,
     cache: Option<Cache>,
     digests: Vec<OnceLock<Digest>>,
+    brought: Vec<OnceLock<Brought>>,
 }
 
 impl<'a> Sources<'a> {
     pub fn new(workspace: &'a Workspace, cached: bool) -> Self {
         let cache = Cache::of(workspace).filter(|_| cached);
-        Self { workspace, cache, digests: workspace.members.iter().map(|_| OnceLock::new()).collect() }
+        let members = workspace.members.len();
+        let (digests, brought) = ((0..members).map(|_| OnceLock::new()), (0..members).map(|_| OnceLock::new()));
+        Self { workspace, cache, digests: digests.collect(), brought: brought.collect() }
     }
 
     /// Reads the sources that the rules ask.
@@ -76,10 +80,15 @@ impl<'a> Sources<'a> {
     }
 
     pub fn unseen(&self) -> Unseen {
-        self.digests().fold(Unseen::default(), |mut sum, (_, digest)| {
+        let mut sum = Unseen::default();
+        for (member, digest) in self.digests() {
             sum += digest.unseen;
-            sum
-        })
+            if let Some(brought) = self.brought[member].get() {
+                sum.unresolved += brought.undecided;
+                sum.globs += brought.globs;
+            }
+        }
+        sum
     }
 
     /// A place in the words of a report. Should the file have gone since, the place is its beginning.

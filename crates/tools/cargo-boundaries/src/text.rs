@@ -188,11 +188,12 @@ fn write_summary(out: &mut String, report: &Report) -> fmt::Result {
 
 /// What silence about it would pass for clean.
 fn write_unseen(out: &mut String, unseen: &Unseen) -> fmt::Result {
-    let Unseen { generated, absent, unresolved } = *unseen;
+    let Unseen { generated, absent, unresolved, globs } = *unseen;
     let parts = [
         (generated, "file or module that is generated", "files or modules that are generated"),
         (absent, "missing file behind a cfg", "missing files behind a cfg"),
         (unresolved, "path that begins with a name from nowhere", "paths that begin with a name from nowhere"),
+        (globs, "glob that brings names of further crates", "globs that bring names of further crates"),
     ];
     let parts = parts.into_iter().filter(|(count, ..)| *count > 0);
     let said = parts.map(|(count, one, many)| format!("{count} {}", if count == 1 { one } else { many }));

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use rayon::prelude::*;
 
 use crate::facts::PathUse;
 use crate::names::{FastMap, Name};
-use crate::package::{Absent, Module, PackageSources, Problem, Reference, Root, SourceFile, Target, UnseenPlace};
+use crate::package::{
+    Absent, Brought, ForeignGlob, Module, PackageSources, Problem, Reference, Root, SourceFile, Target, UnseenPlace,
+};
 use crate::resolve::{Base, Place, Resolution, Resolver, Surroundings};
 use crate::tree::{self, FilePlace, ModuleTree};
 
@@ -30,7 +33,9 @@ pub struct SourceGraph {
     pub absent: Vec<Absent>,
     /// What only the compiler sees.
     pub unseen: Vec<UnseenPlace>,
-    /// Paths whose first name nothing here declares: a macro's or another crate's glob may.
+    /// Paths that may lead on through a glob of another crate, in the order of references.
+    pub brought: Vec<Brought>,
+    /// Paths whose first name nothing here declares and no glob of another crate can bring: a macro may.
     pub unresolved: usize,
 }
 
@@ -62,6 +67,7 @@ impl SourceGraph {
                 graph.references.extend(target.references);
             }
             graph.modules.extend(target.modules);
+            graph.brought.extend(target.brought);
             graph.unresolved += target.unresolved;
         }
         graph
@@ -72,6 +78,7 @@ impl SourceGraph {
 struct Resolved {
     references: Vec<Reference>,
     modules: Vec<Module>,
+    brought: Vec<Brought>,
     unresolved: usize,
 }
 
@@ -86,19 +93,27 @@ fn resolved(
     let mut texts = Texts::default();
     let numbers: Vec<u32> =
         tree.files.iter().map(|file| numbers.get(&*file.path).copied().unwrap_or_default()).collect();
-    let (mut references, mut unresolved) = (Vec::new(), 0);
+    let (mut references, mut brought, mut unresolved) = (Vec::new(), Vec::new(), 0);
     for (index, file) in tree.files.iter().enumerate() {
         let mut governed = Governed::new(file);
         for (at, path) in file.facts.references.iter().enumerate() {
-            let place = match resolver.resolve(index as u32, at as u32) {
-                Resolution::Place(place) => place,
-                Resolution::Prelude => continue,
+            let own = tree.nodes[file.nodes[path.scope as usize] as usize].module;
+            let resolution = resolver.resolve(index as u32, at as u32);
+            let behind = behind_globs(&mut resolver, &mut texts, &resolution, (index as u32, path, own));
+            let place = match resolution {
+                Resolution::Place(place) => Some(place),
+                Resolution::Prelude => None,
                 Resolution::Unknown => {
-                    unresolved += 1;
-                    continue;
+                    unresolved += usize::from(behind.is_none());
+                    None
                 }
             };
-            let own = tree.nodes[file.nodes[path.scope as usize] as usize].module;
+            if let Some((rest, globs)) = behind {
+                let under_test = governed.of(file, path.condition).0 || target.kind.is_dev();
+                let is_head = place.is_none();
+                brought.push(Brought { root, file: numbers[index], span: path.span, under_test, is_head, rest, globs });
+            }
+            let Some(place) = place else { continue };
             let inside = place.base == Base::Module(own) && place.through.is_none();
             if inside && !path.position.re_exports() {
                 continue;
@@ -122,8 +137,29 @@ fn resolved(
         }
     }
     references.sort_by_key(|it| (it.file, it.span));
+    brought.sort_by_key(|it| (it.file, it.span));
     let modules = modules(root, target, &mut resolver, &mut texts, &numbers);
-    Resolved { references, modules, unresolved }
+    Resolved { references, modules, brought, unresolved }
+}
+
+/// The part of a path that globs of other crates may lead on, and those globs.
+fn behind_globs(
+    resolver: &mut Resolver<'_>,
+    texts: &mut Texts,
+    resolution: &Resolution,
+    (file, path, own): (u32, &PathUse, u32),
+) -> Option<(Box<str>, Arc<[ForeignGlob]>)> {
+    match resolution {
+        Resolution::Place(Place { base: Base::Module(module), rest, .. }) => {
+            let globs = resolver.globs_of(*module, *rest.first()?, own)?;
+            Some((texts.joined(rest, resolver), texts.globs(&globs, resolver)))
+        }
+        Resolution::Unknown => {
+            let globs = resolver.globs_around(file, path)?;
+            Some((texts.joined(&resolver.segments(file, path), resolver), texts.globs(&globs, resolver)))
+        }
+        Resolution::Place(_) | Resolution::Prelude => None,
+    }
 }
 
 fn modules(root: u32, target: &Root, resolver: &mut Resolver<'_>, texts: &mut Texts, numbers: &[u32]) -> Vec<Module> {
@@ -136,7 +172,7 @@ fn modules(root: u32, target: &Root, resolver: &mut Resolver<'_>, texts: &mut Te
     let mut modules: Vec<Module> = Vec::with_capacity(tree.modules.len());
     for (index, module) in tree.modules.iter().enumerate() {
         let own_names = resolver.own_names(index as u32).map(|names| {
-            let mut names: Vec<_> = names.into_iter().map(|name| texts.shared(resolver.names.text(name))).collect();
+            let mut names: Vec<_> = names.iter().map(|&name| texts.shared(resolver.names.text(name))).collect();
             names.sort_unstable();
             names
         });
@@ -188,6 +224,14 @@ impl Governed {
 struct Texts {
     rest: String,
     texts: FastMap<Box<str>, Arc<str>>,
+    /// Each list with what became of it, by where it lies.
+    globs: FastMap<usize, Globs>,
+}
+
+struct Globs {
+    /// Kept, so that no other list comes to lie there.
+    _list: Rc<[Place]>,
+    texts: Arc<[ForeignGlob]>,
 }
 
 impl Texts {
@@ -214,6 +258,25 @@ impl Texts {
             }
             Base::Standard => return None,
         })
+    }
+
+    fn globs(&mut self, places: &Rc<[Place]>, resolver: &Resolver<'_>) -> Arc<[ForeignGlob]> {
+        let key = Rc::as_ptr(places).addr();
+        if let Some(known) = self.globs.get(&key) {
+            return Arc::clone(&known.texts);
+        }
+        let crates = places.iter().filter_map(|place| match place.base {
+            Base::Crate(name, origin) => Some((name, origin, &place.rest)),
+            Base::Module(_) | Base::Standard => None,
+        });
+        let texts: Arc<[ForeignGlob]> = crates
+            .map(|(name, origin, rest)| {
+                let name = self.shared(resolver.names.text(name));
+                ForeignGlob { name, origin, rest: self.joined(rest, resolver) }
+            })
+            .collect();
+        self.globs.insert(key, Globs { _list: Rc::clone(places), texts: Arc::clone(&texts) });
+        texts
     }
 
     fn joined(&mut self, names: &[Name], resolver: &Resolver<'_>) -> Box<str> {

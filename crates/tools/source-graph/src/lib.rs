@@ -29,7 +29,7 @@ pub use facts::{Position, UnseenKind};
 pub use graph::SourceGraph;
 pub use lexer::FaultKind;
 pub use package::{
-    Absent, Edition, Module, Origin, PackageSources, Problem, ProblemKind, Reference, Root, RootKind, SourceFile,
-    Target, UnseenPlace,
+    Absent, Brought, Edition, ForeignGlob, Module, Origin, PackageSources, Problem, ProblemKind, Reference, Root,
+    RootKind, SourceFile, Target, UnseenPlace,
 };
 pub use span::Span;

@@ -141,6 +141,36 @@ pub enum Origin {
     Unknown,
 }
 
+/// A path that leads to a name which its module does not declare: one of the module's globs of other crates brings it, or
+/// a macro does.
+#[derive(Debug, Clone)]
+pub struct Brought {
+    /// Index into [`PackageSources::roots`].
+    pub root: u32,
+    /// Index into [`crate::SourceGraph::files`].
+    pub file: u32,
+    /// Bytes in the file: the path, or the leaf of a use tree.
+    pub span: Span,
+    /// Only a test build compiles it.
+    pub under_test: bool,
+    /// The name is the first of the path; otherwise the path has led into the module, and is a [`Reference`] as well
+    /// where that is another one.
+    pub is_head: bool,
+    /// From that name on, joined with `::`.
+    pub rest: Box<str>,
+    /// Never empty.
+    pub globs: Arc<[ForeignGlob]>,
+}
+
+/// `use name::rest::*`, where the name is another crate.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ForeignGlob {
+    /// As the manifest calls it, with `_`.
+    pub name: Arc<str>,
+    pub origin: Origin,
+    pub rest: Box<str>,
+}
+
 /// Why a file of the module tree could not be read as it should; whoever decides on the graph must not call it whole.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
@@ -174,6 +204,7 @@ fn fault(kind: FaultKind) -> &'static str {
         FaultKind::Unterminated => "a literal or a comment does not end",
         FaultKind::Unbalanced => "a bracket has no partner",
         FaultKind::Unknown => "a character that no Rust has",
+        FaultKind::NoItem => "an item was expected",
         FaultKind::TooLarge => "larger than 4 GiB",
     }
 }

@@ -1,7 +1,7 @@
 //! From the paths of a module tree to what they name.
 
 mod declared;
-mod own_names;
+mod globs;
 mod prelude;
 
 use std::rc::Rc;
@@ -11,6 +11,7 @@ use crate::names::{FastMap, Name, Names};
 use crate::package::{Edition, Origin};
 use crate::tree::ModuleTree;
 use declared::{Declarations, What};
+use globs::Behind;
 use prelude::is_prelude_type;
 
 /// Chains of imports longer than this are given up.
@@ -64,6 +65,7 @@ pub(crate) struct Resolver<'a> {
     heads: FastMap<(u32, Name), Option<Place>>,
     /// What a module with globs has as a name, for paths in another module.
     members: FastMap<(u32, Name, u32), Option<Place>>,
+    behind: FastMap<(u32, bool), Rc<Behind>>,
     /// How many imports are being resolved.
     busy: usize,
 }
@@ -91,8 +93,18 @@ impl<'a> Resolver<'a> {
             externs.insert(name, Base::Crate(name, Origin::Library));
         }
         let declarations = Declarations::of(tree, &externs, &mut names);
-        let (imports, heads, members) = (FastMap::default(), FastMap::default(), FastMap::default());
-        Self { tree, names, edition: surroundings.edition, externs, declarations, imports, heads, members, busy: 0 }
+        Self {
+            tree,
+            names,
+            edition: surroundings.edition,
+            externs,
+            declarations,
+            imports: FastMap::default(),
+            heads: FastMap::default(),
+            members: FastMap::default(),
+            behind: FastMap::default(),
+            busy: 0,
+        }
     }
 
     /// What the reference of a file names.
@@ -122,6 +134,10 @@ impl<'a> Resolver<'a> {
     fn head_of(&self, file: u32, path: &PathUse) -> Option<Name> {
         let segments = &self.declarations.segments[file as usize];
         (!path.segments.is_empty()).then(|| segments[path.segments.start as usize])
+    }
+
+    pub fn segments(&self, file: u32, path: &PathUse) -> Vec<Name> {
+        self.declarations.segments[file as usize][path.segments.start as usize..path.segments.end as usize].to_vec()
     }
 
     fn position(&self, file: u32, reference: u32) -> Position {

@@ -4,11 +4,11 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use expect_test::expect;
 use kernel::{
-    AuthenticationError, Authenticator, CausationId, Claims, Clock, Context, CorrelationId, Envelope, EventId,
-    Fingerprint, Json, ManualClock, Metadata, Permission, Principal, Priority,
+    AuthenticationError, Authenticator, CausationId, Claims, Clock, Context, CorrelationId, Envelope, Error, ErrorKind,
+    EventId, FieldError, Fingerprint, Json, ManualClock, Metadata, Permission, Principal, Priority, Problem, Secret,
 };
 use serde_json::json;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use uuid::Uuid;
 
 struct Door;
@@ -17,7 +17,7 @@ impl Authenticator for Door {
     type Credentials = str;
 
     fn verify(&self, user: &str) -> Result<Claims, AuthenticationError> {
-        Ok(Claims { user: user.into(), permissions: ["shop:enter".to_owned()].into() })
+        Ok(Claims::new(user, ["shop:enter".to_owned()]))
     }
 }
 
@@ -120,4 +120,70 @@ fn a_manual_clock_moves_when_it_is_told_to() {
     let clock = ManualClock::default();
     clock.advance(TimeDelta::seconds(3));
     assert_eq!((clock.now(), clock.now()), (DateTime::UNIX_EPOCH + TimeDelta::seconds(3), clock.now()));
+}
+
+#[test]
+fn shapes_that_must_not_compile() {
+    trybuild::TestCases::new().compile_fail("tests/refused/*.rs");
+}
+
+#[test]
+fn an_error_as_a_problem() {
+    let error =
+        Error::invalid_fields(vec![FieldError { pointer: "/amount".into(), message: "must be above 0".into() }])
+            .with_code("till.amount")
+            .with_detail("row 3 of table tills");
+    let problem = serde_json::to_string_pretty(&Problem::from(&error)).unwrap();
+    expect![[r#"
+        {
+          "type": "urn:borough:problem:till.amount",
+          "title": "The input is wrong",
+          "status": 400,
+          "detail": "/amount: must be above 0",
+          "code": "till.amount",
+          "errors": [
+            {
+              "pointer": "/amount",
+              "message": "must be above 0"
+            }
+          ]
+        }"#]]
+    .assert_eq(&problem);
+    let busy = Error::new(ErrorKind::Unavailable, "busy").with_retry_after(Duration::from_millis(1500));
+    let problem = Problem::from(&busy);
+    assert_eq!((problem.status, problem.code.as_str(), problem.retry_after), (503, "unavailable", Some(1.5)));
+}
+
+/// Errors are kept in journals and sent between processes: what is for the log only stays behind.
+#[test]
+fn an_error_survives_being_written_down() {
+    let error = Error::new(ErrorKind::Unavailable, "busy").with_code("request.stopped").with_detail("secret");
+    let error = error.with_retry_after(Duration::from_secs(2));
+    let text = serde_json::to_string(&error).unwrap();
+    assert!(!text.contains("secret"), "{text}");
+    let mut kept = error;
+    kept.detail = None;
+    assert_eq!(serde_json::from_str::<Error>(&text).unwrap(), kept);
+    let old = serde_json::from_str::<Error>(r#"{"kind":"denied","message":"no"}"#).unwrap();
+    assert_eq!(old.code(), "denied");
+    assert!(serde_json::from_str::<Error>(r#"{"kind":"denied","message":"no","retry_after":-1.0}"#).is_err());
+}
+
+#[test]
+fn a_secret_does_not_show() {
+    let secret: Secret<String> = serde_json::from_str("\"open sesame\"").unwrap();
+    assert_eq!(format!("{secret:?}"), "Secret(..)");
+    assert_eq!(secret.expose(), "open sesame");
+}
+
+#[test]
+fn the_chain_of_requests() {
+    let cx =
+        Context::new(Arc::new(Principal::authenticate(&Door, "anna").unwrap()), CorrelationId::new(Uuid::from_u128(2)));
+    assert_eq!(cx.asked(), None);
+    let inner = cx.serving("till", "till.pay-in").serving("users", "users.get");
+    let chain: Vec<&str> = inner.asked().unwrap().chain().map(|asked| asked.request).collect();
+    assert_eq!(chain, ["users.get", "till.pay-in"]);
+    assert_eq!(inner.caused_by(&envelope()).asked(), None, "an event is asked for by nobody");
+    assert_eq!(inner.clone().for_purpose("billing").purpose(), Some("billing"));
 }

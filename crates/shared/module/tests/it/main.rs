@@ -7,7 +7,7 @@ use event_sourcing::{Document, MemoryBlobs, MemoryStore, Unit};
 use expect_test::{Expect, expect};
 use kernel::{Access, Context, Error, Event, ManualClock, Permission, Request, RequestKind, SequentialIds};
 use module::{Grants, Infrastructure, Module, assemble};
-use request::Service;
+use request::{Cached, Client, Regulation, Requirement, Service, Verdict};
 use saga::{Saga, Step, StepContext};
 use serde::{Deserialize, Serialize};
 
@@ -348,4 +348,60 @@ fn the_description_of_modules() {
           ]
         }"#]]
     .assert_eq(&serde_json::to_string_pretty(&description).unwrap());
+}
+
+/// Asks the clerk of another module.
+struct Boss(Arc<Client>);
+
+#[derive(Serialize, Deserialize, schemars::JsonSchema)]
+struct Order;
+
+impl Request for Order {
+    type Response = ();
+    const NAME: &'static str = "office.order";
+    const KIND: RequestKind = RequestKind::Command;
+    const ACCESS: Access = Access::Public { reason: "a test" };
+}
+
+impl Service<Order> for Boss {
+    async fn execute(&self, cx: &Context, _: &mut Unit, _: Order) -> Result<(), Error> {
+        self.0.ask(cx, Sell {}).await
+    }
+}
+
+fn office() -> Module {
+    Module::new("office", "orders").provides(|c| {
+        c.singleton(Boss);
+    })
+}
+
+#[tokio::test]
+async fn a_service_asks_another_module_that_its_own_has_named() {
+    let cx = testing::context(&["shop:sell"]);
+    let shop = || shop().serves::<Sell, Clerk>();
+    let application = |office: Module| assemble(vec![shop(), office], infrastructure(), &grants()).unwrap();
+    let named = application(office().serves::<Order, Boss>().asks::<Sell>());
+    named.requests.ask(&cx, Order).await.unwrap();
+    let unnamed = application(office().serves::<Order, Boss>());
+    assert_eq!(unnamed.requests.ask(&cx, Order).await.unwrap_err().code(), "request.undeclared");
+}
+
+impl Cached for Sell {
+    const STALE_AFTER: &'static [&'static str] = &["shop.nothing"];
+
+    fn key(&self, _: &Context) -> String {
+        String::new()
+    }
+}
+
+#[test]
+fn what_is_cached_and_regulated() {
+    let regulated = || Requirement::<Sell>::new(Regulation::GDPR, |_, _| Verdict::Allow);
+    check(
+        vec![shop().serves::<Sell, Clerk>().caches::<Sell>().complies(regulated()), office().complies(regulated())],
+        expect![[r#"
+            the modules do not fit together:
+              module `office`: `shop.sell` is cached or regulated here and not served here: say it in the module that serves it
+              module `shop`: answers of `shop.sell` are kept until `shop.nothing`, which no module publishes: declare it with `.publishes` in the module that does"#]],
+    );
 }

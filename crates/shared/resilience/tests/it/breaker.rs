@@ -1,4 +1,4 @@
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
 use expect_test::expect;
@@ -22,12 +22,13 @@ fn a_target_that_fails_is_left_alone_and_tried_again() {
         users.admit().unwrap().record(outcome);
     }
     let rejected = Error::from(users.admit().unwrap_err());
-    assert_eq!(rejected.kind, ErrorKind::Unavailable);
+    assert_eq!((rejected.kind, rejected.code()), (ErrorKind::Unavailable, "resilience.open"));
+    assert_eq!(rejected.retry_after, Some(Duration::from_secs(1)));
     expect!["`users` failed too often and is not called since 1970-01-01T00:00:00.000Z: try again at 1970-01-01T00:00:01.000Z"]
         .assert_eq(&rejected.message);
 
     clock.advance(TimeDelta::milliseconds(999));
-    assert!(users.admit().is_err());
+    assert_eq!(users.admit().unwrap_err().retry_after, Duration::from_millis(1));
     clock.advance(TimeDelta::milliseconds(1));
     let probes = [users.admit().unwrap(), users.admit().unwrap()];
     expect![
@@ -145,8 +146,8 @@ async fn a_panic_of_a_guarded_service_is_a_failure() {
 
 #[tokio::test]
 async fn what_the_caller_has_to_mend_is_no_failure_of_the_target() {
-    use ErrorKind::*;
-    for kind in [Invalid, Denied, NotFound, Conflict, Rejected, Unavailable, Deadline, Internal] {
+    use ErrorKind::{Deadline, Internal, Unavailable};
+    for kind in ErrorKind::ALL {
         let (breakers, _) = breakers(count(1, 1, 1));
         let users = breakers.of("users").unwrap();
         let answer: Result<(), Error> = users.run(async { Err(error(kind)) }).await;

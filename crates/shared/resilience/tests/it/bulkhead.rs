@@ -24,7 +24,7 @@ async fn so_many_run_so_many_wait_and_one_more_is_refused() {
     let mut third = entering(&bulkhead);
     assert!(poll(&mut third).await.is_pending());
     let refused = bulkhead.enter().await.unwrap_err();
-    assert_eq!(refused.kind, ErrorKind::Unavailable);
+    assert_eq!((refused.kind, refused.code()), (ErrorKind::Unavailable, "resilience.full"));
     expect![
         "`users` is busy, 2 calls run and 1 wait: try again later, or raise `concurrent` or `queue` of its bulkhead"
     ]

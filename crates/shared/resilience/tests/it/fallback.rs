@@ -9,17 +9,6 @@ use tower::{Layer, ServiceExt};
 
 use crate::world::error;
 
-const KINDS: [ErrorKind; 8] = [
-    ErrorKind::Invalid,
-    ErrorKind::Denied,
-    ErrorKind::NotFound,
-    ErrorKind::Conflict,
-    ErrorKind::Rejected,
-    ErrorKind::Unavailable,
-    ErrorKind::Deadline,
-    ErrorKind::Internal,
-];
-
 #[tokio::test]
 async fn only_the_errors_that_it_names_have_another_answer() {
     let options = FallbackOptions { on: vec![ErrorKind::Unavailable, ErrorKind::NotFound] };
@@ -27,7 +16,7 @@ async fn only_the_errors_that_it_names_have_another_answer() {
         Ok(format!("{name} of yesterday, for {error}"))
     });
     let fallback = fallback.unwrap();
-    for kind in KINDS {
+    for kind in ErrorKind::ALL {
         let users = fallback.layer(tower::service_fn(move |_: String| async move { Err(error(kind)) }));
         let answer = users.oneshot("ada".into()).await;
         if matches!(kind, ErrorKind::Unavailable | ErrorKind::NotFound) {

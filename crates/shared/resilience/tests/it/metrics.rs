@@ -77,15 +77,15 @@ async fn what_was_refused_repeated_given_up_or_replaced_is_counted() {
     retry.run::<(), _>(|| async { Err(error(ErrorKind::Invalid)) }).await.unwrap_err();
 
     expect![[r#"
-        resilience_breaker_changes_total{target=users,to=closed} 1
-        resilience_breaker_changes_total{target=users,to=half_open} 1
-        resilience_breaker_changes_total{target=users,to=open} 1
-        resilience_fallbacks_total{target=users} 1
-        resilience_rejected_total{by=breaker,target=users} 2
-        resilience_rejected_total{by=bulkhead,target=users} 1
-        resilience_retries_given_up_total{target=users,why=attempts} 1
-        resilience_retries_total{target=users} 2
-        resilience_timeouts_total{target=users} 1
+        borough_breaker_changes_total{target=users,to=closed} 1
+        borough_breaker_changes_total{target=users,to=half_open} 1
+        borough_breaker_changes_total{target=users,to=open} 1
+        borough_fallbacks_total{target=users} 1
+        borough_rejected_total{target=users,by=breaker} 2
+        borough_rejected_total{target=users,by=bulkhead} 1
+        borough_retries_given_up_total{target=users,out_of=attempts} 1
+        borough_retries_total{target=users} 2
+        borough_timeouts_total{target=users} 1
     "#]]
     .assert_eq(&counters.shown());
 }

@@ -2,7 +2,10 @@ use std::{fmt::Debug, sync::Arc};
 
 use expect_test::{Expect, expect};
 use kernel::{Error, ErrorKind, SystemClock};
-use resilience::*;
+use resilience::{
+    BreakerOptions, Breakers, Bulkhead, BulkheadOptions, Fallback, FallbackOptions, Retry, RetryBudget,
+    RetryBudgetOptions, RetryOptions, Timeout, TimeoutOptions, WindowOptions,
+};
 
 fn refused<T>(result: Result<T, Error>, expected: Expect) {
     let Err(error) = result else { panic!("accepted") };

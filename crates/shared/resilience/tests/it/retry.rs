@@ -47,8 +47,8 @@ async fn a_success_ends_it() {
 
 #[tokio::test(start_paused = true)]
 async fn what_stays_as_it_is_is_not_tried_again() {
-    use ErrorKind::*;
-    for kind in [Invalid, Denied, NotFound, Conflict, Rejected, Unavailable, Deadline, Internal] {
+    use ErrorKind::{Conflict, Internal, Unavailable};
+    for kind in ErrorKind::ALL {
         let users = users(kind);
         assert_eq!(retry(3).run(|| users.ask()).await, Err(error(kind)));
         assert_eq!(users.calls() > 1, matches!(kind, Conflict | Unavailable), "{kind:?}");
@@ -162,6 +162,17 @@ async fn successes_pay_for_retries_and_time_does() {
     assert_eq!((0..20).filter(|_| after()).count(), 10);
     tokio::time::advance(Duration::from_secs(12)).await;
     assert_eq!((0..20).filter(|_| after()).count(), 10, "without a success, after a while");
+}
+
+#[test]
+fn an_error_that_says_when_to_try_again_is_believed() {
+    let milliseconds = Duration::from_millis;
+    let later = |ms| busy().with_retry_after(milliseconds(ms));
+    let after = |ms| retry(2).attempts().after(&later(ms));
+    let wait = after(50).unwrap();
+    assert!((milliseconds(60)..=milliseconds(71)).contains(&wait), "the jitter comes on top: {wait:?}");
+    assert_eq!(after(95), Ok(milliseconds(100)), "the longest wait");
+    assert_eq!(after(101), Err(GiveUp::Later));
 }
 
 #[test]

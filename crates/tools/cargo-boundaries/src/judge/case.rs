@@ -30,11 +30,6 @@ impl<'a> Case<'a> {
         Self { architecture, from, kind, layer: architecture.layer(from) }
     }
 
-    /// The first rule broken by a dependency on `to` that is an error, or else the first that warns.
-    pub fn breach(&self, to: &Target) -> Option<Breach> {
-        self.broken(to).into_iter().next()
-    }
-
     /// Every rule broken by a dependency on `to`, errors first.
     pub fn broken(&self, to: &Target) -> Vec<Breach> {
         let mut broken = self.breaches(to);

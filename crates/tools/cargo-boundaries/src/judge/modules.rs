@@ -112,7 +112,7 @@ fn outside(court: &mut Court<'_>, rule: &ModuleRules, member: usize) -> Vec<Viol
     for user in (0..workspace.members.len()).filter(|user| *user != member && sources.is_read(*user)) {
         let externs = &workspace.members[user].externs;
         let mut named: BTreeMap<(Hidden<'_>, Kind), Places> = BTreeMap::new();
-        for one in &sources.of(user).uses {
+        for one in sources.paths(user) {
             let Some(Target::Member(used)) = externs.get(&*one.name) else { continue };
             // A path may come there through what others re-export.
             let hops = sources.behind(*used, &one.rest);

@@ -1,9 +1,9 @@
 //! The rules about what sources name of other crates.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::graph::untidiness;
-use super::{Charge, Court, identity, what};
+use super::{Breach, Charge, Court, identity, what};
 use crate::affected::owner;
 use crate::judge::Case;
 use crate::report::{Rule, Violation};
@@ -21,23 +21,12 @@ pub(super) fn through_re_exports(court: &mut Court<'_>) -> Vec<Violation> {
     let mut found = Vec::new();
     for member in 0..court.architecture.workspace.members.len() {
         for Named { to, through, kind, places } in named_through(court, member) {
-            for mut breach in Case::new(court.architecture, member, kind).broken_by_name(to) {
+            for breach in Case::new(court.architecture, member, kind).broken_by_name(to) {
                 let workspace = court.architecture.workspace;
                 let (of, name) = (&workspace.members[member].name, court.architecture.target_name(to));
-                let through = &workspace.members[through].name;
-                let charge = Charge {
-                    from: member,
-                    module: None,
-                    to: Some(identity(to, court.architecture)),
-                    kind: Some(kind),
-                    message: format!("`{of}` must not name `{name}`"),
-                    site: court.sources.site(member, places.first),
-                    what: format!("leads to {name} through a re-export of {through}"),
-                    code: None,
-                };
-                breach.notes.extend(places.more());
-                let exceptions: Vec<usize> = court.architecture.exceptions(member, to, kind).collect();
-                found.extend(court.sentence(&exceptions, charge, breach));
+                let message = format!("`{of}` must not name `{name}`");
+                let what = format!("leads to {name} through a re-export of {}", workspace.members[through].name);
+                found.extend(undeclared(court, (member, to, kind), places, (message, what), breach));
             }
         }
     }
@@ -59,7 +48,7 @@ fn named_through<'a>(court: &Court<'a>, member: usize) -> Vec<Named<'a>> {
         own.any(|one| one.kind == kind || (one.kind == Kind::Normal && kind == Kind::Dev))
     };
     let mut named: BTreeMap<(String, Kind), Named<'a>> = BTreeMap::new();
-    for one in &court.sources.of(member).uses {
+    for one in court.sources.paths(member) {
         let Some(Target::Member(used)) = workspace.members[member].externs.get(&*one.name) else { continue };
         for hop in court.sources.behind(*used, &one.rest) {
             if *hop.to == Target::Member(member) || declared(hop.to, one.kind) {
@@ -90,25 +79,38 @@ pub(super) fn foreign_files(court: &mut Court<'_>) -> Vec<Violation> {
         }
         for (owner, places) in foreign {
             let to = Target::Member(owner);
-            for mut breach in Case::new(court.architecture, member, Kind::Normal).broken(&to) {
-                breach.notes.extend(places.more());
+            for breach in Case::new(court.architecture, member, Kind::Normal).broken(&to) {
                 let (of, name) = (&workspace.members[member].name, &workspace.members[owner].name);
-                let charge = Charge {
-                    from: member,
-                    module: None,
-                    to: Some(identity(&to, court.architecture)),
-                    kind: Some(Kind::Normal),
-                    message: format!("`{of}` must not compile files of `{name}`"),
-                    site: sources.site(member, places.first),
-                    what: format!("a file of {name} is a module of {of}"),
-                    code: None,
-                };
-                let exceptions: Vec<usize> = court.architecture.exceptions(member, &to, Kind::Normal).collect();
-                found.extend(court.sentence(&exceptions, charge, breach));
+                let message = format!("`{of}` must not compile files of `{name}`");
+                let what = format!("a file of {name} is a module of {of}");
+                found.extend(undeclared(court, (member, &to, Kind::Normal), places, (message, what), breach));
             }
         }
     }
     found
+}
+
+/// The violation by what sources name without a dependency on it, unless an exception excuses it.
+fn undeclared(
+    court: &mut Court<'_>,
+    (from, to, kind): (usize, &Target, Kind),
+    places: Places,
+    (message, what): (String, String),
+    mut breach: Breach,
+) -> Option<Violation> {
+    breach.notes.extend(places.more());
+    let charge = Charge {
+        from,
+        module: None,
+        to: Some(identity(to, court.architecture)),
+        kind: Some(kind),
+        message,
+        site: court.sources.site(from, places.first),
+        what,
+        code: None,
+    };
+    let exceptions: Vec<usize> = court.architecture.exceptions(from, to, kind).collect();
+    court.sentence(&exceptions, charge, breach)
 }
 
 /// Dependencies on members that nothing in the sources names, or nothing but tests.
@@ -124,11 +126,9 @@ pub(super) fn unused(court: &mut Court<'_>) -> Vec<Violation> {
         let Some((message, help)) = idle(court, dependency, to) else { continue };
         let why = "every dependency on a crate of the workspace is named in the sources";
         let breach = untidiness(court.architecture, Rule::UsedDependencies, rule, why, help);
-        let charge = Charge {
-            message,
-            what: what(dependency, court.architecture),
-            ..court.dependency(dependency, &dependency.to, Rule::UsedDependencies)
-        };
+        let charge = court.dependency(dependency, &dependency.to, Rule::UsedDependencies);
+        let code = charge.code.or_else(|| court.code(dependency.from, &dependency.extern_name, Kind::Build));
+        let charge = Charge { message, what: what(dependency, court.architecture), code, ..charge };
         let exceptions: Vec<usize> =
             court.architecture.exceptions(dependency.from, &dependency.to, dependency.kind).collect();
         found.extend(court.sentence(&exceptions, charge, breach));
@@ -147,14 +147,45 @@ fn idle(court: &Court<'_>, dependency: &Dependency, to: usize) -> Option<(String
             Some((message, "move the line to [dev-dependencies]".to_owned()))
         }
         Some(_) => None,
-        // Examples in comments are compiled as tests, and macros may take a path from a string.
-        None if *kind != Kind::Build && court.sources.says(*from, &format!("{extern_name}::")) => None,
+        None if *kind != Kind::Build && is_said(court, *from, extern_name) => None,
+        None if *kind != Kind::Build && in_build_script(court, *from, extern_name) => {
+            let message = format!("`{of}` must not depend on `{name}` for its build script alone");
+            let mut declared = court.architecture.workspace.dependencies.iter();
+            let again = declared.any(|one| one.from == *from && one.to == dependency.to && one.kind == Kind::Build);
+            let help = match again {
+                true => "delete the line: build scripts see [build-dependencies] alone, which have it too",
+                false => "move the line to [build-dependencies], the only ones that build scripts see",
+            };
+            Some((message, help.to_owned()))
+        }
         None => {
             let message = format!("`{of}` must not depend on `{name}` without naming it");
             let help = "delete the line; or, if a macro or a feature needs it, excuse it with an [[except]]";
             Some((message, help.to_owned()))
         }
     }
+}
+
+fn in_build_script(court: &Court<'_>, member: usize, name: &str) -> bool {
+    court.sources.of(member).uses_of(name, Kind::Build).next().is_some()
+}
+
+/// Whether some text has a path into the crate: examples in comments are compiled as tests, and macros may take a path
+/// from a string. The paths of a build script are none of these.
+fn is_said(court: &Court<'_>, member: usize, name: &str) -> bool {
+    let path = format!("{name}::");
+    if !in_build_script(court, member, name) {
+        return court.sources.says(member, &path);
+    }
+    let digest = court.sources.of(member);
+    let files_of = |script: bool| -> BTreeSet<u32> {
+        let of_script = |root: u32| court.sources.kind(member, root) == Kind::Build;
+        digest.modules.iter().filter(|module| of_script(module.root) == script).map(|module| module.file).collect()
+    };
+    let (script, others) = (files_of(true), files_of(false));
+    let mut files =
+        digest.files.iter().zip(0_u32..).filter(|(_, file)| !script.contains(file) || others.contains(file));
+    files.any(|(file, _)| std::fs::read_to_string(file).is_ok_and(|text| text.contains(&path)))
 }
 
 /// `pub use other::*` of another crate.

@@ -206,7 +206,7 @@ impl Planter<'_> {
                     own.any(|one| self.architecture.target_name(&one.to) == self.architecture.target_name(to))
                 };
                 let breaks = |to: &&Target| {
-                    let breach = case.breach(to).filter(|breach| breach.rule == rule);
+                    let breach = case.broken(to).into_iter().next().filter(|breach| breach.rule == rule);
                     breach.is_some() && !declared(to) && self.architecture.exceptions(from, to, kind).next().is_none()
                 };
                 if let Some(to) = targets.iter().find(breaks) {

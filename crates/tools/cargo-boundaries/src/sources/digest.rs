@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use source_graph::{Origin, Position, ProblemKind, Reference, RootKind, SourceGraph, Target};
+use source_graph::{ForeignGlob, Origin, ProblemKind, Reference, RootKind, SourceGraph, Target};
 
 use crate::report::Unseen;
 use crate::source::relative;
@@ -19,6 +19,10 @@ pub(crate) struct Digest {
     pub links: Vec<(u32, PathBuf)>,
     /// Paths that lead into other crates; each once for each kind of dependency that would allow it, sorted.
     pub uses: Vec<Use>,
+    /// Paths that globs of other members may lead on; each once for each kind of dependency, sorted.
+    pub brought: Vec<Brought>,
+    /// What of other members globs bring, each once.
+    pub globs: Vec<Glob>,
     /// Modules that name each other in the library and in binaries, tests aside; each pair once, sorted.
     pub namings: Vec<Naming>,
     /// What the library re-exports of other crates.
@@ -70,6 +74,27 @@ pub(crate) struct Use {
     pub kind: Kind,
     /// What follows the crate in the path; empty for crates that are no members, where it tells nothing.
     pub rest: Box<str>,
+    pub places: Places,
+}
+
+/// `use name::rest::*`
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Glob {
+    pub name: Box<str>,
+    pub rest: Box<str>,
+    /// How many of them there are.
+    pub number: usize,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Brought {
+    /// Of other crates, of which at least one is a member: what they are called in these sources, and what follows that.
+    pub globs: Vec<(Box<str>, Box<str>)>,
+    pub kind: Kind,
+    /// From the name on that comes through one of the globs.
+    pub rest: Box<str>,
+    /// The name is the first of the path.
+    pub is_head: bool,
     pub places: Places,
 }
 
@@ -140,6 +165,7 @@ impl std::ops::AddAssign for Unseen {
         self.generated += other.generated;
         self.absent += other.absent;
         self.unresolved += other.unresolved;
+        self.globs += other.globs;
     }
 }
 
@@ -151,18 +177,11 @@ impl Digest {
             RootKind::Binary => Of::Binary,
             _ => Of::Other,
         };
-        let (mut uses, mut namings) = (Tally::default(), Tally::default());
+        let (mut uses, mut namings, mut globs) = (Tally::default(), Tally::default(), Tally::default());
         let (mut exports, mut facades) = (Vec::new(), Vec::new());
         let library: HashSet<&str> =
             graph.modules.iter().filter(|it| of(it.root) == Of::Library).map(|it| &*it.path).collect();
         let owners = owners(graph);
-        let brought = brought_by_globs(graph);
-        for (name, rest, reference) in &brought {
-            let place = Place { file: reference.file, start: reference.span.start, end: reference.span.end };
-            let rest = if is_member(member, name) { rest.as_str() } else { "" };
-            let kind = kind(kinds[reference.root as usize], reference.under_test);
-            uses.count((*name, kind, rest), place, owners[reference.file as usize] != reference.root);
-        }
         for reference in &graph.references {
             let again = owners[reference.file as usize] != reference.root;
             let place = Place { file: reference.file, start: reference.span.start, end: reference.span.end };
@@ -175,6 +194,9 @@ impl Digest {
                         place,
                         again,
                     );
+                    if reference.position.is_glob() && is_member(member, name) {
+                        globs.count((&**name, rest), place, again);
+                    }
                     if of(reference.root) == Of::Library && reference.position.re_exports() && !reference.under_test {
                         exports.push(export(reference, name, rest, place));
                     }
@@ -220,6 +242,12 @@ impl Digest {
             files: graph.files.iter().map(|file| file.path.clone()).collect(),
             links: links(graph),
             uses: uses.sorted(|(name, kind, rest), places| Use { name: name.into(), kind, rest: rest.into(), places }),
+            globs: globs.sorted(|(name, rest): (&str, &str), places| Glob {
+                name: name.into(),
+                rest: rest.into(),
+                number: places.further + 1,
+            }),
+            brought: brought(member, graph, &kinds, &owners),
             namings: namings.sorted(|(from, to, through), places| {
                 let through = through.map(Into::into);
                 Naming { from: from.into(), to: to.into(), through, places }
@@ -228,7 +256,12 @@ impl Digest {
             facades,
             modules: graph.modules.iter().map(module).collect(),
             problems: problems(graph, root),
-            unseen: Unseen { generated: graph.unseen.len(), absent: graph.absent.len(), unresolved: graph.unresolved },
+            unseen: Unseen {
+                generated: graph.unseen.len(),
+                absent: graph.absent.len(),
+                unresolved: graph.unresolved,
+                globs: 0,
+            },
         }
     }
 
@@ -273,28 +306,24 @@ impl<K: Ord + std::hash::Hash + Eq> Tally<K> {
     }
 }
 
-/// Paths to what a module of this crate has from another crate by a glob: that crate, and the path from there on.
-fn brought_by_globs(graph: &SourceGraph) -> Vec<(&str, String, &Reference)> {
-    let mut globs: HashMap<(u32, &str), Vec<(&str, &str)>> = HashMap::new();
-    for reference in graph.references.iter().filter(|it| it.position == Position::GlobReExport) {
-        if let Target::Crate { name, origin: Origin::Dependency, rest, .. } = &reference.target {
-            globs.entry((reference.root, &*reference.module)).or_default().push((name, rest));
+/// What globs may bring, where one of them is a member's: others offer nothing that could be found.
+fn brought(member: &Member, graph: &SourceGraph, kinds: &[RootKind], owners: &[u32]) -> Vec<Brought> {
+    let mut tally = Tally::default();
+    for one in &graph.brought {
+        if one.globs.iter().any(|glob| glob.origin == Origin::Dependency && is_member(member, &glob.name)) {
+            let place = Place { file: one.file, start: one.span.start, end: one.span.end };
+            let kind = kind(kinds[one.root as usize], one.under_test);
+            tally.count((&*one.globs, kind, &*one.rest, one.is_head), place, owners[one.file as usize] != one.root);
         }
     }
-    if globs.is_empty() {
-        return Vec::new();
-    }
-    let own: HashMap<(u32, &str), _> =
-        graph.modules.iter().filter_map(|it| Some(((it.root, &*it.path), it.own_names.as_ref()?))).collect();
-    let brought = graph.references.iter().filter_map(|reference| {
-        let Target::Module { path, rest, .. } = &reference.target else { return None };
-        let [(name, before)] = globs.get(&(reference.root, &**path))?.as_slice() else { return None };
-        let first = rest.split("::").next().filter(|first| !first.is_empty())?;
-        let known = own.get(&(reference.root, &**path))?.iter().any(|own| **own == *first);
-        let rest = if before.is_empty() { rest.to_string() } else { format!("{before}::{rest}") };
-        (!known).then_some((*name, rest, reference))
-    });
-    brought.collect()
+    let glob = |glob: &ForeignGlob| ((&*glob.name).into(), glob.rest.clone());
+    tally.sorted(|(globs, kind, rest, is_head), places| Brought {
+        globs: globs.iter().map(glob).collect(),
+        kind,
+        rest: rest.into(),
+        is_head,
+        places,
+    })
 }
 
 /// The files behind links.

@@ -227,139 +227,6 @@ billing = { path = "../billing" }
 }
 
 #[test]
-fn dependencies_that_nothing_names() {
-    let rules = "
-//- boundaries.toml
-version = 1
-[hygiene]
-used-dependencies = true
-[[layer]]
-name = \"all\"
-members = [\"*\"]
-edges = [\"* -> *\"]
-//- billing
-//- stock
-[lib]
-name = \"stock_keeping\"
-";
-    check(
-        &format!(
-            "{rules}//- orders
-[dependencies]
-billing = {{ path = \"../billing\" }}
-stock = {{ path = \"../stock\", optional = true }}
-[build-dependencies]
-billing = {{ path = \"../billing\" }}
-[dev-dependencies]
-stock = {{ path = \"../stock\" }}
-//- orders/src/lib.rs
-#[test]
-fn bills() {{ billing::bill(); }}
-"
-        ),
-        expect![[r#"
-            orders (layer `all`): 4 violations
-
-            error[used-dependencies]: `orders` must not depend on `billing` for its tests alone
-             --> orders/Cargo.toml:7:1
-              |
-            7 | billing = { path = "../billing" }
-              | ^^^^^^^ normal dependency on billing
-              |
-             ::: orders/src/lib.rs:2:14
-              |
-            2 | fn bills() { billing::bill(); }
-              |              ^^^^^^^^^^^^^ named here
-              |
-             ::: boundaries.toml:3:1
-              |
-            3 | used-dependencies = true
-              | ^^^^^^^^^^^^^^^^^ every dependency on a crate of the workspace is named in the sources
-              = help: move the line to [dev-dependencies]
-
-            error[used-dependencies]: `orders` must not depend on `stock` without naming it
-             --> orders/Cargo.toml:8:1
-              |
-            8 | stock = { path = "../stock", optional = true }
-              | ^^^^^ normal dependency on stock, optional: feature `stock`
-              |
-             ::: boundaries.toml:3:1
-              |
-            3 | used-dependencies = true
-              | ^^^^^^^^^^^^^^^^^ every dependency on a crate of the workspace is named in the sources
-              = help: delete the line; or, if a macro or a feature needs it, excuse it with an [[except]]
-
-            error[used-dependencies]: `orders` must not depend on `billing` without naming it
-              --> orders/Cargo.toml:10:1
-               |
-            10 | billing = { path = "../billing" }
-               | ^^^^^^^ build-dependency on billing
-               |
-              ::: boundaries.toml:3:1
-               |
-             3 | used-dependencies = true
-               | ^^^^^^^^^^^^^^^^^ every dependency on a crate of the workspace is named in the sources
-               = help: delete the line; or, if a macro or a feature needs it, excuse it with an [[except]]
-
-            error[used-dependencies]: `orders` must not depend on `stock` without naming it
-              --> orders/Cargo.toml:12:1
-               |
-            12 | stock = { path = "../stock" }
-               | ^^^^^ dev-dependency on stock
-               |
-              ::: boundaries.toml:3:1
-               |
-             3 | used-dependencies = true
-               | ^^^^^^^^^^^^^^^^^ every dependency on a crate of the workspace is named in the sources
-               = help: delete the line; or, if a macro or a feature needs it, excuse it with an [[except]]
-
-            checked 3 crates, 4 edges, 0 external dependencies, 3 files: 4 violations
-        "#]],
-    );
-    let named = [
-        "use stock_keeping as _;",
-        "#[macro_use] extern crate stock_keeping;",
-        "fn f() { stock_keeping::count!(); }",
-        "#[stock_keeping::counted] fn f() {}",
-        "/// ```\n/// stock_keeping::count();\n/// ```\nfn f() {}",
-        "#[derive(stock_keeping::Count)] struct S;",
-        "#[cfg(feature = \"stock\")] mod counted { use stock_keeping::Count; }",
-    ];
-    for line in named {
-        let root = workspace(&format!(
-            "{rules}//- orders\n[dependencies]\nstock = {{ path = \"../stock\" }}\n//- orders/src/lib.rs\n{line}\n"
-        ));
-        let report = outcome(root.path()).unwrap_or_else(|error| panic!("{}", plain(&error.text(), root.path())));
-        assert!(report.is_clean(), "{line}: {}", report.text());
-    }
-}
-
-#[test]
-fn what_only_a_macro_needs_is_excused() {
-    let root = workspace(
-        "
-//- boundaries.toml
-version = 1
-[hygiene]
-used-dependencies = true
-[[layer]]
-name = \"all\"
-members = [\"*\"]
-edges = [\"* -> *\"]
-[[except]]
-from = \"orders\"
-to = \"billing\"
-reason = \"its macro names it\"
-//- billing
-//- orders
-[dependencies]
-billing = { path = \"../billing\" }
-",
-    );
-    assert!(outcome(root.path()).expect("the exception excuses something").is_clean());
-}
-
-#[test]
 fn globs_of_other_crates() {
     check(
         &crates("pub mod all { pub use store_kit::*; }\npub use store_kit::store::*;")
@@ -395,6 +262,7 @@ fn globs_of_other_crates() {
                = help: name what of `rusqlite` belongs to the interface of `shared`
 
             checked 3 crates, 2 edges, 2 external dependencies, 3 files: 2 violations
+            not seen: 2 globs that bring names of further crates
         "#]],
     );
 }
@@ -471,6 +339,48 @@ fn a_facade_hides_nothing() {
     ] {
         assert!(!behind_facades(low, high), "{low} {high}");
     }
+}
+
+#[test]
+fn what_the_globs_of_the_user_bring_leads_there() {
+    let prelude =
+        "pub use serde; pub mod prelude { pub use serde; pub struct Own; } pub mod more { pub struct Other; }";
+    for (low, high) in [
+        (prelude, "use low::prelude::*; fn f() { serde::X }"),
+        (prelude, "use low::prelude::*; use low::more::*; fn f() { serde::X }"),
+        (prelude, "use low::*; fn f(_: self::serde::X) {}"),
+        (prelude, "use low::*; fn f(_: prelude::serde::X) {}"),
+        (prelude, "mod p { use low::*; mod inner { fn f() { super::serde::X } } }"),
+        (prelude, "mod p { pub(crate) use low::*; } use p::*; fn f() { serde::X }"),
+        (prelude, "fn f() { use low::*; { serde::X } }"),
+        (prelude, "use low::*; use serde::X;"),
+        ("pub use serde::*;", "use low::*; fn f() { Value::X }"),
+        ("pub mod y { pub use serde; } pub use y as prelude;", "use low::prelude::*; fn f() { serde::X }"),
+    ] {
+        assert!(behind_facades(low, high), "{low} {high}");
+    }
+    for (low, high) in [
+        (prelude, "use low::prelude::*; mod serde { pub struct X; } fn f() { serde::X }"),
+        (prelude, "use low::more::*; fn f() { serde::X }"),
+        (prelude, "use low::prelude::*; fn f() { Own::new() }"),
+        (prelude, "fn f() { { use low::*; } serde::X }"),
+        ("use serde; pub struct Own;", "use low::*; fn f() { serde::X }"),
+    ] {
+        assert!(!behind_facades(low, high), "{low} {high}");
+    }
+}
+
+/// Which of two crates' globs brings a name only the compiler knows, where those hand on what others have.
+#[test]
+fn names_that_several_globs_may_bring_are_counted() {
+    let low = "pub mod a { pub use sql::*; pub struct Own; } pub mod b { pub use sql::types::*; }";
+    let high = "use store_kit::a::*; use store_kit::b::*; fn f() { Row::new(); Own::new(); }";
+    let root = workspace(&crates(high).replace("pub struct Own;\n", &format!("pub struct Own;\n{low}\n")));
+    let report = outcome(root.path()).expect("the sources can be read");
+    assert!(report.violations.is_empty(), "{:?}", report.violations);
+    let unseen = report.summary.unseen.expect("sources were read");
+    assert_eq!((unseen.unresolved, unseen.globs), (1, 2));
+    assert!(report.text().contains("2 globs that bring names of further crates"), "{}", report.text());
 }
 
 /// To compile a neighbour's file is to use the neighbour, however the file comes there.

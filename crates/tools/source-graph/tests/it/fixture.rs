@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use source_graph::{Edition, Origin, PackageSources, Position, Root, RootKind, SourceGraph, Target};
+use source_graph::{Edition, Origin, PackageSources, Position, Root, RootKind, SourceGraph, Span, Target};
 
 /// The crates that every fixture may name.
 pub const EXTERNS: [&str; 6] = ["serde", "log", "anyhow", "tokio", "b-c", "d"];
@@ -78,9 +78,7 @@ impl Fixture {
         let mut told = Vec::new();
         for reference in &graph.references {
             let file = &graph.files[reference.file as usize].path;
-            let text = std::fs::read_to_string(file).expect("the graph read it");
-            let line = text[..reference.span.start as usize].matches('\n').count() + 1;
-            let written = text[reference.span.range()].split_whitespace().collect::<Vec<_>>().join(" ");
+            let (line, written) = written(file, reference.span);
             let position = match reference.position {
                 Position::Path => String::new(),
                 position => format!(" {position:?}"),
@@ -95,6 +93,19 @@ impl Fixture {
             let module = &reference.module;
             let file = self.relative(file);
             told.push(format!("{file}:{line} {module}{position} `{written}`{imported} -> {target}{test}{cfg}"));
+        }
+        for brought in &graph.brought {
+            let file = &graph.files[brought.file as usize].path;
+            let (line, written) = written(file, brought.span);
+            let globs = brought.globs.iter().map(|glob| {
+                let rest = if glob.rest.is_empty() { String::new() } else { format!("::{}", glob.rest) };
+                format!("<{}>{rest}::*", glob.name)
+            });
+            let globs = globs.collect::<Vec<_>>().join(", ");
+            let test = if brought.under_test { " [test]" } else { "" };
+            let head = if brought.is_head { "head" } else { "inner" };
+            let (file, rest) = (self.relative(file), &brought.rest);
+            told.push(format!("{file}:{line} {head} `{written}`: {rest} of {globs}{test}"));
         }
         for problem in &graph.problems {
             let kind = problem.kind.to_string().replace(&format!("{}/", self.folder.path().display()), "");
@@ -117,6 +128,13 @@ impl Fixture {
     pub fn relative(&self, path: &Path) -> String {
         path.strip_prefix(self.folder.path()).unwrap_or(path).display().to_string()
     }
+}
+
+/// The line of a path, and the path in one line.
+fn written(file: &Path, span: Span) -> (usize, String) {
+    let text = std::fs::read_to_string(file).expect("the graph read it");
+    let line = text[..span.start as usize].matches('\n').count() + 1;
+    (line, text[span.range()].split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 fn target(target: &Target) -> String {

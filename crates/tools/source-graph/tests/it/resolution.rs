@@ -109,6 +109,53 @@ fn f4() { { use serde::de as inner; inner::x() } inner::y() }
             lib.rs:10 crate `L::Info` -> <log>::Level::Info through crate::facade
             lib.rs:11 crate Use `serde::de as inner` -> <serde>::de
             lib.rs:11 crate `inner::x` -> <serde>::de::x
+            lib.rs:8 inner `facade::Unknown::new`: Unknown::new of <d>::*
+            unresolved 1
+        "#]],
+    );
+}
+
+/// What another crate has only the other crate's sources say; a name that the module has itself comes from no glob.
+#[test]
+fn names_that_globs_of_other_crates_may_bring() {
+    check(
+        r#"
+mod user { use tokio::prelude::*; use serde::*; fn f() { log2::info!(); Own::new(); serde::X } struct Own; }
+mod one { use d::*; mod inner { fn f() { super::hidden::A; super::Known } } struct Known; }
+mod offers { pub use d::api::*; pub fn call() {} #[cfg(test)] mod tests { fn f() { super::b::B } } }
+mod asks { fn f() { crate::offers::c::C; crate::offers::call(); crate::one::Known; crate::one::hidden::A } }
+mod through { use super::offers::*; fn f() { c::C } }
+mod block { use serde::*; fn f() { { use tokio::*; inner::X } outer::Y } fn g() { String::new() } }
+mod private { use std::fmt::*; fn f() { nowhere::Z } }
+mod imports { use tokio::*; use runtime::Handle; pub use self::runtime::Builder; }
+"#,
+        expect![[r#"
+            lib.rs:2 crate::user Glob `tokio::prelude::*` -> <tokio>::prelude
+            lib.rs:2 crate::user Glob `serde::*` -> <serde>
+            lib.rs:2 crate::user `serde::X` -> <serde>::X
+            lib.rs:3 crate::one Glob `d::*` -> <d>
+            lib.rs:3 crate::one::inner `super::hidden::A` -> crate::one hidden::A
+            lib.rs:3 crate::one::inner `super::Known` -> crate::one Known
+            lib.rs:4 crate::offers GlobReExport `d::api::*` -> <d>::api
+            lib.rs:4 crate::offers::tests `super::b::B` -> crate::offers b::B [test]
+            lib.rs:5 crate::asks `crate::offers::c::C` -> crate::offers c::C
+            lib.rs:5 crate::asks `crate::offers::call` -> crate::offers call
+            lib.rs:5 crate::asks `crate::one::Known` -> crate::one Known
+            lib.rs:5 crate::asks `crate::one::hidden::A` -> crate::one hidden::A
+            lib.rs:6 crate::through Glob `super::offers::*` -> crate::offers
+            lib.rs:7 crate::block Glob `serde::*` -> <serde>
+            lib.rs:7 crate::block Glob `tokio::*` -> <tokio>
+            lib.rs:9 crate::imports Glob `tokio::*` -> <tokio>
+            lib.rs:9 crate::imports ReExport `self::runtime::Builder` -> crate::imports runtime::Builder
+            lib.rs:2 head `log2::info`: log2::info of <tokio>::prelude::*, <serde>::*
+            lib.rs:3 inner `super::hidden::A`: hidden::A of <d>::*
+            lib.rs:4 inner `super::b::B`: b::B of <d>::api::* [test]
+            lib.rs:5 inner `crate::offers::c::C`: c::C of <d>::api::*
+            lib.rs:6 head `c::C`: c::C of <d>::api::*
+            lib.rs:7 head `inner::X`: inner::X of <tokio>::*, <serde>::*
+            lib.rs:7 head `outer::Y`: outer::Y of <serde>::*
+            lib.rs:9 head `runtime::Handle`: runtime::Handle of <tokio>::*
+            lib.rs:9 inner `self::runtime::Builder`: runtime::Builder of <tokio>::*
             unresolved 1
         "#]],
     );

@@ -1,0 +1,32 @@
+use std::fmt;
+
+use serde::{Deserialize, Deserializer};
+use zeroize::{Zeroize, Zeroizing};
+
+/// A password, a key, a token: read from the settings, never written. It has no `Display` and no `Serialize`, so it can stand
+/// in no request, event or document; `Debug` hides it. Its memory is overwritten when it goes.
+#[derive(Clone)]
+pub struct Secret<T: Zeroize>(Zeroizing<T>);
+
+impl<T: Zeroize> Secret<T> {
+    pub fn new(secret: T) -> Self {
+        Self(Zeroizing::new(secret))
+    }
+
+    /// The secret itself: for whoever hands it to the outside, and for nobody else.
+    pub fn expose(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: Zeroize> fmt::Debug for Secret<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+impl<'de, T: Zeroize + Deserialize<'de>> Deserialize<'de> for Secret<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        T::deserialize(deserializer).map(Self::new)
+    }
+}

@@ -1,0 +1,5 @@
+const NAMELESS: kernel::Permission = kernel::Permission::new("");
+
+fn main() {
+    let _ = NAMELESS;
+}

@@ -1,0 +1,5 @@
+const VERBLESS: kernel::Permission = kernel::Permission::new("orders:");
+
+fn main() {
+    let _ = VERBLESS;
+}

@@ -1,0 +1,6 @@
+#[derive(serde::Serialize, serde::Deserialize)]
+struct LogIn {
+    password: kernel::Secret<String>,
+}
+
+fn main() {}

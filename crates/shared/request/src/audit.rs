@@ -1,0 +1,83 @@
+use event_sourcing::{Expected, Unit};
+use kernel::{Context, Error, Event};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The stream of all [`CommandRecorded`] events.
+pub const AUDIT_STREAM: &str = "audit";
+
+/// What became of a command: who sent it, what it was about, how it ended. Never the payload, so never a secret.
+///
+/// Done: written in the command's own unit, so there is one exactly if the command happened. Refused or failed: in a unit of
+/// its own. A command that was answered from its idempotency key was recorded the first time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CommandRecorded {
+    pub user: String,
+    /// Who acted as the user, where that was somebody else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acting: Option<String>,
+    pub module: String,
+    /// Wire name of the command.
+    pub request: String,
+    /// What it was about, in the words of the command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<String>,
+    pub outcome: Outcome,
+    /// The error's stable code, unless it was done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    Done,
+    /// For the caller to mend.
+    Refused,
+    /// For us to mend.
+    Failed,
+}
+
+impl Event for CommandRecorded {
+    const NAME: &'static str = "audit.command_recorded";
+
+    fn key(&self) -> String {
+        self.user.clone()
+    }
+}
+
+/// A command that is under way.
+pub(crate) struct Audited {
+    pub module: &'static str,
+    pub request: &'static str,
+    pub subject: Option<String>,
+}
+
+impl Audited {
+    pub fn done(&self, cx: &Context, unit: &mut Unit) {
+        self.record(cx, unit, Outcome::Done, None);
+    }
+
+    pub fn not_done(&self, cx: &Context, unit: &mut Unit, error: &Error) {
+        let outcome = if error.kind.is_of_the_caller() { Outcome::Refused } else { Outcome::Failed };
+        self.record(cx, unit, outcome, Some(error.code().to_owned()));
+    }
+
+    fn record(&self, cx: &Context, unit: &mut Unit, outcome: Outcome, code: Option<String>) {
+        let principal = cx.principal();
+        let event = CommandRecorded {
+            user: principal.user().to_owned(),
+            acting: principal.acting().map(str::to_owned),
+            module: self.module.to_owned(),
+            request: self.request.to_owned(),
+            subject: self.subject.clone(),
+            purpose: cx.purpose().map(str::to_owned),
+            outcome,
+            code,
+        };
+        unit.append(AUDIT_STREAM, Expected::Any, &event);
+    }
+}

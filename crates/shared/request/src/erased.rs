@@ -1,0 +1,49 @@
+use std::fmt::Write;
+
+use kernel::{Context, Error, FieldError, Json, Request};
+use serde_path_to_error::{Path, Segment};
+
+use crate::{IdempotencyKey, Requests, service::Answer};
+
+/// A request by its name.
+pub(crate) type JsonCall =
+    for<'a> fn(&'a Requests, &'a Context, Option<&'a IdempotencyKey>, &'a Json) -> Answer<'a, Json>;
+
+pub(crate) fn json_call<'a, R: Request>(
+    requests: &'a Requests,
+    cx: &'a Context,
+    key: Option<&'a IdempotencyKey>,
+    request: &'a Json,
+) -> Answer<'a, Json> {
+    Box::pin(async move {
+        let mut reader = serde_json::Deserializer::from_str(request.text());
+        let request: R = serde_path_to_error::deserialize(&mut reader).map_err(|error| unreadable::<R>(&error))?;
+        let response = requests.dispatch(cx, key, request).await?;
+        Json::of(&response)
+            .map_err(|e| Error::internal(format!("the answer of `{}` is not JSON", R::NAME)).with_detail(e.to_string()))
+    })
+}
+
+fn unreadable<R: Request>(error: &serde_path_to_error::Error<serde_json::Error>) -> Error {
+    let field = FieldError { pointer: pointer(error.path()), message: error.inner().to_string() };
+    let at = if field.pointer.is_empty() { String::new() } else { format!("{}: ", field.pointer) };
+    let message = format!("`{}` cannot be read from this JSON: {at}{}", R::NAME, field.message);
+    let mut unreadable = Error::invalid(message).with_code("request.unreadable");
+    unreadable.fields.push(field);
+    unreadable
+}
+
+/// RFC 6901.
+fn pointer(path: &Path) -> String {
+    let mut pointer = String::new();
+    for segment in path {
+        let written = match segment {
+            Segment::Seq { index } => write!(pointer, "/{index}"),
+            Segment::Map { key } => write!(pointer, "/{}", key.replace('~', "~0").replace('/', "~1")),
+            // A variant's name stands nowhere in the JSON of an untagged or adjacently tagged enum.
+            Segment::Enum { .. } | Segment::Unknown => Ok(()),
+        };
+        written.expect("a String takes everything");
+    }
+    pointer
+}
