@@ -26,8 +26,8 @@ pub struct TimeoutOptions {
 
 /// Limits the time of each call to one target; clones are handles of the same one.
 ///
-/// What takes too long is dropped, and is [`ErrorKind::Unavailable`] with the code `resilience.timeout`: this target does not answer now, and another attempt may
-/// succeed. The deadline of a whole request is another thing, of the pipeline and final.
+/// What takes too long is dropped, and is [`ErrorKind::Unavailable`] with the code `resilience.timeout`: this target does not
+/// answer now, and another attempt may succeed. The deadline of a whole request is another thing, of the pipeline and final.
 #[derive(Clone)]
 pub struct Timeout(Arc<Inner>);
 
