@@ -19,6 +19,7 @@ mod peer;
 mod principal;
 mod report;
 mod request;
+mod resilience;
 mod row;
 mod sample;
 mod store;
@@ -62,7 +63,8 @@ struct Cli {
 
 type Group = fn(&Setting) -> Vec<Case>;
 
-const GROUPS: [Group; 6] = [container::cases, request::cases, store::cases, data::cases, job::cases, boundaries::cases];
+const GROUPS: [Group; 7] =
+    [container::cases, request::cases, resilience::cases, store::cases, data::cases, job::cases, boundaries::cases];
 
 fn main() -> ExitCode {
     match run(Cli::parse()) {
