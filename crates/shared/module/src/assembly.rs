@@ -47,6 +47,7 @@ pub fn assemble(
         .instance::<dyn Clock>(Arc::clone(&clock))
         .instance::<dyn Ids>(Arc::clone(&ids));
     let requests = Requests::closed(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&ids), Limits::default());
+    let requests = requests.expect("the defaults are in range");
     builder.instance::<Client>(Arc::new(requests.client()));
     for module in &mut modules {
         for registrations in module.provides.drain(..) {
