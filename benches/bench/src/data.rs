@@ -57,7 +57,7 @@ fn check(path: &Path) -> Result<Contender, Failure> {
     let (runtime, requests) = (Runtime::new()?, data_quality_alone()?);
     let dataset = runtime.block_on(identify(path))?;
     let cx = Context::new(principal(&[CHECK_QUALITY.name()])?, CorrelationId::new(SystemIds.next()));
-    Ok(Box::new(move || {
+    Ok(Contender::sampled(move || {
         let request = CheckDataset { dataset: dataset.clone(), checks: sidecar.check.clone() };
         cpu_of(|| match runtime.block_on(requests.ask(&cx, request)) {
             Ok(report) if report.rows == LARGE_ROWS as u64 => Ok(report),
@@ -86,7 +86,7 @@ fn aggregates(path: &Path) -> Result<Contender, Failure> {
         let file = SessionContext::new().read_csv(&path, CsvReadOptions::new()).await?;
         Ok::<_, Failure>(aggregates_of(&Arc::new(file.schema().as_arrow().clone())))
     })?;
-    Ok(Box::new(move || {
+    Ok(Contender::sampled(move || {
         cpu_of(|| {
             runtime.block_on(async {
                 let session = SessionContext::new();
@@ -118,7 +118,7 @@ fn isolation_forest(setting: &Setting) -> Case {
     Case::new("data/isolation-forest", Seconds, reference, move |setting| {
         let columns = numeric_columns(&repeated_sample(setting, LARGE_ROWS)?)?;
         let reference = python.map(|python| scikit_learn(&python, setting, &columns)).transpose()?;
-        let subject: Contender = Box::new(move || {
+        let subject = Contender::sampled(move || {
             let columns: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
             cpu_of(|| Ok(Forest::grow(&columns, ForestOptions::default()).scores()))
         });

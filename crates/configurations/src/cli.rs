@@ -31,6 +31,9 @@ pub struct Global {
     /// Settings file [default: borough.toml, if there is one]
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub settings: Option<PathBuf>,
+    /// Act as this user of the settings, in a process that holds the store itself; audited
+    #[arg(long = "as", global = true, value_name = "USER")]
+    pub as_user: Option<String>,
     /// More log lines on stderr: -v, -vv, -vvv; RUST_LOG overrides it
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
@@ -53,7 +56,10 @@ pub enum Color {
 pub enum Verb {
     Run(Run),
     Describe(Describe),
+    Requests(Requests),
+    Call(Call),
     Events(Events),
+    Audit(Audit),
     Sagas(Sagas),
     Serve(Serve),
     Status(Status),
@@ -129,6 +135,74 @@ pub enum DescribeFormat {
     Json,
 }
 
+/// List the requests that the modules serve, or show one with its JSON Schemas
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  borough requests
+  borough requests data-quality.check")]
+pub struct Requests {
+    /// Only this one, with the schemas of its request and its response
+    pub name: Option<String>,
+    /// Print name, module, kind, access and schemas as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Send a request by its name, JSON in and out
+///
+/// The answer goes to stdout as JSON. What is refused or fails goes there as a problem document (RFC 9457). Exit code 0:
+/// answered. 1: refused by a rule of the business. 2: could not be done. A command that may be sent again needs a --key.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  borough call mlops.list-models '{}'
+  borough call data-quality.check '{...}' --as anna --key check-2026-11-21
+  borough call data-quality.check - < request.json")]
+pub struct Call {
+    /// Name of the request: see `borough requests`
+    pub name: String,
+    /// The request as JSON; `-` reads it from stdin
+    pub request: String,
+    /// Idempotency key of a command: sent again under the same key, it is done once
+    #[arg(long, value_name = "KEY")]
+    pub key: Option<String>,
+    /// What the answer is wanted for, where a regulation asks
+    #[arg(long, value_name = "PURPOSE")]
+    pub purpose: Option<String>,
+    /// Seconds after which the answer is of no use
+    #[arg(long, value_name = "SECONDS")]
+    pub timeout: Option<f64>,
+}
+
+/// List what became of every command: who, what, on what, outcome
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  borough audit
+  borough audit --user anna --outcome refused --json")]
+pub struct Audit {
+    /// Only commands of this user, or sent by this user as somebody else
+    #[arg(long, value_name = "USER")]
+    pub user: Option<String>,
+    /// Only this request
+    #[arg(long, value_name = "NAME")]
+    pub request: Option<String>,
+    /// Only commands that ended so
+    #[arg(long, value_name = "OUTCOME")]
+    pub outcome: Option<Outcome>,
+    /// One JSON object a line: the wire form
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Outcome {
+    Done,
+    Refused,
+    Failed,
+}
+
 /// List the event log
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -143,6 +217,9 @@ pub struct Events {
     /// Only events of this correlation id
     #[arg(long, value_name = "ID")]
     pub correlation: Option<kernel::CorrelationId>,
+    /// Also the audit records: see `borough audit`
+    #[arg(long)]
+    pub all: bool,
     /// Go on as events are appended, until interrupted
     #[arg(long, short)]
     pub follow: bool,

@@ -50,6 +50,8 @@ pub struct Config {
     pub requests: RequestsConfig,
     pub modules: ModulesConfig,
     pub grants: Grants,
+    /// Whom the person at the terminal acts as.
+    pub as_user: Option<String>,
     /// Dotted keys of all settings that there are.
     keys: Vec<String>,
 }
@@ -127,6 +129,7 @@ impl Config {
             requests: settings.section("requests")?,
             modules: settings.section("modules")?,
             grants: settings.section::<AccessConfig>("access")?.grants,
+            as_user: global.as_user.clone(),
             keys: settings.keys(),
         })
     }
@@ -200,7 +203,7 @@ impl Platform {
 
     /// The start of a piece of work by the person at the terminal.
     pub fn context(&self, config: &Config) -> Result<Context, Failure> {
-        let principal = Principal::authenticate(&Terminal(&config.grants), "local")?;
+        let principal = Principal::authenticate(&Terminal(&config.grants), &config.as_user)?;
         Ok(Context::new(Arc::new(principal), CorrelationId::new(self.ids.next())))
     }
 
@@ -256,17 +259,23 @@ pub fn open_for_reading(path: &Path) -> Result<Option<Arc<dyn Store>>, Failure> 
     Ok(SqliteStore::open_read(path)?.map(|store| Arc::new(store) as Arc<dyn Store>))
 }
 
-/// Vouches for the person at the terminal, whose shell has already asked who they are.
+/// The person at the terminal.
+const LOCAL: &str = "local";
+
+/// Vouches for the person at the terminal, whose shell has already asked who they are, and for whom they act as: whoever may
+/// write the store's file may do anything to it.
 pub(crate) struct Terminal<'a>(pub &'a Grants);
 
 impl Authenticator for Terminal<'_> {
-    type Credentials = str;
+    type Credentials = Option<String>;
 
-    fn verify(&self, user: &str) -> Result<Claims, AuthenticationError> {
+    fn verify(&self, as_user: &Option<String>) -> Result<Claims, AuthenticationError> {
+        let user = as_user.as_deref().unwrap_or(LOCAL);
         let permissions = self.0.get(user).cloned();
         let permissions = permissions.ok_or_else(|| {
             AuthenticationError(format!("the settings grant nothing to `{user}`: add it under [access.grants]"))
         })?;
-        Ok(Claims { user: user.into(), permissions })
+        let acting = as_user.as_ref().map(|_| LOCAL.to_owned());
+        Ok(Claims { user: user.into(), permissions, acting })
     }
 }

@@ -13,6 +13,7 @@ use std::{
 };
 
 use event_sourcing::Position;
+use kernel::Json;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -58,6 +59,20 @@ pub struct SubscriberStatus {
     pub position: Position,
     /// Positions of the log that it has not passed yet.
     pub behind: u64,
+}
+
+/// A request by its name.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CallOrder {
+    pub name: String,
+    pub request: Json,
+    #[serde(default)]
+    pub key: Option<String>,
+    #[serde(default)]
+    pub purpose: Option<String>,
+    /// Seconds.
+    #[serde(default)]
+    pub timeout: Option<f64>,
 }
 
 /// Runs to take up.

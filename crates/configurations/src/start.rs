@@ -59,6 +59,9 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
     match verb {
         Verb::Run(args) => verbs::run(&global, &args).await,
         Verb::Describe(args) => verbs::describe(&global, &args),
+        Verb::Requests(args) => verbs::requests(&global, &args),
+        Verb::Call(args) => verbs::call(&global, &args).await,
+        Verb::Audit(args) => verbs::audit(&global, &args).await,
         Verb::Events(args) => verbs::events(&global, &args).await,
         Verb::Sagas(args) => verbs::sagas(&global, &args).await,
         Verb::Serve(args) => verbs::serve(&global, &args).await,

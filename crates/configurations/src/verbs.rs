@@ -1,16 +1,22 @@
 //! One file a verb.
 
+mod audit;
+mod call;
 mod describe;
 mod events;
 mod page;
+mod requests;
 pub(crate) mod run;
 pub(crate) mod sagas;
 mod serve;
 mod shell;
 mod status;
 
+pub use audit::audit;
+pub use call::call;
 pub use describe::describe;
 pub use events::events;
+pub use requests::requests;
 pub use run::run;
 pub use sagas::sagas;
 pub use serve::serve;

@@ -18,7 +18,6 @@ const AWAITED: &[&str] = &[
     "module",
     "observability",
     "request",
-    "resilience",
     "saga",
     "security",
     "therapy-session",

@@ -4,13 +4,13 @@ use http_body_util::{BodyExt, Full};
 use hyper::{Method, Request, body::Bytes, header};
 use hyper_util::rt::TokioIo;
 use interfaces_ai::{PipelineStarted, StartPipeline};
-use kernel::{Error, ErrorKind};
+use kernel::{Error, ErrorKind, Json, Problem};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::net::TcpStream;
 use uuid::Uuid;
 
 use crate::{
-    control::{ResumeOrder, StatusReport, Ticket},
+    control::{CallOrder, ResumeOrder, StatusReport, Ticket},
     exit::Failure,
 };
 
@@ -43,6 +43,14 @@ impl Client {
         self.call(Method::POST, "/sagas/resume", &ResumeOrder { runs }).await
     }
 
+    /// The result of the call, beside what keeps it from being made.
+    pub async fn call_by_name(&self, order: &CallOrder) -> Result<Result<Json, Error>, Failure> {
+        let body = serde_json::to_vec(order)?;
+        // The service has its own deadline; this one is for a process that does not answer at all.
+        let patience = order.timeout.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        self.answer(Method::POST, "/call", body, patience.map_or(Duration::MAX, |limit| limit + PATIENCE)).await
+    }
+
     async fn call<B: Serialize, T: DeserializeOwned>(
         &self,
         method: Method,
@@ -50,17 +58,28 @@ impl Client {
         body: &B,
     ) -> Result<T, Failure> {
         let body = serde_json::to_vec(body)?;
-        let answer = tokio::time::timeout(PATIENCE, self.exchange(method, path, body)).await;
+        Ok(self.answer(method, path, body, PATIENCE).await??)
+    }
+
+    async fn answer<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Vec<u8>,
+        patience: Duration,
+    ) -> Result<Result<T, Error>, Failure> {
+        let answer = tokio::time::timeout(patience, self.exchange(method, path, body)).await;
         let (ok, bytes) = answer.unwrap_or_else(|_| Err("it did not answer in time".into())).map_err(|reason| {
             Error::new(ErrorKind::Unavailable, format!("the serving process cannot be reached: {reason}"))
         })?;
         if ok {
-            return Ok(serde_json::from_slice(&bytes)?);
+            return Ok(Ok(serde_json::from_slice(&bytes)?));
         }
-        let error: Error = serde_json::from_slice(&bytes).unwrap_or_else(|_| {
-            Error::internal(format!("the serving process answered: {}", String::from_utf8_lossy(&bytes)))
-        });
-        Err(error.into())
+        let problem: Result<Problem, _> = serde_json::from_slice(&bytes);
+        Ok(Err(problem.map_or_else(
+            |_| Error::internal(format!("the serving process answered: {}", String::from_utf8_lossy(&bytes))),
+            Error::from,
+        )))
     }
 
     async fn exchange(

@@ -2,14 +2,14 @@ use std::{io, net::Ipv4Addr, path::PathBuf, sync::Arc};
 
 use axum::{
     Json, Router,
-    extract::{Request, State},
+    extract::{DefaultBodyLimit, Request, State, rejection::JsonRejection},
     http::{StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 use interfaces_ai::{PipelineStarted, StartPipeline};
-use kernel::{Error, ErrorKind, Ids};
+use kernel::{Error, ErrorKind, Ids, Problem};
 use tokio::{
     net::TcpListener,
     sync::{mpsc, oneshot},
@@ -17,7 +17,7 @@ use tokio::{
 use uuid::Uuid;
 
 use crate::{
-    control::{ResumeOrder, StatusReport, Ticket},
+    control::{CallOrder, ResumeOrder, StatusReport, Ticket},
     exit::Failure,
 };
 
@@ -26,10 +26,14 @@ pub enum Order {
     Status(oneshot::Sender<Result<StatusReport, Error>>),
     Start(Box<StartPipeline>, oneshot::Sender<Result<PipelineStarted, Error>>),
     Resume(Vec<Uuid>, oneshot::Sender<()>),
+    Call(CallOrder, oneshot::Sender<Result<kernel::Json, Error>>),
 }
 
 /// Orders that may wait for the loop; a client beyond that waits to be read.
 const WAITING: usize = 64;
+
+/// Of an order; the pipeline has a narrower limit for the request in it.
+const MOST_BYTES: usize = 64 << 20;
 
 /// The listening endpoint. Dropping it removes the ticket and closes the port.
 pub struct Server {
@@ -61,6 +65,8 @@ impl Server {
             .route("/status", get(status))
             .route("/pipelines", post(start))
             .route("/sagas/resume", post(resume))
+            .route("/call", post(call))
+            .layer(DefaultBodyLimit::max(MOST_BYTES))
             .layer(guard)
             .with_state(orders);
         let task = tokio::spawn(async move { axum::serve(listener, router).await });
@@ -90,14 +96,35 @@ async fn status(State(orders): Orders) -> Response {
     reply(ask(&orders, Order::Status(answer), answered).await.and_then(|result| result))
 }
 
-async fn start(State(orders): Orders, Json(request): Json<StartPipeline>) -> Response {
+async fn start(State(orders): Orders, order: Body<StartPipeline>) -> Response {
     let (answer, answered) = oneshot::channel();
-    reply(ask(&orders, Order::Start(Box::new(request), answer), answered).await.and_then(|result| result))
+    let order = match order {
+        Ok(Json(request)) => Order::Start(Box::new(request), answer),
+        Err(rejection) => return unreadable(&rejection),
+    };
+    reply(ask(&orders, order, answered).await.and_then(|result| result))
 }
 
-async fn resume(State(orders): Orders, Json(order): Json<ResumeOrder>) -> Response {
+async fn resume(State(orders): Orders, order: Body<ResumeOrder>) -> Response {
     let (answer, answered) = oneshot::channel();
-    reply(ask(&orders, Order::Resume(order.runs, answer), answered).await)
+    match order {
+        Ok(Json(order)) => reply(ask(&orders, Order::Resume(order.runs, answer), answered).await),
+        Err(rejection) => unreadable(&rejection),
+    }
+}
+
+async fn call(State(orders): Orders, order: Body<CallOrder>) -> Response {
+    let (answer, answered) = oneshot::channel();
+    match order {
+        Ok(Json(order)) => reply(ask(&orders, Order::Call(order, answer), answered).await.and_then(|result| result)),
+        Err(rejection) => unreadable(&rejection),
+    }
+}
+
+type Body<T> = Result<Json<T>, JsonRejection>;
+
+fn unreadable(rejection: &JsonRejection) -> Response {
+    refused(&Error::invalid(rejection.body_text()).with_code("request.unreadable"))
 }
 
 async fn ask<T>(orders: &mpsc::Sender<Order>, order: Order, answered: oneshot::Receiver<T>) -> Result<T, Error> {
@@ -115,17 +142,9 @@ fn reply<T: serde::Serialize>(result: Result<T, Error>) -> Response {
 }
 
 fn refused(error: &Error) -> Response {
-    let status = match error.kind {
-        ErrorKind::Invalid => StatusCode::BAD_REQUEST,
-        ErrorKind::Denied => StatusCode::FORBIDDEN,
-        ErrorKind::NotFound => StatusCode::NOT_FOUND,
-        ErrorKind::Conflict => StatusCode::CONFLICT,
-        ErrorKind::Rejected => StatusCode::UNPROCESSABLE_ENTITY,
-        ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-        ErrorKind::Deadline => StatusCode::GATEWAY_TIMEOUT,
-        ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-    };
-    (status, Json(error)).into_response()
+    let problem = Problem::from(error);
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    (status, [(header::CONTENT_TYPE, "application/problem+json")], Json(problem)).into_response()
 }
 
 /// Writes a file that only its owner can read, in one step: a reader sees the old one or the new one.

@@ -2,7 +2,8 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use chrono::SecondsFormat;
 use event_sourcing::{LogQuery, Position, Store};
-use kernel::Envelope;
+use kernel::{Envelope, Event};
+use request::CommandRecorded;
 
 use crate::{
     cli::{Events, Global},
@@ -36,7 +37,7 @@ async fn list(path: &Path, args: &Events) -> Result<(), Failure> {
         };
         if let Some(last) = page.last().and_then(|envelope| envelope.metadata.position) {
             query.after = Position(last);
-            for envelope in &page {
+            for envelope in page.iter().filter(|envelope| args.all || envelope.event_type != CommandRecorded::NAME) {
                 print(&line(envelope, args.json)?)?;
             }
         } else if args.follow {

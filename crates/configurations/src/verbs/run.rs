@@ -2,8 +2,8 @@ use std::{path::Path, time::Duration};
 
 use event_sourcing::{LogQuery, Position, Store};
 use interfaces_ai::{GetPipelineRun, PipelineOptions, StartPipeline};
-use kernel::{Context, CorrelationId, Envelope};
-use request::Requests;
+use kernel::{Context, CorrelationId, Envelope, Event};
+use request::{CommandRecorded, Requests};
 use saga::{Observer, SagaId, SagaRecord, SagaState};
 
 use crate::{
@@ -127,7 +127,7 @@ async fn events_of(store: &dyn Store, from: Position, correlation: CorrelationId
         let page = store.log(query.clone()).await?;
         let Some(last) = page.last().and_then(|envelope| envelope.metadata.position) else { return Ok(events) };
         query.after = Position(last);
-        events.extend(page);
+        events.extend(page.into_iter().filter(|envelope| envelope.event_type != CommandRecorded::NAME));
     }
 }
 

@@ -3,15 +3,19 @@ use std::{collections::HashMap, time::Duration};
 use chrono::{DateTime, Utc};
 use event_bus::Drain;
 use interfaces_ai::{PipelineStarted, StartPipeline};
-use kernel::{Error, ErrorKind};
+use kernel::{Error, ErrorKind, Json};
+use request::IdempotencyKey;
 use saga::{ResumeError, SagaId, SagaRecord, Silent};
-use tokio::task::{Id, JoinError, JoinSet};
+use tokio::{
+    sync::oneshot,
+    task::{Id, JoinError, JoinSet},
+};
 use uuid::Uuid;
 
 use crate::{
     cli::{Global, Serve},
     composition::{Config, Platform},
-    control::{Order, Server, StatusReport, SubscriberStatus},
+    control::{CallOrder, Order, Server, StatusReport, SubscriberStatus},
     exit::Failure,
     verbs::{interrupted, print},
 };
@@ -22,8 +26,14 @@ pub async fn serve(global: &Global, args: &Serve) -> Result<(), Failure> {
     let end = interrupted()?;
     let platform = Platform::start(&config, "borough serve").await?;
     let (server, mut orders) = Server::start(&config.store.path, &*platform.ids).await?;
-    let mut serving =
-        Serving { since: platform.clock.now(), config, platform, runs: JoinSet::new(), driving: HashMap::new() };
+    let mut serving = Serving {
+        since: platform.clock.now(),
+        config,
+        platform,
+        runs: JoinSet::new(),
+        driving: HashMap::new(),
+        calls: JoinSet::new(),
+    };
     serving.take_up_open_runs().await?;
     print(&format!("serving {}, stop with Ctrl-C or SIGTERM", serving.config.store.path.display()))?;
 
@@ -34,6 +44,7 @@ pub async fn serve(global: &Global, args: &Serve) -> Result<(), Failure> {
             () = &mut end => break,
             Some(order) = orders.recv() => serving.carry_out(order).await,
             Some(ended) = serving.runs.join_next_with_id() => serving.ended(ended),
+            Some(_) = serving.calls.join_next() => {}
         }
     }
     drop(orders);
@@ -48,6 +59,7 @@ struct Serving {
     since: DateTime<Utc>,
     runs: JoinSet<Result<SagaRecord, ResumeError>>,
     driving: HashMap<Id, Uuid>,
+    calls: JoinSet<()>,
 }
 
 impl Serving {
@@ -64,6 +76,7 @@ impl Serving {
         match order {
             Order::Status(answer) => drop(answer.send(self.status().await)),
             Order::Start(request, answer) => drop(answer.send(self.start(*request).await)),
+            Order::Call(order, answer) => self.call(order, answer),
             Order::Resume(runs, answer) => {
                 runs.into_iter().for_each(|run| self.drive(run));
                 let _ = answer.send(());
@@ -76,6 +89,23 @@ impl Serving {
         let started = self.platform.application.requests.ask(&cx, request).await?;
         self.drive(started.saga_id);
         Ok(started)
+    }
+
+    /// Asks beside the loop, which goes on with other orders.
+    fn call(&mut self, order: CallOrder, answer: oneshot::Sender<Result<Json, Error>>) {
+        let cx = self.platform.context(&self.config).map_err(|e| Error::new(ErrorKind::Denied, e.to_string()));
+        let cx = cx.and_then(|cx| order.context(cx, &*self.platform.clock));
+        let requests = self.platform.application.requests.clone();
+        self.calls.spawn(async move {
+            let result = match cx {
+                Ok(cx) => {
+                    let key = order.key.map(IdempotencyKey::new);
+                    requests.call(&cx, &order.name, key.as_ref(), &order.request).await
+                }
+                Err(error) => Err(error),
+            };
+            let _ = answer.send(result);
+        });
     }
 
     fn drive(&mut self, run: Uuid) {
@@ -126,6 +156,7 @@ impl Serving {
         let timeout = Duration::from_secs(self.config.serve.drain_seconds);
         let deadline = tokio::time::Instant::now() + timeout;
         let ending = async {
+            while self.calls.join_next().await.is_some() {}
             while let Some(ended) = self.runs.join_next_with_id().await {
                 if let Ok((_, Err(error))) = &ended {
                     tracing::warn!("{error}");
@@ -135,6 +166,7 @@ impl Serving {
         let in_time = tokio::time::timeout_at(deadline, ending).await.is_ok();
         let left = deadline.saturating_duration_since(tokio::time::Instant::now());
         let drained = self.platform.drain(left).await?;
+        self.calls.shutdown().await;
         self.runs.shutdown().await;
         self.platform.stop().await;
         let all = in_time && drained == Drain::Complete;

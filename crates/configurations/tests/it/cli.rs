@@ -17,6 +17,9 @@ fn help_of_every_verb() {
     check(&["--help"], expect_file!["snapshots/help.txt"]);
     check(&["run", "--help"], expect_file!["snapshots/help-run.txt"]);
     check(&["describe", "--help"], expect_file!["snapshots/help-describe.txt"]);
+    check(&["requests", "--help"], expect_file!["snapshots/help-requests.txt"]);
+    check(&["call", "--help"], expect_file!["snapshots/help-call.txt"]);
+    check(&["audit", "--help"], expect_file!["snapshots/help-audit.txt"]);
     check(&["events", "--help"], expect_file!["snapshots/help-events.txt"]);
     check(&["sagas", "--help"], expect_file!["snapshots/help-sagas.txt"]);
     check(&["sagas", "list", "--help"], expect_file!["snapshots/help-sagas-list.txt"]);
@@ -78,7 +81,7 @@ fn every_verb_has_an_example_in_its_help() {
 #[test]
 fn a_store_that_does_not_exist_reads_as_empty() {
     let home = Home::new();
-    for args in [&["events"][..], &["events", "--json"], &["sagas"], &["sagas", "list"]] {
+    for args in [&["events"][..], &["events", "--json"], &["audit"], &["sagas"], &["sagas", "list"]] {
         let ended = home.run(args);
         assert_eq!(ended.code, Some(0), "{args:?}: {}", ended.stderr);
     }

@@ -18,6 +18,7 @@ fn effects(home: &Home) -> Value {
     let models = files(&home.path("borough.db.models"));
     json!({
         "events": home.events(),
+        "audit": home.audit(),
         "experiments": times,
         "versions": versions,
         "lines": documents("mlops.models"),

@@ -75,6 +75,18 @@ impl Home {
         lines.map(|event| event["event_type"].as_str().unwrap().to_owned()).collect()
     }
 
+    /// Every audit record: who, which request, how it ended.
+    pub fn audit(&self) -> Vec<String> {
+        let ended = self.run(&["audit", "--json"]);
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        let lines = ended.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["data"].take());
+        let told = |record: Value| {
+            let text = |field: &str| record[field].as_str().unwrap_or("-").to_owned();
+            [text("user"), text("acting"), text("request"), text("outcome"), text("code")].join(" ")
+        };
+        lines.map(told).collect()
+    }
+
     /// Text with this folder's path taken out.
     pub fn neutral(&self, text: &str) -> String {
         let real = self.0.path().canonicalize().unwrap();

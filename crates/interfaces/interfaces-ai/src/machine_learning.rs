@@ -25,6 +25,10 @@ impl Request for TrainModel {
     const NAME: &'static str = "machine-learning.train";
     const KIND: RequestKind = RequestKind::Command;
     const ACCESS: Access = Access::Requires(TRAIN_MODEL);
+
+    fn subject(&self) -> Option<String> {
+        Some(self.dataset.url.clone())
+    }
 }
 
 /// How the model did. Metrics are of out-of-fold predictions, pooled over all folds.
@@ -93,6 +97,10 @@ impl Request for DiscardModel {
     const NAME: &'static str = "machine-learning.discard";
     const KIND: RequestKind = RequestKind::Command;
     const ACCESS: Access = Access::Requires(DISCARD_MODEL);
+
+    fn subject(&self) -> Option<String> {
+        Some(self.model.to_string())
+    }
 }
 
 /// Whether there were bytes to remove.

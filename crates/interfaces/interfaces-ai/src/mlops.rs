@@ -41,6 +41,10 @@ impl Request for StartPipeline {
     const NAME: &'static str = "mlops.start-pipeline";
     const KIND: RequestKind = RequestKind::Command;
     const ACCESS: Access = Access::Requires(RUN_PIPELINE);
+
+    fn subject(&self) -> Option<String> {
+        Some(self.options.model_name.clone())
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

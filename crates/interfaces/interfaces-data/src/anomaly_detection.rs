@@ -19,6 +19,10 @@ impl Request for DetectAnomalies {
     const NAME: &'static str = "anomaly-detection.detect";
     const KIND: RequestKind = RequestKind::Command;
     const ACCESS: Access = Access::Requires(DETECT_ANOMALIES);
+
+    fn subject(&self) -> Option<String> {
+        Some(self.dataset.url.clone())
+    }
 }
 
 /// Liu, Ting & Zhou 2008: their defaults are 100 trees of 256 samples.

@@ -17,6 +17,10 @@ impl Request for CheckDataset {
     const NAME: &'static str = "data-quality.check";
     const KIND: RequestKind = RequestKind::Command;
     const ACCESS: Access = Access::Requires(CHECK_QUALITY);
+
+    fn subject(&self) -> Option<String> {
+        Some(self.dataset.url.clone())
+    }
 }
 
 /// A check that somebody wrote down, as `[[check]]` in a sidecar or checks file.

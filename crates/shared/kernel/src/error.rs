@@ -48,6 +48,17 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    pub const ALL: [Self; 8] = [
+        Self::Invalid,
+        Self::Denied,
+        Self::NotFound,
+        Self::Conflict,
+        Self::Rejected,
+        Self::Unavailable,
+        Self::Deadline,
+        Self::Internal,
+    ];
+
     /// The code of an error that has none of its own.
     pub fn code(self) -> &'static str {
         match self {

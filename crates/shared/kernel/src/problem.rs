@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +39,18 @@ impl From<&Error> for Problem {
             errors: error.fields.clone(),
             retry_after: error.retry_after.map(|after| after.as_secs_f64()),
         }
+    }
+}
+
+impl From<Problem> for Error {
+    /// Without what was for the log of the other process.
+    fn from(problem: Problem) -> Self {
+        let kind =
+            ErrorKind::ALL.into_iter().find(|kind| status(*kind).0 == problem.status).unwrap_or(ErrorKind::Internal);
+        let mut error = Self::new(kind, problem.detail);
+        error.fields = problem.errors;
+        error.retry_after = problem.retry_after.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        if problem.code == kind.code() { error } else { error.with_code(problem.code) }
     }
 }
 

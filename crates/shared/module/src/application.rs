@@ -75,12 +75,10 @@ impl Application {
 
     /// The service registry: which module serves what, and whether it can be asked.
     pub fn modules(&self) -> Vec<ModuleStatus> {
-        let states = self.requests.states();
-        let status = |module: &crate::ModuleDescription| ModuleStatus {
-            name: module.name,
-            state: states.of(module.name),
-            troubles: states.troubles(module.name),
-            services: module.serves.iter().map(|served| served.name).collect(),
+        let status = |module: &crate::ModuleDescription| {
+            let (state, troubles) = self.requests.standing(module.name);
+            let services = module.serves.iter().map(|served| served.name).collect();
+            ModuleStatus { name: module.name, state, troubles, services }
         };
         self.description.modules.iter().map(status).collect()
     }

@@ -4,7 +4,7 @@ use container::{Builder, Container};
 use event_bus::Subscription;
 use event_sourcing::{Blobs, Store};
 use kernel::{Clock, Ids};
-use request::{Client, ModuleState, ModuleStates, Requests, ServiceTable};
+use request::{Client, Limits, ModuleState, ModuleStates, Requests, ServiceTable};
 use saga::SagaEngine;
 
 use crate::{
@@ -38,9 +38,12 @@ pub fn assemble(
     options: Options,
 ) -> Result<Application, Findings> {
     let Infrastructure { store, blobs, clock, ids } = infrastructure;
-    let (selected, unknown) = options.selection.of(&modules);
-    let (clocks, identities) = (Arc::clone(&clock), Arc::clone(&ids));
-    let requests = Requests::closed(Arc::clone(&store), clocks, identities, options.limits);
+    let (selected, mut wrong) = options.selection.of(&modules);
+    let closed = |limits| Requests::closed(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&ids), limits);
+    let requests = closed(options.limits.clone()).unwrap_or_else(|error| {
+        wrong.push((format!("the limits of requests are out of range: {error}"), "see [requests]".into()));
+        closed(Limits::default()).expect("the defaults are in range")
+    });
     let mut builder = Builder::default();
     builder
         .instance::<dyn Store>(Arc::clone(&store))
@@ -51,7 +54,7 @@ pub fn assemble(
     register(&mut modules, &selected, &mut builder);
 
     let assembly = Assembly { modules: &modules, selected: &selected, builder: &builder, options: &options };
-    let findings = verify(&assembly, unknown);
+    let findings = verify(&assembly, wrong);
     if findings.errors().next().is_some() {
         return Err(findings);
     }

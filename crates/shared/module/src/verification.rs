@@ -14,11 +14,11 @@ pub(crate) struct Assembly<'a> {
     pub options: &'a Options,
 }
 
-/// Looks at the descriptors and the container's graph; builds nothing. `unknown` are names of no module, with the way out.
-pub(crate) fn verify(assembly: &Assembly<'_>, unknown: Vec<(String, String)>) -> Findings {
+/// Looks at the descriptors and the container's graph; builds nothing. `wrong` is what was found in the settings, with the fix.
+pub(crate) fn verify(assembly: &Assembly<'_>, wrong: Vec<(String, String)>) -> Findings {
     let Assembly { modules, options, .. } = assembly;
     let mut findings = Findings::default();
-    for (problem, fix) in unknown {
+    for (problem, fix) in wrong {
         findings.error("settings", problem, fix);
     }
     names(modules, &mut findings);

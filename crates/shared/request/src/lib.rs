@@ -4,6 +4,8 @@
 //! it, together with the audit record, and with the answer when the command came with an [`IdempotencyKey`]. A request that
 //! is asked from within another one has a unit of its own: all-or-nothing over several modules is a saga.
 //!
+//! Before each service stand a bulkhead and a breaker of its own, by the request's name, as [`Limits`] say.
+//!
 //! [`Stage::ALL`] are the stages in the order in which `pipeline.rs` runs them.
 
 mod audit;

@@ -10,22 +10,11 @@ const DURATION: &str = "borough_request_duration_seconds";
 const IN_FLIGHT: &str = "borough_requests_in_flight";
 const CACHE: &str = "borough_request_cache_total";
 
-/// Every kind of error, in the order of [`Meters::failed`].
-const KINDS: [ErrorKind; 8] = [
-    ErrorKind::Invalid,
-    ErrorKind::Denied,
-    ErrorKind::NotFound,
-    ErrorKind::Conflict,
-    ErrorKind::Rejected,
-    ErrorKind::Unavailable,
-    ErrorKind::Deadline,
-    ErrorKind::Internal,
-];
-
 /// What is measured of one request. The handles are made once: a call looks nothing up.
 pub(crate) struct Meters {
     answered: Counter,
-    failed: [Counter; KINDS.len()],
+    /// In the order of [`ErrorKind::ALL`].
+    failed: [Counter; ErrorKind::ALL.len()],
     duration: Histogram,
     in_flight: Gauge,
     pub kept: Counter,
@@ -38,7 +27,7 @@ impl Meters {
         let cache = |result| counter!(CACHE, "module" => module, "request" => request, "result" => result);
         Self {
             answered: outcome("ok"),
-            failed: KINDS.map(|kind| outcome(kind.code())),
+            failed: ErrorKind::ALL.map(|kind| outcome(kind.code())),
             duration: histogram!(DURATION, "module" => module, "request" => request),
             in_flight: gauge!(IN_FLIGHT, "module" => module, "request" => request),
             kept: cache("hit"),
@@ -54,7 +43,7 @@ impl Meters {
 
     pub fn ended(&self, took: Duration, error: Option<&Error>) {
         self.duration.record(took);
-        let outcome = error.and_then(|error| KINDS.iter().position(|kind| *kind == error.kind));
+        let outcome = error.and_then(|error| ErrorKind::ALL.iter().position(|kind| *kind == error.kind));
         outcome.map_or(&self.answered, |index| &self.failed[index]).increment(1);
     }
 }

@@ -2,12 +2,14 @@ use std::{
     any::Any,
     panic::AssertUnwindSafe,
     sync::{Arc, OnceLock},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use event_sourcing::{CommitError, Origin, Store, Unit};
 use futures::FutureExt;
 use kernel::{Access, Clock, Context, Error, ErrorKind, Ids, Json, Request, RequestKind};
+use resilience::{BreakerOptions, Breakers, Bulkhead, BulkheadOptions};
+use tokio::time::{Instant, timeout_at};
 use tracing::Instrument;
 
 use crate::{
@@ -28,6 +30,7 @@ pub struct Requests(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     open: OnceLock<Open>,
     states: ModuleStates,
+    breakers: Breakers,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
@@ -41,21 +44,30 @@ struct Open {
 }
 
 /// How much a request may take.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Limits {
     /// Bytes of JSON of a request that is called by name.
     pub payload: usize,
     /// When to ask again for what is not available now.
     pub retry_after: Duration,
+    /// Of each request.
+    pub bulkhead: BulkheadOptions,
+    /// Of each request; `targets` does not matter.
+    pub breaker: BreakerOptions,
     /// A service that holds its thread for longer is named in the log; debug builds only.
     pub blocking: Duration,
 }
 
 impl Default for Limits {
-    /// 1 MiB, 5 s, 100 ms.
+    /// 1 MiB, 5 s, 100 ms; the defaults of bulkheads and breakers.
     fn default() -> Self {
-        let (retry_after, blocking) = (Duration::from_secs(5), Duration::from_millis(100));
-        Self { payload: 1 << 20, retry_after, blocking }
+        Self {
+            payload: 1 << 20,
+            retry_after: Duration::from_secs(5),
+            bulkhead: BulkheadOptions::default(),
+            breaker: BreakerOptions::default(),
+            blocking: Duration::from_millis(100),
+        }
     }
 }
 
@@ -73,13 +85,23 @@ impl Absent {
 }
 
 /// One request on its way.
+#[derive(Clone, Copy)]
 struct Passage<'a> {
     cx: &'a Context,
     info: &'a RequestInfo,
-    audited: Option<Audited>,
+    audited: Option<&'a Audited>,
+    /// The deadline by the runtime's timers, once it was looked at.
+    until: Option<Instant>,
 }
 
 impl Passage<'_> {
+    async fn in_time<T>(&self, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        match self.until {
+            Some(until) => timeout_at(until, answer).await.unwrap_or_else(|_| Err(late(self.info))),
+            None => answer.await,
+        }
+    }
+
     fn enter(&self, stage: Stage) {
         tracing::trace!(stage = stage.name(), "enters");
     }
@@ -87,21 +109,34 @@ impl Passage<'_> {
 
 impl Requests {
     pub fn new(table: ServiceTable, store: Arc<dyn Store>, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>) -> Self {
-        let requests = Self::closed(store, clock, ids, Limits::default());
+        let requests = Self::closed(store, clock, ids, Limits::default()).expect("the defaults are in range");
         requests.open(table);
         requests
     }
 
     /// Without services yet: they want a [`Client`] to be built.
-    pub fn closed(store: Arc<dyn Store>, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>, limits: Limits) -> Self {
+    ///
+    /// # Errors
+    /// Limits that are out of range, all of them.
+    pub fn closed(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn Ids>,
+        limits: Limits,
+    ) -> Result<Self, Error> {
         meters::describe();
+        // How many targets there are the table says.
+        let breaker = BreakerOptions { targets: usize::MAX, ..limits.breaker.clone() };
+        let breakers = Breakers::try_new(breaker, Arc::clone(&clock))?;
+        Bulkhead::try_new("", limits.bulkhead.clone())?;
         let states = ModuleStates::default();
-        Self(Arc::new(Inner { open: OnceLock::new(), states, store, clock, ids, limits }))
+        Ok(Self(Arc::new(Inner { open: OnceLock::new(), states, breakers, store, clock, ids, limits })))
     }
 
     /// From here on there are services. A second table is ignored.
-    pub fn open(&self, table: ServiceTable) {
+    pub fn open(&self, mut table: ServiceTable) {
         self.0.open.get_or_init(|| {
+            table.guard(&self.0.breakers, &self.0.limits.bulkhead);
             let generations = Generations::new(Arc::clone(&self.0.store), table.stale_after());
             Open { table, generations }
         });
@@ -114,6 +149,11 @@ impl Requests {
     /// Which modules can be asked.
     pub fn states(&self) -> &ModuleStates {
         &self.0.states
+    }
+
+    /// How the services of the requests do, by the requests' names.
+    pub fn breakers(&self) -> &Breakers {
+        &self.0.breakers
     }
 
     /// # Cancel safety
@@ -203,7 +243,7 @@ impl Requests {
             request: R::NAME,
             subject: request.subject(),
         });
-        let passage = Passage { cx, info, audited };
+        let passage = Passage { cx, info, audited: audited.as_ref(), until: None };
         async {
             passage.enter(Stage::Span);
             let start = Instant::now();
@@ -247,18 +287,15 @@ impl Requests {
         passage.enter(Stage::Compliance);
         let redacted = compliance::check(&typed.requirements, cx, &request)?;
         passage.enter(Stage::Deadline);
-        let remaining = self.remaining(cx, info)?;
+        let until = self.remaining(cx, info)?.map(|remaining| Instant::now() + remaining);
+        let passage = &Passage { until, ..*passage };
         let answer = async {
             match R::KIND {
                 RequestKind::Query => self.query(passage, open, entry, typed, request).await,
-                RequestKind::Command => self.command(passage, typed, key, request).await,
+                RequestKind::Command => self.command(passage, entry, typed, key, request).await,
             }
         };
-        let response = match remaining {
-            Some(remaining) => tokio::time::timeout(remaining, answer).await.map_err(|_| late(info))?,
-            None => answer.await,
-        };
-        let Answered { mut response, work } = response?;
+        let Answered { mut response, work } = passage.in_time(answer).await?;
         if let Some(work) = work {
             passage.enter(Stage::Commit);
             self.remaining(cx, info)?;
@@ -277,11 +314,11 @@ impl Requests {
     ) -> Result<Answered<'a, R::Response>, Error> {
         passage.enter(Stage::Cache);
         let Some(answers) = &typed.answers else {
-            return self.fresh(passage, typed, request).await.map(Answered::already);
+            return self.fresh(passage, entry, typed, request).await.map(Answered::already);
         };
         let generation = open.generations.of(answers.stale_after()).await?;
         let lookup = Lookup { generation, meters: &entry.meters };
-        let ask = Box::new(|request| Box::pin(self.fresh(passage, typed, request)) as _);
+        let ask = Box::new(|request| Box::pin(self.fresh(passage, entry, typed, request)) as _);
         answers.answer(passage.cx, lookup, request, ask).await.map(Answered::already)
     }
 
@@ -289,10 +326,11 @@ impl Requests {
     async fn fresh<R: Request>(
         &self,
         passage: &Passage<'_>,
+        entry: &Entry,
         typed: &Typed<R>,
         request: R,
     ) -> Result<R::Response, Error> {
-        let (response, unit) = self.serve(passage, typed, request).await?;
+        let (response, unit) = self.serve(passage, entry, typed, request).await?;
         if unit.is_empty() {
             return Ok(response);
         }
@@ -303,6 +341,7 @@ impl Requests {
     async fn command<'a, R: Request>(
         &self,
         passage: &Passage<'_>,
+        entry: &Entry,
         typed: &Typed<R>,
         key: Option<&'a IdempotencyKey>,
         request: R,
@@ -314,28 +353,34 @@ impl Requests {
         {
             return Ok(Answered::already(answer));
         }
-        let (response, unit) = self.serve(passage, typed, request).await?;
+        let (response, unit) = self.serve(passage, entry, typed, request).await?;
         Ok(Answered { response, work: Some(Work { unit, once }) })
     }
 
+    /// Not to be answered before the deadline is a failure of the service, not to be admitted is none.
     async fn serve<R: Request>(
         &self,
         passage: &Passage<'_>,
+        entry: &Entry,
         typed: &Typed<R>,
         request: R,
     ) -> Result<(R::Response, Unit), Error> {
         let Passage { cx, info, .. } = *passage;
         passage.enter(Stage::Admission);
+        let guard = entry.guard.as_ref().expect("whoever opens the table guards it");
+        let _slot = guard.bulkhead.enter().await?;
+        let permit = guard.breaker.admit()?;
         passage.enter(Stage::Service);
         let cx = cx.serving(info.module, info.name);
         let mut unit = self.unit(&cx, info.module);
         let answer = typed.service.execute(&cx, &mut unit, request);
-        let response = if cfg!(debug_assertions) {
-            Watched::new(answer, self.0.limits.blocking, info).await?
+        let result = if cfg!(debug_assertions) {
+            passage.in_time(Watched::new(answer, self.0.limits.blocking, info)).await
         } else {
-            answer.await?
+            passage.in_time(answer).await
         };
-        Ok((response, unit))
+        permit.record(resilience::Outcome::of(&result));
+        Ok((result?, unit))
     }
 
     fn unit(&self, cx: &Context, module: &'static str) -> Unit {

@@ -6,7 +6,10 @@ use std::{
 };
 
 use kernel::{Error, ErrorKind};
+use resilience::{BreakerState, BreakerStatus};
 use serde::{Deserialize, Serialize};
+
+use crate::Requests;
 
 /// Whether a module can be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -112,5 +115,30 @@ impl ModuleStates {
         };
         let message = format!("`{request}` is not available: module `{module}` {message}");
         Err(Error::new(ErrorKind::Unavailable, message).with_code(code).with_retry_after(retry_after))
+    }
+}
+
+impl Requests {
+    /// The state of a module and what of it does not work: that which it says itself, and its services that a breaker keeps
+    /// calls from.
+    pub fn standing(&self, module: &str) -> (ModuleState, Vec<Trouble>) {
+        let (state, mut troubles) = (self.states().of(module), self.states().troubles(module));
+        if !matches!(state, ModuleState::Up | ModuleState::Degraded) {
+            return (state, troubles);
+        }
+        let requests = self.requests();
+        let is_its_own = |request: &str| requests.iter().any(|info| info.module == module && info.name == request);
+        for BreakerStatus { target, state, since, .. } in self.breakers().statuses() {
+            let what = match state {
+                BreakerState::Closed => continue,
+                BreakerState::Open => "is refused",
+                BreakerState::HalfOpen => "is tried again, a few calls at a time,",
+            };
+            if is_its_own(&target) {
+                let reason = format!("it failed too often, and {what} since {}", since.to_rfc3339());
+                troubles.push(Trouble { part: format!("service of `{target}`"), reason });
+            }
+        }
+        (if troubles.is_empty() { state } else { ModuleState::Degraded }, troubles)
     }
 }

@@ -5,6 +5,7 @@ use std::{
 };
 
 use kernel::{Access, Error, ErrorKind, Request, RequestKind};
+use resilience::{Breaker, Breakers, Bulkhead, BulkheadOptions};
 use schemars::Schema;
 
 use crate::{
@@ -57,10 +58,19 @@ impl RequestInfo {
 
 /// What the pipeline needs of one request.
 pub(crate) struct Entry {
+    pub guard: Option<Guard>,
     pub info: RequestInfo,
     pub meters: Meters,
     typed: Box<dyn Any + Send + Sync>,
     json: JsonCall,
+}
+
+/// What a service is called behind.
+///
+/// Each request has its own: a bulkhead that several shared would wait for itself when one of them asks another.
+pub(crate) struct Guard {
+    pub bulkhead: Bulkhead,
+    pub breaker: Breaker,
 }
 
 /// The part of an [`Entry`] that has the request's type.
@@ -78,7 +88,7 @@ impl ServiceTable {
         let typed = Typed::<R> { service: Arc::new(service), requirements: Vec::new(), answers: None };
         let (meters, json) = (Meters::new(module, R::NAME), json_call::<R> as JsonCall);
         self.by_name.insert(R::NAME, TypeId::of::<R>());
-        self.by_type.insert(TypeId::of::<R>(), Entry { info, meters, typed: Box::new(typed), json });
+        self.by_type.insert(TypeId::of::<R>(), Entry { guard: None, info, meters, typed: Box::new(typed), json });
     }
 
     /// Keeps the answers of `R`.
@@ -113,6 +123,15 @@ impl ServiceTable {
         let mut all: Vec<RequestInfo> = self.by_type.values().map(|entry| entry.info).collect();
         all.sort_by_key(|info| info.name);
         all
+    }
+
+    /// Puts a bulkhead and a breaker before every service. The options are in range.
+    pub(crate) fn guard(&mut self, breakers: &Breakers, options: &BulkheadOptions) {
+        for entry in self.by_type.values_mut() {
+            let bulkhead = Bulkhead::try_new(entry.info.name, options.clone()).expect("the options were checked");
+            let breaker = breakers.of(entry.info.name).expect("there is no limit to the targets");
+            entry.guard = Some(Guard { bulkhead, breaker });
+        }
     }
 
     /// Events that make answers stale.

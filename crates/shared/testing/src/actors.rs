@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
-use event_sourcing::Origin;
+use event_sourcing::{LogQuery, Origin, Position, Store};
 use kernel::{
-    AuthenticationError, Authenticator, Claims, Context, CorrelationId, ManualClock, Principal, SequentialIds,
+    AuthenticationError, Authenticator, Claims, Context, CorrelationId, Event, ManualClock, Principal, SequentialIds,
 };
 use uuid::Uuid;
 
@@ -28,4 +28,14 @@ pub fn context(permissions: &[&str]) -> Context {
 pub fn origin(module: &'static str) -> Origin {
     let (clock, ids) = (Arc::new(ManualClock::default()), Arc::new(SequentialIds::default()));
     Origin { module, context: context(&[]), clock, ids }
+}
+
+/// Every `E` in the log, in its order.
+///
+/// # Panics
+/// If the log cannot be read, or an event of this name is none.
+pub async fn published<E: Event>(store: &dyn Store) -> Vec<E> {
+    let log = store.log(LogQuery::after(Position(0), usize::MAX)).await.expect("the log can be read");
+    let events = log.iter().filter(|envelope| envelope.event_type == E::NAME);
+    events.map(|envelope| envelope.decode().expect("it has the form of its name")).collect()
 }

@@ -6,7 +6,7 @@ mod patience;
 pub mod saga;
 pub mod store;
 
-pub use actors::{context, origin};
+pub use actors::{context, origin, published};
 pub use blobs::blobs_conformance;
 pub use patience::{polled, soon};
 pub use store::store_conformance;

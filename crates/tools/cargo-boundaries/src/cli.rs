@@ -104,8 +104,11 @@ fn run(cli: Cli) -> Outcome {
             (written.map(|update| Answer { text: in_words(&update, "wrote the rules"), code: 0 }), false)
         }
         Some(Verb::Affected { base, json }) => {
-            let workspace = Workspace::load(&options);
-            (workspace.and_then(|workspace| affected(&workspace, &base, json.json)), json.json)
+            let answer = |workspace: Workspace| {
+                let sources = Sources::new(&workspace, options.cache);
+                affected(&workspace, &sources, &base, json.json)
+            };
+            (Workspace::load(&options).and_then(answer), json.json)
         }
         Some(Verb::Explain { rule }) => (explain(rule.as_deref()), false),
         Some(Verb::SelfTest) => (self_test(&options), false),

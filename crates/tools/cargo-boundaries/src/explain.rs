@@ -136,7 +136,7 @@ fn words(rule: Rule) -> (&'static str, &'static str, &'static [File]) {
         ),
         Rule::UsedDependencies => (
             "Every dependency on a crate of the workspace is named in the sources: in the product, if it is one of \
-             [dependencies]. Names in comments count, since examples there are compiled; what a macro puts together is not \
+             [dependencies], not by the build script alone. Names in comments count, since examples there are compiled; what a macro puts together is not \
              seen and needs an [[except]].",
             include_str!("explain/used-dependencies.toml"),
             &[(ORDERS, USES_KERNEL)],

@@ -134,13 +134,14 @@ impl Court<'_> {
             message,
             site: dependency.site.clone(),
             what: what(dependency, self.architecture),
-            code: self.code(dependency),
+            code: self.code(dependency.from, &dependency.extern_name, dependency.kind),
         }
     }
 
-    fn code(&self, dependency: &Dependency) -> Option<Code> {
-        let places = self.sources.of(dependency.from).first_use(&dependency.extern_name, dependency.kind)?;
-        Some(Code { site: self.sources.site(dependency.from, places.first), further: places.further })
+    /// Where a member first names a crate as a dependency of this kind lets it.
+    fn code(&self, member: usize, extern_name: &str, kind: Kind) -> Option<Code> {
+        let places = self.sources.of(member).first_use(extern_name, kind)?;
+        Some(Code { site: self.sources.site(member, places.first), further: places.further })
     }
 
     fn violation(&self, charge: Charge, breach: Breach) -> Option<Violation> {

@@ -31,6 +31,11 @@ impl Answer {
 
 /// The member that a word on the command line means: its directory, package or folder.
 pub(crate) fn member(workspace: &Workspace, word: &str) -> Result<usize, Vec<Finding>> {
+    member_or(workspace, word, &BTreeSet::new())
+}
+
+/// As [`member`], where one of these other names may be meant.
+fn member_or(workspace: &Workspace, word: &str, others: &BTreeSet<String>) -> Result<usize, Vec<Finding>> {
     let word = if word == "." { word } else { word.trim_start_matches("./").trim_end_matches('/') };
     let members = || workspace.members.iter().enumerate();
     let called = |name: &dyn Fn(&crate::workspace::Member) -> bool| -> Vec<usize> {
@@ -46,7 +51,7 @@ pub(crate) fn member(workspace: &Workspace, word: &str) -> Result<usize, Vec<Fin
         }
         None => {
             let names = workspace.members.iter().flat_map(|member| [member.name.as_str(), member.dir.as_str()]);
-            let help = match closest(word, names) {
+            let help = match closest(word, names.chain(others.iter().map(String::as_str))) {
                 Some(close) => format!("write `{close}`"),
                 None => "write the directory or the package name of a member of the workspace".to_owned(),
             };
@@ -57,7 +62,7 @@ pub(crate) fn member(workspace: &Workspace, word: &str) -> Result<usize, Vec<Fin
 
 /// A member, or else an external crate that a manifest names; `unknown` when there may be one that none does.
 fn target(workspace: &Workspace, word: &str, unknown: bool) -> Result<Target, Vec<Finding>> {
-    let found = member(workspace, word);
+    let found = member_or(workspace, word, &workspace.external);
     let external = workspace.external.contains(word);
     match found {
         Ok(member) => Ok(Target::Member(member)),

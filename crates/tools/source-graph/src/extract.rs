@@ -7,6 +7,7 @@ mod attributes;
 mod elements;
 mod imports;
 mod items;
+mod outline;
 mod paths;
 mod texts;
 
@@ -33,6 +34,10 @@ impl Extractor {
     pub fn facts(&mut self, text: &str) -> FileFacts {
         let tokens = lexer::tokens(text, std::mem::take(&mut self.tokens));
         let mut facts = extract(text, &tokens);
+        if tokens.faults.is_empty() {
+            let token = outline::no_item(text, &tokens).map(|at| tokens.list[at]);
+            facts.no_item = token.map(|token| Span { start: token.start, end: token.end });
+        }
         facts.faults = tokens.faults;
         self.tokens = tokens.list;
         facts

@@ -22,6 +22,8 @@ pub(crate) struct FileFacts {
     pub(crate) whole: u32,
     pub(crate) unseen: Vec<Unseen>,
     pub(crate) faults: Vec<Fault>,
+    /// The first token at which an item should begin and none can; of a file without faults.
+    pub(crate) no_item: Option<Span>,
 }
 
 impl FileFacts {

@@ -62,6 +62,8 @@ pub enum FaultKind {
     Unbalanced,
     /// A character that no Rust has outside of literals and comments.
     Unknown,
+    /// Something at the level of items that begins none.
+    NoItem,
     /// 4 GiB or more: byte offsets are 32 bits wide.
     TooLarge,
 }
@@ -133,9 +135,11 @@ pub(crate) fn tokens(text: &str, mut list: Vec<Token>) -> Tokens {
     tokens
 }
 
+/// The length of a front matter with the blanks before it.
 fn front_matter(text: &str) -> usize {
-    let first = Cursor::new(text, FrontmatterAllowed::Yes).advance_token();
-    if matches!(first.kind, TokenKind::Frontmatter { .. }) { first.len as usize } else { 0 }
+    let blanks = text.len() - text.trim_start().len();
+    let first = Cursor::new(&text[blanks..], FrontmatterAllowed::Yes).advance_token();
+    if matches!(first.kind, TokenKind::Frontmatter { .. }) { blanks + first.len as usize } else { 0 }
 }
 
 /// Lexes the token at `at` as rustc does and gives its end.

@@ -204,6 +204,7 @@ fn fault(kind: FaultKind) -> &'static str {
         FaultKind::Unterminated => "a literal or a comment does not end",
         FaultKind::Unbalanced => "a bracket has no partner",
         FaultKind::Unknown => "a character that no Rust has",
+        FaultKind::NoItem => "an item was expected",
         FaultKind::TooLarge => "larger than 4 GiB",
     }
 }

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::facts::{FileFacts, ScopeKind, UnseenKind};
+use crate::lexer::FaultKind;
 use crate::package::{Absent, Problem, ProblemKind, Root, SourceFile, UnseenPlace};
 use crate::span::Span;
 use directory::{Candidate, Directory};
@@ -193,6 +194,13 @@ impl Forest {
             let (file, kind) = (candidate.path.clone(), ProblemKind::Fault(fault.kind));
             self.problems.push(Problem { file, span, kind });
         }
+        // What is included may be an expression.
+        let no_item = facts.no_item.filter(|_| matches!(wanted.node, Scope::Module(_)));
+        self.problems.extend(no_item.map(|span| Problem {
+            file: candidate.path.clone(),
+            span: Some(span),
+            kind: ProblemKind::Fault(FaultKind::NoItem),
+        }));
         for unseen in &facts.unseen {
             let (file, span) = (candidate.path.clone(), unseen.span);
             self.unseen.push(UnseenPlace { file, span, kind: unseen.kind });

@@ -3,7 +3,7 @@
 
 use std::{fmt::Write as _, fs, path::Path, sync::Arc};
 
-use event_sourcing::{Blobs, LogQuery, MemoryBlobs, MemoryStore, Position, Store};
+use event_sourcing::{Blobs, MemoryBlobs, MemoryStore, Store};
 use expect_test::{Expect, expect};
 use interfaces_ai::{DISCARD_MODEL, DiscardModel, ModelTrained, TRAIN_MODEL, TrainModel, TrainingReport};
 use kernel::{DatasetRef, Error, ErrorKind, ManualClock, SequentialIds};
@@ -40,8 +40,7 @@ impl Assembly {
     }
 
     async fn events(&self) -> Vec<ModelTrained> {
-        let log = self.store.log(LogQuery::after(Position(0), 10)).await.unwrap();
-        log.iter().map(|envelope| envelope.decode().unwrap()).collect()
+        testing::published(&*self.store).await
     }
 }
 

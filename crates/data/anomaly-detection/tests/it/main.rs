@@ -3,7 +3,7 @@
 
 use std::{fmt::Write as _, fs, path::Path, sync::Arc};
 
-use event_sourcing::{LogQuery, MemoryBlobs, MemoryStore, Position, Store};
+use event_sourcing::{MemoryBlobs, MemoryStore, Store};
 use expect_test::expect;
 use interfaces_data::{AnomalyReport, DETECT_ANOMALIES, DetectAnomalies, DetectionCompleted, ForestOptions};
 use kernel::{DatasetRef, Error, ErrorKind, ManualClock, SequentialIds};
@@ -38,8 +38,7 @@ impl Assembly {
     }
 
     async fn events(&self) -> Vec<DetectionCompleted> {
-        let log = self.store.log(LogQuery::after(Position(0), 10)).await.unwrap();
-        log.iter().map(|envelope| envelope.decode().unwrap()).collect()
+        testing::published(&*self.store).await
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use ::module::{Grants, Infrastructure, Options, assemble};
-use event_sourcing::{LogQuery, MemoryBlobs, MemoryStore, Position, Store};
+use event_sourcing::{MemoryBlobs, MemoryStore, Store};
 use interfaces_data::{CHECK_QUALITY, CheckCompleted, CheckDataset, Rule, Verdict};
 use kernel::{ErrorKind, ManualClock, SequentialIds};
 use tempfile::TempDir;
@@ -38,8 +38,7 @@ async fn a_check_is_announced_unless_it_was_refused() {
     // a is complete and within its fences; b is neither complete as inferred (warn) nor as declared (error).
     assert_eq!((report.rows, report.verdict, report.score), (4, Verdict::Failed, 0.75));
 
-    let log = store.log(LogQuery::after(Position(0), 10)).await.unwrap();
-    let announced: Vec<CheckCompleted> = log.iter().map(|envelope| envelope.decode().unwrap()).collect();
+    let announced: Vec<CheckCompleted> = testing::published(&*store).await;
     let expected = CheckCompleted {
         dataset,
         rows: 4,

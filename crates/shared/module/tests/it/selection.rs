@@ -5,6 +5,7 @@ use std::sync::Arc;
 use expect_test::{Expect, expect};
 use kernel::{ErrorKind, Json};
 use module::{Module, Options, Selection, assemble};
+use request::Limits;
 
 use crate::{
     shop::infrastructure,
@@ -97,6 +98,18 @@ fn a_name_of_no_module() {
         module `settings`: `m12` is to be started, and no module is named so: did you mean `m2`?
         module `settings`: `mlops` is to be started, and no module is named so: there are m0, m1, m2, m3, m4, m5"#]],
     );
+}
+
+#[test]
+fn limits_that_cannot_be() {
+    let mut limits = Limits::default();
+    limits.bulkhead.concurrent = 0;
+    let options = Options { limits, selection: Selection::Alone(names(&["m9"])), ..Options::default() };
+    let findings = assemble(town(""), infrastructure(), options).map(|_| ()).unwrap_err();
+    let errors: Vec<String> = findings.errors().map(ToString::to_string).collect();
+    expect![[r#"
+        module `settings`: `m9` is to be started, and no module is named so: there are m0, m1, m2, m3, m4, m5
+        module `settings`: the limits of requests are out of range: /concurrent: must be 1 to 1000000: see [requests]"#]].assert_eq(&errors.join("\n"));
 }
 
 /// A mistake in the descriptors is one wherever they run; what a left-out module would register is not asked for.

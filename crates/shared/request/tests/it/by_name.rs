@@ -66,7 +66,8 @@ async fn before_all_modules_are_there_nobody_is_asked() {
         shop.clock.clone(),
         std::sync::Arc::new(kernel::SequentialIds::default()),
         request::Limits::default(),
-    );
+    )
+    .unwrap();
     let error = closed.client().ask(&shop.cx, crate::shop::Balance { amount: 0 }).await.unwrap_err();
     assert!(error.kind == ErrorKind::Internal && error.message.contains("before all modules"), "{error}");
     let client = closed.client();

@@ -6,6 +6,7 @@ mod by_name;
 mod cached;
 mod chain;
 mod compliance;
+mod guard;
 mod keys;
 mod shop;
 mod stages;

@@ -205,11 +205,18 @@ impl Shop {
         Self::on(Arc::new(MemoryStore::default()), more)
     }
 
+    pub fn limited(limits: Limits) -> Self {
+        Self::made(Arc::new(MemoryStore::default()), limits, |_| {})
+    }
+
     pub fn on(store: Arc<dyn Store>, more: impl FnOnce(&mut ServiceTable)) -> Self {
+        Self::made(store, Limits { payload: 64, ..Limits::default() }, more)
+    }
+
+    fn made(store: Arc<dyn Store>, limits: Limits, more: impl FnOnce(&mut ServiceTable)) -> Self {
         let clock = Arc::new(ManualClock::default());
         let ids = Arc::new(SequentialIds::default());
-        let limits = Limits { payload: 64, ..Limits::default() };
-        let requests = Requests::closed(Arc::clone(&store), clock.clone(), ids, limits);
+        let requests = Requests::closed(Arc::clone(&store), clock.clone(), ids, limits).unwrap();
         let clerk = Clerk {
             store: Arc::clone(&store),
             client: requests.client(),

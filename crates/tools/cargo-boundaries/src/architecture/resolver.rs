@@ -1,12 +1,12 @@
 //! Looks up what every name in the rules stands for, and goes on after a name that stands for nothing.
 
+mod permissions;
+
 use std::collections::BTreeMap;
 
-use super::{Ban, Crates, Excused, FarEnd, Permissions, Visible};
+use super::{Ban, Crates, Excused, FarEnd, Visible};
 use crate::report::{Cause, Finding};
-use crate::rules::{
-    EdgeBan, EdgeRule, Exception, ExternalRule, Layer, List, Located, OnlyRule, Pattern, Rules, closest,
-};
+use crate::rules::{EdgeBan, Exception, ExternalRule, Layer, List, Located, OnlyRule, Pattern, Rules, closest};
 use crate::source::Site;
 use crate::workspace::{Kind, Member, Target, Workspace};
 
@@ -80,29 +80,6 @@ impl<'a> Resolver<'a> {
             // A member without a layer is one of the findings.
             _ => Err(self.findings),
         }
-    }
-
-    pub fn permissions(&mut self, index: usize) -> Permissions {
-        let rules = self.rules;
-        let layer = &rules.layers[index];
-        let members = self.of_layer(index);
-        let may_use = match &layer.may_use {
-            Some(list) => self.below(list, index),
-            None => (0..index).flat_map(|lower| self.of_layer(lower)).collect(),
-        };
-        let dev_may_use = layer.dev_may_use.as_ref().map(|list| self.all(list)).unwrap_or_default();
-        let mut permissions = Permissions { may_use, dev_may_use, ..Permissions::default() };
-        for edge in items(layer.edges.as_ref()) {
-            permissions.edges.extend(self.edge(edge, layer, &members));
-        }
-        for entry in items(layer.dev_only.as_ref()) {
-            let found = self.in_layer(&entry.value, &entry.site, layer, &members);
-            permissions.dev_only.extend(found.into_iter().map(|member| (member, entry.site.clone())));
-        }
-        self.check_dev(layer);
-        self.check_independence(layer, &members, &permissions);
-        self.check_external(items(layer.allow.as_ref()).map(|entry| &entry.value).chain(&layer.deny));
-        permissions
     }
 
     /// Who may name the crates of an `[[external]]`.
@@ -278,39 +255,6 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn check_dev(&mut self, layer: &Layer) {
-        if let Some(list) = &layer.dev_may_use
-            && !self.rules.kinds.contains(&Kind::Dev)
-        {
-            let message = "`dev-may-use` has no effect: `kinds` of [workspace] leaves dev-dependencies free";
-            self.report(Cause::Contradiction, &list.key, message, "add \"dev\" to `kinds`, or delete the key");
-        }
-    }
-
-    fn check_independence(&mut self, layer: &Layer, members: &Crates, permissions: &Permissions) {
-        if layer.independent.is_none() {
-            return;
-        }
-        let own = |list: &Option<List<String>>, found: &Crates| {
-            list.as_ref().filter(|_| !found.is_disjoint(members)).map(|list| list.key.clone())
-        };
-        let contradicting = [
-            own(&layer.may_use, &permissions.may_use),
-            own(&layer.dev_may_use, &permissions.dev_may_use),
-            layer.edges.as_ref().map(|edges| edges.key.clone()),
-        ];
-        for key in contradicting.into_iter().flatten() {
-            let message =
-                format!("layer `{}` is `independent`, and this lets its members use each other", layer.name.value);
-            self.report(
-                Cause::Contradiction,
-                &key,
-                message,
-                "delete one of the two; [[except]] can excuse one dependency",
-            );
-        }
-    }
-
     /// A name no manifest has forbids and allows nothing: a typing error, unless the rule says otherwise.
     fn check_external<'r>(&mut self, rules: impl IntoIterator<Item = &'r ExternalRule>) {
         let known = &self.workspace.external;
@@ -331,58 +275,6 @@ impl<'a> Resolver<'a> {
                 self.report(Cause::MatchesNothing, &name.site, message, help);
             }
         }
-    }
-
-    /// The order of the layers is the direction of their dependencies: no entry may reach upwards.
-    fn below(&mut self, list: &List<String>, layer: usize) -> Crates {
-        let mut below = Crates::new();
-        for entry in &list.items {
-            let found = self.crates(entry);
-            let above = found.iter().filter_map(|member| self.layer_of[*member]).find(|other| *other > layer);
-            if let Some(above) = above {
-                let [own, above] = [layer, above].map(|index| &self.rules.layers[index].name.value);
-                let message = format!("layer `{own}` may not use `{}`: layer `{above}` stands above it", entry.value);
-                self.report(Cause::Contradiction, &entry.site, message, "delete the entry, or reorder the layers");
-            }
-            below.extend(found);
-        }
-        below
-    }
-
-    fn edge(&mut self, edge: &Located<EdgeRule>, layer: &Layer, members: &Crates) -> Vec<(usize, usize)> {
-        let from = self.in_layer(&edge.value.from, &edge.site, layer, members);
-        let to: Crates =
-            edge.value.to.iter().flat_map(|name| self.in_layer(name, &edge.site, layer, members)).collect();
-        from.into_iter().flat_map(|from| to.iter().map(move |to| (from, *to))).collect()
-    }
-
-    /// The members of a layer by folder name, or by directory where the name has a `/`.
-    fn in_layer(&mut self, name: &str, site: &Site, layer: &Layer, members: &Crates) -> Crates {
-        let Some(pattern) = self.pattern(name, site) else {
-            return Crates::new();
-        };
-        let workspace = self.workspace;
-        let called = |member: &usize| match name.contains('/') {
-            true => workspace.members[*member].dir.as_str(),
-            false => workspace.members[*member].folder(),
-        };
-        let found: Crates = members.iter().filter(|member| pattern.matches(called(member))).copied().collect();
-        if found.is_empty() {
-            let help = match closest(name, members.iter().map(called)) {
-                Some(close) => format!("write `{close}`"),
-                None => "name the folder of a member of the layer, or delete the entry".to_owned(),
-            };
-            self.report(
-                Cause::MatchesNothing,
-                site,
-                format!("layer `{}` has no crate `{name}`", layer.name.value),
-                help,
-            );
-        } else if found.iter().filter(|member| called(member) == name).count() > 1 {
-            let message = format!("layer `{}` has more than one crate `{name}`", layer.name.value);
-            self.report(Cause::Ambiguous, site, message, "write its directory instead of its folder");
-        }
-        found
     }
 
     pub fn all(&mut self, list: &List<String>) -> Crates {

@@ -1,6 +1,6 @@
 //! The rules about what sources name of other crates.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::graph::untidiness;
 use super::{Breach, Charge, Court, identity, what};
@@ -126,11 +126,9 @@ pub(super) fn unused(court: &mut Court<'_>) -> Vec<Violation> {
         let Some((message, help)) = idle(court, dependency, to) else { continue };
         let why = "every dependency on a crate of the workspace is named in the sources";
         let breach = untidiness(court.architecture, Rule::UsedDependencies, rule, why, help);
-        let charge = Charge {
-            message,
-            what: what(dependency, court.architecture),
-            ..court.dependency(dependency, &dependency.to, Rule::UsedDependencies)
-        };
+        let charge = court.dependency(dependency, &dependency.to, Rule::UsedDependencies);
+        let code = charge.code.or_else(|| court.code(dependency.from, &dependency.extern_name, Kind::Build));
+        let charge = Charge { message, what: what(dependency, court.architecture), code, ..charge };
         let exceptions: Vec<usize> =
             court.architecture.exceptions(dependency.from, &dependency.to, dependency.kind).collect();
         found.extend(court.sentence(&exceptions, charge, breach));
@@ -149,14 +147,45 @@ fn idle(court: &Court<'_>, dependency: &Dependency, to: usize) -> Option<(String
             Some((message, "move the line to [dev-dependencies]".to_owned()))
         }
         Some(_) => None,
-        // Examples in comments are compiled as tests, and macros may take a path from a string.
-        None if *kind != Kind::Build && court.sources.says(*from, &format!("{extern_name}::")) => None,
+        None if *kind != Kind::Build && is_said(court, *from, extern_name) => None,
+        None if *kind != Kind::Build && in_build_script(court, *from, extern_name) => {
+            let message = format!("`{of}` must not depend on `{name}` for its build script alone");
+            let mut declared = court.architecture.workspace.dependencies.iter();
+            let again = declared.any(|one| one.from == *from && one.to == dependency.to && one.kind == Kind::Build);
+            let help = match again {
+                true => "delete the line: build scripts see [build-dependencies] alone, which have it too",
+                false => "move the line to [build-dependencies], the only ones that build scripts see",
+            };
+            Some((message, help.to_owned()))
+        }
         None => {
             let message = format!("`{of}` must not depend on `{name}` without naming it");
             let help = "delete the line; or, if a macro or a feature needs it, excuse it with an [[except]]";
             Some((message, help.to_owned()))
         }
     }
+}
+
+fn in_build_script(court: &Court<'_>, member: usize, name: &str) -> bool {
+    court.sources.of(member).uses_of(name, Kind::Build).next().is_some()
+}
+
+/// Whether some text has a path into the crate: examples in comments are compiled as tests, and macros may take a path
+/// from a string. The paths of a build script are none of these.
+fn is_said(court: &Court<'_>, member: usize, name: &str) -> bool {
+    let path = format!("{name}::");
+    if !in_build_script(court, member, name) {
+        return court.sources.says(member, &path);
+    }
+    let digest = court.sources.of(member);
+    let files_of = |script: bool| -> BTreeSet<u32> {
+        let of_script = |root: u32| court.sources.kind(member, root) == Kind::Build;
+        digest.modules.iter().filter(|module| of_script(module.root) == script).map(|module| module.file).collect()
+    };
+    let (script, others) = (files_of(true), files_of(false));
+    let mut files =
+        digest.files.iter().zip(0_u32..).filter(|(_, file)| !script.contains(file) || others.contains(file));
+    files.any(|(file, _)| std::fs::read_to_string(file).is_ok_and(|text| text.contains(&path)))
 }
 
 /// `pub use other::*` of another crate.

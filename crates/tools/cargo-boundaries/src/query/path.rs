@@ -81,27 +81,31 @@ fn module_of(sources: &Sources<'_>, member: usize, file: &Path) -> (String, Kind
     let digest = sources.of(member);
     let same = |path: &Path| path == file || path.canonicalize().is_ok_and(|path| path == place);
     let index = digest.files.iter().position(|path| same(path));
+    // Code under test in the library needs what tests need.
+    let kind_of = |of: Of, root: u32| match sources.kind(member, root) {
+        Kind::Normal if of == Of::Other => Kind::Dev,
+        kind => kind,
+    };
     let found = index.and_then(|index| digest.modules.iter().find(|module| module.file as usize == index));
     if let Some(found) = found {
-        // Code under test in the library needs what tests need.
-        let kind = if found.of == Of::Other && sources.kind(member, found.root) == Kind::Normal {
-            Kind::Dev
-        } else {
-            sources.kind(member, found.root)
-        };
-        return (found.path.to_string(), kind);
+        return (found.path.to_string(), kind_of(found.of, found.root));
     }
     let root = sources.folder(member);
     let inside = relative(file, &root);
     let mut parts: Vec<&str> = inside.trim_end_matches(".rs").split('/').collect();
-    let kind = match parts[0] {
-        "tests" | "examples" | "benches" => Kind::Dev,
-        "build" if parts.len() == 1 => Kind::Build,
-        _ => Kind::Normal,
+    let usual = match parts[0] {
+        "tests" | "examples" | "benches" => Some(Kind::Dev),
+        "build" if parts.len() == 1 => Some(Kind::Build),
+        _ => None,
     };
     parts.remove(0);
     let parts = parts.into_iter().filter(|part| !["lib", "main", "mod"].contains(part));
-    (["crate"].into_iter().chain(parts).collect::<Vec<_>>().join("::"), kind)
+    let module = ["crate"].into_iter().chain(parts).collect::<Vec<_>>().join("::");
+    let around = module.rsplit_once("::").map_or("crate", |(around, _)| around);
+    let shipped = |root: u32| sources.kind(member, root) == Kind::Normal;
+    let around = digest.modules.iter().filter(|module| &*module.path == around && shipped(module.root));
+    let kind = usual.or_else(|| around.map(|module| kind_of(module.of, module.root)).min());
+    (module, kind.unwrap_or(Kind::Normal))
 }
 
 impl<'w> Asker<'_, 'w> {
@@ -198,7 +202,8 @@ impl<'w> Asker<'_, 'w> {
         if let Some(name) = workspace.external.iter().find(|name| plain(name) == head) {
             return Ok(Target::External { name: name.clone(), dir: None });
         }
-        let names: Vec<String> = workspace.members.iter().map(|member| plain(&member.name)).collect();
+        let members = workspace.members.iter().map(|member| plain(&member.name));
+        let names: Vec<String> = members.chain(workspace.external.iter().map(|name| plain(name))).collect();
         let help = match closest(head, names.iter().map(String::as_str)) {
             Some(close) => format!("write `{close}`"),
             None => {

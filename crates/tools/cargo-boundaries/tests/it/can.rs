@@ -5,7 +5,7 @@ use std::path::Path;
 use expect_test::{Expect, expect};
 
 use crate::cli::{run, stdout};
-use crate::fixture::{plain, workspace};
+use crate::fixture::{plain, workspace, write};
 
 const SHOP: &str = r#"
 //- boundaries.toml
@@ -220,6 +220,83 @@ fn questions_without_an_answer() {
         could not check the boundaries: 1 problem
     "#]],
     );
+}
+
+/// Names that are close to others are mistyped, not new.
+#[test]
+fn mistyped_names() {
+    let shop = workspace(SHOP);
+    let root = shop.path();
+    let refused = [
+        (["orders", "bilingl"], "`billing`"),
+        (["ordesr", "billing"], "`orders`"),
+        (["orders", "rusqlit"], "`rusqlite`"),
+        (["orders/src/domain.rs", "rusqlit::Row"], "`rusqlite`"),
+        (["orders/src/domain.rs", "bilingl::Invoice"], "`billing`"),
+    ];
+    for (args, help) in refused {
+        let output = run(root, &["can", args[0], args[1]]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {}{said}", stdout(&output));
+        assert!(said.contains(&format!("help: write {help}\n")), "{args:?}: {said}");
+    }
+    can(
+        root,
+        "orders",
+        "tokio",
+        0,
+        expect![[r#"
+            yes: `orders` -> `tokio` as a normal dependency
+              normal yes
+              build  yes
+              dev    yes
+              no manifest of this workspace names `tokio` today
+        "#]],
+    );
+}
+
+/// What a file may name depends on who compiles it.
+#[test]
+fn test_files() {
+    let shop = workspace(SHOP);
+    let root = shop.path();
+    let files = [
+        ("orders/src/lib.rs", "#[cfg(test)] mod tests; mod both; mod domain; mod api;"),
+        ("orders/src/tests.rs", "mod deeper;"),
+        ("orders/src/tests/deeper.rs", ""),
+        ("orders/src/both.rs", ""),
+        ("orders/src/main.rs", "fn main() {}"),
+        ("orders/tests/it/main.rs", "mod kit; #[path = \"../../src/both.rs\"] mod both;"),
+        ("orders/tests/it/kit.rs", ""),
+        ("orders/examples/small.rs", "fn main() {}"),
+        ("orders/benches/fast.rs", "fn main() {}"),
+        ("orders/build.rs", "fn main() {}"),
+    ];
+    for (file, text) in files {
+        write(root, file, text);
+    }
+    let new = ["orders/src/tests/new.rs", "orders/src/new.rs", "orders/tests/it/new.rs", "orders/benches/new.rs"];
+    let told = files.map(|(file, _)| file).into_iter().chain(new).map(|file| {
+        let said = stdout(&run(root, &["can", file, "rusqlite::Row"]));
+        format!("{file:28} {}\n", said.lines().next().expect("it says something"))
+    });
+    expect![[r#"
+        orders/src/lib.rs            no: `crate` of orders -> `rusqlite::Row` (normal)
+        orders/src/tests.rs          yes: `crate::tests` of orders -> `rusqlite::Row` (dev)
+        orders/src/tests/deeper.rs   yes: `crate::tests::deeper` of orders -> `rusqlite::Row` (dev)
+        orders/src/both.rs           no: `crate::both` of orders -> `rusqlite::Row` (normal)
+        orders/src/main.rs           no: `crate` of orders -> `rusqlite::Row` (normal)
+        orders/tests/it/main.rs      yes: `crate` of orders -> `rusqlite::Row` (dev)
+        orders/tests/it/kit.rs       yes: `crate::kit` of orders -> `rusqlite::Row` (dev)
+        orders/examples/small.rs     yes: `crate` of orders -> `rusqlite::Row` (dev)
+        orders/benches/fast.rs       yes: `crate` of orders -> `rusqlite::Row` (dev)
+        orders/build.rs              no: `crate` of orders -> `rusqlite::Row` (build)
+        orders/src/tests/new.rs      yes: `crate::tests::new` of orders -> `rusqlite::Row` (dev)
+        orders/src/new.rs            no: `crate::new` of orders -> `rusqlite::Row` (normal)
+        orders/tests/it/new.rs       yes: `crate::it::new` of orders -> `rusqlite::Row` (dev)
+        orders/benches/new.rs        yes: `crate::new` of orders -> `rusqlite::Row` (dev)
+    "#]]
+    .assert_eq(&told.collect::<String>());
 }
 
 #[test]

@@ -8,9 +8,10 @@ use expect_test::{Expect, expect};
 use tempfile::TempDir;
 
 use crate::cli::{VIOLATED, run, shape, stdout};
-use crate::fixture::{git, plain, workspace, write};
+use crate::fixture::{plain, workspace, write};
 
-const SHOP: &str = r#"
+/// Six crates in three layers.
+pub const SHOP: &str = r#"
 //- boundaries.toml
 version = 1
 [[layer]]
@@ -51,7 +52,7 @@ clap = "4"
 "#;
 
 #[track_caller]
-fn says(root: &Path, args: &[&str], code: i32, expect: Expect) {
+pub fn says(root: &Path, args: &[&str], code: i32, expect: Expect) {
     let output = run(root, args);
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     expect.assert_eq(&plain(&(stdout(&output) + &stderr), root));
@@ -503,68 +504,6 @@ fn ci_writes_no_baseline() {
             updated; boundaries-baseline.toml: 0 added, 0 deleted, 1 in all
         "#]],
     );
-}
-
-#[test]
-fn affected() {
-    let shop = workspace(SHOP);
-    git(shop.path(), &["init", "--quiet"]);
-    git(shop.path(), &["add", "."]);
-    git(shop.path(), &["commit", "--quiet", "-m", "all"]);
-    says(
-        shop.path(),
-        &["affected", "--base", "HEAD"],
-        0,
-        expect![[r#"
-        nothing has changed
-    "#]],
-    );
-    write(shop.path(), "shared/testing/src/lib.rs", "// changed\n");
-    write(shop.path(), "shared/bus/src/new file.rs", "");
-    write(shop.path(), "docs/x.md", "");
-    says(
-        shop.path(),
-        &["affected", "--base", "HEAD"],
-        0,
-        expect![[r#"
-        changed
-          shared/bus
-          shared/testing
-        built with a changed crate
-          app
-          domains/billing
-          domains/orders
-        changed files of no crate
-          docs/x.md
-    "#]],
-    );
-    says(
-        shop.path(),
-        &["affected", "--base", "nowhere"],
-        2,
-        expect![[r#"
-        error[program]: `git diff --name-only --relative -z --no-renames --end-of-options nowhere --` fails: fatal: bad revision 'nowhere'
-          = help: name a commit, a branch or a tag of this repository, for example --base origin/main
-
-        could not check the boundaries: 1 problem
-    "#]],
-    );
-    says(
-        shop.path(),
-        &["affected", "--base", "--output=x"],
-        2,
-        expect![[r#"
-        error: unexpected argument '--output' found
-
-        Usage: cargo boundaries affected [OPTIONS] --base <REV>
-
-        For more information, try '--help'.
-    "#]],
-    );
-    write(shop.path(), "Cargo.lock", "");
-    let all = run(shop.path(), &["affected", "--base", "HEAD", "--json"]);
-    let all: serde_json::Value = serde_json::from_slice(&all.stdout).expect("the output is JSON");
-    assert_eq!(all["changed"].as_array().map(Vec::len), Some(6), "{all}");
 }
 
 /// Every rule but the resolved one, which a unit of its own tests.

@@ -297,6 +297,53 @@ use d::fine;
     .assert_eq(&fixture.told());
 }
 
+/// Wherever they stand, but for literals and comments; what follows is read.
+#[test]
+fn characters_that_no_rust_has() {
+    let fixture = Fixture::new(
+        r#"
+mod control; mod backslash; mod quotes; mod field; mod blank; mod call; mod fine;
+//- backslash.rs
+fn f() { d::before(); \ d::after() }
+//- quotes.rs
+const A: &str = “d::A”; use d::after;
+//- field.rs
+struct S { a: d::before, § b: d::after }
+//- call.rs
+m! { d::before ` d::after }
+//- fine.rs
+/* \ § */ const A: &str = "\\ “ §"; const B: char = '§'; // ` §
+/// §
+fn größe() { d::after() }
+"#,
+    );
+    let fixture = fixture.bytes("control.rs", b"use d::before; \x01 use d::after;\n");
+    let fixture = fixture.bytes("blank.rs", "use d::before;\u{a0}use d::after;\n".as_bytes());
+    expect![[r#"
+        backslash.rs:1 crate::backslash `d::before` -> <d>::before
+        backslash.rs:1 crate::backslash `d::after` -> <d>::after
+        blank.rs:1 crate::blank Use `d::before` -> <d>::before
+        blank.rs:1 crate::blank Use `d::after` -> <d>::after
+        call.rs:1 crate::call `d::before` -> <d>::before
+        call.rs:1 crate::call `d::after` -> <d>::after
+        control.rs:1 crate::control Use `d::before` -> <d>::before
+        control.rs:1 crate::control Use `d::after` -> <d>::after
+        field.rs:1 crate::field `d::before` -> <d>::before
+        field.rs:1 crate::field `d::after` -> <d>::after
+        fine.rs:3 crate::fine `d::after` -> <d>::after
+        quotes.rs:1 crate::quotes `d::A` -> <d>::A
+        quotes.rs:1 crate::quotes Use `d::after` -> <d>::after
+        problem backslash.rs:22: is no Rust source: a character that no Rust has
+        problem blank.rs:14: is no Rust source: a character that no Rust has
+        problem call.rs:15: is no Rust source: a character that no Rust has
+        problem control.rs:15: is no Rust source: a character that no Rust has
+        problem field.rs:25: is no Rust source: a character that no Rust has
+        problem quotes.rs:16: is no Rust source: a character that no Rust has
+        problem quotes.rs:23: is no Rust source: a character that no Rust has
+    "#]]
+    .assert_eq(&fixture.told());
+}
+
 #[test]
 fn the_beginning_of_a_file() {
     check(

@@ -115,7 +115,9 @@ impl Labelled {
 
     /// What the graph says of macros, attributes and derives.
     fn found(&self) -> Found {
-        let graph = Fixture::new(&self.text).externs(&self.externs).graph();
+        // Excerpts need not be whole items.
+        let including = Fixture::new("include!(\"excerpts.in\");").bytes("excerpts.in", self.text.as_bytes());
+        let graph = including.externs(&self.externs).graph();
         assert!(graph.problems.is_empty(), "{:?}", graph.problems);
         let compared = graph.references.iter().filter(|reference| {
             let position = matches!(reference.position, Position::Macro | Position::Attribute | Position::Derive);

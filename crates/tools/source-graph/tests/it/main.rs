@@ -5,6 +5,7 @@ mod comparison;
 mod differential;
 mod files;
 mod fixture;
+mod items;
 mod labels;
 mod modules;
 mod oracle;

@@ -1,0 +1,88 @@
+use std::{io::Read, time::Duration};
+
+use chrono::TimeDelta;
+use kernel::{Error, Json, Problem};
+use request::IdempotencyKey;
+
+use crate::{
+    cli::{Call, Global},
+    composition::{Config, Platform},
+    control::{CallOrder, Client},
+    exit::Failure,
+    verbs::{print, print_json, run::DRAIN},
+};
+
+pub async fn call(global: &Global, args: &Call) -> Result<(), Failure> {
+    let config = Config::load(global, Vec::new())?;
+    let order = CallOrder {
+        name: args.name.clone(),
+        request: request(&args.request)?,
+        key: args.key.clone(),
+        purpose: args.purpose.clone(),
+        timeout: args.timeout,
+    };
+    let answer = match Platform::start(&config, "borough call").await {
+        Ok(platform) => here(&config, platform, order).await?,
+        Err(Failure::Locked(message)) => match Client::find(&config.store.path).await {
+            Some(_) if config.as_user.is_some() => return Err(not_there()),
+            Some(client) => client.call_by_name(&order).await?,
+            None => return Err(Failure::Locked(message)),
+        },
+        Err(failure) => return Err(failure),
+    };
+    match answer {
+        // As the service wrote it, told apart by nothing but the line's end.
+        Ok(answer) => print(&serde_json::to_string_pretty(&answer)?),
+        Err(error) => {
+            print_json(&Problem::from(&error))?;
+            Err(error.into())
+        }
+    }
+}
+
+/// The result of the call, beside what keeps it from being made.
+async fn here(config: &Config, mut platform: Platform, order: CallOrder) -> Result<Result<Json, Error>, Failure> {
+    let answer = ask(config, &platform, &order).await;
+    if platform.drain(DRAIN).await? == event_bus::Drain::TimedOut {
+        tracing::warn!("subscribers are behind: the next run or `borough serve` delivers the rest");
+    }
+    platform.stop().await;
+    answer
+}
+
+async fn ask(config: &Config, platform: &Platform, order: &CallOrder) -> Result<Result<Json, Error>, Failure> {
+    let cx = order.context(platform.context(config)?, &*platform.clock)?;
+    let key = order.key.as_deref().map(IdempotencyKey::new);
+    Ok(platform.application.requests.call(&cx, &order.name, key.as_ref(), &order.request).await)
+}
+
+impl CallOrder {
+    /// The context with what the order says of the call.
+    pub fn context(&self, cx: kernel::Context, clock: &dyn kernel::Clock) -> Result<kernel::Context, Error> {
+        let cx = self.purpose.as_ref().map_or(cx.clone(), |purpose| cx.for_purpose(purpose.as_str()));
+        let Some(seconds) = self.timeout else { return Ok(cx) };
+        let after = Duration::try_from_secs_f64(seconds).ok().and_then(|after| TimeDelta::from_std(after).ok());
+        let deadline = after.and_then(|after| clock.now().checked_add_signed(after));
+        let deadline = deadline.ok_or_else(|| Error::invalid(format!("{seconds} is no number of seconds to wait")))?;
+        Ok(cx.until(deadline))
+    }
+}
+
+fn request(text: &str) -> Result<Json, Failure> {
+    let text = if text == "-" {
+        let mut text = String::new();
+        let read = std::io::stdin().read_to_string(&mut text);
+        read.map_err(|error| Failure::impossible(format!("the request cannot be read from stdin: {error}")))?;
+        text
+    } else {
+        text.to_owned()
+    };
+    Json::from_text(text.trim().to_owned())
+        .map_err(|error| Failure::impossible(format!("the request is no JSON: {error}")))
+}
+
+fn not_there() -> Failure {
+    Failure::impossible(
+        "--as acts as somebody else where this process holds the store, and `borough serve` holds it: stop it",
+    )
+}
