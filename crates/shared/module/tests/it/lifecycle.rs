@@ -4,10 +4,11 @@ use std::{future::pending, sync::Arc, time::Duration};
 
 use expect_test::expect;
 use kernel::{Clock, Error};
-use module::{Cause, Module};
+use module::{Cause, Module, assemble};
 use request::Client;
 use testing::polled;
 
+use crate::shop::{Clerk, Sell, infrastructure, options, shop};
 use crate::town::{Ask, Diary, built, states, town};
 
 #[tokio::test(start_paused = true)]
@@ -133,4 +134,26 @@ async fn a_dropped_stop_goes_on_where_it_was() {
     assert_eq!(application.stop().await.unwrap_err().0[0].part, "stop hook `wait`");
     assert_eq!(diary.take(), "-m2, -m1, -m0");
     assert_eq!(states(&application), "m0 stopped, m1 stopped, m2 stopped");
+}
+
+#[tokio::test]
+async fn two_applications_in_one_process_share_nothing() {
+    let cx = testing::context(&["shop:sell"]);
+    let application = || {
+        let infrastructure = infrastructure();
+        let store = Arc::clone(&infrastructure.store);
+        let application = assemble(vec![shop().serves::<Sell, Clerk>()], infrastructure, options()).unwrap();
+        (application, store)
+    };
+    let ((mut one, ones), (mut other, others)) = (application(), application());
+    one.start().await.unwrap();
+    assert_eq!(other.requests.ask(&cx, Sell {}).await.unwrap_err().code(), "module.stopped");
+    other.start().await.unwrap();
+    let written = others.head().await.unwrap();
+    one.requests.ask(&cx, Sell {}).await.unwrap();
+    assert!(ones.head().await.unwrap().0 > 0, "its audit record");
+    assert_eq!(others.head().await.unwrap(), written);
+    assert!(!Arc::ptr_eq(&one.container.get::<Clerk>(), &other.container.get::<Clerk>()));
+    one.stop().await.unwrap();
+    assert!(other.requests.ask(&cx, Sell {}).await.is_ok());
 }

@@ -8,6 +8,7 @@ mod jobs;
 mod lifecycle;
 mod order;
 mod selection;
+mod settings_of_its_own;
 mod shop;
 mod town;
 mod verification;
