@@ -10,7 +10,7 @@ use saga::SagaEngine;
 use crate::{
     Description, Finding, Findings, Grants, Module,
     description::describe,
-    verification::{FindingLevel, verify},
+    verification::{FindingLevel, MODULE, verify},
 };
 
 /// What the composition root chose for everybody.
@@ -78,11 +78,13 @@ pub fn assemble(
     let mut sagas = SagaEngine::new(requests.clone(), store, clock, ids);
     let mut subscriptions = Vec::new();
     for module in &modules {
+        let granted = grants.get(&format!("{MODULE}{}", module.name)).cloned().unwrap_or_default();
         for saga in &module.sagas {
             sagas = (saga.wire)(&container, sagas, module.name);
         }
         for subscribed in &module.subscribes {
-            subscriptions.push((subscribed.wire)(&container, subscribed.subscriber, module.name));
+            let subscription = (subscribed.wire)(&container, subscribed.subscriber, module.name);
+            subscriptions.push(subscription.with_permissions(granted.clone()));
         }
     }
     let description = describe(&modules, &sagas);

@@ -10,8 +10,12 @@ use crate::{
     descriptor::{Needed, Served},
 };
 
-/// Which user has which permissions, by name.
+/// Which user has which permissions, by name. What stands under `module:NAME` is what that module may do when it handles an
+/// event, whoever caused it.
 pub type Grants = BTreeMap<String, BTreeSet<String>>;
+
+/// What the name of a module begins with among those of users.
+pub(crate) const MODULE: &str = "module:";
 
 /// Something wrong with an assembly.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -178,6 +182,11 @@ fn permissions(modules: &[Module], grants: &Grants, findings: &mut Findings) {
         }
     }
     for (user, permissions) in grants {
+        if let Some(name) = user.strip_prefix(MODULE).filter(|name| modules.iter().all(|m| m.name != *name)) {
+            let names: Vec<&str> = modules.iter().map(|m| m.name).collect();
+            let problem = format!("permissions are granted to `{user}`, and there is no module `{name}`");
+            findings.error("settings", problem, format!("remove them, or name one of {}", names.join(", ")));
+        }
         for permission in permissions.iter().filter(|p| !declared.contains(p.as_str())) {
             let close = declared.iter().filter(|d| d.split(':').next() == permission.split(':').next());
             let close: Vec<&str> = close.copied().collect();

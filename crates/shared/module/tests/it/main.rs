@@ -1,5 +1,7 @@
 //! Every way in which modules do not fit together, and the description of those that do.
 
+mod grants;
+
 use std::sync::Arc;
 
 use event_bus::Subscriber;
