@@ -23,6 +23,9 @@ pub struct Args {
     /// Print one JSON object per row
     #[arg(long)]
     json: bool,
+    /// Count the instructions of each operation too: needs valgrind, and takes its time
+    #[arg(long)]
+    instructions: bool,
     /// Only rows whose name begins with one of these
     #[arg(value_name = "FILTER")]
     filters: Vec<String>,
@@ -68,7 +71,11 @@ pub fn run(args: &Args) -> ExitCode {
     let mut commands = vec![step::cargo(build)];
     let mut bench = Command::new(program("bench"));
     bench.current_dir(step::root());
-    bench.args(args.json.then_some("--json")).arg("--scratch").arg(target.join("bench"));
+    bench
+        .args(args.json.then_some("--json"))
+        .args(args.instructions.then_some("--instructions"))
+        .arg("--scratch")
+        .arg(target.join("bench"));
     bench.arg("--borough").arg(program("borough"));
     if wanted(BOUNDARIES, &args.filters) {
         commands.push(step::cargo(["build", "--release", "--package", "cargo-boundaries"]));

@@ -106,7 +106,7 @@ fn command(program: &Path, args: &[&str], folder: &Path) -> Command {
 }
 
 fn cpu_seconds(command: Command) -> Contender {
-    Box::new(move || Ok(spent_by(&command)?.cpu_seconds))
+    Contender::sampled(move || Ok(spent_by(&command)?.cpu_seconds))
 }
 
 /// What is kept from one check to the next is there before the first sample, for one turn warms up.
@@ -134,7 +134,10 @@ fn memory(subject: &Subject) -> Case {
     Case::new("boundaries/memory", Bytes, Some("source-bytes"), move |setting| {
         let Workspace { root, bytes } = subject.workspace(setting)?;
         let check = command(&checker(setting)?, COLD, &root);
-        Ok(Race::between(Box::new(move || Ok(spent_by(&check)?.peak_bytes)), Box::new(move || Ok(bytes as f64))))
+        Ok(Race::between(
+            Contender::sampled(move || Ok(spent_by(&check)?.peak_bytes)),
+            Contender::sampled(move || Ok(bytes as f64)),
+        ))
     })
 }
 

@@ -14,7 +14,7 @@ use dataset::{Dataset, identify};
 use event_sourcing::{MemoryBlobs, MemoryStore};
 use interfaces_data::{CHECK_QUALITY, CheckDataset, DeclaredCheck, ForestOptions};
 use kernel::{Context, CorrelationId, Ids, SystemClock, SystemIds};
-use module::{Infrastructure, assemble};
+use module::{Infrastructure, Options, assemble};
 use request::Requests;
 use serde::Deserialize;
 use tokio::runtime::Runtime;
@@ -57,7 +57,7 @@ fn check(path: &Path) -> Result<Contender, Failure> {
     let (runtime, requests) = (Runtime::new()?, data_quality_alone()?);
     let dataset = runtime.block_on(identify(path))?;
     let cx = Context::new(principal(&[CHECK_QUALITY.name()])?, CorrelationId::new(SystemIds.next()));
-    Ok(Box::new(move || {
+    Ok(Contender::sampled(move || {
         let request = CheckDataset { dataset: dataset.clone(), checks: sidecar.check.clone() };
         cpu_of(|| match runtime.block_on(requests.ask(&cx, request)) {
             Ok(report) if report.rows == LARGE_ROWS as u64 => Ok(report),
@@ -76,7 +76,8 @@ fn data_quality_alone() -> Result<Requests, Failure> {
         ids: Arc::new(SystemIds),
     };
     let grants = [("bench".to_owned(), [CHECK_QUALITY.name().to_owned()].into())].into();
-    Ok(assemble(vec![data_quality::module()], infrastructure, &grants)?.requests)
+    let options = Options { grants, ..Options::default() };
+    Ok(assemble(vec![data_quality::module()], infrastructure, options)?.answering().requests)
 }
 
 fn aggregates(path: &Path) -> Result<Contender, Failure> {
@@ -85,7 +86,7 @@ fn aggregates(path: &Path) -> Result<Contender, Failure> {
         let file = SessionContext::new().read_csv(&path, CsvReadOptions::new()).await?;
         Ok::<_, Failure>(aggregates_of(&Arc::new(file.schema().as_arrow().clone())))
     })?;
-    Ok(Box::new(move || {
+    Ok(Contender::sampled(move || {
         cpu_of(|| {
             runtime.block_on(async {
                 let session = SessionContext::new();
@@ -117,7 +118,7 @@ fn isolation_forest(setting: &Setting) -> Case {
     Case::new("data/isolation-forest", Seconds, reference, move |setting| {
         let columns = numeric_columns(&repeated_sample(setting, LARGE_ROWS)?)?;
         let reference = python.map(|python| scikit_learn(&python, setting, &columns)).transpose()?;
-        let subject: Contender = Box::new(move || {
+        let subject = Contender::sampled(move || {
             let columns: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
             cpu_of(|| Ok(Forest::grow(&columns, ForestOptions::default()).scores()))
         });

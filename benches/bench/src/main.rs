@@ -13,6 +13,7 @@ mod boundaries;
 mod case;
 mod container;
 mod data;
+mod instructions;
 mod job;
 mod mark;
 mod peer;
@@ -28,6 +29,7 @@ mod usage;
 use std::{env, ffi::OsString, fs, path::PathBuf, process::ExitCode};
 
 use clap::Parser;
+use metrics_exporter_prometheus::PrometheusBuilder;
 use tracing_subscriber::{filter::LevelFilter, prelude::*};
 
 use crate::{
@@ -50,6 +52,14 @@ struct Cli {
     /// A contender and the program that speaks for it
     #[arg(long, value_name = "NAME=PATH", value_parser = peer::parse)]
     peer: Vec<(String, PathBuf)>,
+    /// Count the instructions of each operation too, with valgrind
+    #[arg(long)]
+    instructions: bool,
+    /// Do what this row measures so many times
+    #[arg(long, hide = true, requires = "times")]
+    repeat: Option<String>,
+    #[arg(long, hide = true)]
+    times: Option<u64>,
     /// Where stores and datasets of the measurement are written: a disk, for a store in memory would be flattered
     #[arg(long, value_name = "FOLDER", default_value = "target/bench")]
     scratch: PathBuf,
@@ -87,14 +97,20 @@ fn run(cli: Cli) -> Result<(), Failure> {
         borough: cli.borough,
         boundaries: cli.boundaries,
         peers: cli.peer.into_iter().collect(),
+        instructions: cli.instructions,
     };
     fs::create_dir_all(&setting.scratch)?;
     // As in the program, spans are made and kept; nothing is written.
     tracing_subscriber::registry().with(LevelFilter::INFO).try_init()?;
+    metrics::set_global_recorder(PrometheusBuilder::new().build_recorder())?;
+    let mut cases = GROUPS.into_iter().flat_map(|group| group(&setting));
+    if let (Some(name), Some(times)) = (&cli.repeat, cli.times) {
+        let case = cases.find(|case| case.name == *name).ok_or_else(|| format!("there is no row `{name}`"))?;
+        return case.repeat(&setting, times);
+    }
     let marks = Marks::read(&setting.workspace.join("benches/marks.toml"))?;
 
     let mut rows = Vec::new();
-    let cases = GROUPS.into_iter().flat_map(|group| group(&setting));
     for case in cases.filter(|case| row::admitted(&case.name, &cli.filters)) {
         eprintln!("measuring {}", case.name);
         let row = case.measure(&setting)?;

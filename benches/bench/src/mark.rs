@@ -84,6 +84,8 @@ mod tests {
             runs: 7,
             reference: Some("raw"),
             reference_median: Some(reference_median),
+            allocations: None,
+            instructions: None,
         };
         mark.holds(mark.value(&[row]).unwrap())
     }
@@ -116,6 +118,8 @@ mod tests {
             runs: 7,
             reference,
             reference_median: reference.map(|_| 1.0),
+            allocations: None,
+            instructions: None,
         };
         let others = [row("a/b", None), row("a/b", Some("floor")), row("a/b@2-threads", Some("contender"))];
         assert_eq!(mark.value(&others), None);

@@ -40,7 +40,7 @@ pub fn contender<S: AsRef<OsStr>>(
         answers: BufReader::new(process.stdout.take().expect("stdout is piped")),
         process,
     };
-    Ok(Box::new(move || peer.sample(case).map_err(|failure| format!("{shown}: {failure}").into())))
+    Ok(Contender::sampled(move || peer.sample(case).map_err(|failure| format!("{shown}: {failure}").into())))
 }
 
 impl Peer {
@@ -73,15 +73,15 @@ mod tests {
     #[test]
     fn a_peer_answers_with_samples() {
         let mut peer = shell("while read case; do test $case = forest && echo 1.5; done");
-        assert_eq!(peer().unwrap(), 1.5);
-        assert_eq!(peer().unwrap(), 1.5);
+        assert_eq!(peer.sample().unwrap(), 1.5);
+        assert_eq!(peer.sample().unwrap(), 1.5);
     }
 
     #[test]
     fn a_peer_that_does_not_answer_fails_the_sample() {
-        assert_eq!(shell("read case").as_mut()().unwrap_err().to_string(), "sh: answered ``, not a number");
+        assert_eq!(shell("read case").sample().unwrap_err().to_string(), "sh: answered ``, not a number");
         assert_eq!(
-            shell("read case; echo $case?").as_mut()().unwrap_err().to_string(),
+            shell("read case; echo $case?").sample().unwrap_err().to_string(),
             "sh: answered `forest?`, not a number"
         );
     }

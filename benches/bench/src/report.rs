@@ -7,7 +7,9 @@ use crate::{
 
 /// The rows as a table.
 pub fn table(rows: &[Row]) -> String {
-    let mut lines = vec![["name", "median", "reference", "its median", "ratio", "runs"].map(String::from)];
+    let mut lines = vec![
+        ["name", "median", "reference", "its median", "ratio", "runs", "allocations", "instructions"].map(String::from),
+    ];
     lines.extend(rows.iter().map(|row| {
         let reference_median = row.reference_median.map(|median| row.unit.show(median));
         let ratio = row.reference_median.map(|median| format!("{:.2}", row.median / median));
@@ -18,6 +20,8 @@ pub fn table(rows: &[Row]) -> String {
             reference_median.unwrap_or_default(),
             ratio.unwrap_or_default(),
             row.runs.to_string(),
+            row.allocations.map(|count| format!("{count:.1}")).unwrap_or_default(),
+            row.instructions.map(|count| format!("{count:.0}")).unwrap_or_default(),
         ]
     }));
     aligned(&lines)
@@ -78,6 +82,8 @@ mod tests {
             runs: 7,
             reference: reference.map(|(name, _)| name),
             reference_median: reference.map(|(_, median)| median),
+            allocations: (median < 100.0).then_some(0.0),
+            instructions: (median < 100.0).then_some(31.4),
         }
     }
 

@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn what_is_measured_guards_its_calls() {
         let mut contenders = [layer().unwrap(), retry().unwrap()];
-        assert!(contenders.iter_mut().all(|sample| sample().unwrap() > 0.0));
+        assert!(contenders.iter_mut().all(|contender| contender.sample().unwrap() > 0.0));
         for window in [COUNT, RATE] {
             let breaker = breaker(window).unwrap();
             sixteen(&breaker);

@@ -12,6 +12,10 @@ pub struct Row {
     /// What it was measured against in the same run; null when it stands alone.
     pub reference: Option<&'static str>,
     pub reference_median: Option<f64>,
+    /// Memory blocks taken each time; null where that was not counted.
+    pub allocations: Option<f64>,
+    /// Instructions each time; null where that was not counted.
+    pub instructions: Option<f64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -88,10 +92,12 @@ mod tests {
             runs: 7,
             reference: None,
             reference_median: None,
+            allocations: Some(2.0),
+            instructions: None,
         };
         assert_eq!(
             serde_json::to_string(&row).unwrap(),
-            r#"{"name":"job/sample","unit":"s","median":1.5,"runs":7,"reference":null,"reference_median":null}"#
+            r#"{"name":"job/sample","unit":"s","median":1.5,"runs":7,"reference":null,"reference_median":null,"allocations":2.0,"instructions":null}"#
         );
         let units = [Unit::NanosPerOp, Unit::OpsPerSecond, Unit::Seconds, Unit::Bytes, Unit::BytesPerSecond];
         assert_eq!(serde_json::to_string(&units).unwrap(), r#"["ns/op","ops/s","s","bytes","bytes/s"]"#);

@@ -80,7 +80,7 @@ fn units(scratch: &Path, batch: usize) -> Result<Contender, Failure> {
     let runtime = Runtime::new()?;
     let (origin, event) = (origin()?, OrderPlaced::example());
     let mut written = 0;
-    Ok(Box::new(move || {
+    Ok(Contender::sampled(move || {
         let _kept = &folder;
         let start = Instant::now();
         for _ in 0..EVENTS / batch {
@@ -107,7 +107,7 @@ fn transactions(scratch: &Path, batch: usize) -> Result<Contender, Failure> {
     )?;
     let data = serde_json::to_string(&OrderPlaced::example())?;
     let mut written = 0;
-    Ok(Box::new(move || {
+    Ok(Contender::sampled(move || {
         let _kept = &folder;
         let start = Instant::now();
         for _ in 0..EVENTS / batch {

@@ -34,7 +34,7 @@ pub fn nth_run(
     pick: impl Fn(&Spent) -> f64 + 'static,
 ) -> Contender {
     let mut turn = 0;
-    Box::new(move || {
+    Contender::sampled(move || {
         let mut runs = runs.borrow_mut();
         if turn == runs.len() {
             runs.push(run()?);
@@ -115,8 +115,8 @@ mod tests {
         };
         let mut seconds = nth_run(Rc::clone(&runs), counted.clone(), |spent| spent.cpu_seconds);
         let mut bytes = nth_run(runs, counted, |spent| spent.peak_bytes);
-        assert_eq!((seconds().unwrap(), seconds().unwrap()), (1.0, 2.0));
-        assert_eq!((bytes().unwrap(), bytes().unwrap(), bytes().unwrap()), (100.0, 200.0, 300.0));
+        assert_eq!((seconds.sample().unwrap(), seconds.sample().unwrap()), (1.0, 2.0));
+        assert_eq!((bytes.sample().unwrap(), bytes.sample().unwrap(), bytes.sample().unwrap()), (100.0, 200.0, 300.0));
         assert_eq!(*made.borrow(), 3.0);
     }
 }

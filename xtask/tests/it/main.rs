@@ -58,3 +58,27 @@ fn what_is_said_about_the_seeds_is_true() {
     let findings = seeds::findings(&page, &root);
     assert!(findings.is_empty(), "{}", findings.join("\n"));
 }
+
+/// Whoever implements `Authenticator` can make a principal: who may is said here, one by one.
+#[test]
+fn only_these_vouch_for_principals() {
+    let root = workspace().workspace_root.into_std_path_buf();
+    let crates = root.join("crates");
+    let mut found: Vec<String> = columns::product_sources(&crates)
+        .iter()
+        .filter(|path| std::fs::read_to_string(path).unwrap().contains("Authenticator for "))
+        .map(|path| path.strip_prefix(&crates).unwrap().display().to_string())
+        .collect();
+    found.sort();
+    let allowed = [
+        // The person at the terminal, by the settings.
+        "configurations/src/composition.rs",
+        // Whoever an event was published for.
+        "shared/event-bus/src/delivery.rs",
+        // Whoever started a run, from its journal.
+        "shared/saga/src/engine.rs",
+        // Whoever a test needs.
+        "shared/testing/src/actors.rs",
+    ];
+    assert_eq!(found, allowed);
+}

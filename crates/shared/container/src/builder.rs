@@ -136,6 +136,11 @@ impl Builder {
         })
     }
 
+    /// What is registered so far, as the compiler names it, and where.
+    pub fn registered(&self) -> impl ExactSizeIterator<Item = (&'static str, &'static Location<'static>)> {
+        self.nodes.iter().map(|node| (node.provides.name, node.place))
+    }
+
     /// Whether something provides `T`.
     pub fn contains<T: ?Sized + 'static>(&self) -> bool {
         self.nodes.iter().any(|node| node.provides == Key::of::<T>())

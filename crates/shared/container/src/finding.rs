@@ -33,6 +33,19 @@ pub enum Finding {
     Duplicate { registered: &'static str, places: Vec<&'static Location<'static>> },
 }
 
+impl Finding {
+    /// Where what has to be mended is registered: of a duplicate, the last.
+    pub fn place(&self) -> &'static Location<'static> {
+        match self {
+            Self::Missing { place, .. }
+            | Self::Ambiguous { place, .. }
+            | Self::Cycle { place, .. }
+            | Self::Captive { place, .. } => place,
+            Self::Duplicate { places, .. } => places.last().expect("a duplicate is registered at two places"),
+        }
+    }
+}
+
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

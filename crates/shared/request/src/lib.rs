@@ -31,6 +31,6 @@ pub use idempotency::IdempotencyKey;
 pub use pipeline::{Limits, Requests};
 pub use service::{Service, ServiceInfo};
 pub use stage::Stage;
-pub use state::{ModuleState, ModuleStates};
+pub use state::{ModuleState, ModuleStates, Trouble};
 pub use table::{RequestInfo, ServiceTable};
 pub use tower::{Call, Port, Tower};

@@ -95,6 +95,11 @@ impl Settings {
         serde_path_to_error::deserialize(node.value.to_toml()).map_err(|error| misfit(node, key, &error))
     }
 
+    /// Every dotted key that there is, those of whole sections too.
+    pub fn keys(&self) -> Vec<String> {
+        keys(&self.table)
+    }
+
     /// Which layer the value at a dotted key came from; of a table, the lowest that has it.
     pub fn origin(&self, key: &str) -> Option<&Origin> {
         find(&self.table, key.split('.')).map(|node| &node.origin)

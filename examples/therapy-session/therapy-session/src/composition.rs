@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use module::{Application, Findings, Grants, Infrastructure, Module};
+use module::{Application, Findings, Grants, Infrastructure, Module, Options};
 use notifications::Mail;
 use users::UserRecords;
 
@@ -40,5 +40,6 @@ pub fn grants() -> Grants {
 /// # Errors
 /// All that keeps the modules from fitting together.
 pub fn application(infrastructure: Infrastructure, outside: Outside) -> Result<Application, Findings> {
-    module::assemble(modules(outside), infrastructure, &grants())
+    let options = Options { grants: grants(), ..Options::default() };
+    module::assemble(modules(outside), infrastructure, options)
 }

@@ -33,7 +33,7 @@ impl Practice {
     /// A therapist who has left.
     pub const RUDI: UserId = UserId::new(3);
 
-    /// Puts the modules together and starts the subscribers.
+    /// Puts the modules together and starts them, then the subscribers.
     ///
     /// # Errors
     /// Modules that do not fit together.
@@ -51,6 +51,7 @@ impl Practice {
         };
         let outside = Outside { records: Arc::<Line>::clone(&directory), mail: Arc::<MemoryMail>::clone(&mail) };
         let mut application = application(infrastructure, outside)?;
+        application.start().await?;
         let subscriptions = std::mem::take(&mut application.subscriptions);
         let (log, names) = (Arc::clone(&store), Arc::clone(&ids));
         let bus = EventBus::start(subscriptions, log, time, names, RetryPolicy::default()).await?;

@@ -6,13 +6,13 @@ use event_bus::{DeadLetter, Drain, EventBus, RetryPolicy, Subscriber};
 use event_sourcing::{StoreExt, Unit};
 use expect_test::expect;
 use kernel::{Context, Error, ErrorKind};
-use module::{Grants, Infrastructure, Module, assemble};
+use module::{Infrastructure, Module, Options, assemble};
 use request::{Client, CommandRecorded, Outcome};
 
-use crate::{Clerk, Sell, Sold, infrastructure, shop};
+use crate::shop::{Clerk, Sell, Sold, infrastructure, shop};
 
-fn to(grantee: &str) -> Grants {
-    Grants::from([(grantee.into(), ["shop:sell".to_owned()].into())])
+fn to(grantee: &str) -> Options {
+    Options { grants: [(grantee.into(), ["shop:sell".to_owned()].into())].into(), ..Options::default() }
 }
 
 /// Buys again whatever was sold.
@@ -39,7 +39,7 @@ async fn a_subscriber_asks_with_what_is_granted_to_its_module() {
         let Infrastructure { store, clock, ids, .. } = infrastructure();
         let infrastructure = Infrastructure { store: Arc::clone(&store), ..infrastructure() };
         let modules = vec![shop().serves::<Sell, Clerk>().publishes::<Sold>(), stock()];
-        let application = assemble(modules, infrastructure, &to(grantee)).unwrap();
+        let application = assemble(modules, infrastructure, to(grantee)).unwrap().answering();
         let mut unit = Unit::new(testing::origin("shop"));
         unit.publish(&Sold {});
         store.commit(unit).await.unwrap();
@@ -61,9 +61,9 @@ async fn a_subscriber_asks_with_what_is_granted_to_its_module() {
 #[test]
 fn a_grant_to_a_module_that_there_is_not() {
     let modules = || vec![shop().serves::<Sell, Clerk>().publishes::<Sold>(), stock()];
-    assert!(assemble(modules(), infrastructure(), &to("module:stock")).is_ok());
-    let findings = assemble(modules(), infrastructure(), &to("module:stocks")).map(drop).unwrap_err();
+    assert!(assemble(modules(), infrastructure(), to("module:stock")).is_ok());
+    let findings = assemble(modules(), infrastructure(), to("module:stocks")).map(drop).unwrap_err();
     expect![[r#"
         the modules do not fit together:
-          module `settings`: permissions are granted to `module:stocks`, and there is no module `stocks`: remove them, or name one of shop, stock"#]].assert_eq(&findings.to_string());
+          module `settings`: permissions are granted to `module:stocks`, and there is no module `stocks`: did you mean `stock`?"#]].assert_eq(&findings.to_string());
 }
