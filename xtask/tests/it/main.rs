@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod columns;
+mod requests;
 mod seeds;
 
 use std::path::Path;

@@ -19,7 +19,6 @@ const AWAITED: &[&str] = &[
     "request",
     "saga",
     "security",
-    "therapy-session",
 ];
 
 /// Everything that is wrong with the page; `root` is where the files that it names are.

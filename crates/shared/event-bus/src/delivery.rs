@@ -51,14 +51,16 @@ pub(crate) struct Delivery {
     pub retry: RetryPolicy,
 }
 
-/// Vouches for the user who caused an event, who brings no permissions along.
-struct CausedBy;
+/// Vouches for the user who caused an event, for whom the module of a subscription acts.
+struct CausedBy<'a>(&'a Subscription);
 
-impl Authenticator for CausedBy {
+impl Authenticator for CausedBy<'_> {
     type Credentials = Envelope;
 
     fn verify(&self, event: &Envelope) -> Result<Claims, AuthenticationError> {
-        Ok(Claims::new(&event.metadata.user_id, []))
+        let Self(Subscription { module, permissions, .. }) = self;
+        let acting = Some(format!("module:{module}"));
+        Ok(Claims { acting, ..Claims::new(&event.metadata.user_id, permissions.iter().cloned()) })
     }
 }
 
@@ -149,7 +151,7 @@ impl Delivery {
     }
 
     fn context(&self, envelope: &Envelope) -> Result<Context, Error> {
-        let principal = Principal::authenticate(&CausedBy, envelope).map_err(|e| {
+        let principal = Principal::authenticate(&CausedBy(&self.subscription), envelope).map_err(|e| {
             Error::internal(format!("event {} names no user", envelope.event_id)).with_detail(e.to_string())
         })?;
         Ok(Context::new(Arc::new(principal), envelope.metadata.correlation_id).caused_by(envelope))

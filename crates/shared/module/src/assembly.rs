@@ -8,10 +8,12 @@ use request::{Client, Limits, ModuleState, ModuleStates, Requests, ServiceTable}
 use saga::SagaEngine;
 
 use crate::{
-    Application, Findings, Module, Options,
+    Application, Findings, Grants, Module, Options,
     dependencies::Dependencies,
     description::describe,
+    descriptor::Subscribed,
     lifecycle::{Lifecycle, Member},
+    options::MODULE,
     verification::{Assembly, verify},
 };
 
@@ -66,7 +68,7 @@ pub fn assemble(
     }
     Ok(Application {
         description: describe(&modules, &selected, &sagas),
-        subscriptions: subscriptions(&modules, &selected, &container),
+        subscriptions: subscriptions(&modules, &selected, &container, &options.grants),
         lifecycle: lifecycle(modules, &selected, &container, requests.states(), &options),
         container,
         requests,
@@ -110,10 +112,17 @@ fn table(
     table
 }
 
-fn subscriptions(modules: &[Module], selected: &BTreeSet<usize>, container: &Container) -> Vec<Subscription> {
+fn subscriptions(
+    modules: &[Module],
+    selected: &BTreeSet<usize>,
+    container: &Container,
+    grants: &Grants,
+) -> Vec<Subscription> {
     let of_module = |&i: &usize| {
         let module = &modules[i];
-        module.subscribes.iter().map(|s| (s.wire)(container, s.subscriber, module.name))
+        let granted = grants.get(&format!("{MODULE}{}", module.name)).cloned().unwrap_or_default();
+        let subscription = |s: &Subscribed| (s.wire)(container, s.subscriber, module.name);
+        module.subscribes.iter().map(move |s| subscription(s).with_permissions(granted.clone()))
     };
     selected.iter().flat_map(of_module).collect()
 }

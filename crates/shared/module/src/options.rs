@@ -7,8 +7,12 @@ use request::Limits;
 
 use crate::Selection;
 
-/// Which user has which permissions, by name.
+/// Which user has which permissions, by name. What stands under `module:NAME` is what that module may do when it handles an
+/// event, whoever caused it.
 pub type Grants = BTreeMap<String, BTreeSet<String>>;
+
+/// What the name of a module begins with among those of users.
+pub(crate) const MODULE: &str = "module:";
 
 /// What the composition root decides about an assembly.
 #[derive(Debug, Clone, Default)]

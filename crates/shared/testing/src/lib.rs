@@ -3,6 +3,7 @@
 mod actors;
 mod blobs;
 mod patience;
+pub mod requests;
 pub mod saga;
 pub mod store;
 

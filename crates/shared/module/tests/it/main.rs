@@ -3,6 +3,7 @@
 
 mod asking;
 mod description;
+mod grants;
 mod health;
 mod jobs;
 mod lifecycle;
