@@ -1,109 +1,185 @@
-use std::{error::Error, panic::Location, sync::Arc};
-
-use crate::{
-    Container, Finding, Findings,
-    factory::{Count, Factory, Key, Need, Plain},
-    graph::{Graph, Lifetime, Node},
-    wire::{AnyWire, Cell, Wire, Wiring},
+use std::{
+    any::TypeId,
+    collections::{HashMap, HashSet},
+    error::Error,
+    panic::Location,
+    sync::Arc,
 };
 
-/// Collects registrations; nothing runs before [`build`](Self::build).
+use crate::{
+    Blueprint, Container, Finding, Findings, Lifetime, Phase,
+    book::Book,
+    container::Contents,
+    factory::{Count, Demand, Factory, Key, Parameters, Plain},
+    graph::{Asked, Asker, Graph, Node},
+    lifecycle::{Hook, Lifecycle, Stage},
+    memo::Memo,
+    recipe::Recipe,
+    table::{Slot, Table},
+    wire::{AnyWire, Cell, Early, Keeps, Wire, Wiring},
+};
+
+/// Collects registrations; nothing runs before the container is asked for something, or started.
+///
+/// Three lifetimes, each with a factory that gives the value, a `Result` of it, or a future of a `Result`.
 #[derive(Default)]
 pub struct Builder {
-    nodes: Vec<Node>,
-    /// One for each node.
-    layers: Vec<Layer>,
+    registered: Vec<Registered>,
+    /// Roots and hooks: what is asked for from outside of the graph.
+    asked: Vec<Asked>,
+    hooks: Vec<(Key, Hook)>,
+    /// Where `override_with` was called: one for each layer above the first.
+    overrides: Vec<&'static Location<'static>>,
+    /// 0 outside of `override_with`.
+    layer: usize,
 }
 
-/// Lays the wire of one node: runs the factory of a singleton, prepares that of anything else.
-type Layer = Box<dyn FnOnce(&Wiring<'_>, Slot) -> Result<AnyWire, BoxError> + Send + Sync>;
+struct Registered {
+    node: Node,
+    /// What is on a layer replaces all of its type below.
+    layer: usize,
+    lay: Lay,
+}
+
+/// Lays the wire of one node to those it needs, which are laid before.
+type Lay = Box<dyn FnOnce(&Wiring<'_>, Role) -> Laid + Send + Sync>;
 type BoxError = Box<dyn Error + Send + Sync>;
 
-/// What a node is told when it is wired.
-#[derive(Clone, Copy)]
-struct Slot {
-    /// See [`Wire::Made`].
-    scoped: bool,
-    /// The number of its cell in every scope, if it is scoped itself.
+/// What a node is told when it is laid.
+struct Role {
+    /// Its number in the book.
+    index: usize,
+    book: Arc<Book>,
+    /// That of what is behind it, if it is bound.
+    lifetime: Lifetime,
+    /// The number of its cell in every scope, if it is scoped.
     cell: usize,
+    /// See [`Wire::scoped`].
+    scoped: bool,
+    /// Whether it, or something it needs, has an async factory.
+    awaits: bool,
 }
 
-/// Why there is no container.
-#[derive(Debug, thiserror::Error)]
-pub enum BuildError {
-    /// The graph is wrong; nothing was built.
-    #[error("the container cannot be built:\n{0}")]
-    Graph(Findings),
-    /// A factory failed. What was built before it has been dropped.
-    #[error("the factory of `{failed}` ({place}) failed{}", needed_by(chain))]
-    Factory {
-        failed: &'static str,
-        place: &'static Location<'static>,
-        /// From something that nobody else needs down to what failed.
-        chain: Vec<&'static str>,
-        source: Box<dyn Error + Send + Sync>,
-    },
+/// One wire, as those who look it up and as those who start it see it.
+struct Laid {
+    any: AnyWire,
+    early: Arc<dyn Early>,
 }
 
 impl Builder {
+    /// Nothing registered.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// One value for the life of the container, made by `build`.
+    /// One value for the life of the container.
     #[track_caller]
-    pub fn singleton<P, F, Reading>(&mut self, factory: F) -> &mut Self
+    pub fn singleton<P, F, NoFutureNoResultNoArc>(&mut self, factory: F) -> &mut Self
     where
+        P: Parameters,
         F: Factory<P>,
-        F::Output: Plain<Reading> + Send + Sync + 'static,
+        F::Output: Plain<NoFutureNoResultNoArc> + Send + Sync + 'static,
     {
-        self.add::<F::Output>(Lifetime::Singleton, F::needs(), move |wiring, _| {
-            Ok(Wire::Held(Arc::new(factory.call(&F::sources(wiring), &[]))))
-        })
+        self.plain(Lifetime::Singleton, factory)
     }
 
-    /// Like [`singleton`](Self::singleton), from a factory that may fail; `build` then fails with its error as source.
+    /// Like [`singleton`](Self::singleton), from a factory that may fail.
     #[track_caller]
-    pub fn try_singleton<P, F, T, E, Reading>(&mut self, factory: F) -> &mut Self
+    pub fn try_singleton<P, F, T, E, NoFutureNoResultNoArc>(&mut self, factory: F) -> &mut Self
     where
+        P: Parameters,
         F: Factory<P, Output = Result<T, E>>,
-        T: Plain<Reading> + Send + Sync + 'static,
+        T: Plain<NoFutureNoResultNoArc> + Send + Sync + 'static,
         E: Into<Box<dyn Error + Send + Sync>>,
     {
-        self.add::<T>(Lifetime::Singleton, F::needs(), move |wiring, _| {
-            let value = factory.call(&F::sources(wiring), &[]).map_err(Into::into)?;
-            Ok(Wire::Held(Arc::new(value)))
-        })
+        self.fallible(Lifetime::Singleton, factory)
+    }
+
+    /// Like [`singleton`](Self::singleton), from an async factory. Until it is made, by
+    /// [`get_async`](Container::get_async) or [`start`](Container::start), `get` fails for it and for what needs it.
+    #[track_caller]
+    pub fn singleton_async<P, F, T, E, NoFutureNoResultNoArc>(&mut self, factory: F) -> &mut Self
+    where
+        P: Parameters,
+        F: Factory<P>,
+        F::Output: Future<Output = Result<T, E>> + Send,
+        T: Plain<NoFutureNoResultNoArc> + Send + Sync + 'static,
+        E: Into<Box<dyn Error + Send + Sync>>,
+    {
+        self.asynchronous(Lifetime::Singleton, factory)
     }
 
     /// One value for each [scope](crate::Scope), made when it is first asked for.
     #[track_caller]
-    pub fn scoped<P, F, Reading>(&mut self, factory: F) -> &mut Self
+    pub fn scoped<P, F, NoFutureNoResultNoArc>(&mut self, factory: F) -> &mut Self
     where
+        P: Parameters,
         F: Factory<P>,
-        F::Output: Plain<Reading> + Send + Sync + 'static,
+        F::Output: Plain<NoFutureNoResultNoArc> + Send + Sync + 'static,
     {
-        self.add::<F::Output>(Lifetime::Scoped, F::needs(), move |wiring, slot| {
-            let sources = F::sources(wiring);
-            let make = move |cells: &[Cell]| {
-                let value = cells[slot.cell].get_or_init(|| Arc::new(factory.call(&sources, cells)));
-                Arc::clone(value).downcast::<F::Output>().expect("a cell has one factory")
-            };
-            Ok(made(slot, make))
-        })
+        self.plain(Lifetime::Scoped, factory)
+    }
+
+    /// Like [`scoped`](Self::scoped), from a factory that may fail.
+    #[track_caller]
+    pub fn try_scoped<P, F, T, E, NoFutureNoResultNoArc>(&mut self, factory: F) -> &mut Self
+    where
+        P: Parameters,
+        F: Factory<P, Output = Result<T, E>>,
+        T: Plain<NoFutureNoResultNoArc> + Send + Sync + 'static,
+        E: Into<Box<dyn Error + Send + Sync>>,
+    {
+        self.fallible(Lifetime::Scoped, factory)
+    }
+
+    /// Like [`scoped`](Self::scoped), from an async factory. Until the scope has it, by
+    /// [`get_async`](crate::Scope::get_async), `get` fails there for it and for what needs it.
+    #[track_caller]
+    pub fn scoped_async<P, F, T, E, NoFutureNoResultNoArc>(&mut self, factory: F) -> &mut Self
+    where
+        P: Parameters,
+        F: Factory<P>,
+        F::Output: Future<Output = Result<T, E>> + Send,
+        T: Plain<NoFutureNoResultNoArc> + Send + Sync + 'static,
+        E: Into<Box<dyn Error + Send + Sync>>,
+    {
+        self.asynchronous(Lifetime::Scoped, factory)
     }
 
     /// A new value each time.
     #[track_caller]
-    pub fn transient<P, F, Reading>(&mut self, factory: F) -> &mut Self
+    pub fn transient<P, F, NoFutureNoResultNoArc>(&mut self, factory: F) -> &mut Self
     where
+        P: Parameters,
         F: Factory<P>,
-        F::Output: Plain<Reading> + Send + Sync + 'static,
+        F::Output: Plain<NoFutureNoResultNoArc> + Send + Sync + 'static,
     {
-        self.add::<F::Output>(Lifetime::Transient, F::needs(), move |wiring, slot| {
-            let sources = F::sources(wiring);
-            Ok(made(slot, move |cells| Arc::new(factory.call(&sources, cells))))
-        })
+        self.plain(Lifetime::Transient, factory)
+    }
+
+    /// Like [`transient`](Self::transient), from a factory that may fail.
+    #[track_caller]
+    pub fn try_transient<P, F, T, E, NoFutureNoResultNoArc>(&mut self, factory: F) -> &mut Self
+    where
+        P: Parameters,
+        F: Factory<P, Output = Result<T, E>>,
+        T: Plain<NoFutureNoResultNoArc> + Send + Sync + 'static,
+        E: Into<Box<dyn Error + Send + Sync>>,
+    {
+        self.fallible(Lifetime::Transient, factory)
+    }
+
+    /// Like [`transient`](Self::transient), from an async factory: only `get_async` gives it, or what needs it.
+    #[track_caller]
+    pub fn transient_async<P, F, T, E, NoFutureNoResultNoArc>(&mut self, factory: F) -> &mut Self
+    where
+        P: Parameters,
+        F: Factory<P>,
+        F::Output: Future<Output = Result<T, E>> + Send,
+        T: Plain<NoFutureNoResultNoArc> + Send + Sync + 'static,
+        E: Into<Box<dyn Error + Send + Sync>>,
+    {
+        self.asynchronous(Lifetime::Transient, factory)
     }
 
     /// A value that is there already.
@@ -115,7 +191,7 @@ impl Builder {
     /// A shared value that is there already; of a trait object too: `instance::<dyn Clock>(Arc::new(SystemClock))`.
     #[track_caller]
     pub fn instance<T: ?Sized + Send + Sync + 'static>(&mut self, value: Arc<T>) -> &mut Self {
-        self.add::<T>(Lifetime::Singleton, Vec::new(), move |_, _| Ok(Wire::Held(value)))
+        self.add::<T>(Lifetime::Singleton, false, Vec::new(), move |_, _| Recipe::shared(value))
     }
 
     /// Provides `T`, a trait object as a rule, by what is registered as `S`, with the lifetime of that. Several may be
@@ -127,76 +203,226 @@ impl Builder {
         T: ?Sized + Send + Sync + 'static,
         S: ?Sized + Send + Sync + 'static,
     {
-        let bound = Need { key: Key::of::<S>(), count: Count::One };
-        self.add::<T>(Lifetime::Bound, vec![bound], move |wiring, slot| {
-            Ok(match wiring.of::<S>().next().expect("a graph that misses something is not built") {
-                Wire::Held(value) => Wire::Held(coerce(value)),
-                Wire::Made { make, .. } => made(slot, move |cells| coerce(make(cells))),
-            })
+        self.add::<T>(Lifetime::Bound, false, vec![Demand::of::<S>(Count::One)], move |wiring, role| {
+            let source = wiring.of::<S>().next().expect("a graph that misses something is not built");
+            Recipe::bound(source, coerce, role.awaits)
         })
+    }
+
+    /// Declares that somebody gets `T` from the container, so that [`validate`](Self::validate) can tell what is unused.
+    #[track_caller]
+    pub fn root<T: ?Sized + 'static>(&mut self) -> &mut Self {
+        self.asked.push(Asked { key: Key::of::<T>(), by: Asker::Root, place: Location::caller() });
+        self
+    }
+
+    /// Has [`start`](Container::start) run this when the singleton `T` and all it needs are made and started. A hook that
+    /// fails leaves nothing behind that would have to be stopped.
+    #[track_caller]
+    pub fn on_start<T, F, H, E>(&mut self, hook: F) -> &mut Self
+    where
+        T: ?Sized + Send + Sync + 'static,
+        F: Fn(Arc<T>) -> H + Send + Sync + 'static,
+        H: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<Box<dyn Error + Send + Sync>> + 'static,
+    {
+        self.asked.push(Asked { key: Key::of::<T>(), by: Asker::StartHook, place: Location::caller() });
+        self.hooks.push((Key::of::<T>(), Hook::new(Phase::Start, hook)));
+        self
+    }
+
+    /// Has [`stop`](Container::stop) run this after everything that needs the singleton `T` has stopped.
+    #[track_caller]
+    pub fn on_stop<T, F, H, E>(&mut self, hook: F) -> &mut Self
+    where
+        T: ?Sized + Send + Sync + 'static,
+        F: Fn(Arc<T>) -> H + Send + Sync + 'static,
+        H: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<Box<dyn Error + Send + Sync>> + 'static,
+    {
+        self.asked.push(Asked { key: Key::of::<T>(), by: Asker::StopHook, place: Location::caller() });
+        self.hooks.push((Key::of::<T>(), Hook::new(Phase::Stop, hook)));
+        self
+    }
+
+    /// For tests: what is registered here replaces all that is registered before of the same type, instead of being a
+    /// duplicate of it. Replaced factories never run, and what only they need is needed no more.
+    #[track_caller]
+    pub fn override_with(&mut self, registrations: impl FnOnce(&mut Self)) -> &mut Self {
+        self.overrides.push(Location::caller());
+        let outer = std::mem::replace(&mut self.layer, self.overrides.len());
+        registrations(self);
+        self.layer = outer;
+        self
     }
 
     /// Whether something provides `T`.
     pub fn contains<T: ?Sized + 'static>(&self) -> bool {
-        self.nodes.iter().any(|node| node.provides == Key::of::<T>())
+        self.registered.iter().any(|registered| registered.node.provides == Key::of::<T>())
     }
 
-    /// Everything that is wrong with the graph, at once; empty if it can be built. Runs no factory.
+    /// Everything that is wrong with the graph, at once, and [warnings](Finding::is_warning). Runs no factory.
     pub fn validate(&self) -> Vec<Finding> {
-        Graph::new(&self.nodes).findings()
+        let mut findings = self.graph().findings();
+        findings.extend(self.overrides_of_nothing());
+        findings
     }
 
-    /// Checks the graph, then makes the singletons, each after what it needs.
+    /// What is registered so far, and who needs whom, whether it can be built or not.
+    pub fn blueprint(&self) -> Blueprint {
+        Blueprint::of(&self.graph())
+    }
+
+    /// Checks the graph. Runs no factory: a singleton is made when it is first asked for, or by
+    /// [`Container::start`].
     ///
     /// # Errors
-    /// [`BuildError::Graph`] with all that [`validate`](Self::validate) finds, before any factory has run;
-    /// [`BuildError::Factory`] when a factory fails.
-    ///
-    /// # Panics
-    /// If a factory does.
-    pub fn build(self) -> Result<Container, BuildError> {
-        let graph = Graph::new(&self.nodes);
-        let findings = graph.findings();
-        if !findings.is_empty() {
-            return Err(BuildError::Graph(Findings(findings)));
+    /// All that [`validate`](Self::validate) finds, warnings aside.
+    pub fn build(self) -> Result<Container, Findings> {
+        let wrong: Vec<Finding> = self.validate().into_iter().filter(|finding| !finding.is_warning()).collect();
+        if !wrong.is_empty() {
+            return Err(Findings(wrong));
         }
-        let mut layers: Vec<Option<Layer>> = self.layers.into_iter().map(Some).collect();
-        let mut wires: Vec<Option<AnyWire>> = layers.iter().map(|_| None).collect();
+        let top = self.top_layers();
+        let (nodes, mut lays): (Vec<Node>, Vec<Option<Lay>>) = self
+            .registered
+            .into_iter()
+            .filter(|registered| registered.layer == top[&registered.node.provides.id])
+            .map(|registered| (registered.node, Some(registered.lay)))
+            .unzip();
+        let graph = Graph::new(nodes.iter().collect(), &self.asked);
+        let book = Arc::new(Book::new(nodes.iter().map(Node::step).collect()));
+
+        let mut wires: Vec<Option<AnyWire>> = nodes.iter().map(|_| None).collect();
+        let mut stages: Vec<Stage> = Vec::new();
+        let mut stage_of: HashMap<TypeId, usize> = HashMap::new();
+        let mut cell_of = vec![usize::MAX; nodes.len()];
         let mut cells = 0;
-        for i in graph.order() {
-            let layer = layers[i].take().expect("the order names each node once");
-            let wiring = Wiring { providers: &graph.providers, wires: &wires };
-            let slot = Slot { scoped: graph.is_scoped(i), cell: cells };
-            let wire = layer(&wiring, slot).map_err(|source| BuildError::Factory {
-                failed: self.nodes[i].provides.name,
-                place: self.nodes[i].place,
-                chain: graph.chain(i),
-                source,
-            })?;
-            wires[i] = Some(wire);
-            cells += usize::from(self.nodes[i].lifetime == Lifetime::Scoped);
+        for index in graph.order() {
+            let lay = lays[index].take().expect("the order names each node once");
+            let lifetime = graph.lifetime(index);
+            let role = Role {
+                index,
+                book: Arc::clone(&book),
+                lifetime,
+                cell: cells,
+                scoped: graph.is_scoped(index),
+                awaits: graph.awaits(index),
+            };
+            let Laid { any, early } = lay(&Wiring { providers: &graph.providers, wires: &wires }, role);
+            match lifetime {
+                Lifetime::Singleton => {
+                    stage_of.insert(nodes[index].provides.id, stages.len());
+                    stages.push(Stage::new(nodes[index].step(), Arc::clone(&any), early));
+                }
+                Lifetime::Scoped => {
+                    cell_of[index] = cells;
+                    cells += 1;
+                }
+                Lifetime::Transient | Lifetime::Bound => {}
+            }
+            wires[index] = Some(any);
         }
-        let names = self.nodes.iter().map(|node| node.provides.name).collect();
-        Ok(Container::new(&graph.providers, wires, cells, names))
+        for (key, hook) in self.hooks {
+            stages[stage_of[&key.id]].hooks.push(hook);
+        }
+        let (single, several): (Vec<_>, Vec<_>) = graph.providers.iter().partition(|(_, nodes)| nodes.len() == 1);
+        let slot = |(&id, nodes): (&TypeId, &Vec<usize>)| {
+            let index = nodes[0];
+            Slot { id, wire: wires[index].take().expect("every node is wired"), index, cell: cell_of[index] }
+        };
+        let table = Table::new(single.into_iter().map(slot).collect());
+        let ambiguous = several.into_iter().map(|(&id, _)| id).collect();
+        let no_cells: Arc<[Cell]> = Arc::new([]);
+        let (blueprint, lifecycle) = (Blueprint::of(&graph), Lifecycle::new(stages));
+        Ok(Container::new(Contents { table, ambiguous, cells, no_cells, book, blueprint, lifecycle }))
+    }
+
+    fn graph(&self) -> Graph<'_> {
+        let top = self.top_layers();
+        let is_on_top = |registered: &&Registered| registered.layer == top[&registered.node.provides.id];
+        Graph::new(self.registered.iter().filter(is_on_top).map(|registered| &registered.node).collect(), &self.asked)
+    }
+
+    /// The layer that counts for each type.
+    fn top_layers(&self) -> HashMap<TypeId, usize> {
+        let mut top = HashMap::new();
+        for Registered { node, layer, .. } in &self.registered {
+            let highest = top.entry(node.provides.id).or_insert(*layer);
+            *highest = (*highest).max(*layer);
+        }
+        top
+    }
+
+    fn overrides_of_nothing(&self) -> Vec<Finding> {
+        let types_below = |layer: usize| -> HashSet<TypeId> {
+            let below = self.registered.iter().filter(|registered| registered.layer < layer);
+            below.map(|registered| registered.node.provides.id).collect()
+        };
+        let layers = self.overrides.iter().enumerate().map(|(i, &place)| (i + 1, place));
+        let of_nothing = layers.filter(|&(layer, _)| {
+            let below = types_below(layer);
+            let mut own = self.registered.iter().filter(|registered| registered.layer == layer);
+            !own.any(|registered| below.contains(&registered.node.provides.id))
+        });
+        of_nothing.map(|(_, place)| Finding::NothingOverridden { place }).collect()
+    }
+
+    #[track_caller]
+    fn plain<P, F>(&mut self, lifetime: Lifetime, factory: F) -> &mut Self
+    where
+        P: Parameters,
+        F: Factory<P, Output: Send + Sync + 'static>,
+    {
+        self.add(lifetime, false, P::demands(), |wiring, role| Recipe::plain(factory, P::sources(wiring), role.awaits))
+    }
+
+    #[track_caller]
+    fn fallible<P, F, T, E>(&mut self, lifetime: Lifetime, factory: F) -> &mut Self
+    where
+        P: Parameters,
+        F: Factory<P, Output = Result<T, E>>,
+        T: Send + Sync + 'static,
+        E: Into<BoxError>,
+    {
+        self.add(lifetime, false, P::demands(), |wiring, role| {
+            Recipe::fallible(factory, P::sources(wiring), role.awaits)
+        })
+    }
+
+    #[track_caller]
+    fn asynchronous<P, F, T, E>(&mut self, lifetime: Lifetime, factory: F) -> &mut Self
+    where
+        P: Parameters,
+        F: Factory<P, Output: Future<Output = Result<T, E>> + Send>,
+        T: Send + Sync + 'static,
+        E: Into<BoxError>,
+    {
+        self.add(lifetime, true, P::demands(), |wiring, _| Recipe::asynchronous(factory, P::sources(wiring)))
     }
 
     #[track_caller]
     fn add<T: ?Sized + Send + Sync + 'static>(
         &mut self,
         lifetime: Lifetime,
-        needs: Vec<Need>,
-        lay: impl FnOnce(&Wiring<'_>, Slot) -> Result<Wire<T>, BoxError> + Send + Sync + 'static,
+        is_async: bool,
+        demands: Vec<Demand>,
+        recipe: impl FnOnce(&Wiring<'_>, &Role) -> Recipe<T> + Send + Sync + 'static,
     ) -> &mut Self {
-        self.nodes.push(Node { provides: Key::of::<T>(), lifetime, needs, place: Location::caller() });
-        self.layers.push(Box::new(move |wiring, slot| Ok(Box::new(lay(wiring, slot)?))));
+        let node = Node { provides: Key::of::<T>(), lifetime, is_async, demands, place: Location::caller() };
+        let lay: Lay = Box::new(move |wiring, role| {
+            let recipe = recipe(wiring, &role);
+            let Role { index, book, lifetime, cell, scoped, awaits } = role;
+            let keeps = match lifetime {
+                Lifetime::Singleton => Keeps::One(Memo::new()),
+                Lifetime::Scoped if awaits => Keeps::OnePerScopeAwaited(cell),
+                Lifetime::Scoped => Keeps::OnePerScope(cell),
+                Lifetime::Transient | Lifetime::Bound => Keeps::Nothing,
+            };
+            let wire = Arc::new(Wire { index, book, keeps, scoped, recipe });
+            Laid { any: Arc::<Wire<T>>::clone(&wire), early: wire }
+        });
+        self.registered.push(Registered { node, layer: self.layer, lay });
         self
     }
-}
-
-fn needed_by(chain: &[&'static str]) -> String {
-    if chain.len() > 1 { format!("; needed by {}", chain[..chain.len() - 1].join(" -> ")) } else { String::new() }
-}
-
-fn made<T: ?Sized>(slot: Slot, make: impl Fn(&[Cell]) -> Arc<T> + Send + Sync + 'static) -> Wire<T> {
-    Wire::Made { make: Arc::new(make), scoped: slot.scoped }
 }

@@ -55,11 +55,8 @@ pub fn assemble(
     if findings.errors().next().is_some() {
         return Err(findings);
     }
-    let container = builder.build().map_err(|error| {
-        let fix = "see its cause".to_owned();
-        let problem = chain(&error);
-        Findings(vec![Finding { level: FindingLevel::Error, module: "container".into(), problem, fix }])
-    })?;
+    let container = builder.build().map_err(|error| unbuilt(&error))?;
+    container.warm_up().map_err(|error| unbuilt(&error))?;
 
     let mut table = ServiceTable::default();
     for module in &modules {
@@ -80,6 +77,11 @@ pub fn assemble(
     }
     let description = describe(&modules, &sagas);
     Ok(Application { container, requests, sagas, subscriptions, description, warnings: findings.0 })
+}
+
+fn unbuilt(error: &dyn std::error::Error) -> Findings {
+    let (module, problem, fix) = ("container".to_owned(), chain(error), "see its cause".to_owned());
+    Findings(vec![Finding { level: FindingLevel::Error, module, problem, fix }])
 }
 
 fn chain(error: &dyn std::error::Error) -> String {

@@ -72,7 +72,12 @@ pub(crate) fn verify(modules: &[Module], builder: &Builder, grants: &Grants) -> 
     permissions(modules, grants, &mut findings);
     needs(modules, builder, &mut findings);
     for finding in builder.validate() {
-        findings.error("container", finding.to_string(), "mend the registrations in `.provides`");
+        let (problem, fix) = (finding.to_string(), "mend the registrations in `.provides`");
+        if finding.is_warning() {
+            findings.warning("container", problem, fix);
+        } else {
+            findings.error("container", problem, fix);
+        }
     }
     findings.0.sort();
     findings.0.dedup();
