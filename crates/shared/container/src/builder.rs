@@ -1,22 +1,16 @@
-use std::{
-    any::TypeId,
-    collections::{HashMap, HashSet},
-    error::Error,
-    panic::Location,
-    sync::Arc,
-};
+mod build;
+
+use std::{error::Error, panic::Location, sync::Arc};
 
 use crate::{
-    Blueprint, Container, Finding, Findings, Lifetime, Phase,
+    Lifetime, Phase,
     book::Book,
-    container::Contents,
     factory::{Count, Demand, Factory, Key, Parameters, Plain},
-    graph::{Asked, Asker, Graph, Node},
-    lifecycle::{Hook, Lifecycle, Stage},
+    graph::{Asked, Asker, Node},
+    lifecycle::Hook,
     memo::Memo,
     recipe::Recipe,
-    table::{Slot, Table},
-    wire::{AnyWire, Cell, Early, Keeps, Wire, Wiring},
+    wire::{AnyWire, Early, Keeps, Wire, Wiring},
 };
 
 /// Collects registrations; nothing runs before the container is asked for something, or started.
@@ -96,7 +90,7 @@ impl Builder {
     }
 
     /// Like [`singleton`](Self::singleton), from an async factory. Until it is made, by
-    /// [`get_async`](Container::get_async) or [`start`](Container::start), `get` fails for it and for what needs it.
+    /// [`get_async`](crate::Container::get_async) or [`start`](crate::Container::start), `get` fails for it and for what needs it.
     #[track_caller]
     pub fn singleton_async<P, F, T, E, NoFutureNoResultNoArc>(&mut self, factory: F) -> &mut Self
     where
@@ -216,7 +210,7 @@ impl Builder {
         self
     }
 
-    /// Has [`start`](Container::start) run this when the singleton `T` and all it needs are made and started. A hook that
+    /// Has [`start`](crate::Container::start) run this when the singleton `T` and all it needs are made and started. A hook that
     /// fails leaves nothing behind that would have to be stopped.
     #[track_caller]
     pub fn on_start<T, F, H, E>(&mut self, hook: F) -> &mut Self
@@ -231,7 +225,7 @@ impl Builder {
         self
     }
 
-    /// Has [`stop`](Container::stop) run this after everything that needs the singleton `T` has stopped.
+    /// Has [`stop`](crate::Container::stop) run this after everything that needs the singleton `T` has stopped.
     #[track_caller]
     pub fn on_stop<T, F, H, E>(&mut self, hook: F) -> &mut Self
     where
@@ -259,113 +253,6 @@ impl Builder {
     /// Whether something provides `T`.
     pub fn contains<T: ?Sized + 'static>(&self) -> bool {
         self.registered.iter().any(|registered| registered.node.provides == Key::of::<T>())
-    }
-
-    /// Everything that is wrong with the graph, at once, and [warnings](Finding::is_warning). Runs no factory.
-    pub fn validate(&self) -> Vec<Finding> {
-        let mut findings = self.graph().findings();
-        findings.extend(self.overrides_of_nothing());
-        findings
-    }
-
-    /// What is registered so far, and who needs whom, whether it can be built or not.
-    pub fn blueprint(&self) -> Blueprint {
-        Blueprint::of(&self.graph())
-    }
-
-    /// Checks the graph. Runs no factory: a singleton is made when it is first asked for, or by
-    /// [`Container::start`].
-    ///
-    /// # Errors
-    /// All that [`validate`](Self::validate) finds, warnings aside.
-    pub fn build(self) -> Result<Container, Findings> {
-        let wrong: Vec<Finding> = self.validate().into_iter().filter(|finding| !finding.is_warning()).collect();
-        if !wrong.is_empty() {
-            return Err(Findings(wrong));
-        }
-        let top = self.top_layers();
-        let (nodes, mut lays): (Vec<Node>, Vec<Option<Lay>>) = self
-            .registered
-            .into_iter()
-            .filter(|registered| registered.layer == top[&registered.node.provides.id])
-            .map(|registered| (registered.node, Some(registered.lay)))
-            .unzip();
-        let graph = Graph::new(nodes.iter().collect(), &self.asked);
-        let book = Arc::new(Book::new(nodes.iter().map(Node::step).collect()));
-
-        let mut wires: Vec<Option<AnyWire>> = nodes.iter().map(|_| None).collect();
-        let mut stages: Vec<Stage> = Vec::new();
-        let mut stage_of: HashMap<TypeId, usize> = HashMap::new();
-        let mut cell_of = vec![usize::MAX; nodes.len()];
-        let mut cells = 0;
-        for index in graph.order() {
-            let lay = lays[index].take().expect("the order names each node once");
-            let lifetime = graph.lifetime(index);
-            let role = Role {
-                index,
-                book: Arc::clone(&book),
-                lifetime,
-                cell: cells,
-                scoped: graph.is_scoped(index),
-                awaits: graph.awaits(index),
-            };
-            let Laid { any, early } = lay(&Wiring { providers: &graph.providers, wires: &wires }, role);
-            match lifetime {
-                Lifetime::Singleton => {
-                    stage_of.insert(nodes[index].provides.id, stages.len());
-                    stages.push(Stage::new(nodes[index].step(), Arc::clone(&any), early));
-                }
-                Lifetime::Scoped => {
-                    cell_of[index] = cells;
-                    cells += 1;
-                }
-                Lifetime::Transient | Lifetime::Bound => {}
-            }
-            wires[index] = Some(any);
-        }
-        for (key, hook) in self.hooks {
-            stages[stage_of[&key.id]].hooks.push(hook);
-        }
-        let (single, several): (Vec<_>, Vec<_>) = graph.providers.iter().partition(|(_, nodes)| nodes.len() == 1);
-        let slot = |(&id, nodes): (&TypeId, &Vec<usize>)| {
-            let index = nodes[0];
-            Slot { id, wire: wires[index].take().expect("every node is wired"), index, cell: cell_of[index] }
-        };
-        let table = Table::new(single.into_iter().map(slot).collect());
-        let ambiguous = several.into_iter().map(|(&id, _)| id).collect();
-        let no_cells: Arc<[Cell]> = Arc::new([]);
-        let (blueprint, lifecycle) = (Blueprint::of(&graph), Lifecycle::new(stages));
-        Ok(Container::new(Contents { table, ambiguous, cells, no_cells, book, blueprint, lifecycle }))
-    }
-
-    fn graph(&self) -> Graph<'_> {
-        let top = self.top_layers();
-        let is_on_top = |registered: &&Registered| registered.layer == top[&registered.node.provides.id];
-        Graph::new(self.registered.iter().filter(is_on_top).map(|registered| &registered.node).collect(), &self.asked)
-    }
-
-    /// The layer that counts for each type.
-    fn top_layers(&self) -> HashMap<TypeId, usize> {
-        let mut top = HashMap::new();
-        for Registered { node, layer, .. } in &self.registered {
-            let highest = top.entry(node.provides.id).or_insert(*layer);
-            *highest = (*highest).max(*layer);
-        }
-        top
-    }
-
-    fn overrides_of_nothing(&self) -> Vec<Finding> {
-        let types_below = |layer: usize| -> HashSet<TypeId> {
-            let below = self.registered.iter().filter(|registered| registered.layer < layer);
-            below.map(|registered| registered.node.provides.id).collect()
-        };
-        let layers = self.overrides.iter().enumerate().map(|(i, &place)| (i + 1, place));
-        let of_nothing = layers.filter(|&(layer, _)| {
-            let below = types_below(layer);
-            let mut own = self.registered.iter().filter(|registered| registered.layer == layer);
-            !own.any(|registered| below.contains(&registered.node.provides.id))
-        });
-        of_nothing.map(|(_, place)| Finding::NothingOverridden { place }).collect()
     }
 
     #[track_caller]

@@ -10,8 +10,8 @@ use crate::{
     book::Book,
     finding::alike,
     lifecycle::Lifecycle,
-    table::Table,
-    wire::{Cell, Wire, kept_in},
+    table::{Slot, Table},
+    wire::{Cell, Wire},
 };
 
 /// What was built. Immutable, cheap to clone, and shared: every clone gives the same singletons.
@@ -90,7 +90,7 @@ impl Container {
     pub fn get<T: ?Sized + Send + Sync + 'static>(&self) -> Arc<T> {
         match self.0.kept(&[]) {
             Ok(value) => value,
-            Err(wire) => self.ask(wire).unwrap_or_else(|error| refuse(&error)),
+            Err(slot) => self.ask(slot).unwrap_or_else(|error| refuse(&error)),
         }
     }
 
@@ -100,11 +100,12 @@ impl Container {
     /// See [`GetError`]. What failed is tried again by whoever asks next.
     #[inline]
     pub fn try_get<T: ?Sized + Send + Sync + 'static>(&self) -> Result<Arc<T>, GetError> {
-        self.0.kept(&[]).or_else(|wire| self.ask(wire))
+        self.0.kept(&[]).or_else(|slot| self.ask(slot))
     }
 
-    fn ask<T: ?Sized + Send + Sync + 'static>(&self, wire: Option<&Wire<T>>) -> Result<Arc<T>, GetError> {
-        unscoped(wire.ok_or_else(|| self.0.absent::<T>())?)?.ask(&[])
+    #[inline(never)]
+    fn ask<T: ?Sized + Send + Sync + 'static>(&self, slot: Option<&Slot>) -> Result<Arc<T>, GetError> {
+        unscoped(self.0.wire(slot)?)?.ask(&[])
     }
 
     /// Like [`try_get`](Self::try_get), and awaits the async factories that have to run for it.
@@ -159,7 +160,7 @@ impl Scope {
     pub fn get<T: ?Sized + Send + Sync + 'static>(&self) -> Arc<T> {
         match self.container.0.kept(&self.cells) {
             Ok(value) => value,
-            Err(wire) => self.ask(wire).unwrap_or_else(|error| refuse(&error)),
+            Err(slot) => self.ask(slot).unwrap_or_else(|error| refuse(&error)),
         }
     }
 
@@ -169,11 +170,12 @@ impl Scope {
     /// See [`GetError`]. What failed is tried again by whoever asks next.
     #[inline]
     pub fn try_get<T: ?Sized + Send + Sync + 'static>(&self) -> Result<Arc<T>, GetError> {
-        self.container.0.kept(&self.cells).or_else(|wire| self.ask(wire))
+        self.container.0.kept(&self.cells).or_else(|slot| self.ask(slot))
     }
 
-    fn ask<T: ?Sized + Send + Sync + 'static>(&self, wire: Option<&Wire<T>>) -> Result<Arc<T>, GetError> {
-        wire.ok_or_else(|| self.container.0.absent::<T>())?.ask(&self.cells)
+    #[inline(never)]
+    fn ask<T: ?Sized + Send + Sync + 'static>(&self, slot: Option<&Slot>) -> Result<Arc<T>, GetError> {
+        self.container.0.wire(slot)?.ask(&self.cells)
     }
 
     /// Like [`try_get`](Self::try_get), and awaits the async factories that have to run for it.
@@ -187,25 +189,27 @@ impl Scope {
 }
 
 impl Contents {
-    /// What is there already, or how to get it. Nearly all that is ever asked for ends here, so it is kept short: a
+    /// What is there already, or where to get it. Nearly all that is ever asked for ends here, so it is kept short: a
     /// scoped value is found without its wire.
     #[inline]
-    fn kept<T: ?Sized + Send + Sync + 'static>(&self, cells: &[Cell]) -> Result<Arc<T>, Option<&Wire<T>>> {
+    fn kept<T: ?Sized + Send + Sync + 'static>(&self, cells: &[Cell]) -> Result<Arc<T>, Option<&Slot>> {
         let Some(slot) = self.table.get(TypeId::of::<T>()) else { return Err(None) };
-        let (value, wire) = match cells.get(slot.cell) {
-            Some(cell) => (kept_in(cell), None),
-            None => {
-                let wire: Option<&Wire<T>> = slot.wire.downcast_ref();
-                (wire.and_then(|wire| wire.kept(cells)), wire)
-            }
+        let value = match cells.get(slot.cell) {
+            Some(cell) => cell.get().and_then(|kept| kept.downcast_ref::<Arc<T>>()).map(Arc::clone),
+            None => slot.wire.downcast_ref::<Wire<T>>().and_then(Wire::singleton),
         };
         match value {
             Some(value) => {
                 self.book.visit(cells).count_resolved(slot.index);
                 Ok(value)
             }
-            None => Err(wire.or_else(|| slot.wire.downcast_ref())),
+            None => Err(Some(slot)),
         }
+    }
+
+    fn wire<'s, T: ?Sized + Send + Sync + 'static>(&self, slot: Option<&'s Slot>) -> Result<&'s Wire<T>, GetError> {
+        let slot = slot.ok_or_else(|| self.absent::<T>())?;
+        Ok(slot.wire.downcast_ref().expect("a wire is filed under its type"))
     }
 
     fn shared_wire<T: ?Sized + Send + Sync + 'static>(&self) -> Result<Arc<Wire<T>>, GetError> {

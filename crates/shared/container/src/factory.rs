@@ -48,12 +48,6 @@ impl Demand {
 
 /// What a factory may ask for: `Arc<T>`, `Option<Arc<T>>`, `Vec<Arc<T>>`, `Keyed<K, T>` or `Option<Keyed<K, T>>`.
 /// Implemented here and nowhere else: its methods speak in types of this crate that have no public name.
-#[diagnostic::on_unimplemented(
-    message = "a factory cannot ask for `{Self}`",
-    label = "not something the container gives",
-    note = "a parameter of a factory is `Arc<T>`, `Option<Arc<T>>`, `Vec<Arc<T>>` or `Keyed<K, T>`, where `T` is \
-            `Send + Sync + 'static`"
-)]
 pub trait Inject: Sized + Send + 'static {
     #[doc(hidden)]
     type Source: Send + Sync + 'static;
@@ -175,10 +169,6 @@ impl<T: ?Sized + Send + Sync + 'static> Inject for Vec<Arc<T>> {
 
 /// The parameters of a factory as a tuple, up to 16 of them, each of which can be [injected](Inject). Implemented here
 /// and nowhere else, as `Inject` is.
-#[diagnostic::on_unimplemented(
-    message = "a factory cannot ask for `{Self}`",
-    note = "each parameter of a factory is `Arc<T>`, `Option<Arc<T>>`, `Vec<Arc<T>>` or `Keyed<K, T>`"
-)]
 pub trait Parameters: Sized + Send + 'static {
     #[doc(hidden)]
     type Sources: Send + Sync + 'static;
@@ -292,12 +282,11 @@ factories!(A a B b C c D d E e G g H h I i J j K k L l M m N n O o P p Q q);
 
 /// That the result of a factory is the value to register, and not something the value has yet to be taken out of.
 ///
-/// A trap closed at compile time. Every type has the reading [`Itself`]; a future, a `Result` and an `Arc` have a second
+/// A trap closed at compile time. Every type has the reading `Itself`; a future, a `Result` and an `Arc` have a second
 /// one, so that for them the compiler cannot choose and refuses; its message names both readings, or at least the
 /// parameter of the method that it could not choose, `NoFutureNoResultNoArc`. So
 /// `singleton(async_function)` does not register the future, nor `singleton(|| Ok(value))` the `Result`: they are for
 /// `singleton_async` and `try_singleton`. An `Arc<T>` would be found as `Arc<Arc<T>>` only: it is for `instance`.
-#[diagnostic::on_unimplemented(message = "`{Self}` cannot be registered")]
 pub trait Plain<Reading> {}
 
 #[doc(hidden)]

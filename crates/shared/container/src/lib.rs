@@ -48,8 +48,6 @@ mod factory;
 mod failure;
 mod finding;
 mod graph;
-#[cfg(test)]
-mod interleavings;
 mod keyed;
 mod lifecycle;
 mod memo;
@@ -57,6 +55,9 @@ mod recipe;
 mod sync;
 mod table;
 mod wire;
+
+#[cfg(test)]
+mod interleavings;
 
 pub use blueprint::{Blueprint, Need, Registration};
 pub use book::Tally;

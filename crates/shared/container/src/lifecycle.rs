@@ -158,6 +158,7 @@ pub struct Lifecycle {
 
 /// One singleton.
 pub struct Stage {
+    pub node: usize,
     of: Step,
     wire: AnyWire,
     early: Arc<dyn Early>,
@@ -180,8 +181,8 @@ impl Lifecycle {
 }
 
 impl Stage {
-    pub fn new(of: Step, wire: AnyWire, early: Arc<dyn Early>) -> Self {
-        Self { of, wire, early, hooks: Vec::new() }
+    pub fn new(node: usize, of: Step, wire: AnyWire, early: Arc<dyn Early>) -> Self {
+        Self { node, of, wire, early, hooks: Vec::new() }
     }
 
     async fn start(&self, within: Duration) -> Result<(), HookError> {

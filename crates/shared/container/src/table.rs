@@ -17,9 +17,12 @@ pub struct Slot {
     pub wire: AnyWire,
     /// The wire's number in the book.
     pub index: usize,
-    /// The number of its cell in every scope; a number that no cell has if it is not scoped.
+    /// The number of its cell in every scope, or [`NO_CELL`].
     pub cell: usize,
 }
+
+/// No scope has as many.
+pub const NO_CELL: usize = usize::MAX;
 
 impl Table {
     pub fn new(given: Vec<Slot>) -> Self {

@@ -52,20 +52,32 @@ pub enum Keeps<T: ?Sized> {
 }
 
 impl<T: ?Sized + Send + Sync + 'static> Wire<T> {
-    /// What is there already.
+    /// The value of a singleton that is there already.
     #[inline]
-    pub fn kept(&self, cells: &[Cell]) -> Option<Arc<T>> {
+    pub fn singleton(&self) -> Option<Arc<T>> {
+        if let Keeps::One(memo) = &self.keeps { memo.get() } else { None }
+    }
+
+    /// What is there already, in the container or in the scope.
+    #[inline]
+    fn kept(&self, cells: &[Cell]) -> Option<Arc<T>> {
         match &self.keeps {
             Keeps::One(memo) => memo.get(),
-            Keeps::OnePerScope(cell) | Keeps::OnePerScopeAwaited(cell) => kept_in(cells.get(*cell)?),
+            Keeps::OnePerScope(cell) => cells.get(*cell)?.get()?.downcast_ref().map(Arc::clone),
+            Keeps::OnePerScopeAwaited(cell) => cells.get(*cell)?.get()?.downcast_ref::<Memo<T>>()?.get(),
             Keeps::Nothing => None,
         }
     }
 
-    /// For a caller from outside, if it is not [`kept`](Self::kept).
+    /// For a caller from outside.
     pub fn ask(&self, cells: &[Cell]) -> Result<Arc<T>, GetError> {
+        let visit = self.book.visit(cells);
+        if let Some(value) = self.kept(cells) {
+            visit.count_resolved(self.index);
+            return Ok(value);
+        }
         self.refuse_factories()?;
-        Ok(self.take_anew(self.book.visit(cells))?)
+        Ok(self.take_anew(visit)?)
     }
 
     /// For a caller from outside.
@@ -175,16 +187,6 @@ impl<T: ?Sized + Send + Sync + 'static> Wire<T> {
     fn refuse_factories(&self) -> Result<(), GetError> {
         let by = self.book.running();
         by.map_or(Ok(()), |by| Err(GetError::Undeclared { wanted: self.book.step(self.index).name, by }))
-    }
-}
-
-/// What a scope has already, if `T` is what the cell is for.
-#[inline]
-pub fn kept_in<T: ?Sized + Send + Sync + 'static>(cell: &Cell) -> Option<Arc<T>> {
-    let kept = cell.get()?;
-    match kept.downcast_ref::<Arc<T>>() {
-        Some(value) => Some(Arc::clone(value)),
-        None => kept.downcast_ref::<Memo<T>>()?.get(),
     }
 }
 

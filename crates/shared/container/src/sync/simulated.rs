@@ -32,9 +32,12 @@ impl<T> OnceCell<T> {
         Self { value: OnceLock::new(), making: Mutex::new(()) }
     }
 
+    /// Others may come before whoever looks, and before what follows from what was seen.
     pub fn get(&self) -> Option<&T> {
         shuttle::thread::yield_now();
-        self.value.get()
+        let value = self.value.get();
+        shuttle::thread::yield_now();
+        value
     }
 
     pub fn get_or_init(&self, make: impl FnOnce() -> T) -> &T {

@@ -3,7 +3,7 @@ use std::{
     io,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -149,6 +149,28 @@ async fn many_who_await_share_one_attempt_and_its_failure_and_the_next_tries_aga
     let ledgers: Vec<_> = asked().await.into_iter().map(Result::unwrap).collect();
     assert!(ledgers.iter().all(|ledger| Arc::ptr_eq(ledger, &ledgers[0])));
     assert_eq!(runs.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test]
+async fn failure_that_somebody_has_yet_to_take_note_of_is_not_told_to_who_comes_later() {
+    let (go_on, fails) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicBool::new(true)));
+    let (wait, refuses) = (Arc::clone(&go_on), Arc::clone(&fails));
+    let mut b = Builder::new();
+    b.singleton_async(move || {
+        let (wait, refuses) = (Arc::clone(&wait), Arc::clone(&refuses));
+        async move {
+            wait.acquire().await.unwrap().forget();
+            if refuses.load(Ordering::Relaxed) { Err(io::Error::other("refused")) } else { connect().await }
+        }
+    });
+    let container = b.build().unwrap();
+    let mut first = container.get_async::<Pool>().boxed();
+    assert!(poll!(&mut first).is_pending());
+    go_on.add_permits(2);
+    assert!(container.get_async::<Pool>().await.is_err());
+    fails.store(false, Ordering::Relaxed);
+    assert!(container.get_async::<Pool>().await.is_ok());
+    assert!(first.await.is_err());
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod allocations;
 mod asynchronous;
 mod blueprint;
 mod errors;
