@@ -49,7 +49,8 @@ pub enum GetError {
         /// What was asked for.
         wanted: &'static str,
     },
-    /// A factory asked the container, past its parameters.
+    /// A factory asked the container, past its parameters, for something that would have to be made. By way of another
+    /// thread this is not noticed, and two such factories that need each other then wait for ever.
     #[error("the factory of `{by}` asked the container for `{wanted}`: make it a parameter of the factory")]
     Undeclared {
         /// What was asked for.
