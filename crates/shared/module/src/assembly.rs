@@ -61,6 +61,7 @@ pub fn assemble(
         return Err(findings);
     }
     let container = builder.build().map_err(|error| Findings::of_building(&error))?;
+    container.warm_up().map_err(|error| Findings::of_building(&error))?;
     requests.open(table(&mut modules, &selected, &container, requests.states()));
     let mut sagas = SagaEngine::new(requests.clone(), store, clock, ids);
     for (module, saga) in selected.iter().flat_map(|&i| modules[i].sagas.iter().map(move |saga| (i, saga))) {

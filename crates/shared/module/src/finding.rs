@@ -1,7 +1,5 @@
 use std::fmt;
 
-use container::BuildError;
-
 /// Something wrong with an assembly.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Finding {
@@ -58,8 +56,8 @@ impl Findings {
     }
 
     /// A container that is sound and cannot be built: a factory failed.
-    pub(crate) fn of_building(error: &BuildError) -> Self {
-        let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    pub(crate) fn of_building(error: &dyn std::error::Error) -> Self {
+        let causes = std::iter::successors(error.source(), |cause| cause.source());
         let problem = causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
         let mut findings = Self::default();
         findings.error("container", problem, "see its cause");

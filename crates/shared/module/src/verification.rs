@@ -111,6 +111,11 @@ fn registrations(Assembly { modules, builder, .. }: &Assembly<'_>, findings: &mu
     for finding in builder.validate() {
         let is_here = |module: &&Module| module.registered.iter().any(|(_, place)| *place == finding.place());
         let module = modules.iter().rfind(is_here).map_or("container", |module| module.name);
-        findings.error(module, finding.to_string(), "mend the registrations in `.provides`");
+        let (problem, fix) = (finding.to_string(), "mend the registrations in `.provides`");
+        if finding.is_warning() {
+            findings.warning(module, problem, fix);
+        } else {
+            findings.error(module, problem, fix);
+        }
     }
 }

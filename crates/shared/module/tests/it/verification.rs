@@ -204,11 +204,11 @@ fn a_container_graph_that_cannot_be_built() {
     check(
         vec![shop, round, keeps, again],
         expect![[r#"
-        the modules do not fit together:
-          module `again`: duplicate `Clerk`: registered at shop.rs and at verification.rs; keep one: mend the registrations in `.provides`
-          module `keeps`: singleton captures a scoped value: i8 -> Till (verification.rs); make the first scoped or the last a singleton: mend the registrations in `.provides`
-          module `round`: cycle: u8 -> alloc::string::String -> u8 (verification.rs); let one of them take what it needs as an argument of its methods: mend the registrations in `.provides`
-          module `shop`: missing `Boss`: needed by Delivery (verification.rs); register or bind it: mend the registrations in `.provides`"#]],
+            the modules do not fit together:
+              module `again`: duplicate `Clerk`: registered at shop.rs and at verification.rs; keep one: mend the registrations in `.provides`
+              module `keeps`: singleton captures a scoped value: i8 (verification.rs) -> Till (verification.rs); make the first scoped or the last a singleton: mend the registrations in `.provides`
+              module `round`: cycle: u8 (verification.rs) -> alloc::string::String (verification.rs) -> u8 (verification.rs); let one of them take what it needs as an argument of its methods: mend the registrations in `.provides`
+              module `shop`: missing `Boss`: needed by Delivery (verification.rs); register or bind it: mend the registrations in `.provides`"#]],
     );
 }
 
