@@ -6,6 +6,7 @@
 //!
 //! An event that keeps failing parks its key: it and the later events of that key go to the dead letters, the other keys
 //! flow on, and the checkpoint moves past them.
+#![warn(missing_docs)]
 
 mod bus;
 mod delivery;
