@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ModuleState {
+    /// It answers.
     #[default]
     Up,
     /// It answers, and something of it does not work: a breaker is open, a part of it could not start.
@@ -38,10 +39,12 @@ impl fmt::Display for ModuleState {
 pub struct ModuleStates(Arc<RwLock<HashMap<&'static str, ModuleState>>>);
 
 impl ModuleStates {
+    /// From here on requests meet this state. Those that are on their way go on.
     pub fn set(&self, module: &'static str, state: ModuleState) {
         self.0.write().unwrap_or_else(PoisonError::into_inner).insert(module, state);
     }
 
+    /// What was last set; up if nothing was.
     pub fn of(&self, module: &str) -> ModuleState {
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(module).copied().unwrap_or_default()
     }
