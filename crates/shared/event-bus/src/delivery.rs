@@ -11,8 +11,11 @@ use crate::Subscription;
 /// How often a failing delivery is tried and how long between: the wait doubles from `first` up to `longest`.
 #[derive(Debug, Clone, Copy)]
 pub struct RetryPolicy {
+    /// Tries in all. With 0, every event is parked untried.
     pub attempts: u32,
+    /// After the first failure.
     pub first: Duration,
+    /// However many failures there were.
     pub longest: Duration,
 }
 
@@ -31,8 +34,11 @@ impl RetryPolicy {
 /// A delivery that was given up, stored as `subscriber/position`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DeadLetter {
+    /// The stable name of its subscription.
     pub subscriber: String,
+    /// As it stands in the log, its position included.
     pub event: Envelope,
+    /// What the last try failed with; where there was none, of kind `rejected`.
     pub error: Error,
     /// 0 when the event was parked behind an earlier one of its key and never tried.
     pub attempts: u32,

@@ -8,6 +8,7 @@
 //! flow on, and the checkpoint moves past them.
 //!
 //! A handler acts for the user who caused its event, with the permissions of its own module.
+#![warn(missing_docs)]
 
 mod bus;
 mod delivery;

@@ -18,8 +18,11 @@ pub trait Subscriber<E: Event>: Send + Sync + 'static {
 /// A subscriber under its stable name, which its checkpoint is stored under.
 #[derive(Clone)]
 pub struct Subscription {
+    /// Unique in the program and never changed: checkpoint and dead letters are stored under it.
     pub name: &'static str,
+    /// The module that subscribes. What the subscriber publishes is published by it.
     pub module: &'static str,
+    /// Wire name of the events that it takes.
     pub event_type: &'static str,
     /// What is granted to the module.
     pub(crate) permissions: Arc<BTreeSet<String>>,
@@ -27,7 +30,8 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// Without permissions.
+    /// To all events of type `E`, from the stored checkpoint of this name on; without one, from the start of the log. Without
+    /// permissions.
     pub fn new<E: Event>(name: &'static str, module: &'static str, subscriber: impl Subscriber<E>) -> Self {
         let handler = Arc::new(Typed { subscriber, event: std::marker::PhantomData });
         Self { name, module, event_type: E::NAME, permissions: Arc::default(), handler }

@@ -7,6 +7,7 @@
 //! Before each service stand a bulkhead and a breaker of its own, by the request's name, as [`Limits`] say.
 //!
 //! [`Stage::ALL`] are the stages in the order in which `pipeline.rs` runs them.
+#![warn(missing_docs)]
 
 mod audit;
 mod blocking;

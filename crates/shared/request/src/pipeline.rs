@@ -108,6 +108,7 @@ impl Passage<'_> {
 }
 
 impl Requests {
+    /// Serves what is in the table, within the default [`Limits`].
     pub fn new(table: ServiceTable, store: Arc<dyn Store>, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>) -> Self {
         let requests = Self::closed(store, clock, ids, Limits::default()).expect("the defaults are in range");
         requests.open(table);
@@ -142,6 +143,7 @@ impl Requests {
         });
     }
 
+    /// For services, which the application that they ask is made of: it does not keep that alive.
     pub fn client(&self) -> Client {
         Client(Arc::downgrade(&self.0))
     }

@@ -15,6 +15,7 @@ use crate::Requests;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ModuleState {
+    /// It answers.
     #[default]
     Up,
     /// It answers, and something of it does not work: a breaker is open, a part of it could not start.
@@ -66,7 +67,8 @@ impl Standing {
 }
 
 impl ModuleStates {
-    /// A module that is stopped has no troubles any more.
+    /// From here on requests meet this state. Those that are on their way go on. A module that is stopped has no
+    /// troubles any more.
     pub fn set(&self, module: &'static str, state: ModuleState) {
         self.change(module, |standing| {
             standing.state = state;
@@ -86,7 +88,7 @@ impl ModuleStates {
         self.change(module, |standing| standing.troubles.remove(part).is_some())
     }
 
-    /// Whether it can be asked.
+    /// What was last set; up if nothing was.
     pub fn of(&self, module: &str) -> ModuleState {
         self.read().get(module).map(Standing::state).unwrap_or_default()
     }

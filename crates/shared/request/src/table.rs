@@ -31,10 +31,15 @@ pub struct ServiceTable {
 /// What is known about a request without calling it.
 #[derive(Debug, Clone, Copy)]
 pub struct RequestInfo {
+    /// Wire name: `data-quality.check`.
     pub name: &'static str,
+    /// The module that serves it.
     pub module: &'static str,
+    /// Whether it changes anything.
     pub kind: RequestKind,
+    /// Who may call it.
     pub access: Access,
+    /// The service in its own words.
     pub service: ServiceInfo,
     /// JSON Schema of the request.
     pub request: fn() -> Schema,
@@ -43,6 +48,7 @@ pub struct RequestInfo {
 }
 
 impl RequestInfo {
+    /// What the type says, without the words of a service.
     pub fn of<R: Request>(module: &'static str) -> Self {
         Self {
             name: R::NAME,

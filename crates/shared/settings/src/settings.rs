@@ -22,6 +22,7 @@ const ENVIRONMENT_PREFIX: &str = "BOROUGH__";
 pub struct Sources<'a> {
     /// A TOML text that names every key there is and gives it its value.
     pub defaults: &'a str,
+    /// The layer above the defaults. Made from an `Option`, it is the file that a flag named, or `borough.toml`.
     pub file: SettingsFile,
     /// All variables, as of `std::env::vars_os()`: those named `BOROUGH__SECTION__KEY`, after the prefix in any case,
     /// count.

@@ -1,4 +1,5 @@
 //! Conformance suites and harnesses that tests of every crate share. A dev-dependency, used from `tests/it` only.
+#![warn(missing_docs)]
 
 mod actors;
 mod blobs;

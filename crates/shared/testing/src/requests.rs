@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 /// What is known of a request that is served: as `borough requests --json` tells it.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Served {
+    /// Wire name of the request.
     pub name: String,
     /// Absent for a public one.
     pub permission: Option<String>,
@@ -44,6 +45,7 @@ struct Row {
 pub struct Refusal {
     /// Wire name of the request.
     pub name: String,
+    /// What is sent.
     pub payload: Value,
     /// Whether by somebody who may; otherwise by somebody to whom nothing is granted.
     pub permitted: bool,
