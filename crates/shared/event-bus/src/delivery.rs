@@ -70,6 +70,17 @@ impl Authenticator for CausedBy<'_> {
     }
 }
 
+/// Vouches for a module that does something of its own, whoever caused it.
+struct Itself;
+
+impl Authenticator for Itself {
+    type Credentials = str;
+
+    fn verify(&self, module: &str) -> Result<Claims, AuthenticationError> {
+        Ok(Claims::new(format!("module:{module}"), []))
+    }
+}
+
 impl Delivery {
     /// The keys of this subscriber that have a dead letter.
     pub(crate) async fn parked_keys(&self) -> Result<HashSet<String>, StoreError> {
@@ -140,10 +151,9 @@ impl Delivery {
         let at = position(envelope);
         let key = format!("{subscriber}/{:020}", at.0);
         let letter = DeadLetter { subscriber, event: envelope.clone(), error, attempts };
-        let cx = self.context(envelope).map_err(|e| StoreError {
-            kind: event_sourcing::StoreErrorKind::Corrupt,
-            message: format!("event {}: {e}", envelope.event_id),
-        })?;
+        // Also an event that names nobody can be parked.
+        let principal = Principal::authenticate(&Itself, self.subscription.module).expect("a module has a name");
+        let cx = Context::new(Arc::new(principal), envelope.metadata.correlation_id).caused_by(envelope);
         let mut unit = self.unit(cx);
         unit.put(key, &letter, Expected::Any);
         unit.checkpoint(self.subscription.name, at);

@@ -1,6 +1,8 @@
 //! What subscribers rely on, on the in-memory store and paused time.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod anonymous;
+
 use std::{
     sync::{
         Arc,
@@ -246,4 +248,17 @@ async fn a_handler_acts_for_the_events_user_with_the_permissions_of_its_module()
         let acting = Some("module:ledger".to_owned());
         assert_eq!(claims, Claims { acting, ..Claims::new("tester", granted) });
     }
+}
+
+/// It stops nobody: it is parked, and the other keys flow on.
+#[tokio::test(start_paused = true)]
+async fn an_event_that_names_no_user_is_parked() {
+    let store: Arc<dyn Store> = Arc::new(anonymous::Anonymous(memory()));
+    publish(&store, &[("nobody", 1), ("south", 2)]).await;
+    let mut bus = start(&store, vec![Ledger::new("sums", &store)]).await;
+    drained(&mut bus).await;
+    let letters = store.list::<DeadLetter>(None, 10).await.unwrap();
+    assert_eq!(letters.len(), 1);
+    assert!(letters[0].value.error.message.contains("names no user"), "{:?}", letters[0].value.error);
+    assert_eq!(amounts(&store, "sums/south").await, [2]);
 }
