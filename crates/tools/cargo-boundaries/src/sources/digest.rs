@@ -15,7 +15,8 @@ use crate::workspace::{self, Kind, Member};
 pub(crate) struct Digest {
     /// Every file of every target, sorted.
     pub files: Vec<PathBuf>,
-    /// Where those of them lie that are not where their paths say, by index.
+    /// Where those of them lie that are not where their paths say, by index. No bytes of a file say it: it is never kept.
+    #[serde(skip)]
     pub links: Vec<(u32, PathBuf)>,
     /// Paths that lead into other crates; each once for each kind of dependency that would allow it, sorted.
     pub uses: Vec<Use>,
@@ -238,9 +239,10 @@ impl Digest {
             file: module.file,
             own_names: module.own_names.as_ref().map(|names| names.iter().map(|name| (&**name).into()).collect()),
         };
+        let files: Vec<PathBuf> = graph.files.iter().map(|file| file.path.clone()).collect();
         Self {
-            files: graph.files.iter().map(|file| file.path.clone()).collect(),
-            links: links(graph),
+            links: links(&files),
+            files,
             uses: uses.sorted(|(name, kind, rest), places| Use { name: name.into(), kind, rest: rest.into(), places }),
             globs: globs.sorted(|(name, rest): (&str, &str), places| Glob {
                 name: name.into(),
@@ -327,18 +329,18 @@ fn brought(member: &Member, graph: &SourceGraph, kinds: &[RootKind], owners: &[u
 }
 
 /// The files behind links.
-fn links(graph: &SourceGraph) -> Vec<(u32, PathBuf)> {
+pub(super) fn links(files: &[PathBuf]) -> Vec<(u32, PathBuf)> {
     let mut folders: HashMap<&Path, Option<PathBuf>> = HashMap::new();
     let mut links = Vec::new();
-    for (file, index) in graph.files.iter().zip(0..) {
-        let (Some(folder), Some(name)) = (file.path.parent(), file.path.file_name()) else { continue };
-        let lies = match file.path.is_symlink() {
-            true => file.path.canonicalize().ok(),
+    for (file, index) in files.iter().zip(0..) {
+        let (Some(folder), Some(name)) = (file.parent(), file.file_name()) else { continue };
+        let lies = match file.is_symlink() {
+            true => file.canonicalize().ok(),
             false => {
                 folders.entry(folder).or_insert_with(|| folder.canonicalize().ok()).as_ref().map(|it| it.join(name))
             }
         };
-        links.extend(lies.filter(|lies| *lies != file.path).map(|lies| (index, lies)));
+        links.extend(lies.filter(|lies| lies != file).map(|lies| (index, lies)));
     }
     links
 }
