@@ -144,6 +144,7 @@ fn violation((key, entry): (&Key, &Entry)) -> Violation {
         module: None,
         to: key.to.clone(),
         kind: key.kind,
+        by: key.by,
         code: None,
         rule_site: site.clone(),
         site,
