@@ -1,5 +1,7 @@
 //! Paths outside of `use`, and the macros they call.
 
+use rustc_literal_escaper::unescape_str;
+
 use crate::facts::{Declared, Include, PathUse, Position, UnseenKind};
 use crate::lexer::{Bracket, Kind, Word};
 use crate::names::Name;
@@ -280,7 +282,7 @@ impl Walk<'_> {
         match self.tokens.kind(at) {
             Kind::Str => {
                 let content = text.strip_prefix('"')?.strip_suffix('"')?;
-                Some(content.replace("\\\\", "\\").replace("\\\"", "\"").into())
+                unescaped(content).map(Into::into)
             }
             Kind::RawStr => {
                 let content = text.strip_prefix('r')?.trim_matches('#');
@@ -289,4 +291,14 @@ impl Walk<'_> {
             _ => None,
         }
     }
+}
+
+/// What a string literal stands for; nothing where an escape is none that Rust has.
+fn unescaped(content: &str) -> Option<String> {
+    let (mut text, mut whole) = (String::with_capacity(content.len()), true);
+    unescape_str(content, |_, read| match read {
+        Ok(read) => text.push(read),
+        Err(error) => whole &= !error.is_fatal(),
+    });
+    whole.then_some(text)
 }

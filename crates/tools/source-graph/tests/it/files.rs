@@ -228,6 +228,31 @@ use d::included;
 }
 
 #[test]
+fn names_of_files_with_escapes() {
+    check(
+        r##"
+#[path = "a\x62c.rs"] mod q;
+include!("a\u{62}\
+          d.rs");
+#[path = r"raw.rs"] mod raw;
+#[path = "a\q.rs"] mod unknown;
+//- abc.rs
+use d::q;
+//- abd.rs
+use d::included;
+//- raw.rs
+use d::raw;
+"##,
+        expect![[r#"
+            abc.rs:1 crate::q Use `d::q` -> <d>::q
+            abd.rs:1 crate Use `d::included` -> <d>::included
+            raw.rs:1 crate::raw Use `d::raw` -> <d>::raw
+            problem lib.rs:115: no file for it: looked for unknown.rs, unknown/mod.rs
+        "#]],
+    );
+}
+
+#[test]
 fn modules_within_macros() {
     check(
         r#"
