@@ -16,6 +16,8 @@ pub struct PackageSources {
     pub externs: Vec<String>,
     /// The name of the package's library target, which its other targets may name.
     pub library: Option<String>,
+    /// The folder of its manifest, which sources call `env!("CARGO_MANIFEST_DIR")`.
+    pub folder: Option<PathBuf>,
 }
 
 /// The root file of one target.

@@ -228,6 +228,43 @@ use d::included;
 }
 
 #[test]
+fn files_from_the_manifest_s_folder_and_files_of_data() {
+    check(
+        r#"
+include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/", "abc.rs"));
+mod m;
+include!(concat!("x", ".rs",),);
+include!(concat!(env!("CARGO_MANIFEST_DIR"), "/gone.rs"));
+include!(concat!(env!("CARGO_MANIFEST_DIR", "why"), "/src/abc.rs"));
+include!(concat!(env!("OUT_DIR"), "/src/abc.rs"));
+include!(concat!(env!("CARGO_MANIFEST_DIR"), NAME));
+include!("abc.rs" + 1);
+const A: &str = include_str!("data/a.sql");
+const B: &[u8] = std::include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/../b.bin"));
+const C: &str = include_str!(concat!(env!("OUT_DIR"), "/c.txt"));
+//- src/abc.rs
+use d::from_manifest;
+//- x.rs
+use d::joined;
+//- m.rs
+mod n { const D: &str = include_str!("d.txt"); }
+"#,
+        expect![[r#"
+            src/abc.rs:1 crate Use `d::from_manifest` -> <d>::from_manifest
+            x.rs:1 crate Use `d::joined` -> <d>::joined
+            embedded b.bin
+            embedded d.txt
+            embedded data/a.sql
+            unseen Include at lib.rs:107
+            unseen Include at lib.rs:166
+            unseen Include at lib.rs:235
+            unseen Include at lib.rs:286
+            unseen Include at lib.rs:339
+        "#]],
+    );
+}
+
+#[test]
 fn names_of_files_with_escapes() {
     check(
         r##"
