@@ -18,6 +18,8 @@ pub(crate) struct Digest {
     /// Where those of them lie that are not where their paths say, by index. No bytes of a file say it: it is never kept.
     #[serde(skip)]
     pub links: Vec<(u32, PathBuf)>,
+    /// Files that they take in as data, there or not, sorted.
+    pub embedded: Vec<PathBuf>,
     /// Paths that lead into other crates; each once for each kind of dependency that would allow it, sorted.
     pub uses: Vec<Use>,
     /// Paths that globs of other members may lead on; each once for each kind of dependency, sorted.
@@ -243,6 +245,7 @@ impl Digest {
         Self {
             links: links(&files),
             files,
+            embedded: graph.embedded.clone(),
             uses: uses.sorted(|(name, kind, rest), places| Use { name: name.into(), kind, rest: rest.into(), places }),
             globs: globs.sorted(|(name, rest): (&str, &str), places| Glob {
                 name: name.into(),
