@@ -187,6 +187,8 @@ pub struct Problem {
 pub enum ProblemKind {
     #[error("no file for it: looked for {}", looked_for(.0))]
     Missing(Vec<PathBuf>),
+    #[error("more than one file for it: {}", looked_for(.0))]
+    Ambiguous(Vec<PathBuf>),
     #[error("cannot be read: {0}")]
     Unreadable(String),
     #[error("is not UTF-8, from byte {0} on")]

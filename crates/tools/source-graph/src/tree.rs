@@ -139,6 +139,12 @@ impl Forest {
             match files.first(alternative) {
                 Some((candidate, Outcome::Read(loaded))) => {
                     found = true;
+                    // Under a condition it may be that nobody ever compiles it.
+                    let compiled =
+                        wanted.declared.as_ref().is_some_and(|it| it.cfg.is_empty() && it.otherwise.is_none());
+                    if let Some(rivals) = files.rivals(alternative).filter(|_| compiled) {
+                        self.problem(wanted, ProblemKind::Ambiguous(rivals));
+                    }
                     if self.trees[wanted.tree].is_inside(&candidate.path, wanted.declared.as_ref()) {
                         self.problem(wanted, ProblemKind::Circular(DEEPEST_FILE));
                     } else {

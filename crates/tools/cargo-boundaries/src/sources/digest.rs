@@ -384,11 +384,10 @@ fn problems(graph: &SourceGraph, root: &Path) -> Vec<Problem> {
 }
 
 fn problem(problem: &source_graph::Problem, root: &Path) -> Problem {
+    let names = |paths: &[PathBuf]| paths.iter().map(|path| relative(path, root)).collect::<Vec<_>>();
     let what = match &problem.kind {
-        ProblemKind::Missing(paths) => {
-            let paths: Vec<_> = paths.iter().map(|path| relative(path, root)).collect();
-            format!("a file is missing: {}", paths.join(" or "))
-        }
+        ProblemKind::Missing(paths) => format!("a file is missing: {}", names(paths).join(" or ")),
+        ProblemKind::Ambiguous(paths) => format!("one module has two files: {}", names(paths).join(" and ")),
         kind => format!("{} {kind}", relative(&problem.file, root)),
     };
     let bytes = problem.span.map(|span| (span.start, span.end));

@@ -32,7 +32,7 @@ pub(super) struct Loaded {
 }
 
 impl Files {
-    /// Reads the first existing file of every list of candidates.
+    /// Reads the first existing file of every list of candidates, and looks whether the others exist.
     pub fn read<'a>(&mut self, wanted: impl Iterator<Item = &'a Vec<Candidate>>) {
         let mut lists: Vec<&[Candidate]> = wanted.map(|list| &list[..]).collect();
         let paths = |list: &'a [Candidate]| list.iter().map(|it| it.path.as_path());
@@ -53,6 +53,13 @@ impl Files {
         outcomes.into_iter().find(|(_, outcome)| !matches!(outcome, Outcome::Missing))
     }
 
+    /// The candidates, if more than one of them exists.
+    pub fn rivals(&self, candidates: &[Candidate]) -> Option<Vec<PathBuf>> {
+        let exists = |candidate: &&Candidate| !matches!(self.0.get(&candidate.path), Some(Outcome::Missing));
+        let found: Vec<PathBuf> = candidates.iter().filter(exists).map(|candidate| candidate.path.clone()).collect();
+        (found.len() > 1).then_some(found)
+    }
+
     /// The files that were read and the paths where nothing was, both sorted.
     pub fn into_lists(self) -> (Vec<SourceFile>, Vec<PathBuf>) {
         let (mut files, mut looked_for) = (Vec::new(), Vec::new());
@@ -69,19 +76,19 @@ impl Files {
     }
 
     fn looked_at(&self, list: &[Candidate], extractor: &mut Extractor) -> Vec<(PathBuf, Outcome)> {
-        let mut outcomes = Vec::new();
-        for candidate in list {
-            let path = &candidate.path;
+        let (mut outcomes, mut found) = (Vec::new(), false);
+        for Candidate { path, .. } in list {
             match self.0.get(path) {
                 Some(Outcome::Missing) => {}
-                Some(_) => break,
+                Some(_) => found = true,
+                None if found => {
+                    let missing = std::fs::metadata(path).is_err_and(|error| is_missing(&error));
+                    outcomes.extend(missing.then(|| (path.clone(), Outcome::Missing)));
+                }
                 None => {
                     let outcome = outcome(path, extractor);
-                    let missing = matches!(outcome, Outcome::Missing);
+                    found = !matches!(outcome, Outcome::Missing);
                     outcomes.push((path.clone(), outcome));
-                    if !missing {
-                        break;
-                    }
                 }
             }
         }
@@ -97,12 +104,14 @@ fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     std::fs::read(path)
 }
 
+fn is_missing(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
 fn outcome(path: &Path, extractor: &mut Extractor) -> Outcome {
     let bytes = match read(path) {
         Ok(bytes) => bytes,
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            return Outcome::Missing;
-        }
+        Err(error) if is_missing(&error) => return Outcome::Missing,
         Err(error) => return Outcome::Failed(ProblemKind::Unreadable(error.to_string())),
     };
     match str::from_utf8(&bytes) {

@@ -265,6 +265,30 @@ mod n { const D: &str = include_str!("d.txt"); }
 }
 
 #[test]
+fn a_module_with_two_files() {
+    check(
+        r#"
+mod util; #[cfg(windows)] mod other; m! { mod third; } mod fine; #[path = "util/mod.rs"] mod again;
+//- util.rs
+use d::file;
+//- util/mod.rs
+use d::folder;
+//- other.rs
+//- other/mod.rs
+//- third.rs
+//- third/mod.rs
+//- fine.rs
+//- fine/below.rs
+"#,
+        expect![[r#"
+            util/mod.rs:1 crate::again Use `d::folder` -> <d>::folder
+            util.rs:1 crate::util Use `d::file` -> <d>::file
+            problem lib.rs:1: more than one file for it: util.rs, util/mod.rs
+        "#]],
+    );
+}
+
+#[test]
 fn names_of_files_with_escapes() {
     check(
         r##"
