@@ -44,7 +44,15 @@ pub struct SourceGraph {
 impl SourceGraph {
     /// Reads the files of all targets and resolves their paths. What is wrong is in [`Self::problems`].
     pub fn of(package: &PackageSources) -> Self {
-        let forest = tree::grow(package);
+        Self::grown(package, tree::grow(package, None))
+    }
+
+    /// As [`Self::of`], with a text in the place of what stands in a file.
+    pub fn with_text(package: &PackageSources, file: &Path, text: &str) -> Self {
+        Self::grown(package, tree::grow(package, Some((file, text))))
+    }
+
+    fn grown(package: &PackageSources, forest: tree::Forest) -> Self {
         let numbers: BTreeMap<&Path, u32> = forest.files.iter().map(|file| &*file.path).zip(0..).collect();
         let externs: Vec<String> = package.externs.iter().map(|name| name.replace('-', "_")).collect();
         let library = package.library.as_ref().map(|name| name.replace('-', "_"));

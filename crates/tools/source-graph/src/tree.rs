@@ -106,10 +106,10 @@ struct Declaration {
     cfg: Vec<Arc<str>>,
 }
 
-pub(crate) fn grow(package: &PackageSources) -> Forest {
+pub(crate) fn grow(package: &PackageSources, written: Option<(&Path, &str)>) -> Forest {
     let trees = package.roots.iter().map(|_| ModuleTree::new(package.folder.clone()));
     let mut forest = Forest { trees: trees.collect(), ..Forest::default() };
-    let (mut wanted, mut files) = (Vec::new(), Files::default());
+    let (mut wanted, mut files) = (Vec::new(), Files::new(written));
     for (tree, root) in package.roots.iter().enumerate() {
         let alternatives = vec![vec![Candidate::beside(root.path.clone())]];
         wanted.push(Wanted { tree, node: Scope::Module(0), alternatives, declared: None });

@@ -14,7 +14,7 @@ use crate::package::{ProblemKind, SourceFile};
 
 /// What became of every path that was looked at. No path is read twice, so that a file that somebody writes meanwhile
 /// cannot be two texts in one graph.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Files(HashMap<PathBuf, Outcome>);
 
 #[derive(Debug)]
@@ -31,7 +31,19 @@ pub(super) struct Loaded {
     hash: [u8; 32],
 }
 
+impl Loaded {
+    fn of(text: &str, extractor: &mut Extractor) -> Self {
+        Self { facts: Arc::new(extractor.facts(text)), bytes: text.len(), hash: blake3::hash(text.as_bytes()).into() }
+    }
+}
+
 impl Files {
+    /// With a text that is taken for a file's, so that the file is not looked at.
+    pub fn new(written: Option<(&Path, &str)>) -> Self {
+        let read = |text: &str| Outcome::Read(Loaded::of(text, &mut Extractor::default()));
+        Self(written.into_iter().map(|(path, text)| (path.to_owned(), read(text))).collect())
+    }
+
     /// Reads the first existing file of every list of candidates, and looks whether the others exist.
     pub fn read<'a>(&mut self, wanted: impl Iterator<Item = &'a Vec<Candidate>>) {
         let mut lists: Vec<&[Candidate]> = wanted.map(|list| &list[..]).collect();
@@ -115,11 +127,7 @@ fn outcome(path: &Path, extractor: &mut Extractor) -> Outcome {
         Err(error) => return Outcome::Failed(ProblemKind::Unreadable(error.to_string())),
     };
     match str::from_utf8(&bytes) {
-        Ok(text) => Outcome::Read(Loaded {
-            facts: Arc::new(extractor.facts(text)),
-            bytes: bytes.len(),
-            hash: blake3::hash(&bytes).into(),
-        }),
+        Ok(text) => Outcome::Read(Loaded::of(text, extractor)),
         Err(error) => Outcome::Failed(ProblemKind::NotUtf8(error.valid_up_to())),
     }
 }
