@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 use chrono::NaiveDate;
 
-use crate::report::{Cause, Finding, Rule, Severity, State, Violation};
+use crate::report::{By, Cause, Finding, Rule, Severity, State, Violation};
 use crate::rules::{Reader, Section, check_version, parse_file, read_reason, read_until};
 use crate::source::{Site, Source};
 use crate::workspace::Kind;
@@ -32,6 +32,8 @@ pub(crate) struct Key {
     pub from: String,
     pub to: Option<String>,
     pub kind: Option<Kind>,
+    /// As [`Violation::by`]: who may go one way to a crate may not go another one.
+    pub by: Option<By>,
     pub rule: Rule,
 }
 
@@ -48,9 +50,9 @@ pub(crate) struct Entry {
 
 impl Key {
     pub fn of(violation: &Violation) -> Self {
-        let Violation { rule, from, module, to, kind, .. } = violation;
+        let Violation { rule, from, module, to, kind, by, .. } = violation;
         let from = module.as_ref().unwrap_or(&from.dir).clone();
-        Self { from, to: to.clone(), kind: *kind, rule: *rule }
+        Self { from, to: to.clone(), kind: *kind, by: *by, rule: *rule }
     }
 }
 
@@ -114,8 +116,9 @@ impl Baseline {
         for (key, entry) in &self.entries {
             let mut line = format!("rule = {}, from = {}", quoted(key.rule.name()), quoted(&key.from));
             let kind = key.kind.map(Kind::name);
-            let optional = [("to", key.to.as_deref()), ("kind", kind), ("reason", Some(&*entry.reason))];
-            for (name, value) in optional.into_iter().chain([("owner", entry.owner.as_deref())]) {
+            let (by, reason) = (key.by.map(By::name), Some(&*entry.reason));
+            let what = [("to", key.to.as_deref()), ("kind", kind), ("by", by)];
+            for (name, value) in what.into_iter().chain([("reason", reason), ("owner", entry.owner.as_deref())]) {
                 if let Some(value) = value {
                     write!(line, ", {name} = {}", quoted(value)).expect("a string accepts every write");
                 }
@@ -132,10 +135,14 @@ impl Baseline {
 impl Key {
     fn in_words(&self) -> String {
         let rule = self.rule.name();
-        match (&self.to, self.kind) {
-            (Some(to), Some(kind)) => format!("the {kind} of {} on {to} ({rule})", self.from),
-            (Some(to), None) => format!("what {} names in {to} ({rule})", self.from),
-            (None, _) => format!("{} ({rule})", self.from),
+        let from = &self.from;
+        match (&self.to, self.kind, self.by) {
+            (Some(to), _, Some(By::ReExport)) => format!("what {from} names of {to} through re-exports ({rule})"),
+            (Some(to), _, Some(By::File)) => format!("the files of {to} that {from} compiles ({rule})"),
+            (Some(to), _, Some(By::Chain)) => format!("the chain from {from} to {to} ({rule})"),
+            (Some(to), Some(kind), None) => format!("the {kind} of {from} on {to} ({rule})"),
+            (Some(to), None, None) => format!("what {from} names in {to} ({rule})"),
+            (None, ..) => format!("{from} ({rule})"),
         }
     }
 }
@@ -153,10 +160,12 @@ fn read_entry(entry: &mut Section<'_>) -> Option<(Key, Entry)> {
     let from = entry.required_string("from");
     let to = entry.string("to").map(|to| to.value);
     let kind = entry.key("kind", |reader: &Reader<'_>, value| reader.choice(value, &kinds)).map(|kind| kind.value);
+    let ways = By::ALL.map(|by| (by.name(), by));
+    let by = entry.key("by", |reader: &Reader<'_>, value| reader.choice(value, &ways)).map(|by| by.value);
     let reason = read_reason(entry);
     let owner = entry.string("owner").map(|owner| owner.value);
     let until = read_until(entry);
-    let key = Key { from: from?.value, to, kind, rule: rule?.value };
+    let key = Key { from: from?.value, to, kind, by, rule: rule?.value };
     Some((key, Entry { reason: reason?, owner, until, site: Some(entry.site()) }))
 }
 
@@ -168,7 +177,13 @@ mod tests {
     use super::*;
     use crate::report::Crate;
 
-    fn violation(rule: Rule, from: &str, to: Option<&str>, kind: Option<Kind>, severity: Severity) -> Violation {
+    fn violation(
+        rule: Rule,
+        from: &str,
+        to: Option<&str>,
+        (kind, by): (Option<Kind>, Option<By>),
+        severity: Severity,
+    ) -> Violation {
         let text = String::new;
         let site = Site { file: text(), line: 1, column: 1, end_column: 2, text: text(), bytes: 0..1 };
         Violation {
@@ -180,6 +195,7 @@ mod tests {
             module: None,
             to: to.map(str::to_owned),
             kind,
+            by,
             code: None,
             rule_site: site.clone(),
             site,
@@ -195,7 +211,9 @@ mod tests {
         let dirs = || select(vec!["a", "crates/b", "ü \"c\"\n"]);
         let one = (select(Rule::ALL.to_vec()), dirs(), proptest::option::of(dirs()), severities);
         let kinds = proptest::option::of(select(Kind::ALL.to_vec()));
-        let one = (one, kinds).prop_map(|((rule, from, to, severity), kind)| violation(rule, from, to, kind, severity));
+        let ways = proptest::option::of(select(By::ALL.to_vec()));
+        let one = (one, kinds, ways)
+            .prop_map(|((rule, from, to, severity), kind, by)| violation(rule, from, to, (kind, by), severity));
         proptest::collection::vec(one, 0..12)
     }
 

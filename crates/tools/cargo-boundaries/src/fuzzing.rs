@@ -24,7 +24,7 @@ pub fn sources(content: &[u8]) {
     for edition in [Edition::E2015, Edition::E2018] {
         let roots = vec![Root { kind: RootKind::Library, path: path.clone(), edition }];
         let externs = vec!["serde".to_owned(), "tokio".to_owned()];
-        let graph = SourceGraph::of(&PackageSources { roots, externs, library: Some("own".to_owned()) });
+        let graph = SourceGraph::of(&PackageSources { roots, externs, library: Some("own".to_owned()), folder: None });
         let no_text = |kind: &ProblemKind| matches!(kind, ProblemKind::NotUtf8(_));
         let told = graph.problems.iter().any(|problem| problem.file == path && no_text(&problem.kind));
         assert_eq!(told, str::from_utf8(content).is_err());
@@ -144,6 +144,7 @@ fn violation((key, entry): (&Key, &Entry)) -> Violation {
         module: None,
         to: key.to.clone(),
         kind: key.kind,
+        by: key.by,
         code: None,
         rule_site: site.clone(),
         site,

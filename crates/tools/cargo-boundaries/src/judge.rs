@@ -10,7 +10,7 @@ pub(crate) use case::{Breach, Case};
 pub(crate) use modules::{Hidden, broken_inside, deepest, hidden, hidden_why};
 
 use crate::architecture::Architecture;
-use crate::report::{Cause, Code, Finding, Rule, Severity, State, Violation};
+use crate::report::{By, Cause, Code, Finding, Rule, Severity, State, Violation};
 use crate::resolved::Resolved;
 use crate::rules;
 use crate::source::Site;
@@ -50,7 +50,7 @@ pub(crate) fn judge(
         let exceptions: Vec<usize> = architecture.exceptions(dependency.from, &to, dependency.kind).collect();
         let (from, name) = (&architecture.workspace.members[dependency.from].name, architecture.target_name(&to));
         let message = format!("`{from}` must not reach `{name}`");
-        let charge = Charge { message, ..court.dependency(dependency, &to, breach.rule) };
+        let charge = Charge { message, by: Some(By::Chain), ..court.dependency(dependency, &to, breach.rule) };
         violations.extend(court.sentence(&exceptions, charge, breach));
     }
     for (charge, breach) in graph::hygiene(architecture) {
@@ -73,6 +73,7 @@ struct Charge {
     module: Option<String>,
     to: Option<String>,
     kind: Option<Kind>,
+    by: Option<By>,
     message: String,
     site: Site,
     what: String,
@@ -131,6 +132,7 @@ impl Court<'_> {
             module: None,
             to: Some(identity(to, self.architecture)),
             kind: Some(dependency.kind),
+            by: None,
             message,
             site: dependency.site.clone(),
             what: what(dependency, self.architecture),
@@ -156,6 +158,7 @@ impl Court<'_> {
             from,
             to: charge.to,
             kind: charge.kind,
+            by: charge.by,
             site: charge.site,
             what: charge.what,
             code: charge.code,

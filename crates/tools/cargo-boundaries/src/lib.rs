@@ -47,6 +47,8 @@ mod workspace;
 
 pub use check::{Growth, Options, Update, check, update_baseline};
 pub use format::Format;
-pub use report::{Cause, CheckError, Code, Crate, Finding, Report, Rule, Severity, State, Summary, Unseen, Violation};
+pub use report::{
+    By, Cause, CheckError, Code, Crate, Finding, Report, Rule, Severity, State, Summary, Unseen, Violation,
+};
 pub use source::Site;
 pub use workspace::Kind;

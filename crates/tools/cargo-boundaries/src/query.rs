@@ -62,6 +62,10 @@ fn member_or(workspace: &Workspace, word: &str, others: &BTreeSet<String>) -> Re
 
 /// A member, or else an external crate that a manifest names; `unknown` when there may be one that none does.
 fn target(workspace: &Workspace, word: &str, unknown: bool) -> Result<Target, Vec<Finding>> {
+    if word.contains("::") {
+        let help = "name the file that would have it in the place of the crate: can crates/a/src/lib.rs b::c";
+        return Err(vec![Finding::new(Cause::Argument, format!("`{word}` is a path and no crate"), help)]);
+    }
     let found = member_or(workspace, word, &workspace.external);
     let external = workspace.external.contains(word);
     match found {

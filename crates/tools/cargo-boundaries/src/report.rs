@@ -103,6 +103,8 @@ pub struct Violation {
     pub to: Option<String>,
     /// In which table the dependency stands; nothing where it is no dependency.
     pub kind: Option<Kind>,
+    /// How the crate comes to `to`; nothing where its own manifest says so, or where the rule alone tells.
+    pub by: Option<By>,
     /// The dependency, or the package's name, in the crate's manifest; or a path in its sources.
     pub site: Site,
     /// What stands there: kind, target, features and platforms that enable a dependency.
@@ -161,6 +163,32 @@ pub struct Crate {
     pub dir: String,
     /// The layer it belongs to.
     pub layer: String,
+}
+
+/// How a crate uses another one that its manifest does not name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum By {
+    /// A path in its sources leads there through what a third crate re-exports.
+    ReExport,
+    /// It compiles a file of the other one.
+    File,
+    /// Its dependencies do, or theirs.
+    Chain,
+}
+
+impl By {
+    /// Every way.
+    pub const ALL: [Self; 3] = [Self::ReExport, Self::File, Self::Chain];
+
+    /// Its name in reports and in the baseline.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ReExport => "re-export",
+            Self::File => "file",
+            Self::Chain => "chain",
+        }
+    }
 }
 
 /// The rules that can be broken.

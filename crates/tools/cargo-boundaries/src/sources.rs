@@ -6,7 +6,7 @@ mod offers;
 mod re_exports;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use rayon::prelude::*;
@@ -57,6 +57,21 @@ impl<'a> Sources<'a> {
         if findings.is_empty() { Ok(sources) } else { Err(findings) }
     }
 
+    /// As [`Self::new`], of a member that names nothing but one path, at the end of one of its files; nothing where the
+    /// file cannot be read.
+    pub fn asked(workspace: &'a Workspace, cached: bool, member: usize, file: &Path, path: &str) -> Option<Self> {
+        let text = std::fs::read_to_string(file).ok()?;
+        let asking = format!("{text}\nconst _: () = {path};\n");
+        let mut graph = SourceGraph::with_text(&workspace.members[member].sources, file, &asking);
+        let of = graph.files.iter().position(|read| read.path == file)?;
+        let asks = |read: u32, span: source_graph::Span| read as usize == of && span.start as usize > text.len();
+        graph.references.retain(|reference| asks(reference.file, reference.span));
+        graph.brought.retain(|brought| asks(brought.file, brought.span));
+        let sources = Self::new(workspace, cached);
+        let digest = Digest::of(&workspace.members[member], &graph, &workspace.root);
+        sources.digests[member].set(digest).ok().map(|()| sources)
+    }
+
     pub fn of(&self, member: usize) -> &Digest {
         self.digests[member].get_or_init(|| {
             let (member, root) = (&self.workspace.members[member], &self.workspace.root);
@@ -65,6 +80,10 @@ impl<'a> Sources<'a> {
                 None => Digest::of(member, &SourceGraph::of(&member.sources), root),
             }
         })
+    }
+
+    pub fn is_cached(&self) -> bool {
+        self.cache.is_some()
     }
 
     pub fn is_read(&self, member: usize) -> bool {

@@ -1,5 +1,6 @@
 //! Reports for people, in the manner of rustc: what, where, why, what instead.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write};
 
 use anstyle::{AnsiColor, Style};
@@ -132,14 +133,23 @@ fn margin(sites: &[&Site]) -> usize {
 
 fn write_site(out: &mut String, margin: usize, arrow: &str, site: &Site, style: Style, label: &str) -> fmt::Result {
     let Site { file, line, column, end_column, text, .. } = site;
-    // A tab is one column for an editor and any number of them for a terminal.
-    let text = text.replace('\t', " ");
+    // A tab is one column for an editor and any number of them for a terminal, which obeys other such characters.
+    let (text, file) = (text.replace(char::is_control, " "), in_one_line(file));
     let (indent, marks) = (column - 1, "^".repeat(end_column - column));
     writeln!(out, "{:margin$}{BLUE}{arrow}{BLUE:#} {file}:{line}:{column}", "")?;
     writeln!(out, "{:margin$} {BLUE}|{BLUE:#}", "")?;
     writeln!(out, "{BLUE}{line:>margin$} |{BLUE:#} {text}")?;
     let marked = format!("{marks} {label}");
     writeln!(out, "{:margin$} {BLUE}|{BLUE:#} {:indent$}{style}{}{style:#}", "", "", marked.trim_end())
+}
+
+/// A file may be called anything; what its name begins a line with is no line of the report.
+pub(crate) fn in_one_line(name: &str) -> Cow<'_, str> {
+    let escaped = |text: char| text.is_control().then(|| text.escape_default().to_string());
+    match name.contains(char::is_control) {
+        true => name.chars().map(|one| escaped(one).unwrap_or_else(|| one.into())).collect::<String>().into(),
+        false => name.into(),
+    }
 }
 
 fn write_note(out: &mut String, margin: usize, kind: &str, text: &str) -> fmt::Result {

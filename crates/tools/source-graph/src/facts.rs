@@ -17,6 +17,7 @@ pub(crate) struct FileFacts {
     pub(crate) globs: Vec<Glob>,
     pub(crate) modules: Vec<ModuleItem>,
     pub(crate) includes: Vec<Include>,
+    pub(crate) embedded: Vec<FileName>,
     pub(crate) conditions: Vec<Condition>,
     /// What an inner attribute sets for the whole file.
     pub(crate) whole: u32,
@@ -183,10 +184,18 @@ pub(crate) struct ModuleItem {
     pub condition: u32,
 }
 
+/// `".."`, or `concat!(env!("CARGO_MANIFEST_DIR"), "..")`
+#[derive(Debug)]
+pub(crate) struct FileName {
+    pub path: Box<str>,
+    /// What follows the folder of the manifest.
+    pub from_manifest: bool,
+}
+
 /// `include!("..")`
 #[derive(Debug)]
 pub(crate) struct Include {
-    pub path: Box<str>,
+    pub name: FileName,
     pub scope: u32,
     pub span: Span,
     pub in_macro: bool,

@@ -28,6 +28,8 @@ pub struct SourceGraph {
     /// Where a file was looked for in vain, sorted: reading it failed with `NotFound` or `NotADirectory`. A graph without
     /// problems stays the answer to its question as long as its files have the same bytes and these paths still fail so.
     pub looked_for: Vec<PathBuf>,
+    /// Files that `include_str!` and `include_bytes!` take in, there or not, sorted.
+    pub embedded: Vec<PathBuf>,
     /// Sorted. Where this is not empty, the graph is not whole.
     pub problems: Vec<Problem>,
     /// Modules without a file that a `cfg` other than `test` may leave out.
@@ -43,7 +45,15 @@ pub struct SourceGraph {
 impl SourceGraph {
     /// Reads the files of all targets and resolves their paths. What is wrong is in [`Self::problems`].
     pub fn of(package: &PackageSources) -> Self {
-        let forest = tree::grow(&package.roots);
+        Self::grown(package, tree::grow(package, None))
+    }
+
+    /// As [`Self::of`], with a text in the place of what stands in a file.
+    pub fn with_text(package: &PackageSources, file: &Path, text: &str) -> Self {
+        Self::grown(package, tree::grow(package, Some((file, text))))
+    }
+
+    fn grown(package: &PackageSources, forest: tree::Forest) -> Self {
         let numbers: BTreeMap<&Path, u32> = forest.files.iter().map(|file| &*file.path).zip(0..).collect();
         let externs: Vec<String> = package.externs.iter().map(|name| name.replace('-', "_")).collect();
         let library = package.library.as_ref().map(|name| name.replace('-', "_"));
@@ -58,8 +68,8 @@ impl SourceGraph {
                 resolved(index as u32, root, tree, &surroundings, &numbers)
             })
             .collect();
-        let tree::Forest { files, looked_for, problems, absent, unseen, .. } = forest;
-        let mut graph = Self { files, looked_for, problems, absent, unseen, ..Self::default() };
+        let tree::Forest { files, looked_for, embedded, problems, absent, unseen, .. } = forest;
+        let mut graph = Self { files, looked_for, embedded, problems, absent, unseen, ..Self::default() };
         for target in resolved {
             // The largest list is mostly the first one, and most packages have one.
             if graph.references.is_empty() {

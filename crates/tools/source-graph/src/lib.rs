@@ -8,7 +8,8 @@
 //! use source_graph::{Edition, PackageSources, Root, RootKind, SourceGraph};
 //!
 //! let root = Root { kind: RootKind::Library, path: "src/lib.rs".into(), edition: Edition::E2018 };
-//! let graph = SourceGraph::of(&PackageSources { roots: vec![root], externs: vec!["serde".into()], library: None });
+//! let externs = vec!["serde".into()];
+//! let graph = SourceGraph::of(&PackageSources { roots: vec![root], externs, ..PackageSources::default() });
 //! assert!(graph.problems.is_empty(), "the sources were read as a whole");
 //! for reference in &graph.references {
 //!     println!("{:?} names {:?}", reference.module, reference.target);

@@ -16,6 +16,8 @@ pub struct PackageSources {
     pub externs: Vec<String>,
     /// The name of the package's library target, which its other targets may name.
     pub library: Option<String>,
+    /// The folder of its manifest, which sources call `env!("CARGO_MANIFEST_DIR")`.
+    pub folder: Option<PathBuf>,
 }
 
 /// The root file of one target.
@@ -184,6 +186,8 @@ pub struct Problem {
 pub enum ProblemKind {
     #[error("no file for it: looked for {}", looked_for(.0))]
     Missing(Vec<PathBuf>),
+    #[error("more than one file for it: {}", looked_for(.0))]
+    Ambiguous(Vec<PathBuf>),
     #[error("cannot be read: {0}")]
     Unreadable(String),
     #[error("is not UTF-8, from byte {0} on")]

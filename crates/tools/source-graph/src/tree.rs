@@ -7,12 +7,12 @@ mod directory;
 mod load;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::facts::{FileFacts, ScopeKind, UnseenKind};
+use crate::facts::{FileFacts, FileName, ScopeKind, UnseenKind};
 use crate::lexer::FaultKind;
-use crate::package::{Absent, Problem, ProblemKind, Root, SourceFile, UnseenPlace};
+use crate::package::{Absent, PackageSources, Problem, ProblemKind, SourceFile, UnseenPlace};
 use crate::span::Span;
 use directory::{Candidate, Directory};
 use load::{Files, Loaded, Outcome};
@@ -31,6 +31,8 @@ pub(crate) struct Forest {
     pub files: Vec<SourceFile>,
     /// Sorted.
     pub looked_for: Vec<PathBuf>,
+    /// Sorted.
+    pub embedded: Vec<PathBuf>,
     pub problems: Vec<Problem>,
     pub absent: Vec<Absent>,
     pub unseen: Vec<UnseenPlace>,
@@ -42,6 +44,8 @@ pub(crate) struct ModuleTree {
     pub modules: Vec<Module>,
     pub nodes: Vec<Node>,
     pub files: Vec<FilePlace>,
+    /// That of the manifest.
+    folder: Option<PathBuf>,
     children: HashMap<(u32, Box<str>), u32>,
     /// The file that was added last has modules that are left out.
     is_too_deep: bool,
@@ -103,15 +107,17 @@ enum Scope {
 struct Declaration {
     file: usize,
     span: Span,
-    in_macro: bool,
+    /// What the place counts as where there is no file for it: a macro may drop it, and a program may write it.
+    otherwise: Option<UnseenKind>,
     under_test: bool,
     cfg: Vec<Arc<str>>,
 }
 
-pub(crate) fn grow(roots: &[Root]) -> Forest {
-    let mut forest = Forest { trees: roots.iter().map(|_| ModuleTree::new()).collect(), ..Forest::default() };
-    let (mut wanted, mut files) = (Vec::new(), Files::default());
-    for (tree, root) in roots.iter().enumerate() {
+pub(crate) fn grow(package: &PackageSources, written: Option<(&Path, &str)>) -> Forest {
+    let trees = package.roots.iter().map(|_| ModuleTree::new(package.folder.clone()));
+    let mut forest = Forest { trees: trees.collect(), ..Forest::default() };
+    let (mut wanted, mut files) = (Vec::new(), Files::new(written));
+    for (tree, root) in package.roots.iter().enumerate() {
         let alternatives = vec![vec![Candidate::beside(root.path.clone())]];
         wanted.push(Wanted { tree, node: Scope::Module(0), alternatives, declared: None });
     }
@@ -120,6 +126,8 @@ pub(crate) fn grow(roots: &[Root]) -> Forest {
         wanted = wanted.iter().flat_map(|wanted| forest.place(wanted, &files)).collect();
     }
     (forest.files, forest.looked_for) = files.into_lists();
+    forest.embedded.sort_unstable();
+    forest.embedded.dedup();
     forest.problems.sort_unstable();
     forest.problems.dedup();
     forest.absent.sort_unstable();
@@ -138,6 +146,12 @@ impl Forest {
             match files.first(alternative) {
                 Some((candidate, Outcome::Read(loaded))) => {
                     found = true;
+                    // Under a condition it may be that nobody ever compiles it.
+                    let compiled =
+                        wanted.declared.as_ref().is_some_and(|it| it.cfg.is_empty() && it.otherwise.is_none());
+                    if let Some(rivals) = files.rivals(alternative).filter(|_| compiled) {
+                        self.problem(wanted, ProblemKind::Ambiguous(rivals));
+                    }
                     if self.trees[wanted.tree].is_inside(&candidate.path, wanted.declared.as_ref()) {
                         self.problem(wanted, ProblemKind::Circular(DEEPEST_FILE));
                     } else {
@@ -168,7 +182,7 @@ impl Forest {
         let usual = if found { wanted.alternatives.last() } else { None };
         let expected = missing.iter().filter(|list| Some(**list) != usual);
         let candidates: Vec<PathBuf> = expected.flat_map(|list| list.iter().map(|it| it.path.clone())).collect();
-        if candidates.is_empty() {
+        if found && candidates.is_empty() {
             return;
         }
         let Some(declared) = &wanted.declared else {
@@ -179,8 +193,8 @@ impl Forest {
         if found || !declared.cfg.is_empty() {
             let cfg = declared.cfg.join(", ");
             self.absent.push(Absent { file, span, cfg, candidates });
-        } else if declared.in_macro {
-            self.unseen.push(UnseenPlace { file, span, kind: UnseenKind::Module });
+        } else if let Some(kind) = declared.otherwise {
+            self.unseen.push(UnseenPlace { file, span, kind });
         } else {
             self.problem(wanted, ProblemKind::Missing(candidates));
         }
@@ -226,6 +240,7 @@ impl Forest {
             directory: candidate.directory.clone(),
             outside: wanted.declared.as_ref().map(|declared| declared.file),
         };
+        self.embedded.extend(facts.embedded.iter().filter_map(|name| tree.place(&place.path, name)).map(|it| it.path));
         if std::mem::take(&mut tree.is_too_deep) {
             let kind = ProblemKind::Fault(FaultKind::TooDeep);
             self.problems.push(Problem { file: candidate.path.clone(), span: None, kind });
@@ -236,7 +251,7 @@ impl Forest {
 }
 
 impl ModuleTree {
-    fn new() -> Self {
+    fn new(folder: Option<PathBuf>) -> Self {
         Self {
             modules: vec![Module {
                 path: "crate".into(),
@@ -249,6 +264,7 @@ impl ModuleTree {
             }],
             nodes: vec![Node { parent: None, module: 0, is_module: true }],
             files: Vec::new(),
+            folder,
             children: HashMap::new(),
             is_too_deep: false,
         }
@@ -322,28 +338,40 @@ impl ModuleTree {
             let alternatives = directory.alternatives(name, module);
             let parent = self.files[index].nodes[module.scope as usize];
             let node = Scope::Module(self.child(parent, name, module.public));
-            let declared = self.declaration(index, module.span, module.in_macro, module.condition);
+            let otherwise = module.in_macro.then_some(UnseenKind::Module);
+            let declared = self.declaration(index, module.span, otherwise, module.condition);
             wanted.push(Wanted { tree, node, alternatives, declared: Some(declared) });
         }
         for include in &facts.includes {
-            let beside = Directory::beside(&self.files[index].path);
-            let alternatives = vec![vec![beside.named(&include.path)]];
+            let alternatives = vec![self.place(&self.files[index].path, &include.name).into_iter().collect()];
             let node = Scope::Included(self.files[index].nodes[include.scope as usize]);
-            let declared = self.declaration(index, include.span, include.in_macro, include.condition);
+            let in_macro = include.in_macro.then_some(UnseenKind::Module);
+            let otherwise = if include.name.from_manifest { Some(UnseenKind::Include) } else { in_macro };
+            let declared = self.declaration(index, include.span, otherwise, include.condition);
             wanted.push(Wanted { tree, node, alternatives, declared: Some(declared) });
         }
         wanted
     }
 
-    fn declaration(&self, file: usize, span: Span, in_macro: bool, condition: u32) -> Declaration {
+    /// The file that a name in the file `beside` stands for.
+    fn place(&self, beside: &Path, name: &FileName) -> Option<Candidate> {
+        if !name.from_manifest {
+            return Some(Directory::beside(beside).named(&name.path));
+        }
+        let mut path = self.folder.clone()?.into_os_string();
+        path.push(&*name.path);
+        Some(Candidate::at(path.as_ref()))
+    }
+
+    fn declaration(&self, file: usize, span: Span, otherwise: Option<UnseenKind>, condition: u32) -> Declaration {
         let place = &self.files[file];
         let (test, texts) = place.facts.condition(condition);
         let cfg = place.cfg.iter().cloned().chain(texts.into_iter().map(Arc::from)).collect();
-        Declaration { file, span, in_macro, under_test: place.under_test || test, cfg }
+        Declaration { file, span, otherwise, under_test: place.under_test || test, cfg }
     }
 
     /// Whether the file is one of those around the declaration, or too many are.
-    fn is_inside(&self, path: &std::path::Path, declared: Option<&Declaration>) -> bool {
+    fn is_inside(&self, path: &Path, declared: Option<&Declaration>) -> bool {
         let mut outside = declared.map(|declared| declared.file);
         let mut depth = 0;
         while let Some(file) = outside {

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::report::{CheckError, Finding, Report, Severity, Violation};
 use crate::source::Site;
+use crate::text::in_one_line;
 
 pub(super) fn report(report: &Report) -> String {
     let mut out = String::new();
@@ -19,7 +20,7 @@ pub(super) fn report(report: &Report) -> String {
     for violation in of(Severity::Warning) {
         annotate_violation(&mut out, "warning", &folder, violation);
     }
-    out + &anstream::adapter::strip_str(&report.text()).to_string()
+    out + &no_commands(&report.text())
 }
 
 pub(super) fn error(error: &CheckError) -> String {
@@ -28,7 +29,20 @@ pub(super) fn error(error: &CheckError) -> String {
     for finding in &error.errors {
         annotate_finding(&mut out, &folder, finding);
     }
-    out + &anstream::adapter::strip_str(&error.text()).to_string()
+    out + &no_commands(&error.text())
+}
+
+/// The text for people, of which the host obeys nothing: it has lines of sources and names of files, that whoever opens a
+/// pull request chooses. What ends the part cannot stand in it, being its hash.
+fn no_commands(text: &str) -> String {
+    let text = anstream::adapter::strip_str(text).to_string();
+    let end = blake3::hash(text.as_bytes()).to_hex();
+    format!("::stop-commands::{end}\n{text}::{end}::\n")
+}
+
+/// What stands in one cell of a table.
+fn cell(text: &str) -> String {
+    in_one_line(text).replace('|', "\\|")
 }
 
 /// A page of Markdown for `$GITHUB_STEP_SUMMARY`.
@@ -36,7 +50,6 @@ pub(crate) fn step_summary(report: &Report) -> String {
     let text = anstream::adapter::strip_str(&report.text()).to_string();
     let total = text.lines().last().unwrap_or_default();
     let mut out = format!("### Boundaries\n\n{total}\n");
-    let cell = |text: &str| text.replace('|', "\\|");
     if report.fresh().next().is_some() {
         out.push_str("\n| | rule | what | where | what to do |\n| --- | --- | --- | --- | --- |\n");
     }
@@ -44,7 +57,7 @@ pub(crate) fn step_summary(report: &Report) -> String {
         let Violation { severity, rule, message, site, help, .. } = violation;
         let mark = if *severity == Severity::Error { "❌" } else { "⚠️" };
         let (message, help, rule) = (cell(message), cell(help), rule.name());
-        let row = format!("| {mark} | `{rule}` | {message} | {}:{} | {help} |", site.file, site.line);
+        let row = format!("| {mark} | `{rule}` | {message} | {}:{} | {help} |", cell(&site.file), site.line);
         out.push_str(&(row + "\n"));
     }
     for stale in &report.stale {
@@ -56,9 +69,8 @@ pub(crate) fn step_summary(report: &Report) -> String {
 /// The same for a check that could not be carried out.
 pub(crate) fn step_error(error: &CheckError) -> String {
     let mut out = format!("### Boundaries\n\n{error}\n\n| | what | where | what to do |\n| --- | --- | --- | --- |\n");
-    let cell = |text: &str| text.replace('|', "\\|");
     for Finding { cause, message, site, help } in &error.errors {
-        let place = site.as_ref().map(|site| format!("{}:{}", site.file, site.line)).unwrap_or_default();
+        let place = site.as_ref().map(|site| format!("{}:{}", cell(&site.file), site.line)).unwrap_or_default();
         let row = format!("| `{}` | {} | {place} | {} |\n", cause.name(), cell(message), cell(help));
         out.push_str(&row);
     }

@@ -46,7 +46,10 @@ pub(super) fn error(error: &CheckError) -> String {
 fn name(violation: &Violation) -> String {
     let from = &violation.from.dir;
     match (&violation.to, violation.kind) {
-        (Some(to), Some(kind)) => format!("{from} -> {to} ({})", kind.name()),
+        (Some(to), Some(kind)) => {
+            let by = violation.by.map(|by| format!(", by {}", by.name())).unwrap_or_default();
+            format!("{from} -> {to} ({}{by})", kind.name())
+        }
         _ => from.clone(),
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::baseline::Key;
 use crate::explain::Explanation;
-use crate::report::{CheckError, Finding, Report, Rule, Severity, State, Violation};
+use crate::report::{By, CheckError, Finding, Report, Rule, Severity, State, Violation};
 use crate::source::Site;
 
 pub(super) fn report(report: &Report) -> String {
@@ -51,10 +51,11 @@ fn stale_descriptor() -> Value {
 }
 
 fn of_violation(violation: &Violation) -> Value {
-    let Key { from, to, kind, rule } = Key::of(violation);
+    let Key { from, to, kind, by, rule } = Key::of(violation);
     let code = violation.code.iter().map(|code| related(&code.site, &code.in_words()));
     let kind = kind.map(crate::workspace::Kind::name).unwrap_or_default();
-    let fingerprint = [rule.name(), &from, to.as_deref().unwrap_or_default(), kind].join(":");
+    let edge = [rule.name(), &from, to.as_deref().unwrap_or_default(), kind];
+    let fingerprint = edge.into_iter().chain(by.map(By::name)).collect::<Vec<_>>().join(":");
     let Violation { message, why, help, .. } = violation;
     json!({
         "ruleId": rule.name(),

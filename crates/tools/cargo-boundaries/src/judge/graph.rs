@@ -171,7 +171,7 @@ pub(super) fn hygiene(architecture: &Architecture<'_>) -> Vec<(Charge, Breach)> 
         let name = &member.name;
         let alone = |what: &str, message| {
             let (what, site) = (what.to_owned(), member.site.clone());
-            Charge { from: index, module: None, to: None, kind: None, message, site, what, code: None }
+            Charge { from: index, module: None, to: None, kind: None, by: None, message, site, what, code: None }
         };
         if let Some(site) = hygiene.lints.as_ref().filter(|_| !member.shares_lints) {
             let help = "add `[lints]` with `workspace = true`".to_owned();

@@ -228,6 +228,7 @@ fn sentence(
         module: kind.is_none().then(|| from_module.to_owned()),
         to: Some(of_crate(&court.architecture.workspace.members[to].dir, to_module)),
         kind,
+        by: None,
         message,
         site: court.sources.site(from, places.first),
         what: format!("leads to {to_module}"),

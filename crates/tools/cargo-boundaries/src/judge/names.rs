@@ -6,7 +6,7 @@ use super::graph::untidiness;
 use super::{Breach, Charge, Court, identity, what};
 use crate::affected::owner;
 use crate::judge::Case;
-use crate::report::{Rule, Violation};
+use crate::report::{By, Rule, Violation};
 use crate::source::relative;
 use crate::sources::{Place, Places};
 use crate::workspace::{Dependency, Kind, Target};
@@ -26,7 +26,7 @@ pub(super) fn through_re_exports(court: &mut Court<'_>) -> Vec<Violation> {
                 let (of, name) = (&workspace.members[member].name, court.architecture.target_name(to));
                 let message = format!("`{of}` must not name `{name}`");
                 let what = format!("leads to {name} through a re-export of {}", workspace.members[through].name);
-                found.extend(undeclared(court, (member, to, kind), places, (message, what), breach));
+                found.extend(undeclared(court, (member, to, kind), By::ReExport, places, (message, what), breach));
             }
         }
     }
@@ -83,7 +83,7 @@ pub(super) fn foreign_files(court: &mut Court<'_>) -> Vec<Violation> {
                 let (of, name) = (&workspace.members[member].name, &workspace.members[owner].name);
                 let message = format!("`{of}` must not compile files of `{name}`");
                 let what = format!("a file of {name} is a module of {of}");
-                found.extend(undeclared(court, (member, &to, Kind::Normal), places, (message, what), breach));
+                found.extend(undeclared(court, (member, &to, Kind::Normal), By::File, places, (message, what), breach));
             }
         }
     }
@@ -94,6 +94,7 @@ pub(super) fn foreign_files(court: &mut Court<'_>) -> Vec<Violation> {
 fn undeclared(
     court: &mut Court<'_>,
     (from, to, kind): (usize, &Target, Kind),
+    by: By,
     places: Places,
     (message, what): (String, String),
     mut breach: Breach,
@@ -104,6 +105,7 @@ fn undeclared(
         module: None,
         to: Some(identity(to, court.architecture)),
         kind: Some(kind),
+        by: Some(by),
         message,
         site: court.sources.site(from, places.first),
         what,
@@ -212,6 +214,7 @@ pub(super) fn globs(court: &Court<'_>) -> Vec<Violation> {
                 module: None,
                 to: Some(identity),
                 kind: None,
+                by: None,
                 message: format!("`{of}` must not re-export all of `{name}`"),
                 site: court.sources.site(member, places.first),
                 what: format!("re-exports all of {name}"),

@@ -1,7 +1,7 @@
 //! `can FILE PATH`: whether a source file may name something, before anybody writes it.
 
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -63,15 +63,32 @@ pub(crate) fn can_name(
     let member = owner(workspace, &inside).filter(|_| !Path::new(&inside).is_absolute());
     let help = "name a file below the directory of a member of the workspace";
     let member = member.ok_or_else(|| unknown(format!("`{file}` lies in no crate of this workspace"), help))?;
+    if !is_path(path) {
+        let help = "write one path, as the file would have it: `a::b::C`";
+        return Err(unknown(format!("`{path}` is no path"), help));
+    }
     let (module, usual) = module_of(sources, member, &place);
     let asker = Asker { architecture, sources, member, module, kind: kind.unwrap_or(usual) };
     let mut notes = Vec::new();
-    let obstacles = asker.obstacles(path, &mut notes)?;
+    let obstacles = match asker.led(&place, path)? {
+        Some(obstacles) => obstacles,
+        None => asker.obstacles(path, &mut notes)?,
+    };
     let allowed = obstacles.is_empty();
     let from = workspace.members[member].dir.as_str();
     let Asker { module, kind, .. } = asker;
     let verdict = Verdict { allowed, from, module, kind, obstacles, notes };
     Ok(Answer::of(&verdict, json, u8::from(!allowed), || verdict.text(path)))
+}
+
+/// Names with `::` between them.
+fn is_path(path: &str) -> bool {
+    let is_name = |name: &str| {
+        let name = name.strip_prefix("r#").unwrap_or(name);
+        name.starts_with(|first: char| first.is_alphabetic() || first == '_')
+            && name.chars().all(|one| one.is_alphanumeric() || one == '_')
+    };
+    path.strip_prefix("::").unwrap_or(path).split("::").all(is_name)
 }
 
 /// The module that a file holds, and the kind of dependency that its target needs; of a file that is not there yet by its
@@ -109,14 +126,41 @@ fn module_of(sources: &Sources<'_>, member: usize, file: &Path) -> (String, Kind
 }
 
 impl<'w> Asker<'_, 'w> {
+    /// What is in the way where the path leads in the file as it is, through its imports and globs; nothing where that
+    /// leads nowhere.
+    fn led(&self, file: &Path, path: &str) -> Result<Option<Vec<Obstacle>>, Vec<Finding>> {
+        let same = |read: &&PathBuf| read.canonicalize().is_ok_and(|read| read == file);
+        let Some(file) = self.sources.of(self.member).files.iter().find(same) else { return Ok(None) };
+        let asked = Sources::asked(self.architecture.workspace, self.sources.is_cached(), self.member, file, path);
+        let Some(asked) = asked else { return Ok(None) };
+        let (mut found, mut leads) = (Vec::new(), false);
+        for one in asked.paths(self.member) {
+            leads = true;
+            found.extend(self.outside(&one.name, &one.rest, &mut Vec::new())?);
+        }
+        for naming in &asked.of(self.member).namings {
+            leads = true;
+            found.extend(self.modules(&naming.to));
+        }
+        found.dedup_by(|later, first| (later.rule, &later.to) == (first.rule, &first.to));
+        Ok(leads.then_some(found))
+    }
+
     fn obstacles(&self, path: &str, notes: &mut Vec<String>) -> Result<Vec<Obstacle>, Vec<Finding>> {
         let path = path.trim_start_matches("::");
         let (head, rest) = path.split_once("::").unwrap_or((path, ""));
         match head {
             "crate" | "self" | "super" => Ok(self.inside(path)),
+            _ if self.is_own_library(head) => Ok(self.inside(&format!("crate::{rest}"))),
             "std" | "core" | "alloc" | "proc_macro" => Ok(Vec::new()),
             _ => self.outside(head, rest, notes),
         }
+    }
+
+    /// The library of the package, as its other targets see it.
+    fn is_own_library(&self, head: &str) -> bool {
+        let own = &self.architecture.workspace.members[self.member];
+        own.sources.library.as_ref().is_some_and(|library| library.replace('-', "_") == head)
     }
 
     /// A path into the crate of the file.
@@ -140,13 +184,15 @@ impl<'w> Asker<'_, 'w> {
             }
             to = inner;
         }
-        if self.kind == Kind::Dev {
-            return Vec::new();
-        }
+        self.modules(&to)
+    }
+
+    /// The rules about the modules of the file's crate.
+    fn modules(&self, to: &str) -> Vec<Obstacle> {
         let mut found = Vec::new();
-        for rule in self.architecture.module_rules(self.member) {
-            let Some((broken, site, why)) = broken_inside(rule, &self.module, &to) else { continue };
-            found.extend(self.module_obstacle(broken, site, why, self.member, &to));
+        for rule in self.architecture.module_rules(self.member).filter(|_| self.kind != Kind::Dev) {
+            let Some((broken, site, why)) = broken_inside(rule, &self.module, to) else { continue };
+            found.extend(self.module_obstacle(broken, site, why, self.member, to));
         }
         found
     }

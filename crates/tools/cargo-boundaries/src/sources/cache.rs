@@ -1,7 +1,8 @@
 //! Digests that are kept between runs, so that sources that have not changed are hashed instead of read anew.
 //!
 //! An entry holds for what it was made from and nothing else: the same program and the same question, the same bytes in
-//! every file, and still nothing wherever a file was looked for in vain. Whatever is the matter with the cache itself, the
+//! every file, and still nothing wherever a file was looked for in vain. Where files lie behind links is asked each time:
+//! to put a link in a file's place changes no byte. Whatever is the matter with the cache itself, the
 //! sources are read: it can make a run faster and never another one.
 
 use std::fs;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use source_graph::SourceGraph;
 
 use super::Digest;
+use super::digest::links;
 use crate::store::{self, Hash};
 use crate::workspace::{Member, Target, Workspace};
 
@@ -47,7 +49,7 @@ impl Cache {
         let path = self.folder.join(format!("{}.digest", blake3::hash(format!("{root:?} {}", member.dir).as_bytes())));
         if let Some(kept) = store::read::<Kept<Digest>>(&path).filter(|kept| kept.question == question && kept.holds())
         {
-            return kept.digest;
+            return Digest { links: links(&kept.digest.files), ..kept.digest };
         }
         let graph = SourceGraph::of(&member.sources);
         let digest = Digest::of(member, &graph, root);

@@ -17,8 +17,11 @@ use crate::workspace::{self, Kind, Member};
 pub(crate) struct Digest {
     /// Every file of every target, sorted.
     pub files: Vec<PathBuf>,
-    /// Where those of them lie that are not where their paths say, by index.
+    /// Where those of them lie that are not where their paths say, by index. No bytes of a file say it: it is never kept.
+    #[serde(skip)]
     pub links: Vec<(u32, PathBuf)>,
+    /// Files that they take in as data, there or not, sorted.
+    pub embedded: Vec<PathBuf>,
     /// Paths that lead into other crates; each once for each kind of dependency that would allow it, sorted. Behind them, of
     /// no name, those that lead there through the own library.
     pub uses: Vec<Use>,
@@ -247,9 +250,11 @@ impl Digest {
             names: module.names.iter().flat_map(|name| [&**name, "\n"]).collect::<String>().into(),
             has_standard_glob: module.has_standard_glob,
         };
+        let files: Vec<PathBuf> = graph.files.iter().map(|file| file.path.clone()).collect();
         let mut digest = Self {
-            files: graph.files.iter().map(|file| file.path.clone()).collect(),
-            links: links(graph),
+            links: links(&files),
+            files,
+            embedded: graph.embedded.clone(),
             uses: uses.sorted(|(name, kind, rest), places| Use { name: name.into(), kind, rest: rest.into(), places }),
             globs: globs.sorted(|(name, rest): (&str, &str), places| Glob {
                 name: name.into(),
@@ -351,18 +356,18 @@ fn brought(member: &Member, graph: &SourceGraph, kinds: &[RootKind], owners: &[u
 }
 
 /// The files behind links.
-fn links(graph: &SourceGraph) -> Vec<(u32, PathBuf)> {
+pub(super) fn links(files: &[PathBuf]) -> Vec<(u32, PathBuf)> {
     let mut folders: HashMap<&Path, Option<PathBuf>> = HashMap::new();
     let mut links = Vec::new();
-    for (file, index) in graph.files.iter().zip(0..) {
-        let (Some(folder), Some(name)) = (file.path.parent(), file.path.file_name()) else { continue };
-        let lies = match file.path.is_symlink() {
-            true => file.path.canonicalize().ok(),
+    for (file, index) in files.iter().zip(0..) {
+        let (Some(folder), Some(name)) = (file.parent(), file.file_name()) else { continue };
+        let lies = match file.is_symlink() {
+            true => file.canonicalize().ok(),
             false => {
                 folders.entry(folder).or_insert_with(|| folder.canonicalize().ok()).as_ref().map(|it| it.join(name))
             }
         };
-        links.extend(lies.filter(|lies| *lies != file.path).map(|lies| (index, lies)));
+        links.extend(lies.filter(|lies| lies != file).map(|lies| (index, lies)));
     }
     links
 }
@@ -403,11 +408,10 @@ fn problems(graph: &SourceGraph, root: &Path) -> Vec<Problem> {
 }
 
 fn problem(problem: &source_graph::Problem, root: &Path) -> Problem {
+    let names = |paths: &[PathBuf]| paths.iter().map(|path| relative(path, root)).collect::<Vec<_>>();
     let what = match &problem.kind {
-        ProblemKind::Missing(paths) => {
-            let paths: Vec<_> = paths.iter().map(|path| relative(path, root)).collect();
-            format!("a file is missing: {}", paths.join(" or "))
-        }
+        ProblemKind::Missing(paths) => format!("a file is missing: {}", names(paths).join(" or ")),
+        ProblemKind::Ambiguous(paths) => format!("one module has two files: {}", names(paths).join(" and ")),
         kind => format!("{} {kind}", relative(&problem.file, root)),
     };
     let bytes = problem.span.map(|span| (span.start, span.end));

@@ -16,7 +16,12 @@ pub(super) fn sources(package: &Package, externs: &BTreeMap<String, Target>) -> 
         };
         Root { kind: kind(target), path: target.src_path.clone().into_std_path_buf(), edition }
     });
-    PackageSources { roots: roots.collect(), externs: externs.keys().cloned().collect(), library: library(package) }
+    PackageSources {
+        roots: roots.collect(),
+        externs: externs.keys().cloned().collect(),
+        library: library(package),
+        folder: package.manifest_path.parent().map(|folder| folder.as_std_path().to_owned()),
+    }
 }
 
 /// The name of its library.

@@ -58,11 +58,11 @@ fn what_a_change_can_break() {
         &["affected", "--base", "nowhere"],
         2,
         expect![[r#"
-        error[program]: `git diff --name-only -z --no-renames --end-of-options nowhere --` fails: fatal: bad revision 'nowhere'
-          = help: name a commit, a branch or a tag of this repository, for example --base origin/main
+            error[program]: `git diff --name-only -z --no-renames --ignore-submodules=none --end-of-options nowhere --` fails: fatal: bad revision 'nowhere'
+              = help: name a commit, a branch or a tag of this repository, for example --base origin/main
 
-        could not check the boundaries: 1 problem
-    "#]],
+            could not check the boundaries: 1 problem
+        "#]],
     );
     says(
         shop.path(),
@@ -201,6 +201,148 @@ fn crates_of_which_nobody_can_say() {
           a
     "#]]
     .assert_eq(&said(repository.path(), &rust));
+}
+
+/// Members behind a crate that the workspace excludes, and that is built with one more and with a member.
+const EXCLUDED: &str = r#"
+//- Cargo.toml
+[workspace]
+resolver = "2"
+members = ["a", "b", "c", "d"]
+exclude = ["vendor"]
+//- a
+[dependencies]
+v = { path = "../vendor/v" }
+//- a/src/lib.rs
+const SQL: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../data/x.sql"));
+mod gen;
+//- a/src/gen.rs
+//- b
+[dependencies]
+a = { path = "../a" }
+//- c
+[dev-dependencies]
+v = { path = "../vendor/v" }
+//- d
+//- vendor/Cargo.toml
+[workspace]
+members = ["v", "w"]
+[workspace.dependencies]
+w = { path = "w" }
+//- vendor/v/Cargo.toml
+[package]
+name = "v"
+version = "0.1.0"
+[dependencies]
+w.workspace = true
+[target.'cfg(unix)'.build-dependencies]
+d = { path = "../../d" }
+[dev-dependencies]
+x = { path = "../x" }
+//- vendor/v/src/lib.rs
+//- vendor/w/Cargo.toml
+[package]
+name = "w"
+version = "0.1.0"
+//- vendor/w/src/lib.rs
+"#;
+
+#[test]
+fn crates_that_are_no_members_files_of_data_and_files_that_git_ignores() {
+    let repository = workspace(EXCLUDED);
+    let root = repository.path();
+    write(root, "data/x.sql", "select 1");
+    write(root, ".gitignore", "ignored.rs\n");
+    commit(root);
+    let affected = |file: &str, expect: Expect| {
+        write(root, file, "// changed");
+        expect.assert_eq(&said(root, root));
+        git(root, &["clean", "--quiet", "--force", "-d"]);
+        git(root, &["checkout", "--quiet", "."]);
+    };
+    affected(
+        "vendor/w/src/lib.rs",
+        expect![[r#"
+        built with a changed crate
+          a
+          b
+        tested with one of them
+          c
+    "#]],
+    );
+    affected(
+        "d/src/lib.rs",
+        expect![[r#"
+        changed
+          d
+        built with a changed crate
+          a
+          b
+        tested with one of them
+          c
+    "#]],
+    );
+    affected(
+        "vendor/x/src/lib.rs",
+        expect![[r#"
+        changed files of no crate
+          vendor/x/src/lib.rs
+    "#]],
+    );
+    affected(
+        "data/x.sql",
+        expect![[r#"
+        changed
+          a
+        built with a changed crate
+          b
+    "#]],
+    );
+    write(root, "a/src/lib.rs", "#[path = \"ignored.rs\"] mod gen;");
+    write(root, "a/src/ignored.rs", "");
+    git(root, &["commit", "--quiet", "-a", "-m", "generated"]);
+    expect![[r#"
+        changed
+          a
+        built with a changed crate
+          b
+    "#]]
+    .assert_eq(&said(root, root));
+}
+
+#[test]
+fn members_in_a_submodule_and_in_another_repository() {
+    let (library, repository) = (workspace("//- lib\n"), workspace("//- own\n//- sub/lib\n//- other\n"));
+    let root = repository.path();
+    commit(library.path());
+    std::fs::remove_dir_all(root.join("sub")).expect("the folder can be removed");
+    git(root, &["init", "--quiet"]);
+    let from = library.path().display().to_string();
+    git(root, &["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", &from, "sub"]);
+    write(root, "Cargo.toml", "[workspace]\nresolver = \"2\"\nmembers = [\"own\", \"sub/lib\", \"other\"]\n");
+    write(root, ".gitignore", "Cargo.lock\n");
+    git(root, &["add", "--", "own", "sub", "Cargo.toml", ".gitignore", ".gitmodules"]);
+    git(root, &["commit", "--quiet", "-m", "all"]);
+    commit(&root.join("other"));
+    expect![[r#"
+        changed
+          other
+    "#]]
+    .assert_eq(&said(root, root));
+    write(root, "sub/lib/src/lib.rs", "// changed");
+    expect![[r#"
+        changed
+          other
+          sub/lib
+    "#]]
+    .assert_eq(&said(root, root));
+    git(&root.join("sub"), &["commit", "--quiet", "-a", "-m", "changed"]);
+    expect![[r#"
+        changed
+          other
+          sub/lib
+    "#]]
+    .assert_eq(&said(root, root));
 }
 
 /// `git` names files where they are, cargo where they are called.

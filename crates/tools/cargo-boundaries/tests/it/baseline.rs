@@ -123,6 +123,75 @@ fn a_new_violation_fails_and_so_does_a_stale_entry() {
     assert!(!text(root.path()).contains("from = \"low/b\""), "{}", text(root.path()));
 }
 
+/// `app` names `bad` through a re-export of `low`.
+const BY_NAME: &str = r#"
+//- boundaries.toml
+version = 1
+[workspace]
+same-layer = "allow"
+[[layer]]
+name = "bad"
+members = ["bad"]
+[[layer]]
+name = "low"
+members = ["low"]
+[[layer]]
+name = "app"
+members = ["app"]
+[[forbid]]
+from = "app"
+to = "bad"
+reachable = true
+reason = "no"
+//- bad
+//- bad/src/lib.rs
+pub struct X;
+//- low
+[dependencies]
+bad = { path = "../bad" }
+//- low/src/lib.rs
+pub mod prelude { pub use bad; }
+//- app
+[dependencies]
+low = { path = "../low" }
+//- app/src/lib.rs
+use low::prelude::bad::X;
+"#;
+
+fn fails(root: &Path) -> Vec<String> {
+    let report = check(&options(root)).expect("the check can be carried out");
+    report.fresh().map(|violation| format!("{} {:?}", violation.message, violation.by)).collect()
+}
+
+#[test]
+fn an_entry_excuses_one_way_to_a_crate_and_no_other_one() {
+    let root = workspace(BY_NAME);
+    assert_eq!(grow(root.path(), None), 2);
+    let lines: Vec<_> = text(root.path()).lines().skip(4).map(str::to_owned).collect();
+    expect![[r#"
+            { rule = "forbid", from = "app", to = "bad", kind = "normal", by = "re-export", reason = "older than the rule", owner = "platform" },
+            { rule = "forbid", from = "app", to = "bad", kind = "normal", by = "chain", reason = "older than the rule", owner = "platform" },
+        ]"#]]
+    .assert_eq(&lines.join("\n"));
+    assert!(fails(root.path()).is_empty());
+    write(root.path(), "app/src/lib.rs", "use low::prelude::bad::X;\n#[path = \"../../bad/src/lib.rs\"] mod stolen;\n");
+    assert_eq!(fails(root.path()), ["`app` must not compile files of `bad` Some(File)"]);
+    write(root.path(), "app/src/lib.rs", "use bad::X;\n");
+    let manifest = "[package]\nname = \"app\"\nversion = \"0.1.0\"\n[dependencies]\nbad = { path = \"../bad\" }\n";
+    write(root.path(), "app/Cargo.toml", manifest);
+    assert_eq!(fails(root.path()), ["`app` must not depend on `bad` None"]);
+}
+
+/// As written before entries said how.
+#[test]
+fn an_entry_that_says_no_way_excuses_the_manifest() {
+    let root = workspace(BY_NAME);
+    let entry = "{ rule = \"forbid\", from = \"app\", to = \"bad\", kind = \"normal\", reason = \"old\" }";
+    write(root.path(), "boundaries-baseline.toml", &format!("version = 1\nentries = [{entry}]\n"));
+    let report = check(&options(root.path())).expect("the check can be carried out");
+    assert_eq!((report.fresh().count(), report.stale.len()), (2, 1));
+}
+
 #[test]
 fn a_run_says_how_the_baseline_has_changed_on_this_branch() {
     let root = workspace(VIOLATED);
@@ -224,7 +293,7 @@ entries = [
               |
             7 |     { rule = "may-use", from = "low/b", to = "high", kind = "normal", reason = "r", expires = 2027-01-01 },
               |                                                                                     ^^^^^^^
-              = help: delete it, or write one of `rule`, `from`, `to`, `kind`, `reason`, `owner`, `until`
+              = help: delete it, or write one of `rule`, `from`, `to`, `kind`, `by`, `reason`, `owner`, `until`
 
             could not check the boundaries: 4 problems
         "#]],

@@ -32,7 +32,9 @@ private = ["inner"]
 rusqlite = "0.41"
 //- shared/src/lib.rs
 pub use rusqlite as sql;
-pub mod inner { pub struct Row; }
+pub mod inner;
+//- shared/src/inner/mod.rs
+pub struct Row;
 //- orders
 [dependencies]
 shared = { path = "../shared" }
@@ -41,6 +43,8 @@ mod domain;
 mod api;
 //- orders/src/domain.rs
 pub struct Order;
+//- orders/src/tables/mod.rs
+pub struct Row;
 //- orders/src/api.rs
 use shared as _;
 "#;
@@ -72,6 +76,7 @@ enum Edit {
     Write(&'static str, String),
     Delete(&'static str),
     Rename(&'static str, &'static str),
+    Link(&'static str, &'static str),
     Spoil(usize, usize),
 }
 
@@ -89,6 +94,10 @@ const FILES: [&str; 12] = [
     "orders/tests/it.rs",
     "shared/src/lib.rs",
 ];
+
+/// What may become a link, and where that leads: a low crate compiles files of a higher one then.
+const LINKS: [(&str, &str); 2] =
+    [("shared/src/inner/mod.rs", "orders/src/domain.rs"), ("shared/src/inner", "orders/src/tables")];
 
 /// What Cargo reads.
 const MANIFESTS: [(&str, &str); 9] = [
@@ -126,15 +135,18 @@ fn edits() -> impl Strategy<Value = Vec<Edit>> {
     ];
     let text = proptest::collection::vec(proptest::sample::select(lines.to_vec()), 0..4);
     let manifests = proptest::sample::select(MANIFESTS.to_vec());
+    let links = proptest::sample::select(LINKS.to_vec());
     let one = prop_oneof![
-        2 => manifests.prop_map(|(file, text)| Edit::Write(file, text.to_owned())),
-        1 => proptest::sample::select(MANIFESTS.to_vec()).prop_map(|(file, _)| Edit::Delete(file)),
-        4 => (file(), text).prop_map(|(file, lines)| Edit::Write(file, lines.join("\n"))),
-        1 => file().prop_map(Edit::Delete),
-        1 => (file(), file()).prop_map(|(from, to)| Edit::Rename(from, to)),
-        1 => (0_usize..4, 0_usize..4000).prop_map(|(entry, byte)| Edit::Spoil(entry, byte)),
+        2 => manifests.prop_map(|(file, text)| vec![Edit::Write(file, text.to_owned())]),
+        1 => proptest::sample::select(MANIFESTS.to_vec()).prop_map(|(file, _)| vec![Edit::Delete(file)]),
+        4 => (file(), text).prop_map(|(file, lines)| vec![Edit::Write(file, lines.join("\n"))]),
+        1 => file().prop_map(|file| vec![Edit::Delete(file)]),
+        1 => (file(), file()).prop_map(|(from, to)| vec![Edit::Rename(from, to)]),
+        // There and back, or the other way round: in the second step no text changes.
+        3 => links.prop_map(|(link, to)| vec![Edit::Link(link, to), Edit::Link(link, to)]),
+        1 => (0_usize..4, 0_usize..4000).prop_map(|(entry, byte)| vec![Edit::Spoil(entry, byte)]),
     ];
-    proptest::collection::vec(one, 1..8)
+    proptest::collection::vec(one, 1..8).prop_map(|edits| edits.into_iter().flatten().collect())
 }
 
 impl Edit {
@@ -144,6 +156,7 @@ impl Edit {
             Self::Write(file, text) => write(root, file, text),
             Self::Delete(file) => _ = fs::remove_file(root.join(file)),
             Self::Rename(from, to) => _ = fs::rename(root.join(from), root.join(to)),
+            Self::Link(link, to) => toggle(&root.join(link), &root.join(to)),
             Self::Spoil(entry, byte) => {
                 if let Some(path) = entries(root).get(*entry) {
                     let mut bytes = fs::read(path).expect("the entry can be read");
@@ -153,6 +166,31 @@ impl Edit {
                 }
             }
         }
+    }
+}
+
+/// A link in the place of what is there; or in the place of the link a copy of what it leads to.
+fn toggle(link: &Path, to: &Path) {
+    if link.is_symlink() {
+        fs::remove_file(link).expect("the link can be removed");
+        copy(to, link);
+    } else if to.exists() && link.parent().is_some_and(Path::exists) {
+        let removed = if link.is_dir() { fs::remove_dir_all(link) } else { fs::remove_file(link) };
+        removed.ok();
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(to, link).expect("the link can be made");
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    if from.is_dir() {
+        fs::create_dir(to).expect("the folder can be made");
+        for entry in fs::read_dir(from).expect("the folder can be read") {
+            let name = entry.expect("the entry can be read").file_name();
+            copy(&from.join(&name), &to.join(&name));
+        }
+    } else if from.is_file() {
+        fs::copy(from, to).expect("the file can be copied");
     }
 }
 
@@ -202,6 +240,26 @@ fn a_file_that_appears_where_one_was_looked_for() {
     let after = run(root.path(), true);
     assert!(after.contains("external-deny"), "{after}");
     assert_eq!(after, run(root.path(), false));
+}
+
+/// No byte that was read has changed, and yet the file is another crate's.
+#[test]
+#[cfg(unix)]
+fn a_link_where_a_file_or_a_folder_with_the_same_text_was() {
+    for (link, to) in LINKS {
+        let root = cached_workspace();
+        write(root.path(), "orders/src/domain.rs", "pub struct Row;");
+        write(root.path(), "shared/src/inner/mod.rs", "pub struct Row;");
+        write(root.path(), "orders/src/tables/mod.rs", "pub struct Row;");
+        let (link, to) = (root.path().join(link), root.path().join(to));
+        for foreign in [true, false, true] {
+            run(root.path(), true);
+            toggle(&link, &to);
+            let (with, without) = (run(root.path(), true), run(root.path(), false));
+            assert_eq!(with, without);
+            assert_eq!(with.contains("must not compile files of `orders`"), foreign, "{with}");
+        }
+    }
 }
 
 #[test]

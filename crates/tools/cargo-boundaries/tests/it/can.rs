@@ -309,3 +309,110 @@ fn json() {
     assert_eq!(said["obstacles"][0]["rule"], "module-order");
     assert_eq!(said["obstacles"][0]["rule_site"]["line"], 12);
 }
+
+/// What imports and globs of the file bring is followed, as `check` would.
+#[test]
+fn paths_through_what_the_file_imports() {
+    let root = workspace(
+        r#"
+//- boundaries.toml
+version = 1
+[[layer]]
+name = "bad"
+members = ["bad"]
+[[layer]]
+name = "low"
+members = ["low"]
+[[layer]]
+name = "app"
+members = ["app"]
+[[forbid]]
+from = "app"
+to = "bad"
+reason = "no"
+[[modules]]
+crates = ["app"]
+private = ["outer::inner"]
+//- bad
+//- bad/src/lib.rs
+pub struct X;
+//- low
+[dependencies]
+bad = { path = "../bad" }
+//- low/src/lib.rs
+pub mod prelude { pub use bad; pub struct Fine; }
+//- app
+[dependencies]
+low = { path = "../low" }
+//- app/src/lib.rs
+use low::prelude::*;
+use low::prelude as kit;
+mod user;
+pub mod outer;
+//- app/src/outer.rs
+pub mod inner {}
+pub use self::inner as shown;
+//- app/src/user.rs
+use crate::outer;
+//- app/src/main.rs
+"#,
+    );
+    let answers = |file: &str, path: &str| {
+        let output = run(root.path(), &["can", file, path]);
+        let said = format!("{}{}", stdout(&output), plain(&String::from_utf8_lossy(&output.stderr), root.path()));
+        format!("{} {said}", output.status.code().unwrap_or(-1))
+    };
+    let asked = [
+        ("app/src/lib.rs", "self::bad::X"),
+        ("app/src/lib.rs", "crate::bad::X"),
+        ("app/src/lib.rs", "bad::X"),
+        ("app/src/lib.rs", "kit::bad::X"),
+        ("app/src/lib.rs", "kit::Fine"),
+        ("app/src/lib.rs", "crate::Fine"),
+        ("app/src/user.rs", "outer::inner::X"),
+        ("app/src/user.rs", "crate::kit::bad::X"),
+        ("app/src/main.rs", "app::outer::inner::X"),
+        ("app/src/main.rs", "app::user"),
+        ("app/src/lib.rs", "low::{prelude::bad}"),
+        ("app/src/lib.rs", "low::"),
+        ("app/src/lib.rs", "low::*"),
+        ("app", "low::prelude::bad"),
+    ];
+    let all: String = asked.into_iter().map(|(file, path)| answers(file, path)).collect();
+    expect![[r#"
+        1 no: `crate` of app -> `self::bad::X` (normal)
+          bad: forbid: no (boundaries.toml:11)
+        1 no: `crate` of app -> `crate::bad::X` (normal)
+          bad: forbid: no (boundaries.toml:11)
+        1 no: `crate` of app -> `bad::X` (normal)
+          bad: forbid: no (boundaries.toml:11)
+        1 no: `crate` of app -> `kit::bad::X` (normal)
+          bad: forbid: no (boundaries.toml:11)
+        0 yes: `crate` of app -> `kit::Fine` (normal)
+        0 yes: `crate` of app -> `crate::Fine` (normal)
+        1 no: `crate::user` of app -> `outer::inner::X` (normal)
+          app::outer::inner: module-private: only the module around a private one names it (boundaries.toml:17)
+        1 no: `crate::user` of app -> `crate::kit::bad::X` (normal)
+          bad: forbid: no (boundaries.toml:11)
+        1 no: `crate` of app -> `app::outer::inner::X` (normal)
+          app::outer::inner: module-private: only the module around a private one names it (boundaries.toml:17)
+        0 yes: `crate` of app -> `app::user` (normal)
+        2 error[argument]: `low::{prelude::bad}` is no path
+          = help: write one path, as the file would have it: `a::b::C`
+
+        could not check the boundaries: 1 problem
+        2 error[argument]: `low::` is no path
+          = help: write one path, as the file would have it: `a::b::C`
+
+        could not check the boundaries: 1 problem
+        2 error[argument]: `low::*` is no path
+          = help: write one path, as the file would have it: `a::b::C`
+
+        could not check the boundaries: 1 problem
+        2 error[argument]: `low::prelude::bad` is a path and no crate
+          = help: name the file that would have it in the place of the crate: can crates/a/src/lib.rs b::c
+
+        could not check the boundaries: 1 problem
+    "#]]
+    .assert_eq(&all);
+}

@@ -149,6 +149,7 @@ fn json_of_a_violation() {
               "module": null,
               "to": "high",
               "kind": "normal",
+              "by": null,
               "site": {
                 "file": "low/Cargo.toml",
                 "line": 7,

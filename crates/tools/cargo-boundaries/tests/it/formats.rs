@@ -140,8 +140,37 @@ fn annotations_start_with_what_is_new_and_fails() {
         ::error file=low/a/Cargo.toml,line=9,col=1,endColumn=4,title=boundaries%3A may-use::`a` must not depend on `high`: layer `low` may use the layers that stand before it%0Adelete the line; what both need belongs into a layer before `low`
         ::error file=boundaries-baseline.toml,line=4,col=5,endColumn=88,title=boundaries%3A stale-baseline::the baseline excuses the normal dependency of low/c on high (may-use), which is no violation%0Adelete this line
         ::warning file=low/a/Cargo.toml,line=11,col=1,endColumn=1,title=boundaries%3A same-layer::`a` must not depend on `b`: layer `low` has no `edges` between its crates%0Adelete the line; or add "a -> b" to `edges`, if the architecture is to change
+        ::stop-commands::d6cee93a42474d6619437e689918c13ffe5d9245cdec0e80b7f41c16c6aa6d27
     "#]].assert_eq(&annotations);
-    assert!(said.ends_with("1 violation, 1 warning, 1 stale entry in the baseline\n"), "{said}");
+    let last: Vec<_> = said.lines().rev().take(2).collect();
+    assert!(last[1].ends_with("1 violation, 1 warning, 1 stale entry in the baseline"), "{said}");
+    let end = last[0].trim_matches(':');
+    assert_eq!(said.matches(end).count(), 2, "{said}");
+    assert!(said.contains(&format!("\n::stop-commands::{end}\nlow/a (layer `low`)")), "{said}");
+}
+
+/// Whoever opens a pull request chooses the names of files and what stands in them.
+#[test]
+#[cfg(unix)]
+fn no_file_gives_a_host_commands() {
+    let root = workspace(CLEAN);
+    let file = "x\n::warning::owned|.rs";
+    let rules = std::fs::read_to_string(root.path().join("boundaries.toml")).expect("the rules can be read");
+    let rules = rules + "\n[[modules]]\ncrates = [\"low\"]\nprivate = [\"a::inner\"]\n";
+    write(root.path(), "boundaries.toml", &rules);
+    write(root.path(), "low/src/lib.rs", &format!("mod a {{ pub mod inner {{}} }}\n#[path = \"{file}\"]\nmod b;\n"));
+    write(root.path(), &format!("low/src/{file}"), "use crate::a::inner; /* ##[warning]owned */\n");
+    let summary = root.path().join("summary.md");
+    let (output, _) = on_github(root.path(), &summary);
+    let said = stdout(&output);
+    assert!(said.starts_with("::error file="), "{said}");
+    let (annotations, text) = said.split_once("\n::stop-commands::").expect("the text begins");
+    assert!(annotations.lines().all(|line| line.starts_with("::error ")), "{said}");
+    assert!(text.contains(r" --> low/src/x\n::warning::owned|.rs:1:"), "{said}");
+    assert!(!text.lines().any(|line| line.trim_start().starts_with("::warning")), "{said}");
+    let summary = std::fs::read_to_string(summary).expect("the summary was written");
+    let row = summary.lines().last().unwrap_or_default();
+    assert!(row.contains(r"| low/src/x\n::warning::owned\|.rs:1 |"), "{summary}");
 }
 
 /// What the program says in a step of a job whose checkout is the folder around the workspace, and the workspace's folder.

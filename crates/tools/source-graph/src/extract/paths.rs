@@ -1,6 +1,8 @@
 //! Paths outside of `use`, and the macros they call.
 
-use crate::facts::{Declared, Include, PathUse, Position, UnseenKind};
+use rustc_literal_escaper::unescape_str;
+
+use crate::facts::{Declared, FileName, Include, PathUse, Position, UnseenKind};
 use crate::lexer::{Bracket, Kind, Word};
 use crate::names::Name;
 use crate::span::Span;
@@ -68,8 +70,13 @@ impl Walk<'_> {
         let Some(open) = call else {
             return last + 1;
         };
-        if self.slice(last) == "include" {
-            self.include(last, open);
+        match self.slice(last) {
+            "include" => self.include(last, open),
+            "include_str" | "include_bytes" if self.inside != Inside::Rules => {
+                let name = self.file_name(open);
+                self.facts.embedded.extend(name);
+            }
+            _ => {}
         }
         self.open_call(open)
     }
@@ -175,14 +182,43 @@ impl Walk<'_> {
 
     fn include(&mut self, first: usize, open: usize) {
         let last = self.tokens.after_group(open) - 1;
-        match self.string(open + 1) {
-            Some(path) if last <= open + 3 && self.inside != Inside::Rules => {
+        match self.file_name(open) {
+            Some(name) if self.inside != Inside::Rules => {
                 let (span, in_macro) = (self.span(first, last), self.inside == Inside::Call);
                 let (scope, condition) = (self.scope, self.condition);
-                self.facts.includes.push(Include { path, scope, span, in_macro, condition });
+                self.facts.includes.push(Include { name, scope, span, in_macro, condition });
             }
             _ => self.unseen(UnseenKind::Include, first, last),
         }
+    }
+
+    /// All that stands between the brackets of the call, where it names a file.
+    fn file_name(&self, open: usize) -> Option<FileName> {
+        let (mut parts, mut at, mut from_manifest) = (String::new(), open + 1, false);
+        let joined = self.slice(at) == "concat" && self.call(at + 1).is_some();
+        if joined {
+            at += 3;
+            from_manifest = self.slice(at) == "env"
+                && self.call(at + 1).is_some()
+                && self.string(at + 3).as_deref() == Some("CARGO_MANIFEST_DIR")
+                && self.tokens.after_group(at + 2) == at + 5;
+            if from_manifest {
+                at += 5 + usize::from(self.tokens.is(at + 5, b','));
+            }
+        }
+        while let Some(part) = self.string(at) {
+            parts.push_str(&part);
+            at += 1 + usize::from(self.tokens.is(at + 1, b','));
+            if !joined {
+                break;
+            }
+        }
+        if joined {
+            let closed = matches!(self.tokens.kind(at), Kind::Close(_));
+            at += usize::from(closed) + usize::from(closed && self.tokens.is(at + 1, b','));
+        }
+        let whole = self.tokens.after_group(open) == at + 1 && !parts.is_empty();
+        whole.then(|| FileName { path: parts.into(), from_manifest })
     }
 
     /// A path after a name goes on with `::`; after anything else it begins with it.
@@ -280,7 +316,7 @@ impl Walk<'_> {
         match self.tokens.kind(at) {
             Kind::Str => {
                 let content = text.strip_prefix('"')?.strip_suffix('"')?;
-                Some(content.replace("\\\\", "\\").replace("\\\"", "\"").into())
+                unescaped(content).map(Into::into)
             }
             Kind::RawStr => {
                 let content = text.strip_prefix('r')?.trim_matches('#');
@@ -289,4 +325,14 @@ impl Walk<'_> {
             _ => None,
         }
     }
+}
+
+/// What a string literal stands for; nothing where an escape is none that Rust has.
+fn unescaped(content: &str) -> Option<String> {
+    let (mut text, mut whole) = (String::with_capacity(content.len()), true);
+    unescape_str(content, |_, read| match read {
+        Ok(read) => text.push(read),
+        Err(error) => whole &= !error.is_fatal(),
+    });
+    whole.then_some(text)
 }

@@ -68,11 +68,16 @@ impl Directory {
     /// The file that `#[path]` or `include!` names.
     pub fn named(&self, path: &str) -> Candidate {
         // Windows sources write `..\x.rs`; nobody else has a backslash in a file's name.
-        Candidate::beside(normal(&self.path.join(path.replace('\\', "/"))))
+        Candidate::at(&self.path.join(path.replace('\\', "/")))
     }
 }
 
 impl Candidate {
+    /// At a path with `..` in it.
+    pub fn at(path: &Path) -> Self {
+        Self::beside(normal(path))
+    }
+
     pub fn beside(path: PathBuf) -> Self {
         Self { directory: Directory::beside(&path), path }
     }

@@ -14,7 +14,7 @@ use crate::package::{ProblemKind, SourceFile};
 
 /// What became of every path that was looked at. No path is read twice, so that a file that somebody writes meanwhile
 /// cannot be two texts in one graph.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Files(HashMap<PathBuf, Outcome>);
 
 #[derive(Debug)]
@@ -31,8 +31,20 @@ pub(super) struct Loaded {
     hash: [u8; 32],
 }
 
+impl Loaded {
+    fn of(text: &str, extractor: &mut Extractor) -> Self {
+        Self { facts: Arc::new(extractor.facts(text)), bytes: text.len(), hash: blake3::hash(text.as_bytes()).into() }
+    }
+}
+
 impl Files {
-    /// Reads the first existing file of every list of candidates.
+    /// With a text that is taken for a file's, so that the file is not looked at.
+    pub fn new(written: Option<(&Path, &str)>) -> Self {
+        let read = |text: &str| Outcome::Read(Loaded::of(text, &mut Extractor::default()));
+        Self(written.into_iter().map(|(path, text)| (path.to_owned(), read(text))).collect())
+    }
+
+    /// Reads the first existing file of every list of candidates, and looks whether the others exist.
     pub fn read<'a>(&mut self, wanted: impl Iterator<Item = &'a Vec<Candidate>>) {
         let mut lists: Vec<&[Candidate]> = wanted.map(|list| &list[..]).collect();
         let paths = |list: &'a [Candidate]| list.iter().map(|it| it.path.as_path());
@@ -53,6 +65,13 @@ impl Files {
         outcomes.into_iter().find(|(_, outcome)| !matches!(outcome, Outcome::Missing))
     }
 
+    /// The candidates, if more than one of them exists.
+    pub fn rivals(&self, candidates: &[Candidate]) -> Option<Vec<PathBuf>> {
+        let exists = |candidate: &&Candidate| !matches!(self.0.get(&candidate.path), Some(Outcome::Missing));
+        let found: Vec<PathBuf> = candidates.iter().filter(exists).map(|candidate| candidate.path.clone()).collect();
+        (found.len() > 1).then_some(found)
+    }
+
     /// The files that were read and the paths where nothing was, both sorted.
     pub fn into_lists(self) -> (Vec<SourceFile>, Vec<PathBuf>) {
         let (mut files, mut looked_for) = (Vec::new(), Vec::new());
@@ -69,19 +88,19 @@ impl Files {
     }
 
     fn looked_at(&self, list: &[Candidate], extractor: &mut Extractor) -> Vec<(PathBuf, Outcome)> {
-        let mut outcomes = Vec::new();
-        for candidate in list {
-            let path = &candidate.path;
+        let (mut outcomes, mut found) = (Vec::new(), false);
+        for Candidate { path, .. } in list {
             match self.0.get(path) {
                 Some(Outcome::Missing) => {}
-                Some(_) => break,
+                Some(_) => found = true,
+                None if found => {
+                    let missing = std::fs::metadata(path).is_err_and(|error| is_missing(&error));
+                    outcomes.extend(missing.then(|| (path.clone(), Outcome::Missing)));
+                }
                 None => {
                     let outcome = outcome(path, extractor);
-                    let missing = matches!(outcome, Outcome::Missing);
+                    found = !matches!(outcome, Outcome::Missing);
                     outcomes.push((path.clone(), outcome));
-                    if !missing {
-                        break;
-                    }
                 }
             }
         }
@@ -97,20 +116,18 @@ fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     std::fs::read(path)
 }
 
+fn is_missing(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
 fn outcome(path: &Path, extractor: &mut Extractor) -> Outcome {
     let bytes = match read(path) {
         Ok(bytes) => bytes,
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            return Outcome::Missing;
-        }
+        Err(error) if is_missing(&error) => return Outcome::Missing,
         Err(error) => return Outcome::Failed(ProblemKind::Unreadable(error.to_string())),
     };
     match str::from_utf8(&bytes) {
-        Ok(text) => Outcome::Read(Loaded {
-            facts: Arc::new(extractor.facts(text)),
-            bytes: bytes.len(),
-            hash: blake3::hash(&bytes).into(),
-        }),
+        Ok(text) => Outcome::Read(Loaded::of(text, extractor)),
         Err(error) => Outcome::Failed(ProblemKind::NotUtf8(error.valid_up_to())),
     }
 }

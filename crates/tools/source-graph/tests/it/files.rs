@@ -228,6 +228,92 @@ use d::included;
 }
 
 #[test]
+fn files_from_the_manifest_s_folder_and_files_of_data() {
+    check(
+        r#"
+include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/", "abc.rs"));
+mod m;
+include!(concat!("x", ".rs",),);
+include!(concat!(env!("CARGO_MANIFEST_DIR"), "/gone.rs"));
+include!(concat!(env!("CARGO_MANIFEST_DIR", "why"), "/src/abc.rs"));
+include!(concat!(env!("OUT_DIR"), "/src/abc.rs"));
+include!(concat!(env!("CARGO_MANIFEST_DIR"), NAME));
+include!("abc.rs" + 1);
+const A: &str = include_str!("data/a.sql");
+const B: &[u8] = std::include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/../b.bin"));
+const C: &str = include_str!(concat!(env!("OUT_DIR"), "/c.txt"));
+//- src/abc.rs
+use d::from_manifest;
+//- x.rs
+use d::joined;
+//- m.rs
+mod n { const D: &str = include_str!("d.txt"); }
+"#,
+        expect![[r#"
+            src/abc.rs:1 crate Use `d::from_manifest` -> <d>::from_manifest
+            x.rs:1 crate Use `d::joined` -> <d>::joined
+            embedded b.bin
+            embedded d.txt
+            embedded data/a.sql
+            unseen Include at lib.rs:107
+            unseen Include at lib.rs:166
+            unseen Include at lib.rs:235
+            unseen Include at lib.rs:286
+            unseen Include at lib.rs:339
+        "#]],
+    );
+}
+
+#[test]
+fn a_module_with_two_files() {
+    check(
+        r#"
+mod util; #[cfg(windows)] mod other; m! { mod third; } mod fine; #[path = "util/mod.rs"] mod again;
+//- util.rs
+use d::file;
+//- util/mod.rs
+use d::folder;
+//- other.rs
+//- other/mod.rs
+//- third.rs
+//- third/mod.rs
+//- fine.rs
+//- fine/below.rs
+"#,
+        expect![[r#"
+            util/mod.rs:1 crate::again Use `d::folder` -> <d>::folder
+            util.rs:1 crate::util Use `d::file` -> <d>::file
+            problem lib.rs:1: more than one file for it: util.rs, util/mod.rs
+        "#]],
+    );
+}
+
+#[test]
+fn names_of_files_with_escapes() {
+    check(
+        r##"
+#[path = "a\x62c.rs"] mod q;
+include!("a\u{62}\
+          d.rs");
+#[path = r"raw.rs"] mod raw;
+#[path = "a\q.rs"] mod unknown;
+//- abc.rs
+use d::q;
+//- abd.rs
+use d::included;
+//- raw.rs
+use d::raw;
+"##,
+        expect![[r#"
+            abc.rs:1 crate::q Use `d::q` -> <d>::q
+            abd.rs:1 crate Use `d::included` -> <d>::included
+            raw.rs:1 crate::raw Use `d::raw` -> <d>::raw
+            problem lib.rs:115: no file for it: looked for unknown.rs, unknown/mod.rs
+        "#]],
+    );
+}
+
+#[test]
 fn modules_within_macros() {
     check(
         r#"

@@ -69,6 +69,7 @@ impl Fixture {
             roots: self.roots.iter().map(root).collect(),
             externs: self.externs.clone(),
             library: Some("this-one".to_owned()),
+            folder: Some(self.folder.path().to_owned()),
         })
     }
 
@@ -106,6 +107,8 @@ impl Fixture {
             let (file, rest) = (self.relative(file), &brought.rest);
             told.push(format!("{file}:{line} `{written}`: {rest} of {globs}{test}"));
         }
+        let embedded = graph.embedded.iter().map(|file| format!("embedded {}", self.relative(file)));
+        told.extend(embedded);
         for problem in &graph.problems {
             let kind = problem.kind.to_string().replace(&format!("{}/", self.folder.path().display()), "");
             let at = problem.span.map_or(String::new(), |span| format!(":{}", span.start));

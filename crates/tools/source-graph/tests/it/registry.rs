@@ -25,7 +25,7 @@ pub fn packages() -> Vec<Package> {
             edition: Edition::E2018,
         };
         let externs = ["rayon", "thiserror", "ra_ap_rustc_lexer"].map(str::to_owned).to_vec();
-        let sources = PackageSources { roots: vec![own], externs, library: None };
+        let sources = PackageSources { roots: vec![own], externs, ..PackageSources::default() };
         packages.push(Package { sources, bytes: bytes(Path::new(env!("CARGO_MANIFEST_DIR"))) });
     }
     packages
@@ -65,7 +65,8 @@ fn package(folder: &Path) -> Option<Package> {
     let mut externs: Vec<String> = tables.flat_map(dependencies).collect();
     externs.sort();
     externs.dedup();
-    let sources = PackageSources { roots, externs, library: Some(name.replace('-', "_")) };
+    let sources =
+        PackageSources { roots, externs, library: Some(name.replace('-', "_")), folder: Some(folder.to_owned()) };
     Some(Package { sources, bytes: bytes(folder) })
 }
 
