@@ -8,6 +8,7 @@ mod workspace;
 
 use std::{
     cell::{OnceCell, RefCell},
+    fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     rc::Rc,
@@ -99,9 +100,13 @@ fn checker(setting: &Setting) -> Result<PathBuf, Failure> {
     setting.boundaries.clone().ok_or_else(|| "needs --boundaries, the checker's release binary".into())
 }
 
+/// With a target folder, as every workspace has one that cargo has built once: what is kept lies there.
 fn command(program: &Path, args: &[&str], folder: &Path) -> Command {
+    let target = folder.join("target");
+    // Without it nothing is kept, which the row of the warm run tells.
+    fs::create_dir_all(&target).ok();
     let mut command = Command::new(program);
-    command.args(args).current_dir(folder);
+    command.args(args).current_dir(folder).env("CARGO_TARGET_DIR", target);
     command
 }
 

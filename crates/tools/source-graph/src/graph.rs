@@ -148,7 +148,7 @@ fn resolved(
     }
     references.sort_by_key(|it| (it.file, it.span));
     brought.sort_by_key(|it| (it.file, it.span));
-    let modules = modules(root, target, &mut resolver, &mut texts, &numbers);
+    let modules = modules(root, target, &mut resolver, &numbers);
     Resolved { references, modules, brought, unresolved }
 }
 
@@ -172,7 +172,7 @@ fn behind_globs(
     }
 }
 
-fn modules(root: u32, target: &Root, resolver: &mut Resolver<'_>, texts: &mut Texts, numbers: &[u32]) -> Vec<Module> {
+fn modules(root: u32, target: &Root, resolver: &mut Resolver<'_>, numbers: &[u32]) -> Vec<Module> {
     let tree = resolver.tree;
     if tree.files.is_empty() {
         return Vec::new();
@@ -182,15 +182,7 @@ fn modules(root: u32, target: &Root, resolver: &mut Resolver<'_>, texts: &mut Te
     let mut modules: Vec<Module> = Vec::with_capacity(tree.modules.len());
     for (index, module) in tree.modules.iter().enumerate() {
         let is_library = matches!(target.kind, RootKind::Library | RootKind::ProcMacro) && !module.under_test;
-        let (names, has_standard_glob) = match is_library.then(|| resolver.handed_on(index as u32)) {
-            Some(behind) => {
-                let names = behind.names.iter().map(|&name| texts.shared(resolver.names.text(name)));
-                let mut names: Vec<_> = names.collect();
-                names.sort_unstable();
-                (names, behind.standard)
-            }
-            None => (Vec::new(), false),
-        };
+        let (names, has_standard_glob) = if is_library { resolver.handed_on(index as u32) } else { Default::default() };
         let around = module.parent.map_or(0, |parent| files[parent as usize]);
         let file = module.file.map_or(around, |file| numbers[file]);
         files.push(file);

@@ -85,9 +85,9 @@ pub struct Module {
     pub under_test: bool,
     /// Other crates can name it: it and all modules around it are `pub`.
     pub public: bool,
-    /// Of a module of a library: every name that others find in it without a glob of another crate, sorted. Names that a
-    /// macro makes are missing.
-    pub names: Vec<Arc<str>>,
+    /// Of a module of a library: every name that others find in it without a glob of another crate, once, with a line end.
+    /// Names that a macro makes are missing.
+    pub names: Box<str>,
     /// It hands on what a crate has by a glob that comes with the compiler.
     pub has_standard_glob: bool,
 }

@@ -146,7 +146,7 @@ pub(crate) struct Module {
     pub public: bool,
     /// By its index in [`Digest::files`].
     pub file: u32,
-    /// Of the library: the names that others find in it without a glob of another crate, sorted, each with a line end.
+    /// Of the library: the names that others find in it without a glob of another crate, each with a line end.
     pub names: Box<str>,
     pub has_standard_glob: bool,
 }
@@ -247,7 +247,7 @@ impl Digest {
             of: if module.under_test { Of::Other } else { of(module.root) },
             public: module.public,
             file: module.file,
-            names: module.names.iter().flat_map(|name| [&**name, "\n"]).collect::<String>().into(),
+            names: module.names.clone(),
             has_standard_glob: module.has_standard_glob,
         };
         let files: Vec<PathBuf> = graph.files.iter().map(|file| file.path.clone()).collect();

@@ -14,13 +14,13 @@ const MOST_MODULES: usize = 1024;
 pub(crate) const MOST_GLOBS: usize = 256;
 
 /// What a node has with its globs.
-pub(crate) struct Behind {
+pub(super) struct Behind {
     /// Every name that it declares, imports, or has from a glob of this crate's modules, sorted.
-    pub names: Vec<Name>,
+    names: Vec<Name>,
     /// Where the globs lead that bring what other crates have.
     foreign: Rc<[Place]>,
     /// One of the globs is of a crate that comes with the compiler.
-    pub standard: bool,
+    standard: bool,
 }
 
 impl Behind {
@@ -31,9 +31,28 @@ impl Behind {
 }
 
 impl Resolver<'_> {
-    /// What others find in the module without a glob of another crate.
-    pub fn handed_on(&mut self, module: u32) -> Rc<Behind> {
-        self.behind(self.tree.modules[module as usize].node, false, true)
+    /// The names that others find in the module without a glob of another crate, each with a line end, and whether one of
+    /// its globs is of a crate that comes with the compiler.
+    pub fn handed_on(&mut self, module: u32) -> (Box<str>, bool) {
+        let node = self.tree.modules[module as usize].node;
+        let mut text = String::new();
+        let mut tell = |name: Name| {
+            text.push_str(self.names.text(name));
+            text.push('\n');
+        };
+        if self.declarations.globs_of(node).is_empty() {
+            let mut last = None;
+            // Sorted by name.
+            for name in self.declarations.of_node(node).map(|index| self.declarations.get(index).name) {
+                if last.replace(name) != Some(name) {
+                    tell(name);
+                }
+            }
+            return (text.into(), false);
+        }
+        let behind = self.behind(node, false, true);
+        text.extend(behind.names.iter().flat_map(|&name| [self.names.text(name), "\n"]));
+        (text.into(), behind.standard)
     }
 
     /// The globs of other crates that may bring the head of a path which nothing around it declares.
@@ -109,7 +128,9 @@ impl Resolver<'_> {
             // What the node itself declares is never another's, seen or not.
             all.filter(move |it| it.exposed || inside || of == node).map(|it| it.name)
         });
-        let names: Vec<Name> = declared.collect::<BTreeSet<_>>().into_iter().collect();
+        let mut names: Vec<Name> = declared.collect();
+        names.sort_unstable();
+        names.dedup();
         for (own, place, glob) in unknown.into_iter().filter(|_| follows) {
             if foreign.len() > MOST_GLOBS {
                 break;

@@ -12,7 +12,9 @@ fn check(fixture: &Fixture, expected: Expect) {
         let public = if module.public && &*module.path != "crate" { "pub " } else { "" };
         let test = if module.under_test { " [test]" } else { "" };
         let standard = if module.has_standard_glob { " and a glob of std" } else { "" };
-        let names = format!(": {}{standard}", module.names.join(" "));
+        let mut names: Vec<_> = module.names.lines().collect();
+        names.sort_unstable();
+        let names = format!(": {}{standard}", names.join(" "));
         format!("{} {public}{} in {file}{test}{names}\n", module.root, module.path)
     });
     expected.assert_eq(&told.collect::<String>());
