@@ -26,6 +26,33 @@ impl Pattern {
     }
 }
 
+/// The patterns that come of one alternative of a choice each; those of a choice within another one stay together.
+pub(crate) fn alternatives(text: &str) -> Vec<String> {
+    let (mut choices, mut parts, mut depth) = (Vec::new(), Vec::new(), 0_u32);
+    for (at, mark) in text.match_indices(['{', ',', '}']) {
+        match (mark, depth) {
+            ("{", _) => depth += 1,
+            ("}", 1) => choices.push(std::mem::take(&mut parts)),
+            _ => {}
+        }
+        if mark == "{" && depth == 1 || mark == "," && depth == 1 {
+            parts.push(at);
+        }
+        if mark == "}" {
+            depth = depth.saturating_sub(1);
+            if let (0, Some(choice)) = (depth, choices.last_mut()) {
+                choice.push(at);
+            }
+        }
+    }
+    let of_choice = |marks: &Vec<usize>| -> Vec<String> {
+        let (first, last) = (marks[0], marks[marks.len() - 1]);
+        let of = |pair: &[usize]| format!("{}{}{}", &text[..first], &text[pair[0] + 1..pair[1]], &text[last + 1..]);
+        marks.windows(2).map(of).collect()
+    };
+    choices.iter().filter(|marks| marks.len() > 1).flat_map(of_choice).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,6 +76,12 @@ mod tests {
         assert!(matches("crates/{ai,data}/*", "crates/ai/mlops"));
         assert!(!matches("crates/{ai,data}/*", "crates/enterprise/security"));
         assert!(Pattern::new("crates/{ai").is_err());
+    }
+
+    #[test]
+    fn alternatives_of_choices() {
+        assert_eq!(alternatives("a/{b,c{d,e}}/{f}"), ["a/b/{f}", "a/c{d,e}/{f}", "a/{b,c{d,e}}/f"]);
+        assert!(alternatives("a/*").is_empty() && alternatives("a}{").is_empty());
     }
 
     #[test]
