@@ -40,20 +40,37 @@ pub fn cases(setting: &Setting) -> Vec<Case> {
         }),
         Case::new("container/transient-3", NanosPerOp, Some("arc-clone-3"), |_| {
             let container = container()?;
-            let (clock, cache, ledger) = (Arc::new(Clock(1)), Arc::new(Cache(2)), Arc::new(Ledger(3)));
-            let by_hand = move || Arc::new(Report::new(Arc::clone(&clock), Arc::clone(&cache), Arc::clone(&ledger)));
-            Ok(Race::between(per_op(move || container.get::<Report>()), per_op(by_hand)))
+            Ok(Race::between(per_op(move || container.get::<Report>()), per_op(by_hand())))
+        }),
+        Case::new("container/transient-3@2-threads", NanosPerOp, Some("arc-clone-3"), |_| {
+            let container = container()?;
+            let subject = per_op_on_threads(2, move || container.get::<Report>());
+            Ok(Race::between(subject, per_op_on_threads(2, by_hand())))
         }),
         beside_a_peer("container/scoped-cached", "dependency-injector", "scoped", setting, || {
             let scope = container()?.scope();
             Ok(per_op(move || scope.get::<Session>()))
         }),
+        beside_a_peer("container/scoped-cached@2-threads", "dependency-injector", "scoped@2-threads", setting, || {
+            let scope = container()?.scope();
+            Ok(per_op_on_threads(2, move || scope.get::<Session>()))
+        }),
         beside_a_peer("container/scope-and-first", "ferrous-di", "scope+first", setting, || {
             let container = container()?;
             Ok(per_op(move || container.scope().get::<Session>()))
         }),
+        beside_a_peer("container/scope-and-first@2-threads", "ferrous-di", "scope+first@2-threads", setting, || {
+            let container = container()?;
+            Ok(per_op_on_threads(2, move || container.scope().get::<Session>()))
+        }),
     ];
     cases.into_iter().map(|case| case.runs(RUNS)).collect()
+}
+
+/// What the container does for a transient value, without the container.
+fn by_hand() -> impl Fn() -> Arc<Report> + Send + Sync {
+    let (clock, cache, ledger) = (Arc::new(Clock(1)), Arc::new(Cache(2)), Arc::new(Ledger(3)));
+    move || Arc::new(Report::new(Arc::clone(&clock), Arc::clone(&cache), Arc::clone(&ledger)))
 }
 
 /// A case of which the reference is in `benches/peers/di`; alone when that was not built.

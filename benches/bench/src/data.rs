@@ -14,7 +14,7 @@ use dataset::{Dataset, identify};
 use event_sourcing::{MemoryBlobs, MemoryStore};
 use interfaces_data::{CHECK_QUALITY, CheckDataset, DeclaredCheck, ForestOptions};
 use kernel::{Context, CorrelationId, Ids, SystemClock, SystemIds};
-use module::{Infrastructure, assemble};
+use module::{Infrastructure, Options, assemble};
 use request::Requests;
 use serde::Deserialize;
 use tokio::runtime::Runtime;
@@ -76,7 +76,8 @@ fn data_quality_alone() -> Result<Requests, Failure> {
         ids: Arc::new(SystemIds),
     };
     let grants = [("bench".to_owned(), [CHECK_QUALITY.name().to_owned()].into())].into();
-    Ok(assemble(vec![data_quality::module()], infrastructure, &grants)?.requests)
+    let options = Options { grants, ..Options::default() };
+    Ok(assemble(vec![data_quality::module()], infrastructure, options)?.answering().requests)
 }
 
 fn aggregates(path: &Path) -> Result<Contender, Failure> {

@@ -108,12 +108,31 @@ pub struct Run {
 /// Print the modules with what each serves, publishes and subscribes to, and the context map
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Example:
-  borough describe --json")]
+Examples:
+  borough describe --json
+  borough describe mlops
+  borough describe --format mermaid > context-map.mmd
+  borough describe --pipeline")]
 pub struct Describe {
-    /// Print it as one JSON document
-    #[arg(long)]
+    /// Only this module, with its links to others
+    pub module: Option<String>,
+    /// For a terminal, as a picture for Markdown or PlantUML, or as one JSON document
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: DescribeFormat,
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
     pub json: bool,
+    /// The stages that every request passes, in their order
+    #[arg(long, conflicts_with = "module")]
+    pub pipeline: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DescribeFormat {
+    Text,
+    Mermaid,
+    C4,
+    Json,
 }
 
 /// List the requests that the modules serve, or show one with its JSON Schemas

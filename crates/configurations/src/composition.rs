@@ -11,7 +11,8 @@ use event_sourcing::{Blobs, MemoryBlobs, MemoryStore, Store};
 use kernel::{
     AuthenticationError, Authenticator, Claims, Clock, Context, CorrelationId, Ids, Principal, SystemClock, SystemIds,
 };
-use module::{Application, Findings, Grants, Infrastructure, Module};
+use module::{Application, Findings, Grants, Infrastructure, Module, Options, Selection, Timeouts};
+use request::Limits;
 use serde::Deserialize;
 use settings::Settings;
 use storage_objects::FileBlobs;
@@ -46,9 +47,13 @@ pub struct Config {
     pub pipeline: PipelineConfig,
     pub events: EventsConfig,
     pub serve: ServeConfig,
+    pub requests: RequestsConfig,
+    pub modules: ModulesConfig,
     pub grants: Grants,
     /// Whom the person at the terminal acts as.
     pub as_user: Option<String>,
+    /// Dotted keys of all settings that there are.
+    keys: Vec<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -79,6 +84,23 @@ pub struct ServeConfig {
     pub drain_seconds: u64,
 }
 
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RequestsConfig {
+    pub payload_bytes: usize,
+    pub retry_after_seconds: u64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModulesConfig {
+    pub disabled: Vec<String>,
+    pub start_seconds: u64,
+    pub stop_seconds: u64,
+    pub check_seconds: u64,
+    pub check_every_seconds: u64,
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AccessConfig {
@@ -104,9 +126,33 @@ impl Config {
             pipeline: settings.section("pipeline")?,
             events: settings.section("events")?,
             serve: settings.section("serve")?,
+            requests: settings.section("requests")?,
+            modules: settings.section("modules")?,
             grants: settings.section::<AccessConfig>("access")?.grants,
             as_user: global.as_user.clone(),
+            keys: settings.keys(),
         })
+    }
+
+    /// What the modules are assembled with.
+    pub fn options(&self) -> Options {
+        let Self { requests, modules, .. } = self;
+        Options {
+            grants: self.grants.clone(),
+            limits: Limits {
+                payload: requests.payload_bytes,
+                retry_after: Duration::from_secs(requests.retry_after_seconds),
+                ..Limits::default()
+            },
+            selection: Selection::AllBut(modules.disabled.clone()),
+            timeouts: Timeouts {
+                start: Duration::from_secs(modules.start_seconds),
+                stop: Duration::from_secs(modules.stop_seconds),
+                check: Duration::from_secs(modules.check_seconds),
+                check_every: Duration::from_secs(modules.check_every_seconds),
+            },
+            settings: Some(self.keys.clone()),
+        }
     }
 
     /// The folder of the models, beside the store and of its name: stores that share a folder do not share models.
@@ -117,7 +163,7 @@ impl Config {
     }
 }
 
-/// The application on its store, subscribers running.
+/// The application on its store, modules and subscribers running.
 pub struct Platform {
     pub application: Application,
     pub store: Arc<dyn Store>,
@@ -127,7 +173,7 @@ pub struct Platform {
 }
 
 impl Platform {
-    /// Takes the store for writing and starts the subscribers. `holder` names this process to others who want it.
+    /// Takes the store for writing and starts the modules, then the subscribers. `holder` names this process to others who want it.
     pub async fn start(config: &Config, holder: &str) -> Result<Self, Failure> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let ids: Arc<dyn Ids> = Arc::new(SystemIds);
@@ -138,15 +184,21 @@ impl Platform {
         let blobs: Arc<dyn Blobs> = Arc::new(files);
         let infrastructure =
             Infrastructure { store: Arc::clone(&store), blobs, clock: Arc::clone(&clock), ids: Arc::clone(&ids) };
-        let mut application = module::assemble(modules(), infrastructure, &config.grants)?;
+        let mut application = module::assemble(modules(), infrastructure, config.options())?;
         for warning in &application.warnings {
             tracing::debug!("{warning}");
         }
+        application.start().await?;
         let subscriptions = std::mem::take(&mut application.subscriptions);
         let retry = RetryPolicy { attempts: config.events.attempts, ..RetryPolicy::default() };
-        let bus =
-            EventBus::start(subscriptions, Arc::clone(&store), Arc::clone(&clock), Arc::clone(&ids), retry).await?;
-        Ok(Self { application, store, clock, ids, bus })
+        let bus = EventBus::start(subscriptions, Arc::clone(&store), Arc::clone(&clock), Arc::clone(&ids), retry);
+        match bus.await {
+            Ok(bus) => Ok(Self { application, store, clock, ids, bus }),
+            Err(error) => {
+                stop(&mut application).await;
+                Err(error.into())
+            }
+        }
     }
 
     /// The start of a piece of work by the person at the terminal.
@@ -164,9 +216,17 @@ impl Platform {
         Ok(self.bus.drain(timeout).await?)
     }
 
-    /// Stops the subscribers and closes the store.
-    pub async fn stop(self) {
+    /// Stops the subscribers and the modules, and closes the store.
+    pub async fn stop(mut self) {
         self.bus.stop().await;
+        stop(&mut self.application).await;
+    }
+}
+
+/// What goes wrong at the end is for the log: what counts is in the store.
+async fn stop(application: &mut Application) {
+    if let Err(error) = application.stop().await {
+        tracing::warn!("{error}");
     }
 }
 
@@ -178,7 +238,7 @@ pub fn assemble_in_memory(config: &Config) -> Result<Application, Findings> {
         clock: Arc::new(SystemClock),
         ids: Arc::new(SystemIds),
     };
-    module::assemble(modules(), infrastructure, &config.grants)
+    module::assemble(modules(), infrastructure, config.options())
 }
 
 fn open(config: &Config, holder: &str, clock: &dyn Clock) -> Result<SqliteStore, Failure> {

@@ -125,6 +125,8 @@ macro_rules! impossible {
 impossible!(
     kernel::AuthenticationError,
     module::Findings,
+    module::StartError,
+    module::UnknownModule,
     settings::SettingsError,
     serde_json::Error,
     askama::Error,

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod columns;
+mod requests;
 mod seeds;
 
 use std::path::Path;
@@ -26,6 +27,24 @@ fn a_crate_is_called_as_its_folder_and_takes_the_workspaces_lints() {
             findings.push(format!("{}: has no `[lints] workspace = true`", package.manifest_path));
         }
     }
+    assert!(findings.is_empty(), "{}", findings.join("\n"));
+}
+
+/// Contracts and mechanisms are what all other crates are written against.
+#[test]
+fn interfaces_and_shared_crates_ask_for_their_documentation() {
+    const ATTRIBUTE: &str = "#![warn(missing_docs)]";
+    let workspace = workspace();
+    let crates = workspace.workspace_root.join("crates");
+    let layers = [crates.join("interfaces"), crates.join("shared")];
+    let roots = workspace.packages.iter().flat_map(|package| &package.targets).filter(|target| target.is_lib());
+    let roots = roots.map(|target| &target.src_path).filter(|path| layers.iter().any(|layer| path.starts_with(layer)));
+    let roots: Vec<_> = roots.collect();
+    assert!(roots.len() > 10, "{roots:?}");
+
+    let has = |source: &str| source.lines().any(|line| line == ATTRIBUTE);
+    let without = roots.iter().filter(|path| !has(&std::fs::read_to_string(path).unwrap()));
+    let findings: Vec<_> = without.map(|path| format!("{path}: has no `{ATTRIBUTE}`")).collect();
     assert!(findings.is_empty(), "{}", findings.join("\n"));
 }
 

@@ -15,12 +15,10 @@ const AWAITED: &[&str] = &[
     "event-bus",
     "event-sourcing",
     "mlops",
-    "module",
     "observability",
     "request",
     "saga",
     "security",
-    "therapy-session",
 ];
 
 /// Everything that is wrong with the page; `root` is where the files that it names are.

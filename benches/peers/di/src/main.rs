@@ -1,26 +1,38 @@
 //! `peer-di NAME`: the container of that name answers every line on standard input, `scoped` or `scope+first`, with the
-//! nanoseconds that one such resolution takes.
+//! nanoseconds that one such resolution takes; with `@2-threads` behind it, on two threads at once.
 //!
 //! The graph is the same for all: a scoped value that needs one singleton.
 
-use std::{env, hint::black_box, io, process::ExitCode, sync::Arc, time::Instant};
+use std::{
+    env,
+    hint::black_box,
+    io,
+    process::ExitCode,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
 struct Clock(#[expect(dead_code, reason = "gives the value a size")] u64);
 struct Session(#[expect(dead_code, reason = "is kept alive")] Arc<Clock>);
 
-type Resolve = Box<dyn FnMut()>;
+type Resolve = Box<dyn Fn() + Send + Sync>;
 
 fn main() -> ExitCode {
     let name = env::args().nth(1).unwrap_or_default();
     for line in io::stdin().lines() {
         let question = line.expect("questions are text");
-        let Some(mut resolve) = resolution(&name, &question) else {
+        let (question, threads) = match question.strip_suffix("@2-threads") {
+            Some(question) => (question, 2),
+            None => (question.as_str(), 1),
+        };
+        let Some(resolve) = resolution(&name, question) else {
             eprintln!(
                 "unknown: `{name}` `{question}`; known are dependency-injector and ferrous-di, scoped and scope+first"
             );
             return ExitCode::from(2);
         };
-        println!("{}", sample(&mut resolve));
+        println!("{}", sample(&resolve, threads));
     }
     ExitCode::SUCCESS
 }
@@ -70,18 +82,32 @@ fn ferrous_provider() -> ferrous_di::ServiceProvider {
     services.build()
 }
 
-/// Nanoseconds each, over as many as fill 20 milliseconds.
-fn sample(resolve: &mut Resolve) -> f64 {
+/// Nanoseconds each, over as many as fill 20 milliseconds; of several threads, their mean.
+fn sample(resolve: &Resolve, threads: u32) -> f64 {
     let mut times = 16_u64;
     loop {
-        let start = Instant::now();
-        for _ in 0..times {
-            resolve();
-        }
-        let taken = start.elapsed();
+        let taken = taken(resolve, threads, times);
         if taken.as_millis() > 20 {
             return taken.as_nanos() as f64 / times as f64;
         }
         times *= 2;
     }
+}
+
+fn taken(resolve: &Resolve, threads: u32, times: u64) -> Duration {
+    let each = || {
+        let start = Instant::now();
+        for _ in 0..times {
+            resolve();
+        }
+        start.elapsed()
+    };
+    if threads == 1 {
+        return each();
+    }
+    thread::scope(|scope| {
+        let running: Vec<_> = (0..threads).map(|_| scope.spawn(each)).collect();
+        let taken = running.into_iter().map(|thread| thread.join().expect("a resolution does not panic"));
+        taken.sum::<Duration>() / threads
+    })
 }

@@ -1,9 +1,10 @@
 use std::fmt::Write;
 
-use module::{Description, ModuleDescription};
+use request::Stage;
+use serde::Serialize;
 
 use crate::{
-    cli::{Describe, Global},
+    cli::{Describe, DescribeFormat, Global},
     composition::{Config, assemble_in_memory},
     exit::Failure,
     verbs::{print, print_json},
@@ -11,49 +12,54 @@ use crate::{
 
 pub fn describe(global: &Global, args: &Describe) -> Result<(), Failure> {
     let config = Config::load(global, Vec::new())?;
+    let format = if args.json { DescribeFormat::Json } else { args.format };
+    if args.pipeline {
+        return pipeline(format);
+    }
     let description = assemble_in_memory(&config)?.description;
-    if args.json { print_json(&description) } else { print(&render(&description)) }
+    match (&args.module, format) {
+        (None, DescribeFormat::Text) => print(&with_bold_names(&description.to_text())),
+        (None, DescribeFormat::Mermaid) => print(&description.to_mermaid()),
+        (None, DescribeFormat::C4) => print(&description.to_c4()),
+        (None, DescribeFormat::Json) => print_json(&description),
+        (Some(module), DescribeFormat::Text) => print(&with_bold_names(&description.canvas(module)?.to_text())),
+        (Some(module), DescribeFormat::Mermaid) => print(&description.canvas(module)?.to_mermaid()),
+        (Some(module), DescribeFormat::C4) => print(&description.canvas(module)?.to_c4()),
+        (Some(module), DescribeFormat::Json) => print_json(&description.canvas(module)?),
+    }
 }
 
-fn render(description: &Description) -> String {
-    let mut text = String::new();
-    for module in &description.modules {
-        write_module(&mut text, module).expect("a String takes every write");
-    }
-    text.push_str("context map\n");
-    let widest = description.links.iter().map(|link| link.from.len()).max().unwrap_or(0);
-    for link in &description.links {
-        writeln!(text, "  {:widest$}  {}  {}  ({})", link.from, link.how, link.to, link.message)
-            .expect("a String takes every write");
-    }
-    text
-}
-
-fn write_module(text: &mut String, module: &ModuleDescription) -> std::fmt::Result {
+/// A module's name begins a line; whatever belongs to it is indented.
+fn with_bold_names(text: &str) -> String {
     let bold = anstyle::Style::new().bold();
-    writeln!(text, "{bold}{}{bold:#}: {}", module.name, module.about)?;
-    for request in &module.serves {
-        let kind = match request.kind {
-            kernel::RequestKind::Query => "query",
-            kernel::RequestKind::Command => "command",
-        };
-        let access = request.permission.unwrap_or("public");
-        writeln!(text, "  serves      {} ({kind}, {access})", request.name)?;
+    let lines = text.lines().map(|line| match line.split_once(": ") {
+        Some((name, about)) if !line.starts_with(' ') => format!("{bold}{name}{bold:#}: {about}\n"),
+        _ => format!("{line}\n"),
+    });
+    lines.collect()
+}
+
+/// One stage as data.
+#[derive(Serialize)]
+struct StageDescription {
+    name: &'static str,
+    about: &'static str,
+}
+
+fn pipeline(format: DescribeFormat) -> Result<(), Failure> {
+    let stages = Stage::ALL.map(|stage| StageDescription { name: stage.name(), about: stage.about() });
+    match format {
+        DescribeFormat::Json => print_json(&stages),
+        DescribeFormat::Text => {
+            let widest = stages.iter().map(|stage| stage.name.len()).max().unwrap_or(0);
+            let lines = stages.iter().fold(String::new(), |mut text, StageDescription { name, about }| {
+                writeln!(text, "{name:widest$}  {about}").expect("a String takes every write");
+                text
+            });
+            print(&lines)
+        }
+        DescribeFormat::Mermaid | DescribeFormat::C4 => Err(Failure::impossible(
+            "the pipeline is one line of stages, not a picture: take `--format text` or `json`",
+        )),
     }
-    for name in &module.asks {
-        writeln!(text, "  asks        {name}")?;
-    }
-    for name in &module.publishes {
-        writeln!(text, "  publishes   {name}")?;
-    }
-    for subscription in &module.subscribes {
-        writeln!(text, "  subscribes  {} as {}", subscription.event, subscription.subscriber)?;
-    }
-    for saga in &module.sagas {
-        writeln!(text, "  runs        {}: {}", saga.name, saga.steps.join(", "))?;
-    }
-    for name in &module.collections {
-        writeln!(text, "  keeps       {name}")?;
-    }
-    writeln!(text)
 }

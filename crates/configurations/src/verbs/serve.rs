@@ -130,7 +130,7 @@ impl Serving {
 
     async fn status(&self) -> Result<StatusReport, Error> {
         let lag = self.platform.bus().lag().await?;
-        let modules = self.platform.application.description.modules.iter();
+        let modules = self.platform.application.description.modules.iter().filter(|module| !module.left_out);
         Ok(StatusReport {
             version: env!("CARGO_PKG_VERSION").into(),
             process: std::process::id(),

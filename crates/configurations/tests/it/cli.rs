@@ -35,6 +35,32 @@ fn help_of_every_verb() {
 fn the_modules_and_their_context_map() {
     check(&["describe"], expect_file!["snapshots/describe.txt"]);
     check(&["describe", "--json"], expect_file!["snapshots/describe.json"]);
+    check(&["describe", "--format", "json"], expect_file!["snapshots/describe.json"]);
+    check(&["describe", "--pipeline"], expect_file!["snapshots/describe-pipeline.txt"]);
+}
+
+#[test]
+fn one_module_and_pictures_of_it() {
+    let home = Home::new();
+    let shown = |args: &[&str]| home.run(&[&["describe"], args].concat());
+    let mlops = shown(&["mlops"]).stdout;
+    assert!(mlops.starts_with("mlops: ") && mlops.contains("listens to  machine-learning"), "{mlops}");
+    assert!(!mlops.contains("data-quality: "), "{mlops}");
+    assert_eq!(home.json(&["describe", "mlops", "--json"])["module"]["name"], "mlops");
+    let map = shown(&["--format", "mermaid"]).stdout;
+    assert!(map.starts_with("flowchart LR") && map.contains("n3 -->|\"asks<br/>data-quality.check\"| n0"), "{map}");
+    let canvas = shown(&["data-quality", "--format", "c4"]).stdout;
+    assert!(canvas.starts_with("@startuml") && canvas.contains("\"data-quality.check\", \"command\""), "{canvas}");
+    assert_eq!(home.json(&["describe", "--pipeline", "--json"])[0]["name"], "span");
+    for (args, told) in [
+        (&["mlop"][..], "did you mean `mlops`?"),
+        (&["--pipeline", "--format", "c4"], "`--format text` or `json`"),
+        (&["mlops", "--pipeline"], "cannot be used with"),
+    ] {
+        let ended = shown(args);
+        assert_eq!(ended.code, Some(2), "{args:?}");
+        assert!(ended.stderr.contains(told), "{args:?}: {}", ended.stderr);
+    }
 }
 
 #[test]

@@ -7,5 +7,6 @@ mod crash;
 mod home;
 mod input;
 mod job;
+mod requests;
 mod serve;
 mod settings;

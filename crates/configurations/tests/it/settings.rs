@@ -43,3 +43,17 @@ fn nobody_may_do_what_the_settings_do_not_grant() {
     assert_eq!(ended.code, Some(2), "{}", ended.stderr);
     assert!(ended.stderr.contains("needs permission"), "{}", ended.stderr);
 }
+
+#[test]
+fn a_module_can_be_left_out() {
+    let home = Home::with_data();
+    home.write("borough.toml", "[modules]\ndisabled = [\"machine-learning\"]\n");
+    let ended = home.run(&["run", "data.csv"]);
+    assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+    assert!(ended.stderr.contains("module `machine-learning` is stopped"), "{}", ended.stderr);
+    assert!(home.run(&["describe"]).stdout.contains("machine-learning (left out): "));
+
+    let ended = home.run_with(&["describe"], &[("BOROUGH__MODULES__DISABLED", "[\"mlop\"]")]);
+    assert_eq!(ended.code, Some(2));
+    assert!(ended.stderr.contains("did you mean `mlops`?"), "{}", ended.stderr);
+}

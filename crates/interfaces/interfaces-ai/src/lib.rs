@@ -1,4 +1,5 @@
 //! Contracts of the AI domain: what may be asked of `machine-learning` and `mlops`, and what they publish.
+#![warn(missing_docs)]
 
 mod machine_learning;
 mod mlops;

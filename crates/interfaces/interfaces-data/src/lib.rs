@@ -1,4 +1,5 @@
 //! Contracts of the data domain: what may be asked of `data-quality` and `anomaly-detection`, and what they publish.
+#![warn(missing_docs)]
 
 mod anomaly_detection;
 mod data_quality;

@@ -1,11 +1,15 @@
 use std::{
     any::TypeId,
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{BTreeSet, HashMap, HashSet, VecDeque},
+    fmt,
     panic::Location,
 };
 
+use serde::Serialize;
+
 use crate::{
-    factory::{Count, Key, Need},
+    Step,
+    factory::{Count, Demand, Key},
     finding::{Finding, alike},
 };
 
@@ -13,30 +17,77 @@ use crate::{
 pub struct Node {
     pub provides: Key,
     pub lifetime: Lifetime,
-    pub needs: Vec<Need>,
+    /// Whether its own factory is async.
+    pub is_async: bool,
+    pub demands: Vec<Demand>,
     pub place: &'static Location<'static>,
 }
 
-/// How long what a node provides lives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How long what a registration provides lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Lifetime {
+    /// One value for the life of the container.
     Singleton,
+    /// One value in each scope.
     Scoped,
+    /// A new value each time.
     Transient,
     /// As long as what it is bound to: its only need.
     Bound,
 }
 
+impl fmt::Display for Lifetime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Singleton => "singleton",
+            Self::Scoped => "scoped",
+            Self::Transient => "transient",
+            Self::Bound => "bound",
+        })
+    }
+}
+
 impl Node {
+    pub fn step(&self) -> Step {
+        Step { name: self.provides.name, place: self.place }
+    }
+
     /// The concrete type behind a binding.
     fn bound_to(&self) -> Option<Key> {
-        (self.lifetime == Lifetime::Bound).then(|| self.needs[0].key)
+        (self.lifetime == Lifetime::Bound).then(|| self.demands[0].key)
+    }
+}
+
+/// What is asked for from outside of the graph.
+pub struct Asked {
+    pub key: Key,
+    pub by: Asker,
+    pub place: &'static Location<'static>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Asker {
+    Root,
+    StartHook,
+    StopHook,
+}
+
+impl Asked {
+    fn step(&self) -> Step {
+        let name = match self.by {
+            Asker::Root => "a root",
+            Asker::StartHook => "a start hook",
+            Asker::StopHook => "a stop hook",
+        };
+        Step { name, place: self.place }
     }
 }
 
 /// The registrations and who needs whom.
 pub struct Graph<'a> {
-    nodes: &'a [Node],
+    nodes: Vec<&'a Node>,
+    asked: &'a [Asked],
     /// By type, in the order of registration. Of a duplicate only the first counts.
     pub providers: HashMap<TypeId, Vec<usize>>,
     /// From a node to those it needs.
@@ -45,7 +96,7 @@ pub struct Graph<'a> {
 }
 
 impl<'a> Graph<'a> {
-    pub fn new(nodes: &'a [Node]) -> Self {
+    pub fn new(nodes: Vec<&'a Node>, asked: &'a [Asked]) -> Self {
         let mut providers: HashMap<TypeId, Vec<usize>> = HashMap::new();
         let mut places: Vec<Vec<&'static Location<'static>>> = vec![Vec::new(); nodes.len()];
         for (i, node) in nodes.iter().enumerate() {
@@ -60,25 +111,41 @@ impl<'a> Graph<'a> {
         }
         let edges = nodes
             .iter()
-            .map(|node| node.needs.iter().flat_map(|need| provided(&providers, need)).copied().collect())
+            .map(|node| node.demands.iter().flat_map(|demand| provided(&providers, demand)).copied().collect())
             .collect();
-        let duplicates = std::iter::zip(nodes, places)
+        let duplicates = std::iter::zip(&nodes, places)
             .filter(|(_, places)| places.len() > 1)
             .map(|(node, places)| Finding::Duplicate { registered: node.provides.name, places })
             .collect();
-        Self { nodes, providers, edges, duplicates }
+        Self { nodes, asked, providers, edges, duplicates }
     }
 
-    /// Everything that is wrong: duplicates, what is missing or ambiguous, cycles, captured scoped values.
+    pub fn nodes(&self) -> &[&'a Node] {
+        &self.nodes
+    }
+
+    /// The nodes that a need takes its value from.
+    pub fn met_by(&self, demand: &Demand) -> &[usize] {
+        provided(&self.providers, demand)
+    }
+
+    /// Everything that is wrong: duplicates, what is missing or ambiguous, cycles, captured scoped values, hooks of what
+    /// is not kept, what is unused.
     pub fn findings(&self) -> Vec<Finding> {
         let mut findings = self.duplicates.clone();
         for node in 0..self.nodes.len() {
-            findings.extend(self.unmet(node));
+            findings.extend(self.unmet(&self.nodes[node].demands, || self.chain(node)));
+        }
+        for asked in self.asked {
+            let demand = Demand { key: asked.key, count: Count::One };
+            findings.extend(self.unmet(&[demand], || vec![asked.step()]));
         }
         findings.extend(self.walk().cycles);
         for node in 0..self.nodes.len() {
             findings.extend(self.captives(node));
         }
+        findings.extend(self.not_kept());
+        findings.extend(self.unused());
         findings
     }
 
@@ -88,49 +155,76 @@ impl<'a> Graph<'a> {
     }
 
     /// From a node that nobody needs down to this one, by the shortest way: why it is there.
-    pub fn chain(&self, to: usize) -> Vec<&'static str> {
+    fn chain(&self, to: usize) -> Vec<Step> {
         let needed_by =
             |node: usize| (0..self.nodes.len()).filter(move |&other| self.edges[other].contains(&node)).collect();
-        let mut path = shortest(to, needed_by, |node: usize| !self.edges.iter().any(|needs| needs.contains(&node)))
-            .unwrap_or_else(|| vec![to]);
+        let is_top = |node: usize| !self.is_needed(node);
+        let mut path = shortest(to, needed_by, is_top).unwrap_or_else(|| vec![to]);
         path.reverse();
-        self.names(&path)
+        self.steps(&path)
+    }
+
+    fn is_needed(&self, node: usize) -> bool {
+        self.edges.iter().any(|needs| needs.contains(&node))
+    }
+
+    /// That of what is behind a binding. Means something only if nothing is missing.
+    pub fn lifetime(&self, node: usize) -> Lifetime {
+        match self.nodes[node].lifetime {
+            Lifetime::Bound => self.lifetime(self.edges[node][0]),
+            lifetime => lifetime,
+        }
     }
 
     /// Whether this node or something it needs, however far below, lives in a scope.
     pub fn is_scoped(&self, node: usize) -> bool {
-        let is_scoped = |node: usize| self.nodes[node].lifetime == Lifetime::Scoped;
-        shortest(node, |node| self.edges[node].clone(), is_scoped).is_some()
+        self.is_or_needs(node, |node| node.lifetime == Lifetime::Scoped)
     }
 
-    fn unmet(&self, node: usize) -> Vec<Finding> {
-        let Node { needs, place, .. } = &self.nodes[node];
+    /// Whether this node or something it needs, however far below, has an async factory.
+    pub fn awaits(&self, node: usize) -> bool {
+        self.is_or_needs(node, |node| node.is_async)
+    }
+
+    fn is_or_needs(&self, node: usize, is: impl Fn(&Node) -> bool) -> bool {
+        shortest(node, |node| self.edges[node].clone(), |node| is(self.nodes[node])).is_some()
+    }
+
+    /// Of these demands, what nobody or more than one provides. The chain ends with who demands.
+    fn unmet(&self, demands: &[Demand], chain: impl Fn() -> Vec<Step>) -> Vec<Finding> {
         let mut seen = HashSet::new();
         let mut findings = Vec::new();
-        for need in needs.iter().filter(|need| need.count != Count::All) {
-            let bound = self.providers.get(&need.key.id).map_or(&[][..], Vec::as_slice);
-            let is_met = bound.len() == 1 || bound.is_empty() && need.count == Count::AtMostOne;
-            if is_met || !seen.insert(need.key.id) {
+        for demand in demands.iter().filter(|demand| demand.count != Count::All) {
+            let bound = self.providers.get(&demand.key.id).map_or(&[][..], Vec::as_slice);
+            let is_met = bound.len() == 1 || bound.is_empty() && demand.count == Count::AtMostOne;
+            if is_met || !seen.insert(demand.key.id) {
                 continue;
             }
+            let (needed, chain) = (demand.key.name, chain());
             findings.push(if bound.is_empty() {
-                Finding::Missing {
-                    needed: need.key.name,
-                    chain: self.chain(node),
-                    place,
-                    alike: alike(need.key.name, self.nodes.iter().map(|node| node.provides.name)),
-                }
+                let alike = alike(needed, self.nodes.iter().map(|node| node.provides.name));
+                Finding::Missing { needed, alike, bindable: self.bindable(needed, &chain), chain }
             } else {
                 let concrete = |&i: &usize| self.nodes[i].bound_to().unwrap_or(self.nodes[i].provides).name;
-                Finding::Ambiguous {
-                    needed: need.key.name,
-                    by: self.nodes[node].provides.name,
-                    place,
-                    bound: bound.iter().map(concrete).collect(),
-                }
+                let by = *chain.last().expect("a chain ends with who demands");
+                Finding::Ambiguous { needed, by, bound: bound.iter().map(concrete).collect() }
             });
         }
         findings
+    }
+
+    /// Which types implement a trait is not known here; a type that is there for nobody is a good guess.
+    fn bindable(&self, needed: &str, chain: &[Step]) -> Vec<&'static str> {
+        if !needed.starts_with("dyn ") {
+            return Vec::new();
+        }
+        let is_idle = |&node: &usize| {
+            let Node { provides, lifetime, .. } = self.nodes[node];
+            let is_asked = self.asked.iter().any(|asked| asked.key == *provides);
+            let is_concrete = *lifetime != Lifetime::Bound && !provides.name.starts_with("dyn ");
+            is_concrete && !is_asked && !self.is_needed(node) && chain.iter().all(|step| step.name != provides.name)
+        };
+        (0..self.nodes.len()).filter(is_idle).map(|node| self.nodes[node].provides.name).collect()
     }
 
     /// One finding for each scoped node that this one, if it is a singleton, would capture.
@@ -147,8 +241,40 @@ impl<'a> Graph<'a> {
         (0..self.nodes.len())
             .filter(|&scoped| self.nodes[scoped].lifetime == Lifetime::Scoped)
             .filter_map(|scoped| shortest(node, needs, |reached| reached == scoped))
-            .map(|path| Finding::Captive { path: self.names(&path), place: self.nodes[node].place })
+            .map(|path| Finding::Captive { path: self.steps(&path) })
             .collect()
+    }
+
+    fn not_kept(&self) -> Vec<Finding> {
+        let hooks = self.asked.iter().filter(|asked| asked.by != Asker::Root);
+        let not_kept = hooks.filter_map(|hook| {
+            let &[node] = self.providers.get(&hook.key.id)?.as_slice() else { return None };
+            // What is bound to nothing, or to itself, is reported as that.
+            let behind =
+                shortest(node, |node| self.edges[node].clone(), |n| self.nodes[n].lifetime != Lifetime::Bound)?;
+            let lifetime = self.nodes[*behind.last()?].lifetime;
+            (lifetime != Lifetime::Singleton).then(|| Finding::NotKept {
+                hooked: self.nodes[node].step(),
+                lifetime,
+                place: hook.place,
+            })
+        });
+        not_kept.collect()
+    }
+
+    /// What cannot be reached from anything that is asked for; if no root is declared, that is not known.
+    fn unused(&self) -> Vec<Finding> {
+        if self.asked.iter().all(|asked| asked.by != Asker::Root) {
+            return Vec::new();
+        }
+        let all_of = |asked: &Asked| self.providers.get(&asked.key.id).cloned().unwrap_or_default();
+        let mut border: Vec<usize> = self.asked.iter().flat_map(all_of).collect();
+        let mut used: BTreeSet<usize> = border.iter().copied().collect();
+        while let Some(node) = border.pop() {
+            border.extend(self.edges[node].iter().filter(|&&needed| used.insert(needed)));
+        }
+        let all: BTreeSet<usize> = self.providers.values().flatten().copied().collect();
+        all.difference(&used).map(|&node| Finding::Unused { registered: self.nodes[node].step() }).collect()
     }
 
     /// Depth first, in the order of registration: a step back to a node that is still open closes a cycle.
@@ -166,10 +292,8 @@ impl<'a> Graph<'a> {
             Visit::Done => {}
             Visit::Open => {
                 let start = open.iter().position(|&other| other == node).expect("an open node is on the way");
-                let mut path = self.names(&open[start..]);
-                path.push(self.nodes[node].provides.name);
-                let place = self.nodes[node].place;
-                walk.cycles.push(Finding::Cycle { path, place });
+                let path = [&open[start..], &[node]].concat();
+                walk.cycles.push(Finding::Cycle { path: self.steps(&path) });
             }
             Visit::Not => {
                 visits[node] = Visit::Open;
@@ -184,8 +308,8 @@ impl<'a> Graph<'a> {
         }
     }
 
-    fn names(&self, path: &[usize]) -> Vec<&'static str> {
-        path.iter().map(|&node| self.nodes[node].provides.name).collect()
+    fn steps(&self, path: &[usize]) -> Vec<Step> {
+        path.iter().map(|&node| self.nodes[node].step()).collect()
     }
 }
 
@@ -202,9 +326,9 @@ enum Visit {
 }
 
 /// The nodes that a need takes its value from.
-fn provided<'p>(providers: &'p HashMap<TypeId, Vec<usize>>, need: &Need) -> &'p [usize] {
-    let all = providers.get(&need.key.id).map_or(&[][..], Vec::as_slice);
-    match need.count {
+fn provided<'p>(providers: &'p HashMap<TypeId, Vec<usize>>, demand: &Demand) -> &'p [usize] {
+    let all = providers.get(&demand.key.id).map_or(&[][..], Vec::as_slice);
+    match demand.count {
         Count::All => all,
         Count::One | Count::AtMostOne => &all[..all.len().min(1)],
     }

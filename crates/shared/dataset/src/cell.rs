@@ -18,6 +18,7 @@ pub enum Kind {
     Boolean,
     /// Dates and timestamps.
     Date,
+    /// Everything else.
     Text,
 }
 

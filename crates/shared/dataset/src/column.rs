@@ -14,7 +14,9 @@ use crate::{
 /// One column of a dataset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
+    /// As the header of the file has it, in CSV without the blanks around it. No two columns share one.
     pub name: String,
+    /// Of all of its values that are not null.
     pub column_type: ColumnType,
     /// Set when the values were of several kinds, and the column was therefore read as text. CSV only: Parquet declares types.
     pub mixed: Option<Mixed>,
@@ -27,6 +29,7 @@ pub enum ColumnType {
     Integer,
     /// Arrow `Float64`; finite, no negative zero. Integers among floats are floats; decimals are too.
     Float,
+    /// Arrow `Boolean`; in CSV `true` and `false`, in any letter case.
     Boolean,
     /// Arrow `Date32`.
     Date,
@@ -40,6 +43,7 @@ pub enum ColumnType {
 }
 
 impl ColumnType {
+    /// Integers and floats.
     pub fn is_numeric(self) -> bool {
         matches!(self, Self::Integer | Self::Float)
     }

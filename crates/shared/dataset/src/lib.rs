@@ -14,6 +14,7 @@
 //! println!("{} of {}", people.evaluate(&adults)?.true_count(), people.rows());
 //! # Ok(()) }
 //! ```
+#![warn(missing_docs)]
 
 mod categories;
 mod cell;

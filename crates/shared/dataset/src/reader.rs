@@ -23,6 +23,7 @@ pub struct Dataset {
 /// A column of integers or floats, as floats.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NumericColumn {
+    /// As [`Column::name`] has it.
     pub name: String,
     /// One per row; a null is NaN. Integers beyond 2^53 are rounded.
     pub values: Vec<f64>,
@@ -78,6 +79,7 @@ impl Dataset {
         }
     }
 
+    /// What was opened: where it is, how it is written, which bytes it has.
     pub fn reference(&self) -> &DatasetRef {
         &self.reference
     }

@@ -24,10 +24,16 @@ pub struct EventBus {
 /// How far one subscriber has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubscriberLag {
+    /// The stable name of its subscription.
     pub name: &'static str,
+    /// The module that subscribes.
     pub module: &'static str,
+    /// Wire name of the events that it takes.
     pub event_type: &'static str,
+    /// Everything up to here is handled, parked, or of another type. May be ahead of the stored checkpoint, which only
+    /// events of its type move.
     pub position: Position,
+    /// Where the log ended when it was asked. What lies between counts events of every type.
     pub head: Position,
 }
 
@@ -35,6 +41,7 @@ pub struct SubscriberLag {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Drain {
+    /// Nothing is left in the log for any subscriber of this process.
     Complete,
     /// The rest is still in the log and will be delivered by the next process.
     TimedOut,
@@ -85,6 +92,10 @@ impl EventBus {
         }
     }
 
+    /// How far each subscriber has come, in the order of the subscriptions.
+    ///
+    /// # Errors
+    /// The store does not say how long its log is.
     pub async fn lag(&self) -> Result<Vec<SubscriberLag>, StoreError> {
         let head = self.store.head().await?;
         let lag = self.progress.iter().map(|(s, progress)| {

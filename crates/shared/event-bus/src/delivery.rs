@@ -11,8 +11,11 @@ use crate::Subscription;
 /// How often a failing delivery is tried and how long between: the wait doubles from `first` up to `longest`.
 #[derive(Debug, Clone, Copy)]
 pub struct RetryPolicy {
+    /// Tries in all. With 0, every event is parked untried.
     pub attempts: u32,
+    /// After the first failure.
     pub first: Duration,
+    /// However many failures there were.
     pub longest: Duration,
 }
 
@@ -31,8 +34,11 @@ impl RetryPolicy {
 /// A delivery that was given up, stored as `subscriber/position`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DeadLetter {
+    /// The stable name of its subscription.
     pub subscriber: String,
+    /// As it stands in the log, its position included.
     pub event: Envelope,
+    /// What the last try failed with; where there was none, of kind `rejected`.
     pub error: Error,
     /// 0 when the event was parked behind an earlier one of its key and never tried.
     pub attempts: u32,
@@ -51,14 +57,27 @@ pub(crate) struct Delivery {
     pub retry: RetryPolicy,
 }
 
-/// Vouches for the user who caused an event, who brings no permissions along.
-struct CausedBy;
+/// Vouches for the user who caused an event, for whom the module of a subscription acts.
+struct CausedBy<'a>(&'a Subscription);
 
-impl Authenticator for CausedBy {
+impl Authenticator for CausedBy<'_> {
     type Credentials = Envelope;
 
     fn verify(&self, event: &Envelope) -> Result<Claims, AuthenticationError> {
-        Ok(Claims::new(&event.metadata.user_id, []))
+        let Self(Subscription { module, permissions, .. }) = self;
+        let acting = Some(format!("module:{module}"));
+        Ok(Claims { acting, ..Claims::new(&event.metadata.user_id, permissions.iter().cloned()) })
+    }
+}
+
+/// Vouches for a module that does something of its own, whoever caused it.
+struct Itself;
+
+impl Authenticator for Itself {
+    type Credentials = str;
+
+    fn verify(&self, module: &str) -> Result<Claims, AuthenticationError> {
+        Ok(Claims::new(format!("module:{module}"), []))
     }
 }
 
@@ -132,10 +151,9 @@ impl Delivery {
         let at = position(envelope);
         let key = format!("{subscriber}/{:020}", at.0);
         let letter = DeadLetter { subscriber, event: envelope.clone(), error, attempts };
-        let cx = self.context(envelope).map_err(|e| StoreError {
-            kind: event_sourcing::StoreErrorKind::Corrupt,
-            message: format!("event {}: {e}", envelope.event_id),
-        })?;
+        // Also an event that names nobody can be parked.
+        let principal = Principal::authenticate(&Itself, self.subscription.module).expect("a module has a name");
+        let cx = Context::new(Arc::new(principal), envelope.metadata.correlation_id).caused_by(envelope);
         let mut unit = self.unit(cx);
         unit.put(key, &letter, Expected::Any);
         unit.checkpoint(self.subscription.name, at);
@@ -149,7 +167,7 @@ impl Delivery {
     }
 
     fn context(&self, envelope: &Envelope) -> Result<Context, Error> {
-        let principal = Principal::authenticate(&CausedBy, envelope).map_err(|e| {
+        let principal = Principal::authenticate(&CausedBy(&self.subscription), envelope).map_err(|e| {
             Error::internal(format!("event {} names no user", envelope.event_id)).with_detail(e.to_string())
         })?;
         Ok(Context::new(Arc::new(principal), envelope.metadata.correlation_id).caused_by(envelope))

@@ -6,6 +6,9 @@
 //!
 //! An event that keeps failing parks its key: it and the later events of that key go to the dead letters, the other keys
 //! flow on, and the checkpoint moves past them.
+//!
+//! A handler acts for the user who caused its event, with the permissions of its own module.
+#![warn(missing_docs)]
 
 mod bus;
 mod delivery;

@@ -1,4 +1,4 @@
-use std::{pin::Pin, sync::Arc};
+use std::{collections::BTreeSet, pin::Pin, sync::Arc};
 
 use event_sourcing::Unit;
 use kernel::{Context, Envelope, Error, Event};
@@ -7,7 +7,8 @@ use kernel::{Context, Envelope, Error, Event};
 pub trait Subscriber<E: Event>: Send + Sync + 'static {
     /// Writes go into `unit`, which is committed with the checkpoint. Effects outside of it happen at least once.
     ///
-    /// The principal of `cx` is the user who caused the event, without permissions.
+    /// The principal of `cx` is the user who caused the event, with the permissions of the [`Subscription`] in place of the
+    /// user's own: what a handler may do follows from the module that it belongs to, not from who happened to cause the event.
     ///
     /// # Cancel safety
     /// This future may be dropped at shutdown; the event is then delivered again.
@@ -17,16 +18,30 @@ pub trait Subscriber<E: Event>: Send + Sync + 'static {
 /// A subscriber under its stable name, which its checkpoint is stored under.
 #[derive(Clone)]
 pub struct Subscription {
+    /// Unique in the program and never changed: checkpoint and dead letters are stored under it.
     pub name: &'static str,
+    /// The module that subscribes. What the subscriber publishes is published by it.
     pub module: &'static str,
+    /// Wire name of the events that it takes.
     pub event_type: &'static str,
+    /// What is granted to the module.
+    pub(crate) permissions: Arc<BTreeSet<String>>,
     pub(crate) handler: Arc<dyn ErasedSubscriber>,
 }
 
 impl Subscription {
+    /// To all events of type `E`, from the stored checkpoint of this name on; without one, from the start of the log. Without
+    /// permissions.
     pub fn new<E: Event>(name: &'static str, module: &'static str, subscriber: impl Subscriber<E>) -> Self {
         let handler = Arc::new(Typed { subscriber, event: std::marker::PhantomData });
-        Self { name, module, event_type: E::NAME, handler }
+        Self { name, module, event_type: E::NAME, permissions: Arc::default(), handler }
+    }
+
+    /// The handler may do this, whoever caused the event.
+    #[must_use]
+    pub fn with_permissions(mut self, permissions: impl IntoIterator<Item = String>) -> Self {
+        self.permissions = Arc::new(permissions.into_iter().collect());
+        self
     }
 }
 

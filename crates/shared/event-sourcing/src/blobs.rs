@@ -17,6 +17,7 @@ pub trait Blobs: Send + Sync + 'static {
     /// Dropped at any point, the bytes are there as a whole or not at all.
     async fn put(&self, bytes: Vec<u8>) -> Result<Fingerprint, BlobError>;
 
+    /// The bytes with this digest. `None` if they were never put, or were removed.
     async fn get(&self, digest: &Fingerprint) -> Result<Option<Vec<u8>>, BlobError>;
 
     /// Whether there was something to remove.

@@ -18,6 +18,7 @@
 //! assert_eq!(store.get::<Champion>("flights").await?.unwrap().value.version, 1);
 //! # Ok(()) }
 //! ```
+#![warn(missing_docs)]
 
 mod blobs;
 mod memory;

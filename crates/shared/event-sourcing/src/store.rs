@@ -28,6 +28,7 @@ pub trait Store: Send + Sync + 'static {
     /// whole, and only the answer is lost.
     async fn commit(&self, unit: Unit) -> Result<Receipt, CommitError>;
 
+    /// A document as it is now. `None` if it was never put, or was deleted.
     async fn document(&self, collection: &str, key: &str) -> Result<Option<StoredDocument>, StoreError>;
 
     /// The documents of a collection in key order, from the first key after `after`.
@@ -57,21 +58,27 @@ pub trait Store: Send + Sync + 'static {
 /// Which part of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogQuery {
+    /// The first event is the one behind this position; 0 starts at the first of all.
     pub after: Position,
+    /// At most so many events. Fewer than that: the end of the log is reached.
     pub limit: usize,
     /// Only events of one piece of work.
     pub correlation: Option<CorrelationId>,
 }
 
 impl LogQuery {
+    /// Of every piece of work.
     pub fn after(position: Position, limit: usize) -> Self {
         Self { after: position, limit, correlation: None }
     }
 }
 
+/// A document as adapters have it, its type known to who asks.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredDocument {
+    /// Unique within its collection.
     pub key: String,
+    /// The value as it was put.
     pub body: Json,
     /// Counts the puts from 1; guards the next write.
     pub revision: u64,
@@ -80,23 +87,35 @@ pub struct StoredDocument {
 /// A typed document and the revision that guards its next write.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Found<D> {
+    /// Unique within the collection of `D`.
     pub key: String,
+    /// As the JSON in the store has it.
     pub value: D,
+    /// Counts the puts from 1, since there last was none; guards the next write as `Expected::Exact`.
     pub revision: u64,
 }
 
 /// What a commit wrote, in the order of the unit.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Receipt {
+    /// The id of each event, and its version: its place in its stream, from 1.
     pub events: Vec<(EventId, u64)>,
 }
 
 /// Typed reads over any [`Store`].
 pub trait StoreExt: Store {
+    /// A document as it is now. `None` if it was never put, or was deleted.
+    ///
+    /// # Errors
+    /// What the store says, and [`StoreErrorKind::Corrupt`] for a document that is no `D`.
     fn get<D: Document>(&self, key: &str) -> impl Future<Output = Result<Option<Found<D>>, StoreError>> + Send {
         async move { self.document(D::COLLECTION, key).await?.map(decode).transpose() }
     }
 
+    /// At most `limit` documents of type `D` in key order, from the first key after `after`; `None` is before all keys.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
     fn list<D: Document>(
         &self,
         after: Option<&str>,
@@ -122,8 +141,10 @@ fn decode<D: Document>(stored: StoredDocument) -> Result<Found<D>, StoreError> {
 /// A commit was not carried out; nothing of the unit is there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CommitError {
+    /// A guard of the unit did not hold.
     #[error(transparent)]
     Conflict(#[from] Conflict),
+    /// The store could not do it, whatever was in the unit.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -134,6 +155,7 @@ pub enum CommitError {
 pub struct Conflict {
     /// ``stream `x` `` or ``document `c/k` ``.
     pub what: String,
+    /// The version or revision that the unit asked for; 0 if it asked for there to be none.
     pub expected: u64,
     /// 0 when it does not exist.
     pub actual: u64,
@@ -143,17 +165,20 @@ pub struct Conflict {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct StoreError {
+    /// What a program can go by; the message is for people.
     pub kind: StoreErrorKind,
     /// What happened, to which file or server, and what to do next.
     pub message: String,
 }
 
+/// What is wrong with a store. Only `Corrupt` and `Newer` do not pass by themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoreErrorKind {
     /// Another process holds it.
     Locked,
     /// No room left.
     Full,
+    /// What is there is not what was written, or no longer of the type that it is read as.
     Corrupt,
     /// Written by a newer version of this program.
     Newer,

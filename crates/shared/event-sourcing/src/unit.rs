@@ -14,7 +14,9 @@ pub trait Document: Serialize + DeserializeOwned + Send + Sync + 'static {
 /// What must be true of a stream or a document for the write to take place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expected {
+    /// Nothing: the write takes place over whatever is there.
     Any,
+    /// The stream has no event yet, there is no document under the key.
     Absent,
     /// The stream's version or the document's revision; both count from 1.
     Exact(u64),
@@ -23,9 +25,13 @@ pub enum Expected {
 /// Who writes, and where time and ids come from. Stamped on every event of a [`Unit`].
 #[derive(Clone)]
 pub struct Origin {
+    /// Name of the module, as `source_module` of its events.
     pub module: &'static str,
+    /// The work that the unit is a part of: who asks, and what ties its events to others.
     pub context: Context,
+    /// Whence the time stamps of the events.
     pub clock: Arc<dyn Clock>,
+    /// Whence the ids of the events.
     pub ids: Arc<dyn Ids>,
 }
 
@@ -41,34 +47,51 @@ pub struct Unit {
 /// One write of a unit, as adapters see it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Write {
+    /// An event, behind those that its stream has.
     Append {
+        /// `package-key`, or a name of its own such as `audit`.
         stream: String,
+        /// Of the stream's version: how many events it has before this one.
         expected: Expected,
+        /// Complete but for its position, which the store gives it.
         envelope: Envelope,
     },
+    /// A whole document, in place of the one that is there, if one is.
     Put {
+        /// [`Document::COLLECTION`] of its type.
         collection: &'static str,
+        /// Unique within the collection.
         key: String,
+        /// The new value.
         body: Json,
+        /// Of the revision before the put.
         expected: Expected,
     },
+    /// No document from here on.
     Delete {
+        /// [`Document::COLLECTION`] of its type.
         collection: &'static str,
+        /// Unique within the collection.
         key: String,
+        /// Of the revision before the document goes.
         expected: Expected,
     },
     /// A subscriber has handled everything up to and including this position.
     Checkpoint {
+        /// Its stable name.
         subscriber: String,
+        /// Takes the place of the earlier one, also if it is lower.
         position: Position,
     },
 }
 
 impl Unit {
+    /// Empty so far: dropped or committed like this, it writes nothing.
     pub fn new(origin: Origin) -> Self {
         Self { origin, writes: Vec::new() }
     }
 
+    /// What its events are stamped with.
     pub fn origin(&self) -> &Origin {
         &self.origin
     }
@@ -112,22 +135,28 @@ impl Unit {
         self.writes.push(Write::Put { collection, key: key.into(), body, expected });
     }
 
+    /// Takes a document away. With [`Expected::Any`] there need be none.
     pub fn delete<D: Document>(&mut self, key: impl Into<String>, expected: Expected) {
         self.writes.push(Write::Delete { collection: D::COLLECTION, key: key.into(), expected });
     }
 
+    /// A subscriber, by its stable name, has handled everything up to and including this position. It takes the place of
+    /// the earlier one, also if it is lower.
     pub fn checkpoint(&mut self, subscriber: impl Into<String>, position: Position) {
         self.writes.push(Write::Checkpoint { subscriber: subscriber.into(), position });
     }
 
+    /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
         self.writes.is_empty()
     }
 
+    /// For adapters and for tests: what is to be written, in the order in which it was added.
     pub fn writes(&self) -> &[Write] {
         &self.writes
     }
 
+    /// As [`writes`](Self::writes), for the adapter that writes them.
     pub fn into_writes(self) -> Vec<Write> {
         self.writes
     }

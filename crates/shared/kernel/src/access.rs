@@ -15,6 +15,7 @@ impl Permission {
         Self(name)
     }
 
+    /// As the settings grant it and errors ask for it: `data-quality:check`.
     pub const fn name(self) -> &'static str {
         self.0
     }
@@ -38,14 +39,21 @@ const fn is_domain_and_verb(name: &[u8]) -> bool {
 /// Who may call a request. There is no default: a request that forgets it does not compile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
+    /// Only a principal who was granted this; everybody else is told [`ErrorKind::Denied`](crate::ErrorKind::Denied).
     Requires(Permission),
-    Public { reason: &'static str },
+    /// Every principal, whatever it was granted.
+    Public {
+        /// Why that does no harm, in a few words: `borough requests` shows them.
+        reason: &'static str,
+    },
 }
 
 /// What an [`Authenticator`] vouches for: a user and the names of the permissions granted to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
+    /// As the settings, the audit log and the metadata of events have it. Empty is nobody, and no [`Principal`].
     pub user: String,
+    /// Names of [`Permission`]s. One that no request requires does nothing.
     pub permissions: BTreeSet<String>,
     /// Who acts as the user, where that is somebody else: `--as`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -53,6 +61,7 @@ pub struct Claims {
 }
 
 impl Claims {
+    /// A user who acts in person: [`acting`](Self::acting) is absent.
     pub fn new(user: impl Into<String>, permissions: impl IntoIterator<Item = String>) -> Self {
         Self { user: user.into(), permissions: permissions.into_iter().collect(), acting: None }
     }
@@ -60,8 +69,13 @@ impl Claims {
 
 /// Turns credentials into [`Claims`]: the only way to a [`Principal`].
 pub trait Authenticator {
+    /// What is shown: a token, or for a process that everybody on the machine may start, only a name.
     type Credentials: ?Sized;
 
+    /// Says who these credentials are of, and what that user may do.
+    ///
+    /// # Errors
+    /// They are of nobody who is known, or not good any more.
     fn verify(&self, credentials: &Self::Credentials) -> Result<Claims, AuthenticationError>;
 }
 
@@ -75,6 +89,10 @@ pub struct AuthenticationError(pub String);
 pub struct Principal(Claims);
 
 impl Principal {
+    /// Asks who these credentials are of.
+    ///
+    /// # Errors
+    /// Credentials that the authenticator does not accept, and claims of a user without a name.
     pub fn authenticate<A: Authenticator>(
         authenticator: &A,
         credentials: &A::Credentials,
@@ -86,6 +104,7 @@ impl Principal {
         Ok(Self(claims))
     }
 
+    /// The user's name, never empty: whom the audit log and the metadata of events name.
     pub fn user(&self) -> &str {
         &self.0.user
     }
@@ -95,10 +114,12 @@ impl Principal {
         self.0.acting.as_deref()
     }
 
+    /// All that was vouched for: what a saga keeps to go on in the user's name after a restart.
     pub fn claims(&self) -> &Claims {
         &self.0
     }
 
+    /// Whether the permission is among those that were granted, by name.
     pub fn may(&self, permission: Permission) -> bool {
         self.0.permissions.contains(permission.name())
     }

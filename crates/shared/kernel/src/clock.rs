@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 /// The only source of wall-clock time. Production wires [`SystemClock`], tests [`ManualClock`].
 pub trait Clock: Send + Sync + 'static {
+    /// The present moment. It may lie before an earlier answer: machines have their clocks set.
     fn now(&self) -> DateTime<Utc>;
 }
 
@@ -23,10 +24,15 @@ impl Clock for SystemClock {
 pub struct ManualClock(Mutex<DateTime<Utc>>);
 
 impl ManualClock {
+    /// Stands still at this moment until it is [advanced](Self::advance).
     pub fn starting_at(start: DateTime<Utc>) -> Self {
         Self(Mutex::new(start))
     }
 
+    /// Moves on by so much; back, if that is negative.
+    ///
+    /// # Panics
+    /// If the moment would lie more than about 262,000 years from the present: [`DateTime`] holds no such one.
     pub fn advance(&self, by: TimeDelta) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) += by;
     }

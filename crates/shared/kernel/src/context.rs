@@ -69,22 +69,27 @@ impl Context {
         Self { asked: Some(Arc::new(Asked { module, request, from })), ..self.clone() }
     }
 
+    /// What ties together everything that one piece of work sets off, in all modules and processes.
     pub fn correlation(&self) -> CorrelationId {
         self.correlation
     }
 
+    /// The event that set this off. Absent where it was a person or a program that began.
     pub fn causation(&self) -> Option<CausationId> {
         self.causation
     }
 
+    /// On whose behalf: whose permissions count.
     pub fn principal(&self) -> &Principal {
         &self.principal
     }
 
+    /// From when on nobody waits for the answer any more, by [`Clock`](crate::Clock). Absent: there is no limit.
     pub fn deadline(&self) -> Option<DateTime<Utc>> {
         self.deadline
     }
 
+    /// What the data is wanted for, if the caller said so: see [`Context::for_purpose`].
     pub fn purpose(&self) -> Option<&str> {
         self.purpose.as_deref()
     }

@@ -11,7 +11,9 @@ use sha2::{Digest, Sha256};
 pub struct DatasetRef {
     /// `file:///...`.
     pub url: String,
+    /// Told from the content when the reference was made, not from the name of the file.
     pub format: DatasetFormat,
+    /// SHA-256 of all bytes of the file. A reader refuses a file that has changed since.
     pub fingerprint: Fingerprint,
 }
 
@@ -19,7 +21,9 @@ pub struct DatasetRef {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DatasetFormat {
+    /// Delimited text in UTF-8 whose first line names the columns.
     Csv,
+    /// Apache Parquet: binary, by columns, with declared types.
     Parquet,
 }
 
@@ -43,6 +47,7 @@ pub struct Fingerprint(String);
 pub struct FingerprintError(String);
 
 impl Fingerprint {
+    /// The digest of these bytes, all at once.
     pub fn of(bytes: &[u8]) -> Self {
         Self::of_sha256(Sha256::digest(bytes).into())
     }
@@ -58,6 +63,7 @@ impl Fingerprint {
         Self(text)
     }
 
+    /// The whole of it, `sha256:` included: how it stands in JSON.
     pub fn as_str(&self) -> &str {
         &self.0
     }

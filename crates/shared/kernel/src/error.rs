@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, thiserror::Error)]
 #[error("{message}")]
 pub struct Error {
+    /// What a caller can do about it. Decides the HTTP status.
     pub kind: ErrorKind,
     /// Absent where the kind says all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -48,6 +49,7 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// Every kind once, in the order of their declaration.
     pub const ALL: [Self; 8] = [
         Self::Invalid,
         Self::Denied,
@@ -101,14 +103,17 @@ pub struct FieldError {
 }
 
 impl Error {
+    /// The message says what happened, where, and what to do next, in one sentence; it is shown to the caller.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self { kind, code: None, message: message.into(), fields: Vec::new(), retry_after: None, detail: None }
     }
 
+    /// For input that is wrong as a whole. Where single fields are, [`Error::invalid_fields`] says which.
     pub fn invalid(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Invalid, message)
     }
 
+    /// For what no caller can mend. The message says what could not be done; why is for [`Error::with_detail`].
     pub fn internal(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Internal, message)
     }
@@ -125,12 +130,14 @@ impl Error {
     }
 
     #[must_use]
+    /// Gives it a code of its own, `area.what`. Programs go by it, so what it means never changes.
     pub fn with_code(mut self, code: impl Into<Cow<'static, str>>) -> Self {
         self.code = Some(code.into());
         self
     }
 
     #[must_use]
+    /// Says how long to wait before the same call may succeed.
     pub fn with_retry_after(mut self, after: Duration) -> Self {
         self.retry_after = Some(after);
         self

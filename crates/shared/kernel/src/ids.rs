@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 /// The only source of new identities. Production wires [`SystemIds`], tests [`SequentialIds`].
 pub trait Ids: Send + Sync + 'static {
+    /// An identity that nothing else has.
     fn next(&self) -> Uuid;
 }
 
@@ -41,9 +42,11 @@ macro_rules! id {
         pub struct $name(Uuid);
 
         impl $name {
+            /// Takes what came off the wire or out of [`Ids`]. Says nothing about whether there is such a thing.
             pub const fn new(id: Uuid) -> Self {
                 Self(id)
             }
+            /// Without its type: for the wire, and to name one thing by the identity of another.
             pub const fn uuid(self) -> Uuid {
                 self.0
             }

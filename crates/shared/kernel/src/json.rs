@@ -30,6 +30,7 @@ impl Json {
         serde_json::from_str(self.text())
     }
 
+    /// As it was made or given, but for blanks around it.
     pub fn text(&self) -> &str {
         self.0.get()
     }

@@ -2,6 +2,7 @@
 //!
 //! No I/O, no async runtime. A domain crate names these types in its contracts; everything that crosses a boundary is a
 //! [`Request`] or an [`Event`] and travels with a [`Context`].
+#![warn(missing_docs)]
 
 mod access;
 mod clock;

@@ -5,9 +5,11 @@ use crate::Access;
 
 /// A question or an order that exactly one service answers.
 pub trait Request: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
+    /// What it is answered with: a part of the contract as the request is.
     type Response: Serialize + DeserializeOwned + JsonSchema + Send + 'static;
     /// Wire name, `module.verb`.
     const NAME: &'static str;
+    /// A query may be answered from what was kept; a command is committed and leaves an audit record.
     const KIND: RequestKind;
     /// No default: a request that forgets who may call it does not compile.
     const ACCESS: Access;

@@ -9,6 +9,7 @@ use zeroize::{Zeroize, Zeroizing};
 pub struct Secret<T: Zeroize>(Zeroizing<T>);
 
 impl<T: Zeroize> Secret<T> {
+    /// Takes the value in. Copies that were made of it before are not overwritten when it goes.
     pub fn new(secret: T) -> Self {
         Self(Zeroizing::new(secret))
     }

@@ -1,101 +1,149 @@
-use std::sync::Arc;
+use std::{collections::BTreeSet, mem::take, sync::Arc};
 
 use container::{Builder, Container};
 use event_bus::Subscription;
 use event_sourcing::{Blobs, Store};
 use kernel::{Clock, Ids};
-use request::{Client, Limits, Requests, ServiceTable};
+use request::{Client, Limits, ModuleState, ModuleStates, Requests, ServiceTable};
 use saga::SagaEngine;
 
 use crate::{
-    Description, Finding, Findings, Grants, Module,
+    Application, Findings, Grants, Module, Options,
+    dependencies::Dependencies,
     description::describe,
-    verification::{FindingLevel, verify},
+    descriptor::Subscribed,
+    lifecycle::{Lifecycle, Member},
+    options::MODULE,
+    verification::{Assembly, verify},
 };
 
 /// What the composition root chose for everybody.
 #[derive(Clone)]
 pub struct Infrastructure {
+    /// Where streams and documents are kept.
     pub store: Arc<dyn Store>,
+    /// Where large values are kept.
     pub blobs: Arc<dyn Blobs>,
+    /// The time.
     pub clock: Arc<dyn Clock>,
+    /// New identities.
     pub ids: Arc<dyn Ids>,
 }
 
-/// All modules, verified and built; nothing runs yet.
-pub struct Application {
-    pub container: Container,
-    pub requests: Requests,
-    pub sagas: SagaEngine,
-    pub subscriptions: Vec<Subscription>,
-    pub description: Description,
-    /// What looks forgotten, without being wrong.
-    pub warnings: Vec<Finding>,
-}
-
-/// Verifies the modules and builds them, or says everything that is wrong with them.
+/// Verifies the modules and builds those that were selected.
+///
+/// # Errors
+/// Everything that is wrong with them, at once.
 pub fn assemble(
     mut modules: Vec<Module>,
     infrastructure: Infrastructure,
-    grants: &Grants,
+    options: Options,
 ) -> Result<Application, Findings> {
     let Infrastructure { store, blobs, clock, ids } = infrastructure;
+    let (selected, mut wrong) = options.selection.of(&modules);
+    let closed = |limits| Requests::closed(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&ids), limits);
+    let requests = closed(options.limits.clone()).unwrap_or_else(|error| {
+        wrong.push((format!("the limits of requests are out of range: {error}"), "see [requests]".into()));
+        closed(Limits::default()).expect("the defaults are in range")
+    });
     let mut builder = Builder::default();
     builder
         .instance::<dyn Store>(Arc::clone(&store))
         .instance::<dyn Blobs>(blobs)
         .instance::<dyn Clock>(Arc::clone(&clock))
-        .instance::<dyn Ids>(Arc::clone(&ids));
-    let requests = Requests::closed(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&ids), Limits::default());
-    let requests = requests.expect("the defaults are in range");
-    builder.instance::<Client>(Arc::new(requests.client()));
-    for module in &mut modules {
-        for registrations in module.provides.drain(..) {
-            registrations(&mut builder);
-        }
-    }
-    let findings = verify(&modules, &builder, grants);
+        .instance::<dyn Ids>(Arc::clone(&ids))
+        .instance::<Client>(Arc::new(requests.client()));
+    register(&mut modules, &selected, &mut builder);
+
+    let assembly = Assembly { modules: &modules, selected: &selected, builder: &builder, options: &options };
+    let findings = verify(&assembly, wrong);
     if findings.errors().next().is_some() {
         return Err(findings);
     }
-    let container = builder.build().map_err(|error| {
-        let fix = "see its cause".to_owned();
-        let problem = chain(&error);
-        Findings(vec![Finding { level: FindingLevel::Error, module: "container".into(), problem, fix }])
-    })?;
-
-    let mut table = ServiceTable::default();
-    for module in &mut modules {
-        for served in &module.serves {
-            (served.wire)(&container, &mut table, module.name);
-        }
-        for rule in module.rules.drain(..) {
-            (rule.wire)(&mut table);
-        }
-        table.declare(module.name, module.asks.iter().copied());
-    }
-    requests.open(table);
+    let container = builder.build().map_err(|error| Findings::of_building(&error))?;
+    container.warm_up().map_err(|error| Findings::of_building(&error))?;
+    requests.open(table(&mut modules, &selected, &container, requests.states()));
     let mut sagas = SagaEngine::new(requests.clone(), store, clock, ids);
-    let mut subscriptions = Vec::new();
-    for module in &modules {
-        for saga in &module.sagas {
-            sagas = (saga.wire)(&container, sagas, module.name);
-        }
-        for subscribed in &module.subscribes {
-            subscriptions.push((subscribed.wire)(&container, subscribed.subscriber, module.name));
-        }
+    for (module, saga) in selected.iter().flat_map(|&i| modules[i].sagas.iter().map(move |saga| (i, saga))) {
+        sagas = (saga.wire)(&container, sagas, modules[module].name);
     }
-    let description = describe(&modules, &sagas);
-    Ok(Application { container, requests, sagas, subscriptions, description, warnings: findings.0 })
+    Ok(Application {
+        description: describe(&modules, &selected, &sagas),
+        subscriptions: subscriptions(&modules, &selected, &container, &options.grants),
+        lifecycle: lifecycle(modules, &selected, &container, requests.states(), &options),
+        container,
+        requests,
+        sagas,
+        warnings: findings.0,
+    })
 }
 
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
+/// Each module remembers which registrations are its own.
+fn register(modules: &mut [Module], selected: &BTreeSet<usize>, builder: &mut Builder) {
+    for &module in selected {
+        let before = builder.registered().len();
+        for registrations in take(&mut modules[module].provides) {
+            registrations(builder);
+        }
+        modules[module].registered = builder.registered().skip(before).collect();
     }
-    text
+}
+
+fn table(
+    modules: &mut [Module],
+    selected: &BTreeSet<usize>,
+    container: &Container,
+    states: &ModuleStates,
+) -> ServiceTable {
+    let mut table = ServiceTable::default();
+    for (i, module) in modules.iter_mut().enumerate() {
+        states.set(module.name, ModuleState::Stopped);
+        if !selected.contains(&i) {
+            module.serves.iter().for_each(|served| table.serve_elsewhere(module.name, served.info.name));
+            continue;
+        }
+        for served in &module.serves {
+            (served.wire)(container, &mut table, module.name);
+        }
+        for rule in take(&mut module.rules) {
+            (rule.wire)(&mut table);
+        }
+        table.declare(module.name, module.asks.iter().map(|asked| asked.name));
+    }
+    table
+}
+
+fn subscriptions(
+    modules: &[Module],
+    selected: &BTreeSet<usize>,
+    container: &Container,
+    grants: &Grants,
+) -> Vec<Subscription> {
+    let of_module = |&i: &usize| {
+        let module = &modules[i];
+        let granted = grants.get(&format!("{MODULE}{}", module.name)).cloned().unwrap_or_default();
+        let subscription = |s: &Subscribed| (s.wire)(container, s.subscriber, module.name);
+        module.subscribes.iter().map(move |s| subscription(s).with_permissions(granted.clone()))
+    };
+    selected.iter().flat_map(of_module).collect()
+}
+
+fn lifecycle(
+    modules: Vec<Module>,
+    selected: &BTreeSet<usize>,
+    container: &Container,
+    states: &ModuleStates,
+    options: &Options,
+) -> Lifecycle {
+    let order = Dependencies::of(&modules).order();
+    let mut modules: Vec<Option<Module>> = modules.into_iter().map(Some).collect();
+    let in_order = order.into_iter().filter(|module| selected.contains(module));
+    let members = in_order.filter_map(|module| modules[module].take()).map(|module| Member {
+        module: module.name,
+        on_start: module.on_start,
+        on_stop: module.on_stop,
+        jobs: module.jobs,
+        checks: module.checks,
+    });
+    Lifecycle::new(members.collect(), container.clone(), states.clone(), options.timeouts)
 }

@@ -1,25 +1,40 @@
-use std::sync::Arc;
+use std::{any::type_name, panic::Location, sync::Arc};
 
 use container::{Builder, Container};
 use event_bus::{Subscriber, Subscription};
 use event_sourcing::Document;
-use kernel::{Event, Permission, Request};
+use kernel::{Error, Event, Permission, Request};
 use request::{Cached, RequestInfo, Requirement, Service, ServiceTable};
 use saga::{Saga, SagaEngine};
 
+use crate::{
+    Shutdown,
+    task::{Hook, Job, Needed},
+};
+
 /// What one package offers and needs. Built once, by the package's own `module()`.
+///
+/// Whatever takes an `Arc<S>` gets it from the container: a method of `S` will do, such as
+/// `async fn open(self: Arc<Self>) -> Result<(), Error>`.
 pub struct Module {
     pub(crate) name: &'static str,
     pub(crate) about: &'static str,
     pub(crate) provides: Vec<Registrations>,
     pub(crate) serves: Vec<Served>,
     pub(crate) rules: Vec<Rule>,
-    pub(crate) asks: Vec<&'static str>,
-    pub(crate) publishes: Vec<Published>,
+    pub(crate) asks: Vec<Message>,
+    pub(crate) publishes: Vec<Message>,
     pub(crate) subscribes: Vec<Subscribed>,
     pub(crate) sagas: Vec<Ran>,
     pub(crate) collections: Vec<&'static str>,
     pub(crate) permissions: Vec<Permission>,
+    pub(crate) settings: Vec<Read>,
+    pub(crate) on_start: Vec<Hook>,
+    pub(crate) on_stop: Vec<Hook>,
+    pub(crate) checks: Vec<Hook>,
+    pub(crate) jobs: Vec<Job>,
+    /// What `provides` has registered, and where; known to the assembly.
+    pub(crate) registered: Vec<(&'static str, &'static Location<'static>)>,
 }
 
 type Registrations = Box<dyn FnOnce(&mut Builder)>;
@@ -34,19 +49,28 @@ pub(crate) struct Served {
 /// Something that holds for the calls of a request.
 pub(crate) struct Rule {
     pub request: &'static str,
+    pub type_name: &'static str,
     /// Events that it waits for.
     pub events: &'static [&'static str],
     pub wire: Box<dyn FnOnce(&mut ServiceTable)>,
 }
 
-pub(crate) struct Published {
+/// One that is asked, or an event that is published.
+pub(crate) struct Message {
     pub name: &'static str,
     pub type_name: &'static str,
+}
+
+/// A section of the settings.
+pub(crate) struct Read {
+    pub section: &'static str,
+    pub about: &'static str,
 }
 
 pub(crate) struct Subscribed {
     pub subscriber: &'static str,
     pub event: &'static str,
+    pub type_name: &'static str,
     pub wire: fn(&Container, &'static str, &'static str) -> Subscription,
     pub needs: Needed,
 }
@@ -57,20 +81,8 @@ pub(crate) struct Ran {
     pub needs: Needed,
 }
 
-/// A type that the descriptor resolves from the container.
-#[derive(Clone, Copy)]
-pub(crate) struct Needed {
-    pub type_name: &'static str,
-    pub registered: fn(&Builder) -> bool,
-}
-
-impl Needed {
-    fn of<T: Send + Sync + 'static>() -> Self {
-        Self { type_name: std::any::type_name::<T>(), registered: Builder::contains::<T> }
-    }
-}
-
 impl Module {
+    /// A module that does nothing yet. `about` is one sentence, for people.
     pub fn new(name: &'static str, about: &'static str) -> Self {
         Self {
             name,
@@ -84,9 +96,16 @@ impl Module {
             sagas: Vec::new(),
             collections: Vec::new(),
             permissions: Vec::new(),
+            settings: Vec::new(),
+            on_start: Vec::new(),
+            on_stop: Vec::new(),
+            checks: Vec::new(),
+            jobs: Vec::new(),
+            registered: Vec::new(),
         }
     }
 
+    /// Its name, as other modules and the settings know it.
     pub fn name(&self) -> &'static str {
         self.name
     }
@@ -103,7 +122,7 @@ impl Module {
     pub fn serves<R: Request, S: Service<R>>(mut self) -> Self {
         let info = RequestInfo::of::<R>(self.name);
         let wire = |c: &Container, table: &mut ServiceTable, module| table.serve::<R>(module, c.get::<S>());
-        self.serves.push(Served { info, type_name: std::any::type_name::<R>(), wire, needs: Needed::of::<S>() });
+        self.serves.push(Served { info, type_name: type_name::<R>(), wire, needs: Needed::of::<S>() });
         if let kernel::Access::Requires(permission) = R::ACCESS {
             self.permissions.push(permission);
         }
@@ -114,7 +133,8 @@ impl Module {
     #[must_use]
     pub fn caches<R: Cached>(mut self) -> Self {
         let wire = Box::new(|table: &mut ServiceTable| table.cache::<R>());
-        self.rules.push(Rule { request: R::NAME, events: R::STALE_AFTER, wire });
+        let type_name = type_name::<R>();
+        self.rules.push(Rule { request: R::NAME, type_name, events: R::STALE_AFTER, wire });
         self
     }
 
@@ -122,21 +142,22 @@ impl Module {
     #[must_use]
     pub fn complies<R: Request>(mut self, requirement: Requirement<R>) -> Self {
         let wire = Box::new(|table: &mut ServiceTable| table.require(requirement));
-        self.rules.push(Rule { request: R::NAME, events: &[], wire });
+        let type_name = type_name::<R>();
+        self.rules.push(Rule { request: R::NAME, type_name, events: &[], wire });
         self
     }
 
     /// The package asks `R` of whoever serves it.
     #[must_use]
     pub fn asks<R: Request>(mut self) -> Self {
-        self.asks.push(R::NAME);
+        self.asks.push(Message { name: R::NAME, type_name: type_name::<R>() });
         self
     }
 
+    /// The package publishes `E`, and nobody else does.
     #[must_use]
     pub fn publishes<E: Event>(mut self) -> Self {
-        let type_name = std::any::type_name::<E>();
-        self.publishes.push(Published { name: E::NAME, type_name });
+        self.publishes.push(Message { name: E::NAME, type_name: type_name::<E>() });
         self
     }
 
@@ -144,7 +165,8 @@ impl Module {
     #[must_use]
     pub fn subscribes<E: Event, S: Subscriber<E>>(mut self, subscriber: &'static str) -> Self {
         let wire = |c: &Container, name, module| Subscription::new::<E>(name, module, Resolved(c.get::<S>()));
-        self.subscribes.push(Subscribed { subscriber, event: E::NAME, wire, needs: Needed::of::<S>() });
+        let (type_name, needs) = (type_name::<E>(), Needed::of::<S>());
+        self.subscribes.push(Subscribed { subscriber, event: E::NAME, type_name, wire, needs });
         self
     }
 
@@ -162,6 +184,64 @@ impl Module {
         self.collections.push(D::COLLECTION);
         self
     }
+
+    /// The package reads this section of the settings; `about` is one sentence on what for.
+    #[must_use]
+    pub fn reads(mut self, section: &'static str, about: &'static str) -> Self {
+        self.settings.push(Read { section, about });
+        self
+    }
+
+    /// Before the module is up, in the order of declaration. `name` says what is done: `open the index`.
+    #[must_use]
+    pub fn on_start<S, F, W>(mut self, name: &'static str, hook: F) -> Self
+    where
+        S: ?Sized + Send + Sync + 'static,
+        F: Fn(Arc<S>) -> W + Send + Sync + 'static,
+        W: Future<Output = Result<(), Error>> + Send + 'static,
+    {
+        self.on_start.push(Hook::new(name, hook));
+        self
+    }
+
+    /// After the module has refused new requests and its background jobs have ended; the last declared comes first. It also
+    /// runs when a start hook of the module has failed.
+    #[must_use]
+    pub fn on_stop<S, F, W>(mut self, name: &'static str, hook: F) -> Self
+    where
+        S: ?Sized + Send + Sync + 'static,
+        F: Fn(Arc<S>) -> W + Send + Sync + 'static,
+        W: Future<Output = Result<(), Error>> + Send + 'static,
+    {
+        self.on_stop.push(Hook::new(name, hook));
+        self
+    }
+
+    /// A look at the module's health, again and again: while it fails, panics or takes too long, the module is degraded, for
+    /// the reason that the error gives.
+    #[must_use]
+    pub fn checks<S, F, W>(mut self, name: &'static str, check: F) -> Self
+    where
+        S: ?Sized + Send + Sync + 'static,
+        F: Fn(Arc<S>) -> W + Send + Sync + 'static,
+        W: Future<Output = Result<(), Error>> + Send + 'static,
+    {
+        self.checks.push(Hook::new(name, check));
+        self
+    }
+
+    /// A background job: runs from the start of the module until [`Shutdown`] has begun. Where it ends before that, the module
+    /// is degraded.
+    #[must_use]
+    pub fn starts<S, F, W>(mut self, name: &'static str, job: F) -> Self
+    where
+        S: ?Sized + Send + Sync + 'static,
+        F: Fn(Arc<S>, Shutdown) -> W + Send + Sync + 'static,
+        W: Future<Output = Result<(), Error>> + Send + 'static,
+    {
+        self.jobs.push(Job::new(name, job));
+        self
+    }
 }
 
 struct Resolved<S>(Arc<S>);
@@ -172,7 +252,7 @@ impl<E: Event, S: Subscriber<E>> Subscriber<E> for Resolved<S> {
         cx: &kernel::Context,
         event: &E,
         unit: &mut event_sourcing::Unit,
-    ) -> impl Future<Output = Result<(), kernel::Error>> + Send {
+    ) -> impl Future<Output = Result<(), Error>> + Send {
         self.0.handle(cx, event, unit)
     }
 }

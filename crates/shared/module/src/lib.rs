@@ -1,17 +1,34 @@
 //! The module descriptor: everything that a package offers and needs, in one value.
 //!
 //! A domain crate exposes `pub fn module() -> Module`; the composition root lists those calls and hands them to
-//! [`assemble`], which refuses an assembly that cannot work, all findings at once, and builds the rest. The same
-//! descriptors draw the [`Description`].
+//! [`assemble`], which refuses an assembly that cannot work, all findings at once, and builds the modules of the
+//! [`Selection`]. [`Application::start`] takes them up in the order in which they need each other. The same descriptors
+//! draw the [`Description`]: the context map, and the [`Canvas`] of each module.
 
+#![warn(missing_docs)]
+
+mod application;
 mod assembly;
+mod closest;
+mod dependencies;
 mod description;
 mod descriptor;
+mod finding;
+mod lifecycle;
+mod options;
+mod selection;
+mod task;
 mod verification;
 
-pub use assembly::{Application, Infrastructure, assemble};
+pub use application::{Application, ModuleStatus};
+pub use assembly::{Infrastructure, assemble};
 pub use description::{
-    Description, Link, ModuleDescription, RequestDescription, SagaDescription, SubscriptionDescription,
+    Canvas, Description, Link, ModuleDescription, RequestDescription, SagaDescription, SettingsDescription,
+    SubscriptionDescription, UnknownModule,
 };
 pub use descriptor::Module;
-pub use verification::{Finding, FindingLevel, Findings, Grants};
+pub use finding::{Finding, FindingLevel, Findings};
+pub use lifecycle::{Cause, LifecycleError, Phase, StartError, StopError};
+pub use options::{Grants, Options, Timeouts};
+pub use selection::Selection;
+pub use task::Shutdown;

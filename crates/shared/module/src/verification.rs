@@ -1,94 +1,51 @@
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-};
+mod messages;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use container::Builder;
 
-use crate::{
-    Module,
-    descriptor::{Needed, Served},
-};
+use crate::{Findings, Module, Options, closest::way_out, options::MODULE, task::Needed};
 
-/// Which user has which permissions, by name.
-pub type Grants = BTreeMap<String, BTreeSet<String>>;
-
-/// Something wrong with an assembly.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Finding {
-    pub level: FindingLevel,
-    pub module: String,
-    pub problem: String,
-    pub fix: String,
+/// What is verified: the descriptors of all modules, and what those have registered that run in this process.
+pub(crate) struct Assembly<'a> {
+    pub modules: &'a [Module],
+    pub selected: &'a BTreeSet<usize>,
+    pub builder: &'a Builder,
+    pub options: &'a Options,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum FindingLevel {
-    /// The assembly cannot work.
-    Error,
-    /// It works, and something in it is probably forgotten.
-    Warning,
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "module `{}`: {}: {}", self.module, self.problem, self.fix)
-    }
-}
-
-/// Everything that is wrong with an assembly, errors first.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Findings(pub Vec<Finding>);
-
-impl std::error::Error for Findings {}
-
-impl fmt::Display for Findings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the modules do not fit together:")?;
-        self.0.iter().try_for_each(|finding| write!(f, "\n  {finding}"))
-    }
-}
-
-impl Findings {
-    pub fn errors(&self) -> impl Iterator<Item = &Finding> {
-        self.0.iter().filter(|finding| finding.level == FindingLevel::Error)
-    }
-
-    fn error(&mut self, module: &str, problem: String, fix: impl Into<String>) {
-        self.0.push(Finding { level: FindingLevel::Error, module: module.into(), problem, fix: fix.into() });
-    }
-
-    fn warning(&mut self, module: &str, problem: String, fix: impl Into<String>) {
-        self.0.push(Finding { level: FindingLevel::Warning, module: module.into(), problem, fix: fix.into() });
-    }
-}
-
-/// Looks at the descriptors and the container's graph; builds nothing.
-pub(crate) fn verify(modules: &[Module], builder: &Builder, grants: &Grants) -> Findings {
+/// Looks at the descriptors and the container's graph; builds nothing. `wrong` is what was found in the settings, with the fix.
+pub(crate) fn verify(assembly: &Assembly<'_>, wrong: Vec<(String, String)>) -> Findings {
+    let Assembly { modules, options, .. } = assembly;
     let mut findings = Findings::default();
-    names(modules, &mut findings);
-    requests(modules, &mut findings);
-    rules(modules, &mut findings);
-    events(modules, &mut findings);
-    permissions(modules, grants, &mut findings);
-    needs(modules, builder, &mut findings);
-    for finding in builder.validate() {
-        findings.error("container", finding.to_string(), "mend the registrations in `.provides`");
+    for (problem, fix) in wrong {
+        findings.error("settings", problem, fix);
     }
+    names(modules, &mut findings);
+    messages::requests(modules, &mut findings);
+    messages::rules(modules, &mut findings);
+    messages::events(modules, &mut findings);
+    permissions(modules, options, &mut findings);
+    settings(modules, options, &mut findings);
+    needs(assembly, &mut findings);
+    registrations(assembly, &mut findings);
     findings.0.sort();
     findings.0.dedup();
     findings
 }
 
-/// Names that must not be used twice: modules, subscribers, sagas, collections.
+/// Names that must not be used twice: of modules, subscribers, sagas, collections; and within a module, of what it does.
 fn names(modules: &[Module], findings: &mut Findings) {
-    let mut seen: BTreeMap<(&str, &str), &str> = BTreeMap::new();
+    let mut seen: BTreeMap<(&str, &str, &str), &str> = BTreeMap::new();
     for module in modules {
-        let subscribers = module.subscribes.iter().map(|s| ("subscriber", s.subscriber));
-        let sagas = module.sagas.iter().map(|s| ("saga", s.name));
-        let collections = module.collections.iter().map(|c| ("collection", *c));
-        for (kind, name) in [("module", module.name)].into_iter().chain(subscribers).chain(sagas).chain(collections) {
-            if let Some(first) = seen.insert((kind, name), module.name) {
+        let subscribers = module.subscribes.iter().map(|s| ("", "subscriber", s.subscriber));
+        let sagas = module.sagas.iter().map(|s| ("", "saga", s.name));
+        let collections = module.collections.iter().map(|c| ("", "collection", *c));
+        let jobs = module.jobs.iter().map(|job| (module.name, "background job", job.name));
+        let checks = module.checks.iter().map(|check| (module.name, "health check", check.name));
+        let everywhere = [("", "module", module.name)].into_iter().chain(subscribers).chain(sagas).chain(collections);
+        for (within, kind, name) in everywhere.chain(jobs).chain(checks) {
+            if let Some(first) = seen.insert((within, kind, name), module.name) {
                 let problem = format!("{kind} `{name}` is also declared by module `{first}`");
                 findings.error(module.name, problem, "give one of them another name");
             }
@@ -96,79 +53,7 @@ fn names(modules: &[Module], findings: &mut Findings) {
     }
 }
 
-fn requests(modules: &[Module], findings: &mut Findings) {
-    let mut served: BTreeMap<&str, (&Module, &Served)> = BTreeMap::new();
-    for module in modules {
-        for request in &module.serves {
-            let Some((other, first)) = served.insert(request.info.name, (module, request)) else {
-                continue;
-            };
-            if first.type_name == request.type_name {
-                let problem = format!("request `{}` is also served by module `{}`", request.info.name, other.name);
-                findings.error(module.name, problem, "a request has exactly one service: remove one");
-            } else {
-                let problem =
-                    format!("`{}` and `{}` are both named `{}`", first.type_name, request.type_name, request.info.name);
-                findings.error(module.name, problem, "rename one");
-            }
-        }
-    }
-    for module in modules {
-        for name in module.asks.iter().filter(|name| !served.contains_key(**name)) {
-            let problem = format!("asks `{name}`, which no module serves");
-            findings.error(module.name, problem, "add the module that serves it to the composition root");
-        }
-    }
-}
-
-/// Caches and regulations of requests.
-fn rules(modules: &[Module], findings: &mut Findings) {
-    let published: BTreeSet<&str> = modules.iter().flat_map(|m| &m.publishes).map(|event| event.name).collect();
-    for module in modules {
-        for rule in &module.rules {
-            if !module.serves.iter().any(|served| served.info.name == rule.request) {
-                let problem = format!("`{}` is cached or regulated here and not served here", rule.request);
-                findings.error(module.name, problem, "say it in the module that serves it");
-            }
-            for event in rule.events.iter().filter(|event| !published.contains(**event)) {
-                let problem =
-                    format!("answers of `{}` are kept until `{event}`, which no module publishes", rule.request);
-                findings.error(module.name, problem, "declare it with `.publishes` in the module that does");
-            }
-        }
-    }
-}
-
-fn events(modules: &[Module], findings: &mut Findings) {
-    let mut published: BTreeMap<&str, (&Module, &str)> = BTreeMap::new();
-    for module in modules {
-        for event in &module.publishes {
-            if let Some((other, type_name)) = published.insert(event.name, (module, event.type_name)) {
-                let problem = format!(
-                    "event `{}` (`{}`) is also published by module `{}` (`{type_name}`)",
-                    event.name, event.type_name, other.name
-                );
-                findings.error(module.name, problem, "an event has one publisher: rename one");
-            }
-        }
-    }
-    let subscribed: BTreeSet<&str> = modules.iter().flat_map(|m| &m.subscribes).map(|s| s.event).collect();
-    for module in modules {
-        for subscription in module.subscribes.iter().filter(|s| !published.contains_key(s.event)) {
-            let problem = format!(
-                "subscriber `{}` waits for event `{}`, which no module publishes",
-                subscription.subscriber, subscription.event
-            );
-            findings.error(module.name, problem, "declare it with `.publishes` in the module that does");
-        }
-        for event in module.publishes.iter().filter(|e| !subscribed.contains(e.name)) {
-            let problem = format!("publishes event `{}`, to which nobody subscribes", event.name);
-            findings.warning(module.name, problem, "fine if it is for the log only");
-        }
-    }
-}
-
-fn permissions(modules: &[Module], grants: &Grants, findings: &mut Findings) {
+fn permissions(modules: &[Module], Options { grants, .. }: &Options, findings: &mut Findings) {
     let granted: BTreeSet<&str> = grants.values().flatten().map(String::as_str).collect();
     let declared: BTreeSet<&str> = modules.iter().flat_map(|m| &m.permissions).map(|p| p.name()).collect();
     for module in modules {
@@ -178,6 +63,10 @@ fn permissions(modules: &[Module], grants: &Grants, findings: &mut Findings) {
         }
     }
     for (user, permissions) in grants {
+        if let Some(name) = user.strip_prefix(MODULE).filter(|name| modules.iter().all(|module| module.name != *name)) {
+            let problem = format!("permissions are granted to `{user}`, and there is no module `{name}`");
+            findings.error("settings", problem, way_out(name, modules.iter().map(|module| module.name)));
+        }
         for permission in permissions.iter().filter(|p| !declared.contains(p.as_str())) {
             let close = declared.iter().filter(|d| d.split(':').next() == permission.split(':').next());
             let close: Vec<&str> = close.copied().collect();
@@ -188,15 +77,45 @@ fn permissions(modules: &[Module], grants: &Grants, findings: &mut Findings) {
     }
 }
 
-fn needs(modules: &[Module], builder: &Builder, findings: &mut Findings) {
+fn settings(modules: &[Module], options: &Options, findings: &mut Findings) {
+    let Some(known) = &options.settings else { return };
     for module in modules {
+        for read in module.settings.iter().filter(|read| !known.iter().any(|key| key == read.section)) {
+            let problem = format!("reads the settings [{}], which there are not", read.section);
+            findings.error(module.name, problem, way_out(read.section, known.iter().map(String::as_str)));
+        }
+    }
+}
+
+/// What the descriptors take from the container, each as a whole and not only the first that misses something.
+fn needs(Assembly { modules, selected, builder, .. }: &Assembly<'_>, findings: &mut Findings) {
+    for module in selected.iter().map(|&module| &modules[module]) {
         let serves = module.serves.iter().map(|s| (format!("request `{}`", s.info.name), s.needs));
         let subscribes = module.subscribes.iter().map(|s| (format!("subscriber `{}`", s.subscriber), s.needs));
         let sagas = module.sagas.iter().map(|s| (format!("saga `{}`", s.name), s.needs));
+        let starts = module.on_start.iter().map(|hook| (format!("start hook `{}`", hook.name), hook.needs));
+        let stops = module.on_stop.iter().map(|hook| (format!("stop hook `{}`", hook.name), hook.needs));
+        let checks = module.checks.iter().map(|check| (format!("health check `{}`", check.name), check.needs));
+        let jobs = module.jobs.iter().map(|job| (format!("background job `{}`", job.name), job.needs));
         let missing = |(_, needed): &(String, Needed)| !(needed.registered)(builder);
-        for (what, needed) in serves.chain(subscribes).chain(sagas).filter(missing) {
+        let all = serves.chain(subscribes).chain(sagas).chain(starts).chain(stops).chain(checks).chain(jobs);
+        for (what, needed) in all.filter(missing) {
             let problem = format!("{what} needs `{}`, which is not registered", needed.type_name);
             findings.error(module.name, problem, "register it with `.provides(|c| c.singleton(..))`");
+        }
+    }
+}
+
+/// The container's graph. A finding is that of the module that has registered what has to be mended.
+fn registrations(Assembly { modules, builder, .. }: &Assembly<'_>, findings: &mut Findings) {
+    for finding in builder.validate() {
+        let is_here = |module: &&Module| module.registered.iter().any(|(_, place)| *place == finding.place());
+        let module = modules.iter().rfind(is_here).map_or("container", |module| module.name);
+        let (problem, fix) = (finding.to_string(), "mend the registrations in `.provides`");
+        if finding.is_warning() {
+            findings.warning(module, problem, fix);
+        } else {
+            findings.error(module, problem, fix);
         }
     }
 }

@@ -11,6 +11,7 @@
 //! # }
 //! # Ok::<(), observability::InitError>(())
 //! ```
+#![warn(missing_docs)]
 
 mod log;
 mod span;

@@ -31,10 +31,18 @@ pub struct Options {
 /// Why there is no log.
 #[derive(Debug, thiserror::Error)]
 pub enum InitError {
+    /// `RUST_LOG`, or what stands for it, cannot be understood.
     #[error("RUST_LOG is `{directives}`: expected `level` or `target=level`, several separated by commas")]
-    Filter { directives: String, source: ParseError },
+    Filter {
+        /// All of it, as it was found.
+        directives: String,
+        /// Which part of it, in the words of `tracing-subscriber`.
+        source: ParseError,
+    },
+    /// `RUST_LOG` is set to something that is no text.
     #[error("RUST_LOG is not UTF-8")]
     FilterNotUnicode,
+    /// The process has a subscriber, which goes on to get all lines.
     #[error("the log is set up already: `init` belongs into `main`, once")]
     Twice(#[source] TryInitError),
 }

@@ -12,18 +12,22 @@ pub const AUDIT_STREAM: &str = "audit";
 /// its own. A command that was answered from its idempotency key was recorded the first time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CommandRecorded {
+    /// Name of the principal who sent it.
     pub user: String,
     /// Who acted as the user, where that was somebody else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acting: Option<String>,
+    /// Name of the module that serves it; `nobody` if none here does.
     pub module: String,
     /// Wire name of the command.
     pub request: String,
     /// What it was about, in the words of the command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
+    /// What the data was wanted for, where the caller said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purpose: Option<String>,
+    /// Done, or whose it is to mend.
     pub outcome: Outcome,
     /// The error's stable code, unless it was done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -34,6 +38,7 @@ pub struct CommandRecorded {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
+    /// Committed, this record with it.
     Done,
     /// For the caller to mend.
     Refused,

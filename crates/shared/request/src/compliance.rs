@@ -20,6 +20,7 @@ impl Regulation {
         Self(name)
     }
 
+    /// As errors show it: `GDPR`.
     pub const fn name(self) -> &'static str {
         self.0
     }
@@ -34,6 +35,7 @@ impl fmt::Display for Regulation {
 /// What a [`Requirement`] says to one call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
+    /// Nothing: the call goes on.
     Allow,
     /// Not at all, and why.
     Forbid(String),

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 pub struct IdempotencyKey(String);
 
 impl IdempotencyKey {
+    /// Any text that its user has for no other command: a UUID, the number of an order. Answers are kept for good.
     pub fn new(key: impl Into<String>) -> Self {
         Self(key.into())
     }

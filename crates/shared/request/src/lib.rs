@@ -7,6 +7,7 @@
 //! Before each service stand a bulkhead and a breaker of its own, by the request's name, as [`Limits`] say.
 //!
 //! [`Stage::ALL`] are the stages in the order in which `pipeline.rs` runs them.
+#![warn(missing_docs)]
 
 mod audit;
 mod blocking;
@@ -31,6 +32,6 @@ pub use idempotency::IdempotencyKey;
 pub use pipeline::{Limits, Requests};
 pub use service::{Service, ServiceInfo};
 pub use stage::Stage;
-pub use state::{ModuleState, ModuleStates};
+pub use state::{ModuleState, ModuleStates, Trouble};
 pub use table::{RequestInfo, ServiceTable};
 pub use tower::{Call, Port, Tower};

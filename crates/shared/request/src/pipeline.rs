@@ -71,6 +71,19 @@ impl Default for Limits {
     }
 }
 
+/// A request that nobody serves here.
+struct Absent {
+    /// Whose it is.
+    module: &'static str,
+    why: Error,
+}
+
+impl Absent {
+    fn everywhere(why: Error) -> Box<Self> {
+        Box::new(Self { module: "nobody", why })
+    }
+}
+
 /// One request on its way.
 #[derive(Clone, Copy)]
 struct Passage<'a> {
@@ -95,6 +108,7 @@ impl Passage<'_> {
 }
 
 impl Requests {
+    /// Serves what is in the table, within the default [`Limits`].
     pub fn new(table: ServiceTable, store: Arc<dyn Store>, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>) -> Self {
         let requests = Self::closed(store, clock, ids, Limits::default()).expect("the defaults are in range");
         requests.open(table);
@@ -129,6 +143,7 @@ impl Requests {
         });
     }
 
+    /// For services, which the application that they ask is made of: it does not keep that alive.
     pub fn client(&self) -> Client {
         Client(Arc::downgrade(&self.0))
     }
@@ -177,7 +192,8 @@ impl Requests {
         key: Option<&IdempotencyKey>,
         request: &Json,
     ) -> Result<Json, Error> {
-        let call = self.opened()?.table.json(name)?;
+        let open = self.opened()?;
+        let call = open.table.json(name).map_err(|unknown| self.absent(open, name, unknown).why)?;
         let (size, limit) = (request.text().len(), self.0.limits.payload);
         if size > limit {
             let message = format!(
@@ -201,15 +217,28 @@ impl Requests {
             .ok_or_else(|| Error::internal("asked before all modules were assembled: ask when they have started"))
     }
 
+    fn find<R: Request>(&self) -> Result<(&Open, &Entry, &Typed<R>), Box<Absent>> {
+        let open = self.opened().map_err(Absent::everywhere)?;
+        let (entry, typed) = open.table.typed::<R>().map_err(|unknown| self.absent(open, R::NAME, unknown))?;
+        Ok((open, entry, typed))
+    }
+
+    #[cold]
+    fn absent(&self, open: &Open, request: &str, unknown: Error) -> Box<Absent> {
+        let Some(module) = open.table.elsewhere(request) else { return Absent::everywhere(unknown) };
+        let stopped = self.0.states.check(module, request, self.0.limits.retry_after).err();
+        Box::new(Absent { module, why: stopped.unwrap_or(unknown) })
+    }
+
     pub(crate) async fn dispatch<R: Request>(
         &self,
         cx: &Context,
         key: Option<&IdempotencyKey>,
         request: R,
     ) -> Result<R::Response, Error> {
-        let found = self.opened().and_then(|open| Ok((open, open.table.typed::<R>()?)));
-        let unserved = RequestInfo::of::<R>("nobody");
-        let info = found.as_ref().map_or(&unserved, |(_, (entry, _))| &entry.info);
+        let found = self.find::<R>();
+        let unserved = RequestInfo::of::<R>(found.as_ref().err().map_or("nobody", |absent| absent.module));
+        let info = found.as_ref().map_or(&unserved, |(_, entry, _)| &entry.info);
         let span = observability::message_span("request", info.module, info.name, cx);
         let audited = (R::KIND == RequestKind::Command).then(|| Audited {
             module: info.module,
@@ -220,14 +249,14 @@ impl Requests {
         async {
             passage.enter(Stage::Span);
             let start = Instant::now();
-            let _in_flight = found.as_ref().ok().map(|(_, (entry, _))| entry.meters.enter());
+            let _in_flight = found.as_ref().ok().map(|(_, entry, _)| entry.meters.enter());
             let stages = async {
-                let (open, (entry, typed)) = found.as_ref().map_err(Clone::clone)?;
+                let (open, entry, typed) = found.as_ref().map_err(|absent| absent.why.clone())?;
                 self.stages(&passage, open, entry, typed, key, request).await
             };
             let result = AssertUnwindSafe(stages).catch_unwind().await;
             let result = result.unwrap_or_else(|panic| Err(panicked(info, panic.as_ref())));
-            if let Ok((_, (entry, _))) = &found {
+            if let Ok((_, entry, _)) = &found {
                 entry.meters.ended(start.elapsed(), result.as_ref().err());
             }
             match &result {

@@ -3,20 +3,33 @@ use std::fmt;
 /// What every request passes, in this order. The pipeline enters each at one place; `borough describe --pipeline` prints them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stage {
+    /// The request gets its span, its meters and, if it is a command, its audit record: whatever fails later has them.
     Span,
+    /// The service is looked up. Errors: `request.unknown`, `module.stopped`, `module.unreachable`, `request.cycle`,
+    /// `request.undeclared`.
     Route,
+    /// The principal is asked for the permission that [`Request::ACCESS`](kernel::Request::ACCESS) requires.
     Access,
+    /// The service looks at the request's fields: [`Service::validate`](crate::Service::validate).
     Validation,
+    /// Every [`Requirement`](crate::Requirement) of the request is asked, and what it redacts noted for the answer.
     Compliance,
+    /// What is late is refused; from here on until the commit, what takes too long is dropped.
     Deadline,
+    /// A [`Cached`](crate::Cached) query is answered from what was kept.
     Cache,
+    /// A command that was done under the same [`IdempotencyKey`](crate::IdempotencyKey) is answered as it was then.
     Idempotency,
+    /// The bulkhead of the request is waited for, and its breaker asked.
     Admission,
+    /// The service executes, in a unit of its own.
     Service,
+    /// The unit is written with the answer and the audit record. Not cut at the deadline: what has begun is finished.
     Commit,
 }
 
 impl Stage {
+    /// All of them, in the order in which a request passes them.
     pub const ALL: [Self; 11] = [
         Self::Span,
         Self::Route,
@@ -31,6 +44,7 @@ impl Stage {
         Self::Commit,
     ];
 
+    /// In lower case, as `borough describe --pipeline` and the trace have it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Span => "span",

@@ -23,16 +23,23 @@ pub struct ServiceTable {
     by_name: HashMap<&'static str, TypeId>,
     /// What each module says that it asks; a module that says nothing is not held to it.
     asks: HashMap<&'static str, HashSet<&'static str>>,
+    /// Which module serves what is not served in this process.
+    elsewhere: HashMap<&'static str, &'static str>,
     stale_after: HashSet<&'static str>,
 }
 
 /// What is known about a request without calling it.
 #[derive(Debug, Clone, Copy)]
 pub struct RequestInfo {
+    /// Wire name: `data-quality.check`.
     pub name: &'static str,
+    /// The module that serves it.
     pub module: &'static str,
+    /// Whether it changes anything.
     pub kind: RequestKind,
+    /// Who may call it.
     pub access: Access,
+    /// The service in its own words.
     pub service: ServiceInfo,
     /// JSON Schema of the request.
     pub request: fn() -> Schema,
@@ -41,6 +48,7 @@ pub struct RequestInfo {
 }
 
 impl RequestInfo {
+    /// What the type says, without the words of a service.
     pub fn of<R: Request>(module: &'static str) -> Self {
         Self {
             name: R::NAME,
@@ -111,6 +119,11 @@ impl ServiceTable {
         self.asks.entry(module).or_default().extend(asks);
     }
 
+    /// `module`, which does not run in this process, serves a request of this name.
+    pub fn serve_elsewhere(&mut self, module: &'static str, request: &'static str) {
+        self.elsewhere.insert(request, module);
+    }
+
     /// Every request, by name.
     pub fn requests(&self) -> Vec<RequestInfo> {
         let mut all: Vec<RequestInfo> = self.by_type.values().map(|entry| entry.info).collect();
@@ -135,6 +148,11 @@ impl ServiceTable {
     /// Whether the module has not said that it asks this request.
     pub(crate) fn is_undeclared(&self, module: &str, request: &RequestInfo) -> bool {
         module != request.module && self.asks.get(module).is_some_and(|asks| !asks.contains(request.name))
+    }
+
+    /// The module that would serve this request if it ran in this process.
+    pub(crate) fn elsewhere(&self, request: &str) -> Option<&'static str> {
+        self.elsewhere.get(request).copied()
     }
 
     pub(crate) fn typed<R: Request>(&self) -> Result<(&Entry, &Typed<R>), Error> {

@@ -11,7 +11,9 @@ use crate::{Requests, Service, service::Answer};
 /// Context and request together: what a tower stack sees.
 #[derive(Debug, Clone)]
 pub struct Call<R> {
+    /// On whose behalf, and until when.
     pub cx: Context,
+    /// What is asked.
     pub request: R,
 }
 
@@ -23,6 +25,7 @@ pub struct Port<R> {
 }
 
 impl<R> Port<R> {
+    /// To the service of `R` in the process of `requests`. That there is one only a call finds out.
     pub fn new(requests: Requests) -> Self {
         Self { requests, of: PhantomData }
     }

@@ -24,6 +24,8 @@ const PAGE: usize = 256;
 
 /// Is told what a saga does, while it does it. For progress bars; never decides anything.
 pub trait Observer: Send + Sync + 'static {
+    /// A step has begun, ended or been undone: `saga` is the journal as it now is, `step` its line there. The run goes on
+    /// when this returns.
     fn step(&self, saga: &SagaRecord, step: &StepRecord);
 }
 
@@ -48,22 +50,42 @@ pub struct SagaEngine {
 /// A run that cannot be taken up.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ResumeError {
+    /// The store has no run of this id.
     #[error("there is no saga run {0}: `borough sagas list` shows them")]
     Unknown(SagaId),
+    /// The engine was not given the saga that the run is of: see [`SagaEngine::with`].
     #[error("run {id} is of saga `{saga}`, which no module of this program has: start the program that has it")]
-    NoDefinition { id: SagaId, saga: String },
+    NoDefinition {
+        /// The run.
+        id: SagaId,
+        /// [`Saga::NAME`], as the journal has it.
+        saga: String,
+    },
+    /// The saga has changed since the run was begun, so its steps may not be those of the journal.
     #[error(
         "run {id} of saga `{saga}` was started by version {started} of its definition, this program has version {present}: \
          finish it with the program that started it"
     )]
-    OtherVersion { id: SagaId, saga: String, started: u32, present: u32 },
+    OtherVersion {
+        /// The run.
+        id: SagaId,
+        /// [`Saga::NAME`], as the journal has it.
+        saga: String,
+        /// [`Saga::VERSION`] when the run was begun.
+        started: u32,
+        /// [`Saga::VERSION`] in this program.
+        present: u32,
+    },
+    /// Somebody else has written the journal since it was read here: the run is theirs.
     #[error("run {0} is being driven by somebody else")]
     Taken(SagaId),
+    /// The journal could not be read or written. The run stays where it is.
     #[error(transparent)]
     Failed(#[from] Error),
 }
 
 impl SagaEngine {
+    /// Without any saga yet: add them with [`with`](Self::with).
     pub fn new(requests: Requests, store: Arc<dyn Store>, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>) -> Self {
         Self { definitions: Arc::default(), requests, store, clock, ids }
     }

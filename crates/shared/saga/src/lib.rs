@@ -6,6 +6,7 @@
 //! writes down that a step begins before it begins, and what came of it when it ends; a crash in between repeats the step.
 //!
 //! Invariant: nothing of a saga lives in memory only. [`SagaEngine::drive`] can be dropped at any point and called again.
+#![warn(missing_docs)]
 
 mod engine;
 mod journal;

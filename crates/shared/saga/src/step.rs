@@ -48,7 +48,9 @@ pub trait Step<S: Send + Sync + 'static>: Send + Sync + 'static {
 /// Whether there was something to take back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Undo {
+    /// Nothing that must be taken back: the step stays as it was in the journal.
     Nothing,
+    /// It is taken back.
     Done,
 }
 
@@ -68,10 +70,12 @@ pub(crate) enum Phase {
 }
 
 impl StepContext<'_> {
+    /// The run that the step is a part of.
     pub fn saga(&self) -> SagaId {
         self.saga
     }
 
+    /// On whose behalf the run goes: whoever began it, with the permissions of that moment.
     pub fn context(&self) -> &Context {
         self.context
     }

@@ -5,26 +5,56 @@ use crate::Origin;
 /// Why there are no settings: what, where it stands, and what was probably meant.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
+    /// A file that somebody named is not there, or one that is there cannot be read or is not UTF-8.
     #[error("cannot read the settings file {}: check the path and who may read it", path.display())]
-    Unreadable { path: PathBuf, source: io::Error },
+    Unreadable {
+        /// As it was given; a relative one starts at the working folder.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
     /// The text is not TOML.
     #[error("{origin}: {message}")]
-    Syntax { origin: Origin, message: String },
+    Syntax {
+        /// Where it ceases to be.
+        origin: Origin,
+        /// What is wrong there, in the words of the parser.
+        message: String,
+    },
+    /// The name or the value of a variable that starts with `BOROUGH__` is no text.
     #[error("environment variable {variable}: not UTF-8")]
-    NotUnicode { variable: String },
+    NotUnicode {
+        /// Its name; U+FFFD stands for what cannot be read of it.
+        variable: String,
+    },
+    /// A layer has a key that the defaults do not name, and not in an open table.
     #[error("{origin}: unknown key `{key}`{}", hint(closest))]
     UnknownKey {
+        /// Where the key stands.
         origin: Origin,
+        /// Dotted, from the top: `store.pth`.
         key: String,
         /// The known key that comes nearest, if any does.
         closest: Option<String>,
     },
     /// The value is not what it should be. The message says what is there and what is expected.
     #[error("{origin}: `{key}`: {message}")]
-    WrongType { origin: Origin, key: String, message: String },
+    WrongType {
+        /// Where the value stands.
+        origin: Origin,
+        /// Dotted, from the top, elements of lists from 0: `checks[1].column`.
+        key: String,
+        /// Without the place and the key.
+        message: String,
+    },
     /// The program asked for settings that the defaults do not name.
     #[error("no settings are named `{key}`{}", hint(closest))]
-    UnknownSection { key: String, closest: Option<String> },
+    UnknownSection {
+        /// Dotted, as it was asked for.
+        key: String,
+        /// The key of the settings that comes nearest, if any does.
+        closest: Option<String>,
+    },
 }
 
 fn hint(closest: &Option<String>) -> String {

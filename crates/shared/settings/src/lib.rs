@@ -26,6 +26,7 @@
 //!
 //! Read with `toml` and not with `figment`, which knows of a value the file it came from but not the line, and has no
 //! notion of a key that nobody reads.
+#![warn(missing_docs)]
 
 mod error;
 mod layer;

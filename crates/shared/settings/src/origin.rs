@@ -5,6 +5,7 @@ use std::{fmt, path::Path, sync::Arc};
 pub enum Origin {
     /// The text the program embeds.
     Defaults(Position),
+    /// A settings file, by the path that it was read from.
     File(Arc<Path>, Position),
     /// The variable's name, as it was written.
     Environment(Arc<str>),
@@ -15,7 +16,9 @@ pub enum Origin {
 /// Where something starts in a text; both count from one, columns in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
+    /// From 1; a line ends with its LF.
     pub line: usize,
+    /// From 1, in characters and not in bytes.
     pub column: usize,
 }
 

@@ -22,6 +22,7 @@ const ENVIRONMENT_PREFIX: &str = "BOROUGH__";
 pub struct Sources<'a> {
     /// A TOML text that names every key there is and gives it its value.
     pub defaults: &'a str,
+    /// The layer above the defaults. Made from an `Option`, it is the file that a flag named, or `borough.toml`.
     pub file: SettingsFile,
     /// All variables, as of `std::env::vars_os()`: those named `BOROUGH__SECTION__KEY`, after the prefix in any case,
     /// count.
@@ -93,6 +94,11 @@ impl Settings {
             return Err(SettingsError::UnknownSection { closest: closest(key, &keys(&self.table)), key: key.into() });
         };
         serde_path_to_error::deserialize(node.value.to_toml()).map_err(|error| misfit(node, key, &error))
+    }
+
+    /// Every dotted key that there is, those of whole sections too.
+    pub fn keys(&self) -> Vec<String> {
+        keys(&self.table)
     }
 
     /// Which layer the value at a dotted key came from; of a table, the lowest that has it.

@@ -1,8 +1,10 @@
 //! Conformance suites and harnesses that tests of every crate share. A dev-dependency, used from `tests/it` only.
+#![warn(missing_docs)]
 
 mod actors;
 mod blobs;
 mod patience;
+pub mod requests;
 pub mod saga;
 pub mod store;
 

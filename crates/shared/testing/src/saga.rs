@@ -25,8 +25,10 @@ pub type Effects = Value;
 /// One saga in one setting. Each call makes everything anew, so that runs cannot see each other.
 #[async_trait]
 pub trait SagaCase: Send + Sync {
+    /// What is tested.
     type Saga: Saga;
 
+    /// The saga over this store, which may be one that crashes.
     fn saga(&self, store: Arc<dyn Store>) -> Self::Saga;
     /// The services that the steps ask.
     fn services(&self, store: Arc<dyn Store>, table: &mut ServiceTable);
@@ -34,6 +36,7 @@ pub trait SagaCase: Send + Sync {
     fn state(&self) -> <Self::Saga as Saga>::State;
     /// What the user may do.
     fn permissions(&self) -> &[&str];
+    /// What there is now that somebody would notice. Equal after runs that should come to the same.
     async fn effects(&self, store: &dyn Store) -> Effects;
 }
 

@@ -41,7 +41,9 @@ pub async fn store_conformance<S: Store>(make: impl AsyncFn() -> S) {
 /// An event to test with: the `n`th note of `writer`, which is its key.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Noted {
+    /// Who noted it; the key of the event.
     pub writer: String,
+    /// Which of the writer's notes it is; tests count from 1.
     pub n: u64,
 }
 
@@ -56,6 +58,7 @@ impl Event for Noted {
 }
 
 impl Noted {
+    /// The `n`th note of this writer.
     pub fn new(writer: impl Into<String>, n: u64) -> Self {
         Self { writer: writer.into(), n }
     }
@@ -64,6 +67,7 @@ impl Noted {
 /// A document to test with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Card {
+    /// Any number, to tell one value from another.
     pub n: u64,
 }
 
@@ -74,6 +78,7 @@ impl Document for Card {
 /// A document of another collection, whose name begins like that of [`Card`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CardIndex {
+    /// Any JSON.
     pub entries: serde_json::Value,
 }
 

@@ -2,6 +2,7 @@
 
 mod cache;
 mod digest;
+mod offers;
 mod re_exports;
 
 use std::collections::BTreeSet;
@@ -13,6 +14,7 @@ use source_graph::SourceGraph;
 
 use cache::Cache;
 pub(crate) use digest::{Digest, Naming, Of, Place, Places};
+use offers::Offers;
 use re_exports::Brought;
 
 use crate::architecture::Architecture;
@@ -27,6 +29,7 @@ pub(crate) struct Sources<'a> {
     workspace: &'a Workspace,
     cache: Option<Cache>,
     digests: Vec<OnceLock<Digest>>,
+    offers: Vec<OnceLock<Offers>>,
     brought: Vec<OnceLock<Brought>>,
 }
 
@@ -34,8 +37,7 @@ impl<'a> Sources<'a> {
     pub fn new(workspace: &'a Workspace, cached: bool) -> Self {
         let cache = Cache::of(workspace).filter(|_| cached);
         let members = workspace.members.len();
-        let (digests, brought) = ((0..members).map(|_| OnceLock::new()), (0..members).map(|_| OnceLock::new()));
-        Self { workspace, cache, digests: digests.collect(), brought: brought.collect() }
+        Self { workspace, cache, digests: unread(members), offers: unread(members), brought: unread(members) }
     }
 
     /// Reads the sources that the rules ask.
@@ -167,4 +169,8 @@ impl<'a> Sources<'a> {
             .and_then(|(start, end)| Some(Source::read(&problem.file, name).ok()?.site(start as usize..end as usize)));
         Finding { site, ..finding }
     }
+}
+
+fn unread<T>(members: usize) -> Vec<OnceLock<T>> {
+    (0..members).map(|_| OnceLock::new()).collect()
 }

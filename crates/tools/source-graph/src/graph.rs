@@ -10,9 +10,10 @@ use rayon::prelude::*;
 use crate::facts::PathUse;
 use crate::names::{FastMap, Name};
 use crate::package::{
-    Absent, Brought, ForeignGlob, Module, PackageSources, Problem, Reference, Root, SourceFile, Target, UnseenPlace,
+    Absent, Brought, ForeignGlob, Module, PackageSources, Problem, Reference, Root, RootKind, SourceFile, Target,
+    UnseenPlace,
 };
-use crate::resolve::{Base, Place, Resolution, Resolver, Surroundings};
+use crate::resolve::{Base, MOST_GLOBS, Place, Resolution, Resolver, Surroundings};
 use crate::tree::{self, FilePlace, ModuleTree};
 
 /// What the sources of a package name, found without compiling. The same sources give the same graph.
@@ -112,16 +113,15 @@ fn resolved(
             let behind = behind_globs(&mut resolver, &mut texts, &resolution, (index as u32, path, own));
             let place = match resolution {
                 Resolution::Place(place) => Some(place),
-                Resolution::Prelude => None,
+                Resolution::Prelude | Resolution::Import => None,
                 Resolution::Unknown => {
-                    unresolved += usize::from(behind.is_none());
+                    unresolved += usize::from(behind.as_ref().is_none_or(|(_, globs)| globs.len() > MOST_GLOBS));
                     None
                 }
             };
-            if let Some((rest, globs)) = behind {
+            if let Some((rest, globs)) = behind.filter(|(_, globs)| globs.len() <= MOST_GLOBS) {
                 let under_test = governed.of(file, path.condition).0 || target.kind.is_dev();
-                let is_head = place.is_none();
-                brought.push(Brought { root, file: numbers[index], span: path.span, under_test, is_head, rest, globs });
+                brought.push(Brought { root, file: numbers[index], span: path.span, under_test, rest, globs });
             }
             let Some(place) = place else { continue };
             let inside = place.base == Base::Module(own) && place.through.is_none();
@@ -160,11 +160,11 @@ fn behind_globs(
     (file, path, own): (u32, &PathUse, u32),
 ) -> Option<(Box<str>, Arc<[ForeignGlob]>)> {
     match resolution {
-        Resolution::Place(Place { base: Base::Module(module), rest, .. }) => {
+        Resolution::Place(Place { base: Base::Module(module), rest, open: true, .. }) => {
             let globs = resolver.globs_of(*module, *rest.first()?, own)?;
             Some((texts.joined(rest, resolver), texts.globs(&globs, resolver)))
         }
-        Resolution::Unknown => {
+        Resolution::Unknown | Resolution::Import => {
             let globs = resolver.globs_around(file, path)?;
             Some((texts.joined(&resolver.segments(file, path), resolver), texts.globs(&globs, resolver)))
         }
@@ -181,11 +181,16 @@ fn modules(root: u32, target: &Root, resolver: &mut Resolver<'_>, texts: &mut Te
     let mut files: Vec<u32> = Vec::with_capacity(tree.modules.len());
     let mut modules: Vec<Module> = Vec::with_capacity(tree.modules.len());
     for (index, module) in tree.modules.iter().enumerate() {
-        let own_names = resolver.own_names(index as u32).map(|names| {
-            let mut names: Vec<_> = names.iter().map(|&name| texts.shared(resolver.names.text(name))).collect();
-            names.sort_unstable();
-            names
-        });
+        let is_library = matches!(target.kind, RootKind::Library | RootKind::ProcMacro) && !module.under_test;
+        let (names, has_standard_glob) = match is_library.then(|| resolver.handed_on(index as u32)) {
+            Some(behind) => {
+                let names = behind.names.iter().map(|&name| texts.shared(resolver.names.text(name)));
+                let mut names: Vec<_> = names.collect();
+                names.sort_unstable();
+                (names, behind.standard)
+            }
+            None => (Vec::new(), false),
+        };
         let around = module.parent.map_or(0, |parent| files[parent as usize]);
         let file = module.file.map_or(around, |file| numbers[file]);
         files.push(file);
@@ -195,7 +200,8 @@ fn modules(root: u32, target: &Root, resolver: &mut Resolver<'_>, texts: &mut Te
             file,
             under_test: module.under_test || target.kind.is_dev(),
             public: module.public && module.parent.is_none_or(|parent| modules[parent as usize].public),
-            own_names,
+            names,
+            has_standard_glob,
         });
     }
     modules.sort_unstable();

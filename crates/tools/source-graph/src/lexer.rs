@@ -64,6 +64,8 @@ pub enum FaultKind {
     Unknown,
     /// Something at the level of items that begins none.
     NoItem,
+    /// Modules nested deeper than anybody writes them.
+    TooDeep,
     /// 4 GiB or more: byte offsets are 32 bits wide.
     TooLarge,
 }

@@ -85,9 +85,11 @@ pub struct Module {
     pub under_test: bool,
     /// Other crates can name it: it and all modules around it are `pub`.
     pub public: bool,
-    /// Where the module re-exports what another crate has by a glob, itself or through globs of this crate's modules:
-    /// every name that comes from this crate or from a single import, sorted. Any other name comes from such a glob.
-    pub own_names: Option<Vec<Arc<str>>>,
+    /// Of a module of a library: every name that others find in it without a glob of another crate, sorted. Names that a
+    /// macro makes are missing.
+    pub names: Vec<Arc<str>>,
+    /// It hands on what a crate has by a glob that comes with the compiler.
+    pub has_standard_glob: bool,
 }
 
 /// A path in the sources, and what it names. Paths into `std`, `core`, `alloc`, `proc_macro` and `test` are none.
@@ -155,12 +157,9 @@ pub struct Brought {
     pub span: Span,
     /// Only a test build compiles it.
     pub under_test: bool,
-    /// The name is the first of the path; otherwise the path has led into the module, and is a [`Reference`] as well
-    /// where that is another one.
-    pub is_head: bool,
     /// From that name on, joined with `::`.
     pub rest: Box<str>,
-    /// Never empty.
+    /// Of other crates, or of the own library, seen from another target. Never empty.
     pub globs: Arc<[ForeignGlob]>,
 }
 
@@ -209,6 +208,7 @@ fn fault(kind: FaultKind) -> &'static str {
         FaultKind::Unbalanced => "a bracket has no partner",
         FaultKind::Unknown => "a character that no Rust has",
         FaultKind::NoItem => "an item was expected",
+        FaultKind::TooDeep => "modules are nested deeper than 256",
         FaultKind::TooLarge => "larger than 4 GiB",
     }
 }

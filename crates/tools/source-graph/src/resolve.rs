@@ -12,13 +12,17 @@ use crate::package::{Edition, Origin};
 use crate::tree::ModuleTree;
 use declared::{Declarations, What};
 use globs::Behind;
-use prelude::is_prelude_type;
+pub(crate) use globs::MOST_GLOBS;
+use prelude::{is_prelude_type, is_tool};
 
 /// Chains of imports longer than this are given up.
 const LONGEST_CHAIN: usize = 48;
 
 /// Where a module has more globs, none of them brings the first name of an import: each glob is an import itself.
 const MOST_GLOBS_FOR_IMPORTS: usize = 256;
+
+/// From a block that is in more blocks which declare something the search goes on in the module.
+const MOST_BLOCKS: usize = 256;
 
 /// What a path names: a crate or module, and the segments after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +31,14 @@ pub(crate) struct Place {
     pub rest: Vec<Name>,
     /// The other module whose import led there.
     pub through: Option<u32>,
+    /// The first of `rest` is no name that the module declares.
+    pub open: bool,
+}
+
+impl Place {
+    fn of(base: Base) -> Self {
+        Self { base, rest: Vec::new(), through: None, open: false }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +57,8 @@ pub(crate) enum Resolution {
     Prelude,
     /// A name that nothing here declares, perhaps one that a macro or another crate's glob brings.
     Unknown,
+    /// As [`Self::Unknown`], of an import of that name alone, which may well be a macro's.
+    Import,
 }
 
 /// What the sources of a tree may name besides each other.
@@ -122,10 +136,15 @@ impl<'a> Resolver<'a> {
         };
         match place {
             Some(place) => Resolution::Place(place),
-            // What seems to be a path in a string may be none.
-            None if single || path.position == Position::AttributeText => Resolution::Prelude,
+            // What seems to be a path in a string may be none, and a name alone a macro.
+            None if path.position == Position::AttributeText => Resolution::Prelude,
+            None if single && !path.position.imports() => Resolution::Prelude,
             None => match self.head_of(file, path) {
                 Some(head) if is_prelude_type(self.names.text(head)) => Resolution::Prelude,
+                Some(head) if path.position == Position::Attribute && is_tool(self.names.text(head)) => {
+                    Resolution::Prelude
+                }
+                _ if single => Resolution::Import,
                 _ => Resolution::Unknown,
             },
         }
@@ -171,9 +190,9 @@ impl<'a> Resolver<'a> {
     fn extern_crate(&self, file: u32, path: &PathUse) -> Option<Place> {
         let name = self.head_of(file, path)?;
         if self.names.text(name) == "self" {
-            return Some(Place { base: Base::Module(0), rest: Vec::new(), through: None });
+            return Some(Place::of(Base::Module(0)));
         }
-        Some(Place { base: self.crate_of(name), rest: Vec::new(), through: None })
+        Some(Place::of(self.crate_of(name)))
     }
 
     fn crate_of(&self, name: Name) -> Base {
@@ -234,7 +253,7 @@ impl<'a> Resolver<'a> {
                 return self.follow(place?, &segments[1..], own, depth);
             }
         };
-        self.follow(Place { base, rest: Vec::new(), through: None }, &segments[used..], own, depth)
+        self.follow(Place::of(base), &segments[used..], own, depth)
     }
 
     /// `self::`, `super::super::`: the module, and how many segments lead to it.
@@ -277,19 +296,23 @@ impl<'a> Resolver<'a> {
     /// What the nodes from `node` up to its module find, the innermost first.
     fn around(&mut self, node: u32, find: impl Fn(&mut Self, u32, u32) -> Option<Place>) -> Option<Place> {
         let own = self.tree.nodes[node as usize].module;
-        let mut at = Some(node);
+        let (mut at, mut blocks) = (Some(node), 0);
         while let Some(inner) = at {
             if let Some(place) = find(self, inner, own) {
                 return Some(place);
             }
             let scope = self.tree.nodes[inner as usize];
-            at = if scope.is_module { None } else { scope.parent };
+            blocks += 1;
+            at = match scope.parent.filter(|_| !scope.is_module) {
+                Some(_) if blocks == MOST_BLOCKS => Some(self.tree.modules[own as usize].node),
+                outer => outer,
+            };
         }
         None
     }
 
     fn of_type(&self, node: u32, name: Name) -> Place {
-        Place { base: Base::Module(self.tree.nodes[node as usize].module), rest: vec![name], through: None }
+        Place { rest: vec![name], ..Place::of(Base::Module(self.tree.nodes[node as usize].module)) }
     }
 
     fn external(&self, name: Name) -> Option<Place> {
@@ -298,7 +321,7 @@ impl<'a> Resolver<'a> {
             Some(None) => Base::Module(0),
             None => *self.externs.get(&name)?,
         };
-        Some(Place { base, rest: Vec::new(), through: None })
+        Some(Place::of(base))
     }
 
     /// A name as the module declares it, for a path that stands in the module `own`.
@@ -335,7 +358,7 @@ impl<'a> Resolver<'a> {
             }
             match declaration.what {
                 What::Module(module) => {
-                    return Some(Place { base: Base::Module(module), rest: Vec::new(), through: None });
+                    return Some(Place::of(Base::Module(module)));
                 }
                 What::Plain(Declared::Type) => is_type = true,
                 What::Plain(_) => {}
@@ -375,7 +398,7 @@ impl<'a> Resolver<'a> {
                 continue;
             }
             let place = self.import(glob.file, glob.reference, depth + 1);
-            if let Some(Place { base: Base::Module(module), rest, through }) = place
+            if let Some(Place { base: Base::Module(module), rest, through, .. }) = place
                 && rest.is_empty()
             {
                 let there = self.tree.modules[module as usize].node;
@@ -442,7 +465,10 @@ impl<'a> Resolver<'a> {
                     let through = earlier(place.through, found.through, own);
                     place = Place { through, ..found };
                 }
-                None => place.rest.push(segment),
+                None => {
+                    place.rest.push(segment);
+                    place.open = true;
+                }
             }
         }
         Some(place)

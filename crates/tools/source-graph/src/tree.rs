@@ -20,6 +20,9 @@ use load::{Files, Loaded, Outcome};
 /// Files nested deeper than this contain themselves.
 const DEEPEST_FILE: usize = 64;
 
+/// Nobody writes modules that are nested deeper.
+const DEEPEST_MODULE: u32 = 256;
+
 /// The files of all targets, and what is wrong with them.
 #[derive(Debug, Default)]
 pub(crate) struct Forest {
@@ -44,6 +47,8 @@ pub(crate) struct ModuleTree {
     /// That of the manifest.
     folder: Option<PathBuf>,
     children: HashMap<(u32, Box<str>), u32>,
+    /// The file that was added last has modules that are left out.
+    is_too_deep: bool,
 }
 
 #[derive(Debug)]
@@ -51,6 +56,8 @@ pub(crate) struct Module {
     pub path: Arc<str>,
     pub node: u32,
     pub parent: Option<u32>,
+    /// How many modules are around it.
+    pub depth: u32,
     /// The first of the tree's files with its content; none where no file was found for it.
     pub file: Option<usize>,
     /// Each of its declarations is for tests only.
@@ -234,6 +241,10 @@ impl Forest {
             outside: wanted.declared.as_ref().map(|declared| declared.file),
         };
         self.embedded.extend(facts.embedded.iter().filter_map(|name| tree.place(&place.path, name)).map(|it| it.path));
+        if std::mem::take(&mut tree.is_too_deep) {
+            let kind = ProblemKind::Fault(FaultKind::TooDeep);
+            self.problems.push(Problem { file: candidate.path.clone(), span: None, kind });
+        }
         tree.files.push(place);
         tree.wanted_by(wanted.tree, tree.files.len() - 1)
     }
@@ -246,6 +257,7 @@ impl ModuleTree {
                 path: "crate".into(),
                 node: 0,
                 parent: None,
+                depth: 0,
                 file: None,
                 under_test: true,
                 public: true,
@@ -254,6 +266,7 @@ impl ModuleTree {
             files: Vec::new(),
             folder,
             children: HashMap::new(),
+            is_too_deep: false,
         }
     }
 
@@ -287,10 +300,15 @@ impl ModuleTree {
             return node;
         }
         let outside = self.nodes[parent as usize].module;
+        let depth = self.modules[outside as usize].depth + 1;
+        if depth > DEEPEST_MODULE {
+            self.is_too_deep = true;
+            return parent;
+        }
         let path = format!("{}::{name}", self.modules[outside as usize].path).into();
         let module = self.modules.len() as u32;
         let node = self.nodes.len() as u32;
-        self.modules.push(Module { path, node, parent: Some(outside), file: None, under_test: true, public });
+        self.modules.push(Module { path, node, parent: Some(outside), depth, file: None, under_test: true, public });
         self.nodes.push(Node { parent: Some(parent), module, is_module: true });
         self.children.insert((parent, name.into()), node);
         node

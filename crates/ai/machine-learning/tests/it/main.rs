@@ -8,7 +8,7 @@ use expect_test::{Expect, expect};
 use interfaces_ai::{DISCARD_MODEL, DiscardModel, ModelTrained, TRAIN_MODEL, TrainModel, TrainingReport};
 use kernel::{DatasetRef, Error, ErrorKind, ManualClock, SequentialIds};
 use machine_learning::Model;
-use module::{Grants, Infrastructure, assemble};
+use module::{Grants, Infrastructure, Options, assemble};
 use tempfile::TempDir;
 
 struct Assembly {
@@ -29,7 +29,9 @@ impl Assembly {
         };
         let permissions = [TRAIN_MODEL, DISCARD_MODEL].map(|permission| permission.name().to_owned());
         let grants = Grants::from([("tester".to_owned(), permissions.into())]);
-        let requests = assemble(vec![machine_learning::module()], infrastructure, &grants).unwrap().requests;
+        let options = Options { grants, ..Options::default() };
+        let application = assemble(vec![machine_learning::module()], infrastructure, options).unwrap();
+        let requests = application.answering().requests;
         Self { requests, store, blobs }
     }
 

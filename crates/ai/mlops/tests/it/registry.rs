@@ -11,7 +11,7 @@ use interfaces_ai::{
 use interfaces_data::{CheckCompleted, CheckDataset, DetectAnomalies, DetectionCompleted, Verdict};
 use kernel::{ErrorKind, ManualClock, SequentialIds};
 use mlops::Experiment;
-use module::{Application, Grants, Infrastructure, Module, assemble};
+use module::{Application, Grants, Infrastructure, Module, Options, assemble};
 use saga::{SagaId, SagaState, Silent};
 
 use crate::neighbours::{Neighbours, PERMISSIONS, dataset, options};
@@ -49,7 +49,8 @@ impl Platform {
         let granted = PERMISSIONS.iter().map(ToString::to_string).collect();
         let grants = Grants::from([("local".to_owned(), granted)]);
         assert!(PERMISSIONS.contains(&DISCARD_MODEL.name()));
-        assemble(vec![mlops::module(), others], infrastructure, &grants).unwrap()
+        let options = Options { grants, ..Options::default() };
+        assemble(vec![mlops::module(), others], infrastructure, options).unwrap().answering()
     }
 
     /// One run, with its neighbours answering so, subscribers drained.

@@ -7,7 +7,7 @@ use event_sourcing::{MemoryBlobs, MemoryStore, Store};
 use expect_test::expect;
 use interfaces_data::{AnomalyReport, DETECT_ANOMALIES, DetectAnomalies, DetectionCompleted, ForestOptions};
 use kernel::{DatasetRef, Error, ErrorKind, ManualClock, SequentialIds};
-use module::{Grants, Infrastructure, assemble};
+use module::{Grants, Infrastructure, Options, assemble};
 use tempfile::TempDir;
 
 struct Assembly {
@@ -26,8 +26,9 @@ impl Assembly {
         };
         let permissions = [DETECT_ANOMALIES.name().to_owned()];
         let grants = Grants::from([("tester".to_owned(), permissions.into())]);
-        let modules = vec![anomaly_detection::module()];
-        let requests = assemble(modules, infrastructure, &grants).unwrap().requests;
+        let options = Options { grants, ..Options::default() };
+        let application = assemble(vec![anomaly_detection::module()], infrastructure, options).unwrap();
+        let requests = application.answering().requests;
         Self { requests, store }
     }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use ::module::{Grants, Infrastructure, assemble};
+use ::module::{Grants, Infrastructure, Options, assemble};
 use event_sourcing::{MemoryBlobs, MemoryStore, Store};
 use interfaces_data::{CHECK_QUALITY, CheckCompleted, CheckDataset, Rule, Verdict};
 use kernel::{ErrorKind, ManualClock, SequentialIds};
@@ -25,7 +25,8 @@ async fn a_check_is_announced_unless_it_was_refused() {
     };
     let permission = CHECK_QUALITY.name();
     let grants: Grants = BTreeMap::from([("tester".to_owned(), [permission.to_owned()].into())]);
-    let requests = assemble(vec![data_quality::module()], infrastructure, &grants).unwrap().requests;
+    let options = Options { grants, ..Options::default() };
+    let requests = assemble(vec![data_quality::module()], infrastructure, options).unwrap().answering().requests;
     let ask = |column: &str| {
         let checks = vec![declared(Rule::NotNull { column: column.into() })];
         let (requests, dataset) = (requests.clone(), dataset.clone());

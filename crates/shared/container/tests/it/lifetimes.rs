@@ -7,7 +7,7 @@ use std::{
     thread,
 };
 
-use container::{Builder, Container};
+use container::{Builder, Container, Keyed};
 
 /// Counts how often a factory ran.
 #[derive(Clone, Default)]
@@ -75,10 +75,10 @@ fn wired(counts: &Counts) -> Container {
 }
 
 #[test]
-fn singleton_is_made_once_by_build() {
+fn singleton_is_made_once_when_first_asked_for() {
     let counts = Counts::default();
     let container = wired(&counts);
-    assert_eq!(counts.pools.count(), 1);
+    assert_eq!(counts.pools.count(), 0, "nothing is made before it is asked for");
     assert!(Arc::ptr_eq(&container.get::<Pool>(), &container.clone().get::<Pool>()));
     assert!(Arc::ptr_eq(&container.get::<Pool>(), &container.scope().get::<Pool>()));
     assert_eq!(counts.pools.count(), 1);
@@ -106,8 +106,9 @@ fn singletons_are_made_after_what_they_need_and_else_in_order_of_registration() 
             c();
             3_u32
         });
-    assert!(log.lock().unwrap().is_empty(), "nothing runs before build");
-    builder.build().unwrap();
+    let container = builder.build().unwrap();
+    assert!(log.lock().unwrap().is_empty(), "nothing runs while it is built");
+    container.warm_up().unwrap();
     assert_eq!(*log.lock().unwrap(), ["pool", "ledger", "report"]);
 }
 
@@ -182,6 +183,25 @@ fn optional_and_empty() {
     })
     .value(7_u8);
     assert_eq!(*b.build().unwrap().get::<(bool, Option<u8>, usize)>(), (true, Some(7), 0));
+}
+
+#[test]
+fn keyed_values_of_one_type_are_told_apart_by_their_keys() {
+    enum Primary {}
+    enum Replica {}
+    struct Both(Keyed<Primary, Pool>, Option<Keyed<Replica, Pool>>, Keyed<Replica, dyn Numbered>, bool);
+    let mut b = Builder::new();
+    b.singleton(|| Keyed::<Primary, _>::of(Pool(1)))
+        .scoped(|| Keyed::<Replica, _>::of(Pool(2)))
+        .value(Pool(3))
+        .bind::<Keyed<Replica, dyn Numbered>, Pool>(|pool| Arc::new(Keyed::new(pool)))
+        .scoped(|one, two, three, none: Option<Keyed<Primary, dyn Numbered>>| Both(one, two, three, none.is_none()));
+    let scope = b.build().unwrap().scope();
+    let both = scope.get::<Both>();
+    assert_eq!((both.0.0, both.1.as_ref().unwrap().0, both.2.number(), both.3), (1, 2, 3, true));
+    let replica = Keyed::clone(&scope.get::<Keyed<Replica, Pool>>()).into_inner();
+    assert_eq!(replica.0, 2);
+    assert_eq!(format!("{:?}", Keyed::<Replica, _>::of(5)), "Keyed(5)");
 }
 
 #[test]

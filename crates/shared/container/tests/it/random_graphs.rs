@@ -4,10 +4,12 @@
 use std::{
     any::type_name,
     collections::BTreeSet,
+    future::ready,
     sync::{Arc, atomic::AtomicUsize, atomic::Ordering},
 };
 
-use container::{Builder, Container, Finding, Scope};
+use container::{Builder, Container, Finding, GetError, Reason, Scope, Step};
+use futures::FutureExt;
 use proptest::{collection, option, prelude::*, sample::select};
 
 const NODES: usize = 6;
@@ -35,10 +37,19 @@ enum Lifetime {
     Transient,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Plain,
+    Fallible { fails: bool },
+    Async { fails: bool },
+}
+
 /// What the four parameters of a node are bound to; a target may have no plan itself.
 #[derive(Debug, Clone)]
 struct Plan {
     lifetime: Lifetime,
+    kind: Kind,
+    is_root: bool,
     optional: [Option<usize>; 2],
     /// Not there, there and unbound, or there and bound.
     required: Option<Option<usize>>,
@@ -62,8 +73,21 @@ fn plan() -> impl Strategy<Value = Plan> {
     let target = || option::weighted(0.3, 0..NODES);
     let required = prop_oneof![6 => Just(None), 1 => Just(Some(None)), 4 => (0..NODES).prop_map(|n| Some(Some(n)))];
     let lifetime = select(&[Lifetime::Singleton, Lifetime::Scoped, Lifetime::Transient, Lifetime::Transient][..]);
-    (lifetime, target(), target(), required, collection::btree_set(0..NODES, 0..2)).prop_map(
-        |(lifetime, first, second, required, many)| Plan { lifetime, optional: [first, second], required, many },
+    let kind = prop_oneof![
+        6 => Just(Kind::Plain),
+        2 => prop::bool::weighted(0.2).prop_map(|fails| Kind::Fallible { fails }),
+        2 => prop::bool::weighted(0.2).prop_map(|fails| Kind::Async { fails }),
+    ];
+    let is_root = prop::bool::weighted(0.2);
+    (lifetime, kind, is_root, target(), target(), required, collection::btree_set(0..NODES, 0..2)).prop_map(
+        |(lifetime, kind, is_root, first, second, required, many)| Plan {
+            lifetime,
+            kind,
+            is_root,
+            optional: [first, second],
+            required,
+            many,
+        },
     )
 }
 
@@ -100,21 +124,50 @@ fn text(n: usize, first: Option<&str>, second: Option<&str>, required: Option<&s
 fn register<const N: usize>(b: &mut Builder, plan: &Plan) {
     type First<const N: usize> = Option<Arc<dyn Link<N, 0>>>;
     type Second<const N: usize> = Option<Arc<dyn Link<N, 1>>>;
+    type Required<const N: usize> = Arc<dyn Link<N, 2>>;
     type Many<const N: usize> = Vec<Arc<dyn Link<N, 3>>>;
     fn make<const N: usize>(a: First<N>, b: Second<N>, c: Option<&str>, many: Many<N>) -> Node<N> {
         let many: Vec<&str> = many.iter().map(|link| link.text()).collect();
         node(a.as_ref().map(|link| link.text()), b.as_ref().map(|link| link.text()), c, &many)
     }
-    let without = |a: First<N>, b: Second<N>, many: Many<N>| make::<N>(a, b, None, many);
-    let with = |a: First<N>, b: Second<N>, c: Arc<dyn Link<N, 2>>, many: Many<N>| make::<N>(a, b, Some(c.text()), many);
-    match (plan.lifetime, plan.required.is_some()) {
-        (Lifetime::Singleton, false) => b.singleton(without),
-        (Lifetime::Singleton, true) => b.singleton(with),
-        (Lifetime::Scoped, false) => b.scoped(without),
-        (Lifetime::Scoped, true) => b.scoped(with),
-        (Lifetime::Transient, false) => b.transient(without),
-        (Lifetime::Transient, true) => b.transient(with),
+    macro_rules! register {
+        ($plain:ident, $fallible:ident, $asynchronous:ident) => {
+            match (plan.kind, plan.required.is_some()) {
+                (Kind::Plain, false) => b.$plain(|a: First<N>, b: Second<N>, m: Many<N>| make::<N>(a, b, None, m)),
+                (Kind::Plain, true) => {
+                    b.$plain(|a: First<N>, b: Second<N>, c: Required<N>, m: Many<N>| make::<N>(a, b, Some(c.text()), m))
+                }
+                (Kind::Fallible { fails }, false) => {
+                    b.$fallible(move |a: First<N>, b: Second<N>, m: Many<N>| or_fail(fails, make::<N>(a, b, None, m)))
+                }
+                (Kind::Fallible { fails }, true) => {
+                    b.$fallible(move |a: First<N>, b: Second<N>, c: Required<N>, m: Many<N>| {
+                        or_fail(fails, make::<N>(a, b, Some(c.text()), m))
+                    })
+                }
+                (Kind::Async { fails }, false) => b.$asynchronous(move |a: First<N>, b: Second<N>, m: Many<N>| {
+                    ready(or_fail(fails, make::<N>(a, b, None, m)))
+                }),
+                (Kind::Async { fails }, true) => {
+                    b.$asynchronous(move |a: First<N>, b: Second<N>, c: Required<N>, m: Many<N>| {
+                        ready(or_fail(fails, make::<N>(a, b, Some(c.text()), m)))
+                    })
+                }
+            }
+        };
+    }
+    match plan.lifetime {
+        Lifetime::Singleton => register!(singleton, try_singleton, singleton_async),
+        Lifetime::Scoped => register!(scoped, try_scoped, scoped_async),
+        Lifetime::Transient => register!(transient, try_transient, transient_async),
     };
+    if plan.is_root {
+        b.root::<Node<N>>();
+    }
+}
+
+fn or_fail<const N: usize>(fails: bool, node: Node<N>) -> Result<Node<N>, &'static str> {
+    if fails { Err("fails") } else { Ok(node) }
 }
 
 fn link<const N: usize, const P: usize>(b: &mut Builder, target: usize) {
@@ -152,16 +205,48 @@ fn builder(graph: &Graph) -> Builder {
     b
 }
 
-/// The text and the serial number of a node, from a scope if there is one; nothing if it cannot be had there.
-fn ask<const N: usize>(container: &Container, scope: Option<&Scope>) -> Option<(String, usize)> {
-    let node = match scope {
-        Some(scope) => scope.try_get::<Node<N>>(),
-        None => container.try_get::<Node<N>>(),
-    };
-    node.ok().map(|node| (node.text.clone(), node.serial))
+/// The text and the serial number of a node, or why it cannot be had.
+type Answer = Result<(String, usize), Trouble>;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Trouble {
+    NeedsScope,
+    NotAwaited(usize),
+    Failed(usize),
 }
 
-type Ask = fn(&Container, Option<&Scope>) -> Option<(String, usize)>;
+#[derive(Clone, Copy)]
+enum How {
+    Sync,
+    Async,
+}
+
+fn ask<const N: usize>(container: &Container, scope: Option<&Scope>, how: How) -> Answer {
+    // All the factories are ready at once.
+    let node = match (scope, how) {
+        (Some(scope), How::Sync) => scope.try_get::<Node<N>>(),
+        (None, How::Sync) => container.try_get::<Node<N>>(),
+        (Some(scope), How::Async) => scope.get_async::<Node<N>>().now_or_never().unwrap(),
+        (None, How::Async) => container.get_async::<Node<N>>().now_or_never().unwrap(),
+    };
+    match node {
+        Ok(node) => Ok((node.text.clone(), node.serial)),
+        Err(GetError::NeedsScope { .. }) => Err(Trouble::NeedsScope),
+        Err(GetError::Failed(failure)) => {
+            let chain: Vec<Step> = failure.chain().collect();
+            assert_eq!(chain[0].name, names()[N]);
+            let at_fault = number(chain[chain.len() - 1].name);
+            Err(match failure.reason() {
+                Reason::Error(_) => Trouble::Failed(at_fault),
+                Reason::NotAwaited => Trouble::NotAwaited(at_fault),
+                Reason::Panic(message) => panic!("{message}"),
+            })
+        }
+        Err(other) => panic!("{other}"),
+    }
+}
+
+type Ask = fn(&Container, Option<&Scope>, How) -> Answer;
 const ASK: [Ask; NODES] = [ask::<0>, ask::<1>, ask::<2>, ask::<3>, ask::<4>, ask::<5>];
 
 fn names() -> [&'static str; NODES] {
@@ -177,16 +262,23 @@ fn names() -> [&'static str; NODES] {
 
 // ---- the naive side
 
-fn resolve(graph: &Graph, n: usize) -> String {
+/// From nothing: no value is there yet.
+fn resolve(graph: &Graph, n: usize, how: How) -> Result<String, Trouble> {
     let plan = graph[n].as_ref().unwrap();
-    let texts = |parameter: usize| -> Vec<String> {
+    if let (Kind::Async { .. }, How::Sync) = (plan.kind, how) {
+        return Err(Trouble::NotAwaited(n));
+    }
+    let texts = |parameter: usize| -> Result<Vec<String>, Trouble> {
         let links = plan.links().into_iter().filter(|link| link.0 == parameter);
-        links.map(|(_, target)| resolve(graph, target)).collect()
+        links.map(|(_, target)| resolve(graph, target, how)).collect()
     };
-    let [first, second, required, many] = [texts(0), texts(1), texts(2), texts(3)];
+    let [first, second, required, many] = [texts(0)?, texts(1)?, texts(2)?, texts(3)?];
+    if matches!(plan.kind, Kind::Fallible { fails: true } | Kind::Async { fails: true }) {
+        return Err(Trouble::Failed(n));
+    }
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     let one = |texts: &[String]| texts.first().cloned();
-    text(n, one(&first).as_deref(), one(&second).as_deref(), one(&required).as_deref(), &many)
+    Ok(text(n, one(&first).as_deref(), one(&second).as_deref(), one(&required).as_deref(), &many))
 }
 
 /// Whether there is a way of at least one step from one node to another, over nodes that may be passed.
@@ -212,10 +304,16 @@ struct Wrong {
     missing: BTreeSet<(String, String)>,
     in_cycles: BTreeSet<usize>,
     captives: BTreeSet<(usize, usize)>,
+    unused: BTreeSet<usize>,
 }
 
 fn wrong(graph: &Graph) -> Wrong {
     let mut wrong = Wrong::default();
+    let is_root = |n: usize| graph[n].as_ref().is_some_and(|plan| plan.is_root);
+    if (0..NODES).any(is_root) {
+        let used = |n: usize| is_root(n) || (0..NODES).any(|root| is_root(root) && reaches(graph, root, n, |_| true));
+        wrong.unused = (0..NODES).filter(|&n| graph[n].is_some() && !used(n)).collect();
+    }
     for n in 0..NODES {
         let Some(plan) = &graph[n] else { continue };
         let link_name = |parameter: usize| link_name(n, parameter);
@@ -253,28 +351,33 @@ fn summary(graph: &Graph, findings: &[Finding]) -> Wrong {
     for finding in findings {
         match finding {
             Finding::Missing { needed, chain, .. } => {
-                found.missing.insert((chain.last().unwrap().to_string(), needed.to_string()));
+                found.missing.insert((chain.last().unwrap().name.to_string(), needed.to_string()));
             }
-            Finding::Cycle { path, .. } => {
+            Finding::Cycle { path } => {
                 assert_real_path(graph, path);
                 assert_eq!(path.first(), path.last());
-                let one = path.iter().find(|name| names().contains(name)).map(|name| number(name)).unwrap();
+                let one = path.iter().find(|step| names().contains(&step.name)).map(|step| number(step.name)).unwrap();
                 let both_ways = |&n: &usize| reaches(graph, n, one, |_| true) && reaches(graph, one, n, |_| true);
                 found.in_cycles.extend((0..NODES).filter(both_ways));
             }
-            Finding::Captive { path, .. } => {
+            Finding::Captive { path } => {
                 assert_real_path(graph, path);
-                found.captives.insert((number(path[0]), number(path[path.len() - 1])));
+                found.captives.insert((number(path[0].name), number(path[path.len() - 1].name)));
             }
-            Finding::Ambiguous { .. } | Finding::Duplicate { .. } => panic!("{finding}"),
+            // Of the links to one of these only the node is in the naive side's terms.
+            Finding::Unused { registered } => {
+                found.unused.extend(names().iter().position(|name| *name == registered.name));
+            }
+            other => panic!("{other}"),
         }
     }
     found
 }
 
 /// Node, link, node, link, ...: each step is in the plan.
-fn assert_real_path(graph: &Graph, path: &[&'static str]) {
+fn assert_real_path(graph: &Graph, path: &[Step]) {
     for step in path.windows(2) {
+        let step = [step[0].name, step[1].name];
         let is_real = (0..NODES).any(|n| {
             graph[n].iter().flat_map(Plan::links).any(|(parameter, target)| {
                 let link = link_name(n, parameter);
@@ -296,26 +399,37 @@ proptest! {
         let container = match builder.build() {
             Ok(container) => container,
             Err(_) => {
-                prop_assert!(!findings.is_empty());
+                prop_assert!(findings.iter().any(|finding| !finding.is_warning()));
                 return Ok(());
             }
         };
+        let nodes = || (0..NODES).filter(|&n| graph[n].is_some());
+        let needs_scope = |n| lives(&graph, n, Lifetime::Scoped) || (0..NODES).any(|s| {
+            lives(&graph, s, Lifetime::Scoped) && reaches(&graph, n, s, |_| true)
+        });
+        // Before anything is there: outside of a scope, in one, and then awaited.
+        for n in nodes() {
+            let fresh = self::builder(&graph).build().unwrap();
+            let expected = |how| resolve(&graph, n, how);
+            let outside = |how| if needs_scope(n) { Err(Trouble::NeedsScope) } else { expected(how) };
+            for how in [How::Sync, How::Async] {
+                let text = |answer: Answer| answer.map(|node| node.0);
+                prop_assert_eq!(text(ASK[n](&fresh, None, how)), outside(how));
+                prop_assert_eq!(text(ASK[n](&fresh, Some(&fresh.scope()), how)), expected(how));
+            }
+        }
+        // How many there are, of those that work.
         let (one, two) = (container.scope(), container.scope());
-        for n in (0..NODES).filter(|&n| graph[n].is_some()) {
-            let in_scope = ASK[n](&container, Some(&one)).unwrap();
-            prop_assert_eq!(&in_scope.0, &resolve(&graph, n));
-            let is_same = |other: (String, usize)| other.1 == in_scope.1;
-            let again = is_same(ASK[n](&container, Some(&one)).unwrap());
-            let elsewhere = is_same(ASK[n](&container, Some(&two)).unwrap());
+        for n in nodes().filter(|&n| resolve(&graph, n, How::Async).is_ok()) {
+            let serial = |scope| ASK[n](&container, Some(scope), How::Async).unwrap().1;
+            let first = serial(&one);
             let (is_singleton, is_scoped) =
                 (lives(&graph, n, Lifetime::Singleton), lives(&graph, n, Lifetime::Scoped));
-            prop_assert_eq!((again, elsewhere), (is_singleton || is_scoped, is_singleton));
-            // Outside of a scope: the same, unless something in it lives in a scope.
-            let needs_scope = is_scoped || (0..NODES).any(|s| {
-                lives(&graph, s, Lifetime::Scoped) && reaches(&graph, n, s, |_| true)
-            });
-            let outside = ASK[n](&container, None).map(|node| node.0);
-            prop_assert_eq!(outside, (!needs_scope).then(|| resolve(&graph, n)));
+            let same = (serial(&one) == first, serial(&two) == first);
+            prop_assert_eq!(same, (is_singleton || is_scoped, is_singleton));
+            // What is kept is there for those who do not await, too.
+            let kept = ASK[n](&container, Some(&one), How::Sync).is_ok_and(|node| node.1 == first);
+            prop_assert_eq!(kept, is_singleton || is_scoped);
         }
     }
 }

@@ -1,6 +1,8 @@
 //! What subscribers rely on, on the in-memory store and paused time.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod anonymous;
+
 use std::{
     sync::{
         Arc,
@@ -11,7 +13,7 @@ use std::{
 
 use event_bus::{DeadLetter, Drain, EventBus, RetryPolicy, Subscriber, Subscription};
 use event_sourcing::{Document, Expected, MemoryStore, Store, StoreExt, Unit};
-use kernel::{Context, Error, Event, ManualClock, SequentialIds};
+use kernel::{Claims, Context, Error, Event, ManualClock, SequentialIds};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Serialize, Deserialize, schemars::JsonSchema)]
@@ -213,4 +215,50 @@ async fn what_a_subscriber_cannot_read_is_parked_with_the_reason() {
         ]
     );
     assert_eq!(amounts(&store, "ledger/c").await, [3], "others go on");
+}
+
+/// For whom a handler acted, and with which permissions.
+#[derive(Debug, Serialize, Deserialize)]
+struct Acted(Claims);
+
+impl Document for Acted {
+    const COLLECTION: &'static str = "ledger.acted";
+}
+
+struct Witness;
+
+impl Subscriber<Sold> for Witness {
+    async fn handle(&self, cx: &Context, event: &Sold, unit: &mut Unit) -> Result<(), Error> {
+        unit.put(&event.shop, &Acted(cx.principal().claims().clone()), Expected::Absent);
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_acts_for_the_events_user_with_the_permissions_of_its_module() {
+    for granted in [vec![], vec!["stock:read".to_owned(), "till:use".to_owned()]] {
+        let store = memory();
+        publish(&store, &[("a", 1)]).await;
+        let subscription = Subscription::new::<Sold>("ledger.witness", "ledger", Witness);
+        let subscription = subscription.with_permissions(granted.clone());
+        let (clock, ids) = (Arc::new(ManualClock::default()), Arc::new(SequentialIds::default()));
+        let bus = EventBus::start(vec![subscription], Arc::clone(&store), clock, ids, RetryPolicy::default());
+        drained(&mut bus.await.unwrap()).await;
+        let Acted(claims) = store.get::<Acted>("a").await.unwrap().unwrap().value;
+        let acting = Some("module:ledger".to_owned());
+        assert_eq!(claims, Claims { acting, ..Claims::new("tester", granted) });
+    }
+}
+
+/// It stops nobody: it is parked, and the other keys flow on.
+#[tokio::test(start_paused = true)]
+async fn an_event_that_names_no_user_is_parked() {
+    let store: Arc<dyn Store> = Arc::new(anonymous::Anonymous(memory()));
+    publish(&store, &[("nobody", 1), ("south", 2)]).await;
+    let mut bus = start(&store, vec![Ledger::new("sums", &store)]).await;
+    drained(&mut bus).await;
+    let letters = store.list::<DeadLetter>(None, 10).await.unwrap();
+    assert_eq!(letters.len(), 1);
+    assert!(letters[0].value.error.message.contains("names no user"), "{:?}", letters[0].value.error);
+    assert_eq!(amounts(&store, "sums/south").await, [2]);
 }

@@ -1,7 +1,7 @@
-use kernel::ErrorKind;
-use request::ModuleState;
+use kernel::{ErrorKind, Json, Request};
+use request::{ModuleState, ModuleStates};
 
-use crate::shop::{Balance, PayIn, Ping, Report, Shop};
+use crate::shop::{Balance, Nobody, PayIn, Ping, Report, Shop};
 
 #[tokio::test]
 async fn a_service_asks_another_module() {
@@ -55,4 +55,38 @@ async fn a_module_that_does_not_run_is_not_available() {
     }
     shop.requests.states().set("till", ModuleState::Degraded);
     assert!(shop.requests.ask(&shop.cx, Balance { amount: 0 }).await.is_ok());
+}
+
+#[tokio::test]
+async fn what_a_left_out_module_would_serve_is_not_available() {
+    let shop = Shop::with(|table| table.serve_elsewhere("stock", Nobody::NAME));
+    shop.requests.states().set("stock", ModuleState::Stopped);
+    let typed = shop.requests.ask(&shop.cx, Nobody { amount: 0 }).await.unwrap_err();
+    let json = Json::of(&Nobody { amount: 0 }).unwrap();
+    let by_name = shop.requests.call(&shop.cx, Nobody::NAME, None, &json).await.unwrap_err();
+    for error in [typed, by_name] {
+        assert_eq!((error.kind, error.code()), (ErrorKind::Unavailable, "module.stopped"));
+        assert!(error.message.contains("module `stock`"), "{error}");
+    }
+    assert_eq!(shop.audit().await[0].module, "stock");
+}
+
+#[test]
+fn a_module_is_degraded_while_a_part_of_it_does_not_work() {
+    let states = ModuleStates::default();
+    assert!(states.degrade("till", "drawer", "jammed") && states.degrade("till", "printer", "no paper"));
+    assert!(!states.degrade("till", "drawer", "still jammed"), "no news");
+    let troubles = states.troubles("till");
+    let troubles: Vec<_> = troubles.iter().map(|trouble| (trouble.part.as_str(), trouble.reason.as_str())).collect();
+    assert_eq!(troubles, [("drawer", "still jammed"), ("printer", "no paper")]);
+    assert!(states.mend("till", "drawer") && !states.mend("till", "drawer"));
+    assert_eq!(states.of("till"), ModuleState::Degraded);
+    assert!(states.mend("till", "printer"));
+    assert_eq!(states.of("till"), ModuleState::Up);
+
+    states.degrade("till", "drawer", "jammed");
+    states.set("till", ModuleState::Stopped);
+    assert_eq!((states.of("till"), states.troubles("till")), (ModuleState::Stopped, vec![]));
+    states.set("till", ModuleState::Up);
+    assert_eq!(states.of("till"), ModuleState::Up, "what was wrong with it went with the stop");
 }

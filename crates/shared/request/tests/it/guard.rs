@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use kernel::ErrorKind;
-use request::{Limits, Requests};
+use request::{Limits, ModuleState, Requests};
 use resilience::{BreakerOptions, BreakerState, BulkheadOptions, WindowOptions};
 
 use crate::shop::{Balance, Break, Close, PayIn, Report, Shop, Sleep, after_the_epoch};
@@ -32,6 +32,16 @@ async fn a_service_that_fails_is_left_alone_for_a_while() {
         statuses.into_iter().filter(|status| status.state != BreakerState::Closed).count()
     };
     assert_eq!(open(&shop), 1);
+    let (state, troubles) = shop.requests.standing("till");
+    assert_eq!(
+        (state, troubles.len(), troubles[0].part.as_str()),
+        (ModuleState::Degraded, 1, "service of `till.break`")
+    );
+    assert!(troubles[0].reason.contains("is refused since 1970-01-01"), "{}", troubles[0].reason);
+    assert_eq!(shop.requests.standing("office"), (ModuleState::Up, vec![]), "others are well");
+    shop.requests.states().set("till", ModuleState::Stopped);
+    assert_eq!(shop.requests.standing("till"), (ModuleState::Stopped, vec![]));
+    shop.requests.states().set("till", ModuleState::Up);
     shop.clock.advance(TimeDelta::seconds(61));
     let error = shop.requests.ask(&shop.cx, Break { amount: 2 }).await.unwrap_err();
     assert_eq!(error.code(), "request.panicked", "a probe");

@@ -192,3 +192,12 @@ fn origin_of_a_table_is_the_lowest_layer_that_has_it() {
     "#]]
     .assert_eq(&origins.concat());
 }
+
+#[test]
+fn every_key_is_listed_with_its_sections() {
+    let mut keys = World { file: Some("[access.grants]\nguest = ['read']"), ..World::default() }.load().unwrap().keys();
+    keys.retain(|key| key.contains("retry") || key.starts_with("access"));
+    let listed =
+        ["access", "access.grants", "access.grants.admin", "access.grants.guest", "store.retry", "store.retry.limit"];
+    assert_eq!(keys, listed);
+}

@@ -110,14 +110,13 @@ fn outside(court: &mut Court<'_>, rule: &ModuleRules, member: usize) -> Vec<Viol
     let target = Target::Member(member);
     let mut found = Vec::new();
     for user in (0..workspace.members.len()).filter(|user| *user != member && sources.is_read(*user)) {
-        let externs = &workspace.members[user].externs;
         let mut named: BTreeMap<(Hidden<'_>, Kind), Places> = BTreeMap::new();
         for one in sources.paths(user) {
-            let Some(Target::Member(used)) = externs.get(&*one.name) else { continue };
+            let Some(used) = sources.used(user, &one.name) else { continue };
             // A path may come there through what others re-export.
-            let hops = sources.behind(*used, &one.rest);
+            let hops = sources.behind(used, &one.rest);
             let ways = hops.iter().filter(|hop| *hop.to == target).map(|hop| hop.rest.as_str());
-            let direct = Some(&*one.rest).filter(|_| *used == member);
+            let direct = Some(&*one.rest).filter(|_| used == member);
             for rest in direct.into_iter().chain(ways) {
                 if let Some(hidden) = hidden(rule, &deepest(sources.of(member), rest)) {
                     let known = named.entry((hidden, one.kind)).and_modify(|places| places.join(one.places));

@@ -49,8 +49,8 @@ fn named_through<'a>(court: &Court<'a>, member: usize) -> Vec<Named<'a>> {
     };
     let mut named: BTreeMap<(String, Kind), Named<'a>> = BTreeMap::new();
     for one in court.sources.paths(member) {
-        let Some(Target::Member(used)) = workspace.members[member].externs.get(&*one.name) else { continue };
-        for hop in court.sources.behind(*used, &one.rest) {
+        let Some(used) = court.sources.used(member, &one.name) else { continue };
+        for hop in court.sources.behind(used, &one.rest) {
             if *hop.to == Target::Member(member) || declared(hop.to, one.kind) {
                 continue;
             }

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use source_graph::{ForeignGlob, Origin, ProblemKind, Reference, RootKind, SourceGraph, Target};
 
+use super::offers::Offers;
+use super::re_exports::{Lead, lead};
 use crate::report::Unseen;
 use crate::source::relative;
 use crate::workspace::{self, Kind, Member};
@@ -20,7 +22,8 @@ pub(crate) struct Digest {
     pub links: Vec<(u32, PathBuf)>,
     /// Files that they take in as data, there or not, sorted.
     pub embedded: Vec<PathBuf>,
-    /// Paths that lead into other crates; each once for each kind of dependency that would allow it, sorted.
+    /// Paths that lead into other crates; each once for each kind of dependency that would allow it, sorted. Behind them, of
+    /// no name, those that lead there through the own library.
     pub uses: Vec<Use>,
     /// Paths that globs of other members may lead on; each once for each kind of dependency, sorted.
     pub brought: Vec<Brought>,
@@ -91,13 +94,12 @@ pub(crate) struct Glob {
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Brought {
-    /// Of other crates, of which at least one is a member: what they are called in these sources, and what follows that.
+    /// Of other crates, of which at least one is a member: what they are called in these sources, and what follows that. The
+    /// own library, seen from another target, has no name.
     pub globs: Vec<(Box<str>, Box<str>)>,
     pub kind: Kind,
     /// From the name on that comes through one of the globs.
     pub rest: Box<str>,
-    /// The name is the first of the path.
-    pub is_head: bool,
     pub places: Places,
 }
 
@@ -144,8 +146,9 @@ pub(crate) struct Module {
     pub public: bool,
     /// By its index in [`Digest::files`].
     pub file: u32,
-    /// The names that it own_names itself, where a glob brings those of another crate.
-    pub own_names: Option<Vec<Box<str>>>,
+    /// Of the library: the names that others find in it without a glob of another crate, sorted, each with a line end.
+    pub names: Box<str>,
+    pub has_standard_glob: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -180,7 +183,8 @@ impl Digest {
             RootKind::Binary => Of::Binary,
             _ => Of::Other,
         };
-        let (mut uses, mut namings, mut globs) = (Tally::default(), Tally::default(), Tally::default());
+        let (mut uses, mut own, mut namings) = (Tally::default(), Tally::default(), Tally::default());
+        let mut globs = Tally::default();
         let (mut exports, mut facades) = (Vec::new(), Vec::new());
         let library: HashSet<&str> =
             graph.modules.iter().filter(|it| of(it.root) == Of::Library).map(|it| &*it.path).collect();
@@ -205,8 +209,12 @@ impl Digest {
                     }
                     through
                 }
-                // The library of the same package, as its binaries see it.
-                Target::Crate { origin: Origin::Library, rest, .. } if shipped => {
+                // The library of the same package, as its other targets see it.
+                Target::Crate { origin: Origin::Library, rest, .. } => {
+                    own.count((kind(kinds[reference.root as usize], reference.under_test), &**rest), place, again);
+                    if !shipped {
+                        continue;
+                    }
                     let ends = rest.match_indices("::").map(|(at, _)| at).chain([rest.len()]);
                     let paths = ends.map(|end| format!("crate::{}", &rest[..end]));
                     let known = paths.take_while(|path| library.contains(path.as_str())).last();
@@ -239,10 +247,11 @@ impl Digest {
             of: if module.under_test { Of::Other } else { of(module.root) },
             public: module.public,
             file: module.file,
-            own_names: module.own_names.as_ref().map(|names| names.iter().map(|name| (&**name).into()).collect()),
+            names: module.names.iter().flat_map(|name| [&**name, "\n"]).collect::<String>().into(),
+            has_standard_glob: module.has_standard_glob,
         };
         let files: Vec<PathBuf> = graph.files.iter().map(|file| file.path.clone()).collect();
-        Self {
+        let mut digest = Self {
             links: links(&files),
             files,
             embedded: graph.embedded.clone(),
@@ -267,7 +276,17 @@ impl Digest {
                 unresolved: graph.unresolved,
                 globs: 0,
             },
-        }
+        };
+        digest.uses.extend(digest.leaving(own));
+        digest
+    }
+
+    /// Paths into the own library that lead on to other crates; the others tell nothing.
+    fn leaving(&self, own: Tally<(Kind, &str)>) -> Vec<Use> {
+        let offers = Offers::of(self);
+        let own = own.sorted(|(kind, rest), places| Use { name: "".into(), kind, rest: rest.into(), places });
+        let leaves = |one: &Use| matches!(lead(self, &offers, &one.rest), Lead::Out { .. } | Lead::Unsure);
+        own.into_iter().filter(leaves).collect()
     }
 
     /// The paths that a dependency of this kind is there for, the first ones of each rest; what tests name, a dependency
@@ -315,18 +334,23 @@ impl<K: Ord + std::hash::Hash + Eq> Tally<K> {
 fn brought(member: &Member, graph: &SourceGraph, kinds: &[RootKind], owners: &[u32]) -> Vec<Brought> {
     let mut tally = Tally::default();
     for one in &graph.brought {
-        if one.globs.iter().any(|glob| glob.origin == Origin::Dependency && is_member(member, &glob.name)) {
+        let is_known = |glob: &ForeignGlob| match glob.origin {
+            Origin::Dependency => is_member(member, &glob.name),
+            Origin::Library => true,
+            Origin::Unknown => false,
+        };
+        if one.globs.iter().any(is_known) {
             let place = Place { file: one.file, start: one.span.start, end: one.span.end };
             let kind = kind(kinds[one.root as usize], one.under_test);
-            tally.count((&*one.globs, kind, &*one.rest, one.is_head), place, owners[one.file as usize] != one.root);
+            tally.count((&*one.globs, kind, &*one.rest), place, owners[one.file as usize] != one.root);
         }
     }
-    let glob = |glob: &ForeignGlob| ((&*glob.name).into(), glob.rest.clone());
-    tally.sorted(|(globs, kind, rest, is_head), places| Brought {
+    let name = |glob: &ForeignGlob| if glob.origin == Origin::Library { "".into() } else { (&*glob.name).into() };
+    let glob = |glob: &ForeignGlob| (name(glob), glob.rest.clone());
+    tally.sorted(|(globs, kind, rest), places| Brought {
         globs: globs.iter().map(glob).collect(),
         kind,
         rest: rest.into(),
-        is_head,
         places,
     })
 }

@@ -354,7 +354,6 @@ fn what_the_globs_of_the_user_bring_leads_there() {
         (prelude, "mod p { pub(crate) use low::*; } use p::*; fn f() { serde::X }"),
         (prelude, "fn f() { use low::*; { serde::X } }"),
         (prelude, "use low::*; use serde::X;"),
-        ("pub use serde::*;", "use low::*; fn f() { Value::X }"),
         ("pub mod y { pub use serde; } pub use y as prelude;", "use low::prelude::*; fn f() { serde::X }"),
     ] {
         assert!(behind_facades(low, high), "{low} {high}");
@@ -364,6 +363,7 @@ fn what_the_globs_of_the_user_bring_leads_there() {
         (prelude, "use low::more::*; fn f() { serde::X }"),
         (prelude, "use low::prelude::*; fn f() { Own::new() }"),
         (prelude, "fn f() { { use low::*; } serde::X }"),
+        ("pub use serde::*;", "use low::*; fn f() { Value::X }"),
         ("use serde; pub struct Own;", "use low::*; fn f() { serde::X }"),
     ] {
         assert!(!behind_facades(low, high), "{low} {high}");
@@ -448,4 +448,88 @@ fn owners_are_named() {
     crate::fixture::write(root.path(), "CODEOWNERS", "* @all\n/kernel/ @kernel @core\n");
     let report = outcome(root.path()).expect("the rules can be held");
     assert_eq!(report.violations[0].notes, ["owned: `orders/src/lib.rs` by @all, `kernel` by @kernel, @core"]);
+}
+
+/// `app` must not name `bad`, which `low` re-exports. What `bad` has is known, so only that is taken for it.
+fn names_bad(low: &str, app: &[(&str, &str)]) -> (bool, usize) {
+    let mut text = format!(
+        r#"
+//- boundaries.toml
+version = 1
+[workspace]
+same-layer = "allow"
+[[layer]]
+name = "all"
+members = ["bad", "low", "app"]
+[[forbid]]
+from = "app"
+to = "bad"
+reason = "no"
+//- bad
+//- bad/src/lib.rs
+pub struct X;
+pub enum E {{ A }}
+pub mod sub {{ pub struct Y; pub fn f() {{}} }}
+//- low
+[dependencies]
+bad = {{ path = "../bad" }}
+//- low/src/lib.rs
+{low}
+//- app
+[dependencies]
+low = {{ path = "../low" }}
+"#
+    );
+    for (file, source) in app {
+        text.push_str(&format!("//- app/{file}\n{source}\n"));
+    }
+    let root = workspace(&text);
+    let report = outcome(root.path()).unwrap_or_else(|error| panic!("{}", plain(&error.text(), root.path())));
+    let unseen = report.summary.unseen.expect("sources were read");
+    (report.violations.iter().any(|one| one.rule == Rule::Forbid), unseen.unresolved)
+}
+
+#[test]
+fn what_a_glob_does_not_bring_is_not_blamed_on_it() {
+    let glob = "pub use bad::*; pub struct Own; pub mod prelude { pub use bad::*; pub use bad::E as Error; }";
+    for app in [
+        "use low;",
+        "use low as l;",
+        "extern crate low;",
+        "use low::{self, Own};",
+        "use low::prelude::*; pub fn f<T: Iterator>(_: T::Item) {}",
+        "use low::prelude::*; impl<S: Iterator> Q<S> { fn f(_: S::Item) {} } struct Q<S>(S);",
+        "use low::prelude::*; fn z<Error: Iterator>(_: Error::Item) {}",
+        "use low::prelude::*; fn f() { enum L { A } let _ = L::A; struct S; S::n() }",
+        "use low::prelude::*; mod tests { use super::*; fn f() { enum L { A } let _ = L::A; } }",
+        "use low::prelude::*; #[rustfmt::skip] fn f() {}",
+    ] {
+        assert_eq!(names_bad(glob, &[("src/lib.rs", app)]), (false, 0), "{app}");
+    }
+    let made =
+        "use low::prelude::*; macro_rules! d { ($n:ident) => { pub struct $n; } } d!(Foo); fn f() { Foo::new() }";
+    assert_eq!(names_bad(glob, &[("src/lib.rs", made)]), (false, 1), "made by a macro: counted");
+    let standard = "pub use std::collections::*; pub use bad::*;";
+    assert!(!names_bad(standard, &[("src/lib.rs", "use low::HashMap; use low::BTreeMap as B;")]).0, "a glob of std");
+    let made = "pub use bad::*; macro_rules! d { ($n:ident) => { pub struct $n; } } d!(Gen);";
+    assert_eq!(names_bad(made, &[("src/lib.rs", "use low::Gen;")]), (false, 1), "low makes it by a macro: counted");
+}
+
+#[test]
+fn what_globs_and_the_own_library_bring_leads_there() {
+    let prelude = "pub mod prelude { pub use bad; pub use bad::*; } pub use bad::*;";
+    for app in [
+        &[("src/lib.rs", "use low::X;")][..],
+        &[("src/lib.rs", "use low::prelude::*; fn f(_: X) {} fn g() { E::A }")],
+        &[("src/lib.rs", "use low::prelude::*; use bad::*;")],
+        &[("src/lib.rs", "use low::prelude::*; use bad as q;")],
+        &[("src/lib.rs", "use low::*; use prelude::*; fn f(_: bad::X) {}")],
+        &[("src/lib.rs", "use low::*; use self::prelude::*; fn f(_: bad::X) {}")],
+        &[("src/lib.rs", "use low::*; mod m { use super::prelude::*; fn f(_: bad::X) {} }")],
+        &[("src/lib.rs", "pub use low as l;"), ("tests/t.rs", "use app::l::prelude::bad::sub;")],
+        &[("src/lib.rs", "pub use low::prelude;"), ("src/main.rs", "fn main() { app::prelude::bad::sub::f() }")],
+        &[("src/lib.rs", "pub use low::prelude;"), ("src/main.rs", "use app::prelude::*; fn main() { bad::sub::f() }")],
+    ] {
+        assert!(names_bad(prelude, app).0, "{app:?}");
+    }
 }

@@ -70,3 +70,8 @@ pub(super) fn is_prelude_type(name: &str) -> bool {
             | "IntoFuture"
     )
 }
+
+/// Whose attributes every crate may write: `#[rustfmt::skip]`.
+pub(super) fn is_tool(name: &str) -> bool {
+    matches!(name, "rustfmt" | "clippy" | "diagnostic" | "miri" | "rust_analyzer")
+}

@@ -104,9 +104,8 @@ impl Fixture {
             });
             let globs = globs.collect::<Vec<_>>().join(", ");
             let test = if brought.under_test { " [test]" } else { "" };
-            let head = if brought.is_head { "head" } else { "inner" };
             let (file, rest) = (self.relative(file), &brought.rest);
-            told.push(format!("{file}:{line} {head} `{written}`: {rest} of {globs}{test}"));
+            told.push(format!("{file}:{line} `{written}`: {rest} of {globs}{test}"));
         }
         let embedded = graph.embedded.iter().map(|file| format!("embedded {}", self.relative(file)));
         told.extend(embedded);

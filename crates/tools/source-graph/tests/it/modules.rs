@@ -11,7 +11,8 @@ fn check(fixture: &Fixture, expected: Expect) {
         let file = fixture.relative(&graph.files[module.file as usize].path);
         let public = if module.public && &*module.path != "crate" { "pub " } else { "" };
         let test = if module.under_test { " [test]" } else { "" };
-        let names = module.own_names.as_ref().map_or(String::new(), |names| format!(" own names: {}", names.join(" ")));
+        let standard = if module.has_standard_glob { " and a glob of std" } else { "" };
+        let names = format!(": {}{standard}", module.names.join(" "));
         format!("{} {public}{} in {file}{test}{names}\n", module.root, module.path)
     });
     expected.assert_eq(&told.collect::<String>());
@@ -46,30 +47,30 @@ mod common { }
     check(
         &fixture,
         expect![[r#"
-            0 crate in lib.rs
-            0 crate::a in a.rs
-            0 crate::a::either in a.rs
-            0 crate::a::included in a.in
-            0 pub crate::b in b.rs [test]
-            0 pub crate::b::helper in b.rs [test]
-            0 crate::b::within in b.rs [test]
-            0 crate::both in lib.rs
-            0 crate::gone in lib.rs [test]
-            0 crate::inline in lib.rs
-            0 crate::inline::deep in lib.rs
-            0 crate::inline::tests in lib.rs [test]
-            0 crate::inline::tests::more in inline/tests/more.rs [test]
-            0 crate::inner in lib.rs [test]
-            0 crate::inner::child in lib.rs [test]
-            0 crate::missing in lib.rs
-            0 crate::twice in lib.rs
-            0 crate::within in lib.rs
-            1 crate in main.rs
-            1 crate::a in a.rs
-            1 crate::a::either in a.rs
-            1 crate::a::included in a.in
-            2 crate in tests/t.rs [test]
-            2 crate::common in tests/t.rs [test]
+            0 crate in lib.rs: a b both f gone inline inner missing twice
+            0 crate::a in a.rs: either included
+            0 crate::a::either in a.rs: 
+            0 crate::a::included in a.in: 
+            0 pub crate::b in b.rs [test]: 
+            0 pub crate::b::helper in b.rs [test]: 
+            0 crate::b::within in b.rs [test]: 
+            0 crate::both in lib.rs: 
+            0 crate::gone in lib.rs [test]: 
+            0 crate::inline in lib.rs: deep tests
+            0 crate::inline::deep in lib.rs: 
+            0 crate::inline::tests in lib.rs [test]: 
+            0 crate::inline::tests::more in inline/tests/more.rs [test]: 
+            0 crate::inner in lib.rs [test]: 
+            0 crate::inner::child in lib.rs [test]: 
+            0 crate::missing in lib.rs: 
+            0 crate::twice in lib.rs: 
+            0 crate::within in lib.rs: 
+            1 crate in main.rs: 
+            1 crate::a in a.rs: 
+            1 crate::a::either in a.rs: 
+            1 crate::a::included in a.in: 
+            2 crate in tests/t.rs [test]: 
+            2 crate::common in tests/t.rs [test]: 
         "#]],
     );
 }
@@ -90,15 +91,15 @@ mod trip { pub use super::round::*; pub use tokio::*; pub struct B; }
     check(
         &fixture,
         expect![[r#"
-        0 crate in lib.rs
-        0 crate::facade in lib.rs own names: Level Own de f g m s
-        0 crate::facade::m in lib.rs
-        0 crate::indirect in lib.rs own names: Renamed Seen X de s
-        0 crate::part in lib.rs own names: P
-        0 crate::plain in lib.rs
-        0 crate::private in lib.rs
-        0 crate::round in lib.rs own names: A B
-        0 crate::trip in lib.rs own names: A B
-    "#]],
+            0 crate in lib.rs: facade indirect part plain private round trip
+            0 crate::facade in lib.rs: Level Own de f g m s
+            0 crate::facade::m in lib.rs: 
+            0 crate::indirect in lib.rs: Renamed Seen X de s and a glob of std
+            0 crate::part in lib.rs: P
+            0 crate::plain in lib.rs: Renamed Seen Unseen and a glob of std
+            0 crate::private in lib.rs: Q
+            0 crate::round in lib.rs: A B
+            0 crate::trip in lib.rs: A B
+        "#]],
     );
 }

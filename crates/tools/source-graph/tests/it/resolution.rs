@@ -109,7 +109,7 @@ fn f4() { { use serde::de as inner; inner::x() } inner::y() }
             lib.rs:10 crate `L::Info` -> <log>::Level::Info through crate::facade
             lib.rs:11 crate Use `serde::de as inner` -> <serde>::de
             lib.rs:11 crate `inner::x` -> <serde>::de::x
-            lib.rs:8 inner `facade::Unknown::new`: Unknown::new of <d>::*
+            lib.rs:8 `facade::Unknown::new`: Unknown::new of <d>::*
             unresolved 1
         "#]],
     );
@@ -147,15 +147,15 @@ mod imports { use tokio::*; use runtime::Handle; pub use self::runtime::Builder;
             lib.rs:7 crate::block Glob `tokio::*` -> <tokio>
             lib.rs:9 crate::imports Glob `tokio::*` -> <tokio>
             lib.rs:9 crate::imports ReExport `self::runtime::Builder` -> crate::imports runtime::Builder
-            lib.rs:2 head `log2::info`: log2::info of <tokio>::prelude::*, <serde>::*
-            lib.rs:3 inner `super::hidden::A`: hidden::A of <d>::*
-            lib.rs:4 inner `super::b::B`: b::B of <d>::api::* [test]
-            lib.rs:5 inner `crate::offers::c::C`: c::C of <d>::api::*
-            lib.rs:6 head `c::C`: c::C of <d>::api::*
-            lib.rs:7 head `inner::X`: inner::X of <tokio>::*, <serde>::*
-            lib.rs:7 head `outer::Y`: outer::Y of <serde>::*
-            lib.rs:9 head `runtime::Handle`: runtime::Handle of <tokio>::*
-            lib.rs:9 inner `self::runtime::Builder`: runtime::Builder of <tokio>::*
+            lib.rs:2 `log2::info`: log2::info of <tokio>::prelude::*, <serde>::*
+            lib.rs:3 `super::hidden::A`: hidden::A of <d>::*
+            lib.rs:4 `super::b::B`: b::B of <d>::api::* [test]
+            lib.rs:5 `crate::offers::c::C`: c::C of <d>::api::*
+            lib.rs:6 `c::C`: c::C of <d>::api::*
+            lib.rs:7 `inner::X`: inner::X of <tokio>::*, <serde>::*
+            lib.rs:7 `outer::Y`: outer::Y of <serde>::*
+            lib.rs:9 `runtime::Handle`: runtime::Handle of <tokio>::*
+            lib.rs:9 `self::runtime::Builder`: runtime::Builder of <tokio>::*
             unresolved 1
         "#]],
     );

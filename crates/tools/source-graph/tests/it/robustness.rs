@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use proptest::sample::select;
-use source_graph::{ProblemKind, SourceGraph, Target};
+use source_graph::{FaultKind, ProblemKind, SourceGraph, Target};
 
 use crate::fixture::Fixture;
 
@@ -212,6 +212,8 @@ fn time_is_linear() {
     let nested = [
         ("(a::b", ")"),
         ("{ d::x; ", "}"),
+        ("{ use d::p::*; b::x(); ", "}"),
+        ("mod a { ", "}"),
         ("a::<d::b, ", ">::c"),
         ("fn a<b>() { use d::b; ", "}"),
         ("use a::{b, ", "}"),
@@ -241,6 +243,13 @@ fn time_is_linear() {
         let copy = |number: usize| pattern.replace('#', &number.to_string()).replace('%', &(number + 1).to_string());
         assert_linear(pattern, 2_000, |copies| (0..copies).map(copy).collect());
     }
+}
+
+#[test]
+fn modules_that_are_nested_too_deep_are_refused() {
+    let nested = |depth: usize| Fixture::new(&format!("{}{}", "mod a {".repeat(depth), "}".repeat(depth))).graph();
+    assert!(nested(256).problems.is_empty());
+    assert_eq!(nested(257).problems[0].kind, ProblemKind::Fault(FaultKind::TooDeep));
 }
 
 #[test]

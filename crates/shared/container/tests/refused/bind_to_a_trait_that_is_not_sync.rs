@@ -1,0 +1,7 @@
+trait Store {}
+struct Sqlite;
+impl Store for Sqlite {}
+
+fn main() {
+    container::Builder::new().bind::<dyn Store, Sqlite>(|s| s);
+}

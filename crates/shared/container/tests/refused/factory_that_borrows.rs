@@ -1,0 +1,6 @@
+struct Ledger(String);
+
+fn main() {
+    let name = String::from("main");
+    container::Builder::new().singleton(|| Ledger(name.clone()));
+}

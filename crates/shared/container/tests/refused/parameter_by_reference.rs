@@ -1,0 +1,6 @@
+struct Pool;
+struct Ledger;
+
+fn main() {
+    container::Builder::new().singleton(|_: &Pool| Ledger);
+}

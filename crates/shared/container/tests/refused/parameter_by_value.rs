@@ -1,0 +1,6 @@
+struct Pool;
+struct Ledger(Pool);
+
+fn main() {
+    container::Builder::new().singleton(Ledger);
+}

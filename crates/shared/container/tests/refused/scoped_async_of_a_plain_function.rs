@@ -1,0 +1,5 @@
+struct Session;
+
+fn main() {
+    container::Builder::new().scoped_async(|| Session);
+}

@@ -1,0 +1,9 @@
+struct Session;
+
+async fn session() -> Session {
+    Session
+}
+
+fn main() {
+    container::Builder::new().scoped(session);
+}

@@ -1,0 +1,5 @@
+struct Ledger;
+
+fn main() {
+    container::Builder::new().singleton_async(async || Ledger);
+}

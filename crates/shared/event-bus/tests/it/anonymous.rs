@@ -1,0 +1,53 @@
+//! A store whose events of the shop `nobody` name no user, as another program might have written them.
+
+use std::sync::Arc;
+
+use event_sourcing::{CommitError, LogQuery, Position, Receipt, Store, StoreError, StoredDocument, Unit};
+use kernel::Envelope;
+use tokio::sync::watch;
+
+pub struct Anonymous(pub Arc<dyn Store>);
+
+#[async_trait::async_trait]
+impl Store for Anonymous {
+    async fn commit(&self, unit: Unit) -> Result<Receipt, CommitError> {
+        self.0.commit(unit).await
+    }
+
+    async fn document(&self, collection: &str, key: &str) -> Result<Option<StoredDocument>, StoreError> {
+        self.0.document(collection, key).await
+    }
+
+    async fn documents(
+        &self,
+        collection: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<StoredDocument>, StoreError> {
+        self.0.documents(collection, after, limit).await
+    }
+
+    async fn log(&self, query: LogQuery) -> Result<Vec<Envelope>, StoreError> {
+        let mut events = self.0.log(query).await?;
+        for event in events.iter_mut().filter(|event| event.metadata.key == "nobody") {
+            event.metadata.user_id.clear();
+        }
+        Ok(events)
+    }
+
+    async fn stream(&self, stream: &str, after: u64, limit: usize) -> Result<Vec<Envelope>, StoreError> {
+        self.0.stream(stream, after, limit).await
+    }
+
+    async fn head(&self) -> Result<Position, StoreError> {
+        self.0.head().await
+    }
+
+    async fn checkpoint(&self, subscriber: &str) -> Result<Position, StoreError> {
+        self.0.checkpoint(subscriber).await
+    }
+
+    fn appended(&self) -> watch::Receiver<Position> {
+        self.0.appended()
+    }
+}

@@ -1,0 +1,110 @@
+mod error;
+mod health;
+mod job;
+
+use std::sync::Arc;
+
+use container::Container;
+use request::{ModuleState, ModuleStates};
+use tokio::task::JoinSet;
+
+use crate::{
+    Timeouts,
+    task::{Hook, Job},
+};
+use error::{Allowed, outcome};
+pub use error::{Cause, LifecycleError, Phase, StartError, StopError};
+use job::Jobs;
+
+/// What runs of one module beside its services, subscribers and sagas.
+pub(crate) struct Member {
+    pub module: &'static str,
+    pub on_start: Vec<Hook>,
+    pub on_stop: Vec<Hook>,
+    pub jobs: Vec<Job>,
+    pub checks: Vec<Hook>,
+}
+
+/// The modules of this process, started and stopped. Owns what runs of them: dropping it ends their background jobs.
+pub(crate) struct Lifecycle {
+    /// In the order in which they start.
+    members: Vec<Arc<Member>>,
+    container: Container,
+    states: ModuleStates,
+    timeouts: Timeouts,
+    /// Of the first members, those that have started.
+    running: Vec<Jobs>,
+    /// Looks at their health, while all of them run.
+    watch: JoinSet<()>,
+}
+
+impl Lifecycle {
+    pub fn new(members: Vec<Member>, container: Container, states: ModuleStates, timeouts: Timeouts) -> Self {
+        let members = members.into_iter().map(Arc::new).collect();
+        Self { members, container, states, timeouts, running: Vec::new(), watch: JoinSet::new() }
+    }
+
+    pub async fn start(&mut self) -> Result<(), StartError> {
+        while let Some(member) = self.members.get(self.running.len()).map(Arc::clone) {
+            // From here on it is one of those to stop, also when it has started only in part.
+            self.running.push(Jobs::default());
+            if let Err(failed) = self.start_one(&member).await {
+                let rollback = self.stop().await.err().map_or_else(Vec::new, |error| error.0);
+                return Err(StartError { failed, rollback });
+            }
+        }
+        if self.watch.is_empty() && self.members.iter().any(|member| !member.checks.is_empty()) {
+            let (container, states) = (self.container.clone(), self.states.clone());
+            self.watch.spawn(health::watch(self.members.clone(), container, states, self.timeouts));
+        }
+        Ok(())
+    }
+
+    async fn start_one(&mut self, member: &Arc<Member>) -> Result<(), LifecycleError> {
+        let module = member.module;
+        let allowed = Allowed::from_now(self.timeouts.start, "modules.start_seconds");
+        for hook in &member.on_start {
+            let started = outcome(async { (hook.run)(&self.container).await }, allowed).await;
+            started.map_err(|cause| LifecycleError::hook(module, Phase::Start, hook.name, cause))?;
+        }
+        health::look(member, &self.container, &self.states, self.timeouts).await;
+        self.states.set(module, ModuleState::Up);
+        if let Some(jobs) = self.running.last_mut() {
+            (0..member.jobs.len()).for_each(|job| jobs.spawn(member, job, &self.container, &self.states));
+        }
+        tracing::debug!(module, "started");
+        Ok(())
+    }
+
+    pub async fn stop(&mut self) -> Result<(), StopError> {
+        self.watch.abort_all();
+        self.watch = JoinSet::new();
+        let mut errors = Vec::new();
+        // A module stays among the running ones until it has stopped: whoever drops this can call it again.
+        while let Some(last) = self.running.len().checked_sub(1) {
+            let member = Arc::clone(&self.members[last]);
+            self.states.set(member.module, ModuleState::Stopped);
+            let allowed = self.time_to_stop();
+            errors.extend(self.running[last].end(member.module, allowed).await);
+            errors.extend(self.stop_hooks(&member).await);
+            self.running.pop();
+            tracing::debug!(module = member.module, "stopped");
+        }
+        if errors.is_empty() { Ok(()) } else { Err(StopError(errors)) }
+    }
+
+    async fn stop_hooks(&self, member: &Member) -> Vec<LifecycleError> {
+        let mut errors = Vec::new();
+        for hook in member.on_stop.iter().rev() {
+            // Each has a time of its own: one that hangs must not keep the others from putting things away.
+            let stopped = outcome(async { (hook.run)(&self.container).await }, self.time_to_stop()).await;
+            errors
+                .extend(stopped.err().map(|cause| LifecycleError::hook(member.module, Phase::Stop, hook.name, cause)));
+        }
+        errors
+    }
+
+    fn time_to_stop(&self) -> Allowed {
+        Allowed::from_now(self.timeouts.stop, "modules.stop_seconds")
+    }
+}

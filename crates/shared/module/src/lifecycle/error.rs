@@ -1,0 +1,137 @@
+use std::{any::Any, fmt, panic::AssertUnwindSafe, time::Duration};
+
+use futures::FutureExt;
+use kernel::Error;
+use tokio::time::{Instant, timeout_at};
+
+/// What went wrong while a module started or stopped.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("module `{module}` did not {phase}: {part} {cause}")]
+pub struct LifecycleError {
+    /// Whose.
+    pub module: &'static str,
+    /// What was going on.
+    pub phase: Phase,
+    /// What of it, by kind and name: ``start hook `open the index` ``.
+    pub part: String,
+    /// Why.
+    pub cause: Cause,
+}
+
+/// What was going on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Before the module is up.
+    Start,
+    /// After it was.
+    Stop,
+}
+
+/// Why something of a module did not do its work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cause {
+    /// Its own words.
+    Failed(Box<Error>),
+    /// A fault of the module, with the panic's text.
+    Panicked(String),
+    /// It was given this long, and was dropped. The setting that gives it more.
+    TimedOut(Duration, &'static str),
+}
+
+/// Not all modules could be started, so none runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StartError {
+    /// The first that failed.
+    pub failed: LifecycleError,
+    /// What else went wrong when those that had started were stopped again.
+    pub rollback: Vec<LifecycleError>,
+}
+
+/// All modules are stopped, and this went wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StopError(pub Vec<LifecycleError>);
+
+impl std::error::Error for StartError {}
+
+impl std::error::Error for StopError {}
+
+impl LifecycleError {
+    pub(super) fn hook(module: &'static str, phase: Phase, name: &str, cause: Cause) -> Self {
+        Self { module, phase, part: format!("{phase} hook `{name}`"), cause }
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Start => "start",
+            Self::Stop => "stop",
+        })
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(error) => write!(f, "failed: {error}"),
+            Self::Panicked(text) => write!(f, "panicked: {text}: that is a fault of the module"),
+            Self::TimedOut(within, setting) => {
+                write!(f, "was not done within {within:?}: see what it waits for, or raise `{setting}`")
+            }
+        }
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; `modules.disabled` starts the others without it", self.failed)?;
+        self.rollback.iter().try_for_each(|error| write!(f, "; and then {error}"))
+    }
+}
+
+impl fmt::Display for StopError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let errors: Vec<String> = self.0.iter().map(ToString::to_string).collect();
+        f.write_str(&errors.join("; and "))
+    }
+}
+
+/// How much time there is, and which setting gives more.
+#[derive(Clone, Copy)]
+pub(super) struct Allowed {
+    pub within: Duration,
+    pub until: Instant,
+    pub setting: &'static str,
+}
+
+impl Allowed {
+    pub fn from_now(within: Duration, setting: &'static str) -> Self {
+        Self { within, until: Instant::now() + within, setting }
+    }
+
+    pub fn exceeded(&self) -> Cause {
+        Cause::TimedOut(self.within, self.setting)
+    }
+}
+
+/// Does some work of a module, whose faults stay its own.
+pub(super) async fn outcome(work: impl Future<Output = Result<(), Error>>, allowed: Allowed) -> Result<(), Cause> {
+    timeout_at(allowed.until, caught(work)).await.unwrap_or_else(|_| Err(allowed.exceeded()))
+}
+
+pub(super) async fn caught(work: impl Future<Output = Result<(), Error>>) -> Result<(), Cause> {
+    match AssertUnwindSafe(work).catch_unwind().await {
+        Ok(result) => result.map_err(|error| {
+            if let Some(detail) = &error.detail {
+                tracing::warn!(detail, "{error}");
+            }
+            Cause::Failed(Box::new(error))
+        }),
+        Err(panic) => Err(Cause::Panicked(text(panic.as_ref()))),
+    }
+}
+
+fn text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a text".into())
+}

@@ -1,0 +1,51 @@
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use request::Limits;
+
+use crate::Selection;
+
+/// Which user has which permissions, by name. What stands under `module:NAME` is what that module may do when it handles an
+/// event, whoever caused it.
+pub type Grants = BTreeMap<String, BTreeSet<String>>;
+
+/// What the name of a module begins with among those of users.
+pub(crate) const MODULE: &str = "module:";
+
+/// What the composition root decides about an assembly.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Nobody has a permission that does not stand here.
+    pub grants: Grants,
+    /// How much a request may take.
+    pub limits: Limits,
+    /// Which of the modules run in this process.
+    pub selection: Selection,
+    /// How long modules may take.
+    pub timeouts: Timeouts,
+    /// Dotted keys of all settings that there are, sections included. With them, what the modules read is verified.
+    pub settings: Option<Vec<String>>,
+}
+
+/// How long modules may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For all start hooks of one module.
+    pub start: Duration,
+    /// For all background jobs of one module to end, and then for each of its stop hooks.
+    pub stop: Duration,
+    /// For one look at its health, by one check.
+    pub check: Duration,
+    /// Between two looks.
+    pub check_every: Duration,
+}
+
+impl Default for Timeouts {
+    /// 30 s, 10 s, 5 s, 10 s.
+    fn default() -> Self {
+        let [start, stop, check, check_every] = [30, 10, 5, 10].map(Duration::from_secs);
+        Self { start, stop, check, check_every }
+    }
+}

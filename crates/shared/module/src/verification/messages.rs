@@ -1,0 +1,102 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    Findings, Module,
+    descriptor::{Message, Served},
+};
+
+const ONE_TYPE: &str = "use one of them, that of the contracts, or rename the other";
+
+pub(super) fn requests(modules: &[Module], findings: &mut Findings) {
+    let mut served: BTreeMap<&str, (&Module, &Served)> = BTreeMap::new();
+    for module in modules {
+        for request in &module.serves {
+            let Some((other, first)) = served.insert(request.info.name, (module, request)) else {
+                continue;
+            };
+            if first.type_name == request.type_name {
+                let problem = format!("request `{}` is also served by module `{}`", request.info.name, other.name);
+                findings.error(module.name, problem, "a request has exactly one service: remove one");
+            } else {
+                let problem =
+                    format!("`{}` and `{}` are both named `{}`", first.type_name, request.type_name, request.info.name);
+                findings.error(module.name, problem, "rename one");
+            }
+        }
+    }
+    for module in modules {
+        for Message { name, type_name } in &module.asks {
+            match served.get(name) {
+                Some((_, served)) if served.type_name == *type_name => {}
+                Some((server, served)) => {
+                    let (other, served) = (server.name, served.type_name);
+                    let problem = format!("asks `{name}` as `{type_name}`, module `{other}` serves it as `{served}`");
+                    findings.error(module.name, problem, ONE_TYPE);
+                }
+                None => {
+                    let problem = format!("asks `{name}`, which no module serves");
+                    findings.error(module.name, problem, "add the module that serves it to the composition root");
+                }
+            }
+        }
+    }
+}
+
+/// Caches and regulations of requests.
+pub(super) fn rules(modules: &[Module], findings: &mut Findings) {
+    let published: BTreeSet<&str> = modules.iter().flat_map(|m| &m.publishes).map(|event| event.name).collect();
+    for module in modules {
+        for rule in &module.rules {
+            if !module.serves.iter().any(|served| served.type_name == rule.type_name) {
+                let problem = format!("`{}` is cached or regulated here and not served here", rule.request);
+                findings.error(module.name, problem, "say it in the module that serves it");
+            }
+            for event in rule.events.iter().filter(|event| !published.contains(**event)) {
+                let problem =
+                    format!("answers of `{}` are kept until `{event}`, which no module publishes", rule.request);
+                findings.error(module.name, problem, "declare it with `.publishes` in the module that does");
+            }
+        }
+    }
+}
+
+pub(super) fn events(modules: &[Module], findings: &mut Findings) {
+    let mut published: BTreeMap<&str, (&Module, &str)> = BTreeMap::new();
+    for module in modules {
+        for event in &module.publishes {
+            if let Some((other, type_name)) = published.insert(event.name, (module, event.type_name)) {
+                let problem = format!(
+                    "event `{}` (`{}`) is also published by module `{}` (`{type_name}`)",
+                    event.name, event.type_name, other.name
+                );
+                findings.error(module.name, problem, "an event has one publisher: rename one");
+            }
+        }
+    }
+    let mut types = published.clone();
+    for module in modules {
+        for subscription in &module.subscribes {
+            let (subscriber, event) = (subscription.subscriber, subscription.event);
+            if !published.contains_key(event) {
+                let problem = format!("subscriber `{subscriber}` waits for event `{event}`, which no module publishes");
+                findings.error(module.name, problem, "declare it with `.publishes` in the module that does");
+            }
+            let (other, type_name) = *types.entry(event).or_insert((module, subscription.type_name));
+            if type_name != subscription.type_name {
+                let taken = subscription.type_name;
+                let problem = format!(
+                    "subscriber `{subscriber}` takes event `{event}` as `{taken}`, for module `{}` it is `{type_name}`",
+                    other.name
+                );
+                findings.error(module.name, problem, ONE_TYPE);
+            }
+        }
+    }
+    let subscribed: BTreeSet<&str> = modules.iter().flat_map(|m| &m.subscribes).map(|s| s.event).collect();
+    for module in modules {
+        for event in module.publishes.iter().filter(|e| !subscribed.contains(e.name)) {
+            let problem = format!("publishes event `{}`, to which nobody subscribes", event.name);
+            findings.warning(module.name, problem, "fine if it is for the log only");
+        }
+    }
+}

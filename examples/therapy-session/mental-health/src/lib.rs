@@ -1,0 +1,12 @@
+//! Therapy sessions: arranged after the user directory was asked, announced to whoever wants to know.
+//!
+//! [`UserDirectory`] is how this package asks the module `users`: a typed client, with the patience that this package has.
+
+mod domain;
+
+mod application;
+
+mod api;
+
+pub use api::module;
+pub use application::{Scheduler, Sessions, UserDirectory};

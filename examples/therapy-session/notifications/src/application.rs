@@ -1,0 +1,48 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use event_bus::Subscriber;
+use event_sourcing::Unit;
+use futures::future::try_join;
+use kernel::{Context, Error, ErrorKind};
+use request::Client;
+use therapy_contracts::{GetUserById, NotificationSent, TherapySessionScheduled, User, UserId};
+
+use crate::domain::{Message, session_confirmation, session_notification};
+
+/// Where messages go out.
+#[async_trait]
+pub trait Mail: Send + Sync + 'static {
+    /// Takes a message over. One of an id that it has taken before is not sent again: an event that is handled a second time,
+    /// after a crash, makes the same messages.
+    async fn send(&self, message: Message) -> Result<(), Error>;
+}
+
+/// Writes to those who take part in a new session.
+pub struct SessionMessages {
+    client: Arc<Client>,
+    mail: Arc<dyn Mail>,
+}
+
+impl SessionMessages {
+    pub fn new(client: Arc<Client>, mail: Arc<dyn Mail>) -> Self {
+        Self { client, mail }
+    }
+
+    async fn user(&self, cx: &Context, user_id: UserId) -> Result<User, Error> {
+        let user = self.client.ask(cx, GetUserById { user_id }).await?;
+        user.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no user {user_id} any more to write to")))
+    }
+}
+
+impl Subscriber<TherapySessionScheduled> for SessionMessages {
+    async fn handle(&self, cx: &Context, event: &TherapySessionScheduled, unit: &mut Unit) -> Result<(), Error> {
+        let (patient, therapist) = try_join(self.user(cx, event.patient_id), self.user(cx, event.therapist_id)).await?;
+        self.mail.send(session_confirmation(&patient, event)).await?;
+        self.mail.send(session_notification(&therapist, event)).await?;
+        for user_id in [patient.user_id, therapist.user_id] {
+            unit.publish(&NotificationSent { session_id: event.session_id, user_id });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,16 @@
+//! Messages about what happened: the patient of a new session gets a confirmation, the therapist a notice.
+//!
+//! They leave through [`Mail`], a port: of a mail server, or [`MemoryMail`].
+
+mod domain;
+
+mod application;
+
+mod infrastructure;
+
+mod api;
+
+pub use api::module;
+pub use application::{Mail, SessionMessages};
+pub use domain::Message;
+pub use infrastructure::MemoryMail;

@@ -1,0 +1,15 @@
+//! Contracts of the therapy practice: what its modules may ask of each other, and what they publish.
+#![warn(missing_docs)]
+
+mod billing;
+mod mental_health;
+mod notifications;
+mod users;
+
+pub use billing::{GetSessionCharge, READ_CHARGES, SessionCharge, SessionCharged};
+pub use mental_health::{
+    GetSession, Person, READ_SESSIONS, SCHEDULE_SESSIONS, ScheduleSession, Session, SessionId, SessionType,
+    SessionView, TherapySessionScheduled,
+};
+pub use notifications::NotificationSent;
+pub use users::{GetUserById, GetUserProfile, IsUserActive, READ_USERS, User, UserId, UserProfile};

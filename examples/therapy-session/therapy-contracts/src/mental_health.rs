@@ -1,0 +1,141 @@
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use kernel::{Access, Event, Permission, Request, RequestKind};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::UserId;
+
+/// Arrange sessions.
+pub const SCHEDULE_SESSIONS: Permission = Permission::new("mental-health:schedule");
+/// See sessions.
+pub const READ_SESSIONS: Permission = Permission::new("mental-health:read");
+
+/// Identity of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct SessionId(Uuid);
+
+impl SessionId {
+    /// The session that was given this id.
+    pub const fn new(id: Uuid) -> Self {
+        Self(id)
+    }
+}
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What a session is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SessionType {
+    /// The first talk.
+    Intake,
+    /// Of one patient.
+    Individual,
+    /// Of a patient and somebody close.
+    Couple,
+}
+
+/// Arrange a session of a patient with a therapist, both of whom must be active.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ScheduleSession {
+    /// Who is treated.
+    pub patient_id: UserId,
+    /// Who treats.
+    pub therapist_id: UserId,
+    /// When it begins; in the future.
+    pub scheduled_at: DateTime<Utc>,
+    /// What it is for.
+    pub session_type: SessionType,
+}
+
+impl Request for ScheduleSession {
+    type Response = Session;
+    const NAME: &'static str = "mental-health.schedule-session";
+    const KIND: RequestKind = RequestKind::Command;
+    const ACCESS: Access = Access::Requires(SCHEDULE_SESSIONS);
+
+    fn subject(&self) -> Option<String> {
+        Some(format!("patient {}", self.patient_id))
+    }
+}
+
+/// A session that was arranged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Session {
+    /// Identity.
+    pub session_id: SessionId,
+    /// Who is treated.
+    pub patient_id: UserId,
+    /// Who treats.
+    pub therapist_id: UserId,
+    /// When it begins.
+    pub scheduled_at: DateTime<Utc>,
+    /// What it is for.
+    pub session_type: SessionType,
+}
+
+/// Show a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct GetSession {
+    /// Which one.
+    pub session_id: SessionId,
+}
+
+impl Request for GetSession {
+    type Response = SessionView;
+    const NAME: &'static str = "mental-health.get-session";
+    const KIND: RequestKind = RequestKind::Query;
+    const ACCESS: Access = Access::Requires(READ_SESSIONS);
+}
+
+/// A session, and who takes part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SessionView {
+    /// The session itself.
+    pub session: Session,
+    /// Who is treated.
+    pub patient: Person,
+    /// Who treats.
+    pub therapist: Person,
+}
+
+/// Somebody who takes part in a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Person {
+    /// Identity.
+    pub user_id: UserId,
+    /// Absent while the user directory does not answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+/// A session was arranged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TherapySessionScheduled {
+    /// Identity of the session.
+    pub session_id: SessionId,
+    /// Who is treated.
+    pub patient_id: UserId,
+    /// Who treats.
+    pub therapist_id: UserId,
+    /// When it begins.
+    pub scheduled_at: DateTime<Utc>,
+    /// What it is for.
+    pub session_type: SessionType,
+}
+
+impl Event for TherapySessionScheduled {
+    const NAME: &'static str = "therapy_session.scheduled";
+
+    fn key(&self) -> String {
+        self.session_id.to_string()
+    }
+}

@@ -1,0 +1,22 @@
+use kernel::Event;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{SessionId, UserId};
+
+/// A message about a session was handed over to be delivered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct NotificationSent {
+    /// The session that it is about.
+    pub session_id: SessionId,
+    /// Who it is for.
+    pub user_id: UserId,
+}
+
+impl Event for NotificationSent {
+    const NAME: &'static str = "notification.sent";
+
+    fn key(&self) -> String {
+        self.session_id.to_string()
+    }
+}

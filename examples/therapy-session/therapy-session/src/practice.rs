@@ -1,0 +1,110 @@
+use std::{error::Error, sync::Arc, time::Duration};
+
+use chrono::{DateTime, TimeZone, Utc};
+use event_bus::{Drain, EventBus, RetryPolicy};
+use event_sourcing::{MemoryBlobs, MemoryStore, Store};
+use kernel::{
+    AuthenticationError, Authenticator, Claims, Clock, Context, CorrelationId, ErrorKind, Ids, ManualClock, Principal,
+    SequentialIds,
+};
+use module::{Application, Grants, Infrastructure};
+use notifications::MemoryMail;
+use therapy_contracts::{User, UserId};
+use users::MemoryRecords;
+
+use crate::{Line, Outside, application, grants};
+
+/// A practice with three people in its directory, on a store in memory and a clock that is moved by hand.
+pub struct Practice {
+    pub application: Application,
+    pub store: Arc<dyn Store>,
+    pub clock: Arc<ManualClock>,
+    pub directory: Arc<Line>,
+    pub mail: Arc<MemoryMail>,
+    ids: Arc<dyn Ids>,
+    bus: EventBus,
+}
+
+impl Practice {
+    /// The patient.
+    pub const ADA: UserId = UserId::new(1);
+    /// Her therapist.
+    pub const INES: UserId = UserId::new(2);
+    /// A therapist who has left.
+    pub const RUDI: UserId = UserId::new(3);
+
+    /// Puts the modules together and starts them, then the subscribers.
+    ///
+    /// # Errors
+    /// Modules that do not fit together.
+    pub async fn open() -> Result<Self, Box<dyn Error + Send + Sync>> {
+        let (directory, mail) = (Arc::new(Line::new(people())), Arc::new(MemoryMail::default()));
+        let clock = Arc::new(ManualClock::starting_at(morning()));
+        let (store, ids) = (Arc::new(MemoryStore::default()), Arc::new(SequentialIds::default()));
+        let (store, ids): (Arc<dyn Store>, Arc<dyn Ids>) = (store, ids);
+        let time: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
+        let infrastructure = Infrastructure {
+            store: Arc::clone(&store),
+            blobs: Arc::new(MemoryBlobs::default()),
+            clock: Arc::clone(&time),
+            ids: Arc::clone(&ids),
+        };
+        let outside = Outside { records: Arc::<Line>::clone(&directory), mail: Arc::<MemoryMail>::clone(&mail) };
+        let mut application = application(infrastructure, outside)?;
+        application.start().await?;
+        let subscriptions = std::mem::take(&mut application.subscriptions);
+        let (log, names) = (Arc::clone(&store), Arc::clone(&ids));
+        let bus = EventBus::start(subscriptions, log, time, names, RetryPolicy::default()).await?;
+        Ok(Self { application, store, clock, directory, mail, ids, bus })
+    }
+
+    /// The start of a piece of work by one of those who are granted something.
+    ///
+    /// # Errors
+    /// Anybody else.
+    pub fn work_of(&self, user: &str) -> Result<Context, AuthenticationError> {
+        let principal = Principal::authenticate(&Door(&grants()), user)?;
+        Ok(Context::new(Arc::new(principal), CorrelationId::new(self.ids.next())))
+    }
+
+    /// Waits until the subscribers have handled all that has happened.
+    ///
+    /// # Errors
+    /// They have not within a minute.
+    pub async fn settle(&mut self) -> Result<(), kernel::Error> {
+        match self.bus.drain(Duration::from_secs(60)).await? {
+            Drain::Complete => Ok(()),
+            Drain::TimedOut => Err(kernel::Error::new(ErrorKind::Deadline, "the subscribers are behind: wait longer")),
+        }
+    }
+}
+
+/// Lets in by name: the practice is a play, and nobody has a password.
+struct Door<'a>(&'a Grants);
+
+impl Authenticator for Door<'_> {
+    type Credentials = str;
+
+    fn verify(&self, user: &str) -> Result<Claims, AuthenticationError> {
+        match self.0.get(user) {
+            Some(permissions) => Ok(Claims::new(user, permissions.iter().cloned())),
+            None => Err(AuthenticationError(format!("nothing is granted to `{user}`"))),
+        }
+    }
+}
+
+fn people() -> MemoryRecords {
+    let user =
+        |user_id, name: &str, email: &str, active| User { user_id, name: name.into(), email: email.into(), active };
+    let people = [
+        user(Practice::ADA, "Ada Byron", "ada@example.org", true),
+        user(Practice::INES, "Ines Sand", "ines@example.org", true),
+        user(Practice::RUDI, "Rudi Leave", "rudi@example.org", false),
+    ];
+    people.into_iter().collect()
+}
+
+/// When the practice opens.
+fn morning() -> DateTime<Utc> {
+    Utc.with_ymd_and_hms(2026, 11, 21, 8, 0, 0).single().expect("there was such a morning")
+}

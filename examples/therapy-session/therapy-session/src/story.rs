@@ -1,0 +1,205 @@
+//! What happens in the practice, told chapter by chapter.
+
+use std::{error::Error, io::Write};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use event_sourcing::{LogQuery, Position};
+use kernel::{Clock, Context, CorrelationId};
+use request::ModuleState;
+use resilience::{BreakerChange, BreakerState};
+use therapy_contracts::{
+    GetSession, GetSessionCharge, IsUserActive, Person, ScheduleSession, Session, SessionType, SessionView, UserId,
+};
+use tokio::sync::broadcast;
+
+use crate::Practice;
+
+type Told<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
+
+/// Plays the whole story in a practice that has just opened, and writes it down.
+///
+/// # Errors
+/// It cannot be written, or what must go well does not.
+pub async fn tell(practice: &mut Practice, out: &mut impl Write) -> Told {
+    let changes = practice.application.requests.breakers().changes();
+    let mut story = Story { practice, out, changes };
+    let session = story.all_is_well().await?;
+    story.two_objections_at_once().await?;
+    story.a_hiccup().await?;
+    story.the_line_is_cut(&session).await?;
+    story.the_line_is_mended(&session).await?;
+    story.the_module_is_stopped().await?;
+    story.the_end().await
+}
+
+struct Story<'a, W> {
+    practice: &'a mut Practice,
+    out: &'a mut W,
+    changes: broadcast::Receiver<BreakerChange>,
+}
+
+impl<W: Write> Story<'_, W> {
+    async fn all_is_well(&mut self) -> Told<Session> {
+        writeln!(
+            self.out,
+            "1. Patient and therapist are active: the session is arranged, and who has to know hears of it"
+        )?;
+        let cx = self.practice.work_of("reception")?;
+        let session = self.practice.application.requests.ask(&cx, self.session()).await?;
+        self.practice.settle().await?;
+        self.show(&cx, &session).await?;
+        for message in self.practice.mail.sent() {
+            self.say("mail", format_args!("to {}: {}", message.to, message.text))?;
+        }
+        let request = GetSessionCharge { session_id: session.session_id };
+        if let Some(charge) = self.practice.application.requests.ask(&cx, request).await? {
+            self.say("charge", format_args!("{}.{:02}", charge.cents / 100, charge.cents % 100))?;
+        }
+        self.trail(cx.correlation()).await?;
+        Ok(session)
+    }
+
+    async fn two_objections_at_once(&mut self) -> Told {
+        writeln!(self.out, "\n2. Nobody knows the patient, and the therapist has left: both are said at once")?;
+        let strangers = ScheduleSession { patient_id: UserId::new(9), therapist_id: Practice::RUDI, ..self.session() };
+        self.arrange(strangers).await
+    }
+
+    async fn a_hiccup(&mut self) -> Told {
+        writeln!(self.out, "\n3. One call to the user directory fails: it is asked again")?;
+        self.practice.directory.calls();
+        self.practice.directory.fail(1);
+        self.arrange(self.session()).await?;
+        self.say("directory", format_args!("called {} times instead of 4", self.practice.directory.calls()))
+    }
+
+    async fn the_line_is_cut(&mut self, session: &Session) -> Told {
+        writeln!(
+            self.out,
+            "\n4. The line to the directory is cut: no session can be arranged, those there are can be seen"
+        )?;
+        self.practice.directory.cut();
+        self.arrange(self.session()).await?;
+        let cx = self.practice.work_of("reception")?;
+        self.show(&cx, session).await?;
+        // Others ask, too: ten failures are too many.
+        for _ in 0..10 {
+            let request = IsUserActive { user_id: Practice::ADA };
+            _ = self.practice.application.requests.ask(&cx, request).await;
+        }
+        self.breakers()?;
+        self.practice.directory.calls();
+        self.arrange(self.session()).await?;
+        self.say("directory", format_args!("called {} times", self.practice.directory.calls()))
+    }
+
+    async fn the_line_is_mended(&mut self, session: &Session) -> Told {
+        writeln!(self.out, "\n5. The line is mended: ten seconds later the directory is tried, and trusted again")?;
+        self.practice.directory.mend();
+        self.arrange(self.session()).await?;
+        self.practice.clock.advance(TimeDelta::seconds(10));
+        for _ in 0..2 {
+            self.arrange(self.session()).await?;
+            self.breakers()?;
+        }
+        let cx = self.practice.work_of("reception")?;
+        self.show(&cx, session).await
+    }
+
+    async fn the_module_is_stopped(&mut self) -> Told {
+        writeln!(self.out, "\n6. The module `users` is stopped, and started again")?;
+        for state in [ModuleState::Stopped, ModuleState::Up] {
+            self.practice.application.requests.states().set("users", state);
+            self.arrange(self.session()).await?;
+        }
+        Ok(())
+    }
+
+    async fn the_end(&mut self) -> Told {
+        self.practice.settle().await?;
+        let log = self.practice.store.log(LogQuery::after(Position(0), usize::MAX)).await?;
+        let count = |event: &str| log.iter().filter(|envelope| envelope.event_type == event).count();
+        let (sessions, messages) = (count("therapy_session.scheduled"), count("notification.sent"));
+        let charges = count("billing.session_charged");
+        writeln!(self.out, "\n{sessions} sessions, {messages} messages, {charges} charges")?;
+        Ok(())
+    }
+
+    /// Ada with Ines, ten days from now.
+    fn session(&self) -> ScheduleSession {
+        ScheduleSession {
+            patient_id: Practice::ADA,
+            therapist_id: Practice::INES,
+            scheduled_at: self.practice.clock.now() + TimeDelta::days(10) + TimeDelta::hours(1),
+            session_type: SessionType::Individual,
+        }
+    }
+
+    /// Tries to arrange a session, and says what came of it.
+    async fn arrange(&mut self, request: ScheduleSession) -> Told {
+        let cx = self.practice.work_of("reception")?;
+        let error = match self.practice.application.requests.ask(&cx, request).await {
+            Ok(session) => {
+                self.practice.settle().await?;
+                return self.say("arranged", format_args!("for {}", time(session.scheduled_at)));
+            }
+            Err(error) => error,
+        };
+        self.say("refused", format_args!("{}", error.code()))?;
+        if error.fields.is_empty() {
+            self.say("", format_args!("{error}"))?;
+        }
+        for field in &error.fields {
+            self.say("", format_args!("{field}"))?;
+        }
+        if let Some(after) = error.retry_after {
+            self.say("", format_args!("again in {} s", after.as_secs()))?;
+        }
+        if let Some(detail) = &error.detail {
+            self.say("", format_args!("for the log: {detail}"))?;
+        }
+        Ok(())
+    }
+
+    async fn show(&mut self, cx: &Context, session: &Session) -> Told {
+        let request = GetSession { session_id: session.session_id };
+        let SessionView { session, patient, therapist } = self.practice.application.requests.ask(cx, request).await?;
+        let time = time(session.scheduled_at);
+        self.say("session", format_args!("{} with {}, {time}", name(&patient), name(&therapist)))
+    }
+
+    /// All that one piece of work has set off.
+    async fn trail(&mut self, work: CorrelationId) -> Told {
+        let query = LogQuery { correlation: Some(work), ..LogQuery::after(Position(0), usize::MAX) };
+        for envelope in self.practice.store.log(query).await? {
+            self.say("trail", format_args!("{} of {}", envelope.event_type, envelope.source_module))?;
+        }
+        Ok(())
+    }
+
+    /// What has changed since this was last asked.
+    fn breakers(&mut self) -> Told {
+        while let Ok(BreakerChange { target, state, .. }) = self.changes.try_recv() {
+            let state = match state {
+                BreakerState::Closed => "closed",
+                BreakerState::Open => "open",
+                BreakerState::HalfOpen => "half open",
+            };
+            self.say("breaker", format_args!("{target}: {state}"))?;
+        }
+        Ok(())
+    }
+
+    fn say(&mut self, what: &str, text: std::fmt::Arguments<'_>) -> Told {
+        writeln!(self.out, "   {what:10} {text}")?;
+        Ok(())
+    }
+}
+
+fn name(person: &Person) -> String {
+    person.name.clone().unwrap_or_else(|| format!("user {}", person.user_id))
+}
+
+fn time(at: DateTime<Utc>) -> String {
+    at.format("%-d %B %Y at %H:%M").to_string()
+}
