@@ -28,29 +28,22 @@ impl Pattern {
 
 /// The patterns that come of one alternative of a choice each; those of a choice within another one stay together.
 pub(crate) fn alternatives(text: &str) -> Vec<String> {
-    let (mut choices, mut parts, mut depth) = (Vec::new(), Vec::new(), 0_u32);
+    let (mut found, mut marks, mut depth) = (Vec::new(), Vec::new(), 0_usize);
     for (at, mark) in text.match_indices(['{', ',', '}']) {
-        match (mark, depth) {
-            ("{", _) => depth += 1,
-            ("}", 1) => choices.push(std::mem::take(&mut parts)),
-            _ => {}
+        depth += usize::from(mark == "{");
+        if depth == 1 {
+            marks.push(at);
         }
-        if mark == "{" && depth == 1 || mark == "," && depth == 1 {
-            parts.push(at);
-        }
-        if mark == "}" {
-            depth = depth.saturating_sub(1);
-            if let (0, Some(choice)) = (depth, choices.last_mut()) {
-                choice.push(at);
-            }
+        depth = depth.saturating_sub(usize::from(mark == "}"));
+        if depth == 0
+            && let [first, .., last] = *marks
+        {
+            let (before, after) = (&text[..first], &text[last + 1..]);
+            found.extend(marks.windows(2).map(|pair| format!("{before}{}{after}", &text[pair[0] + 1..pair[1]])));
+            marks.clear();
         }
     }
-    let of_choice = |marks: &Vec<usize>| -> Vec<String> {
-        let (first, last) = (marks[0], marks[marks.len() - 1]);
-        let of = |pair: &[usize]| format!("{}{}{}", &text[..first], &text[pair[0] + 1..pair[1]], &text[last + 1..]);
-        marks.windows(2).map(of).collect()
-    };
-    choices.iter().filter(|marks| marks.len() > 1).flat_map(of_choice).collect()
+    found
 }
 
 #[cfg(test)]
