@@ -114,7 +114,7 @@ impl<'a> Architecture<'a> {
         let only = rules.external.iter().map(|rule| resolver.only(rule)).collect();
         let exceptions = rules.exceptions.iter().map(|except| resolver.exception(except)).collect();
         let visibility = resolver.visibility();
-        let mut forbidden: Vec<Ban<'_>> = rules.forbidden.iter().map(|rule| resolver.ban(rule)).collect();
+        let mut forbidden: Vec<Ban<'_>> = rules.forbidden.iter().map(|rule| resolver.forbidden(rule)).collect();
         forbidden.extend(resolver.own_bans());
         let deprecated = rules.deprecated.iter().map(|rule| resolver.deprecated(rule)).collect();
         let unkempt = resolver.unkempt();

@@ -96,6 +96,11 @@ pub fn update_baseline(options: &Options, growth: Option<&Growth>) -> Result<Upd
 fn update(options: &Options, growth: Option<&Growth>) -> Result<Update, Vec<Finding>> {
     let inputs = Inputs::load(options)?;
     let baseline = inputs.baseline(options, growth.is_some())?;
+    if let Some(until) = growth.and_then(|growth| growth.until).filter(|until| *until < options.today) {
+        let message = format!("an entry until {until} would excuse nothing: the day is over");
+        let help = "name the last day on which the violations are excused, or leave out `--until`";
+        return Err(vec![Finding::new(Cause::Argument, message, help)]);
+    }
     let judged = inputs.judged(options, true)?;
     let grow = growth.map(|growth| {
         let Growth { reason, owner, until } = growth.clone();

@@ -12,7 +12,7 @@ use toml::de::{DeTable, DeValue};
 
 pub(crate) use graph::{Cycles, EdgeBan, Hygiene, OwnRules, Severity, Visibility, own_rules};
 pub(crate) use modules::{ModuleRules, below, is_module, rank};
-pub(crate) use pattern::Pattern;
+pub(crate) use pattern::{Pattern, alternatives};
 pub(crate) use section::{List, Located, Reader, Section, Value, closest};
 
 use crate::report::{Cause, Finding, Rule};

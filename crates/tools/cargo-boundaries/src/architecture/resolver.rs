@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 
 use super::{Ban, Crates, Excused, FarEnd, Visible};
 use crate::report::{Cause, Finding};
-use crate::rules::{EdgeBan, Exception, ExternalRule, Layer, List, Located, OnlyRule, Pattern, Rules, closest};
+use crate::rules::{
+    EdgeBan, Exception, ExternalRule, Layer, List, Located, OnlyRule, Pattern, Rules, alternatives, closest,
+};
 use crate::source::Site;
 use crate::workspace::{Kind, Member, Target, Workspace};
 
@@ -40,8 +42,9 @@ impl<'a> Resolver<'a> {
                     continue;
                 };
                 let found = resolver.in_dirs(&pattern);
-                if found.is_empty() {
-                    resolver.nothing_matches(entry, "no crate of the workspace lies there", &[]);
+                match found.is_empty() {
+                    true => resolver.nothing_matches(entry, "no crate of the workspace lies there", &[]),
+                    false => resolver.check_alternatives(entry),
                 }
                 for member in found {
                     let exact = workspace.members[member].dir == entry.value;
@@ -131,7 +134,7 @@ impl<'a> Resolver<'a> {
         visibility
     }
 
-    pub fn ban(&mut self, rule: &'a EdgeBan) -> Ban<'a> {
+    fn ban(&mut self, rule: &'a EdgeBan) -> Ban<'a> {
         let from = rule.from.as_ref().map(|from| self.crates(from)).unwrap_or_default();
         let to = self.far_end(&rule.to, rule.may_be_absent);
         if let (Some(site), FarEnd::External(name)) = (&rule.reachable, &to) {
@@ -144,11 +147,29 @@ impl<'a> Resolver<'a> {
         Ban { from, to, rule }
     }
 
+    pub fn forbidden(&mut self, rule: &'a EdgeBan) -> Ban<'a> {
+        let ban = self.ban(rule);
+        self.check_ends(&ban);
+        ban
+    }
+
+    /// No crate depends on itself but for its tests.
+    fn check_ends(&mut self, ban: &Ban<'_>) {
+        let FarEnd::Members(to) = &ban.to else { return };
+        if ban.from.len() == 1 && ban.from == *to {
+            let message = format!("the rule keeps `{}` from itself alone", ban.rule.to.value);
+            self.report(Cause::Contradiction, &ban.rule.to.site, message, "name two crates, or delete the entry");
+        }
+    }
+
     /// What a crate denies itself.
     pub fn own_bans(&mut self) -> Vec<Ban<'a>> {
         let members = self.workspace.members.iter().enumerate();
         let rules = members.flat_map(|(member, found)| found.own.deny.iter().map(move |rule| (member, rule)));
-        rules.map(|(member, rule)| Ban { from: Crates::from([member]), ..self.ban(rule) }).collect()
+        let bans = rules.map(|(member, rule)| Ban { from: Crates::from([member]), ..self.ban(rule) });
+        let bans: Vec<Ban<'_>> = bans.collect();
+        bans.iter().for_each(|ban| self.check_ends(ban));
+        bans
     }
 
     /// A deprecated dependency that nobody has any more is a forbidden one.
@@ -179,7 +200,10 @@ impl<'a> Resolver<'a> {
 
     fn far_end(&mut self, entry: &Located<String>, may_be_absent: bool) -> FarEnd {
         match self.lookup(entry) {
-            Some(found) if !found.is_empty() => FarEnd::Members(found),
+            Some(found) if !found.is_empty() => {
+                self.check_alternatives(entry);
+                FarEnd::Members(found)
+            }
             Some(_) if !may_be_absent && !self.workspace.external.contains(&entry.value) => {
                 let external: Vec<_> = self.workspace.external.iter().map(String::as_str).collect();
                 let why = "it is no layer, no directory of a crate and no external crate";
@@ -216,7 +240,10 @@ impl<'a> Resolver<'a> {
         match claims.as_slice() {
             [] => {
                 let message = format!("crate {} is in no layer", member.dir);
-                let help = "add its directory to `members` of a [[layer]]";
+                let help = match &*member.dir {
+                    "." => "add \".\" to `members` of a [[layer]]: no wildcard stands for the root",
+                    _ => "add its directory to `members` of a [[layer]]",
+                };
                 self.findings.push(Finding::new(Cause::Unclassified, message, help).at(&member.site));
                 None
             }
@@ -258,8 +285,16 @@ impl<'a> Resolver<'a> {
     /// A name no manifest has forbids and allows nothing: a typing error, unless the rule says otherwise.
     fn check_external<'r>(&mut self, rules: impl IntoIterator<Item = &'r ExternalRule>) {
         let known = &self.workspace.external;
+        let rules: Vec<&ExternalRule> = rules.into_iter().collect();
+        let absent = rules.iter().filter(|rule| rule.may_be_absent && !rule.reachable);
+        let names = absent.flat_map(|rule| &rule.names.items).filter(|name| !known.contains(&name.value));
+        for name in names.filter(|name| self.workspace.members.iter().any(|member| member.name == name.value)) {
+            let message = format!("`{}` is a crate of this workspace, and the rule is about external ones", name.value);
+            let help = "write a [[forbid]] about it, or delete the entry";
+            self.findings.push(Finding::new(Cause::Contradiction, message, help).at(&name.site));
+        }
         // What is reachable has to be named by no manifest of this workspace; the resolved graph is asked for it.
-        for rule in rules.into_iter().filter(|rule| !rule.may_be_absent && !rule.reachable) {
+        for rule in rules.iter().filter(|rule| !rule.may_be_absent && !rule.reachable) {
             for name in rule.names.items.iter().filter(|name| !known.contains(&name.value)) {
                 let meant =
                     format!("if the name is meant, write {{ name = \"{}\", may-be-absent = true, .. }}", name.value);
@@ -284,8 +319,10 @@ impl<'a> Resolver<'a> {
     /// The members of a layer, of a directory or of a glob over directories.
     fn crates(&mut self, entry: &Located<String>) -> Crates {
         let found = self.lookup(entry);
-        if found.as_ref().is_some_and(Crates::is_empty) {
-            self.nothing_matches(entry, "it is no layer and no directory of a crate", &[]);
+        match found.as_ref().map(Crates::is_empty) {
+            Some(true) => self.nothing_matches(entry, "it is no layer and no directory of a crate", &[]),
+            Some(false) => self.check_alternatives(entry),
+            None => {}
         }
         found.unwrap_or_default()
     }
@@ -323,6 +360,17 @@ impl<'a> Resolver<'a> {
             self.report(Cause::BadValue, site, error.to_string(), help);
         }
         pattern.ok()
+    }
+
+    /// Each alternative of a choice in a pattern that matches something has to.
+    fn check_alternatives(&mut self, entry: &Located<String>) {
+        for one in alternatives(&entry.value) {
+            let matches = Pattern::new(&one).is_ok_and(|pattern| !self.in_dirs(&pattern).is_empty());
+            if !matches {
+                let one = Located { value: one, site: entry.site.clone() };
+                self.nothing_matches(&one, &format!("an alternative of `{}` where no crate lies", entry.value), &[]);
+            }
+        }
     }
 
     fn nothing_matches(&mut self, entry: &Located<String>, why: &str, candidates: &[&str]) {

@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use toml::de::DeTable;
 
 use super::{List, Located, Reader, Section, Value, read_flag, read_kinds, read_reason, read_until};
-use crate::report::{Finding, Rule};
+use crate::report::{Cause, Finding, Rule};
 use crate::source::{Site, Source};
 use crate::workspace::Kind;
 
@@ -137,15 +137,26 @@ impl Hygiene {
     }
 }
 
+/// The table below `[package.metadata]`.
+const NAME: &str = "boundaries";
+
 /// The rules that a manifest states about its crate.
 pub(crate) fn own_rules(source: &Source, manifest: &DeTable<'_>) -> (OwnRules, Vec<Finding>) {
     fn inside<'a, 'i>(table: Option<&'a Value<'i>>, key: &str) -> Option<&'a Value<'i>> {
         table?.get_ref().as_table()?.get(key)
     }
-    let Some(value) = inside(inside(manifest.get("package"), "metadata"), "boundaries") else {
-        return (OwnRules::default(), Vec::new());
-    };
     let reader = Reader::new(source);
+    let metadata = inside(manifest.get("package"), "metadata");
+    // Other programs have tables there too; one that is all but called like this one is meant for it.
+    let tables = metadata.and_then(|value| value.get_ref().as_table()).into_iter().flat_map(|table| table.keys());
+    let close = |key: &str| key != NAME && (key.starts_with("boundar") || strsim::osa_distance(key, NAME) <= 2);
+    for key in tables.filter(|key| close(key.get_ref())) {
+        let message = format!("unknown table [package.metadata.{}]", key.get_ref());
+        reader.report(Cause::UnknownKey, key.span(), message, format!("write `{NAME}`"));
+    }
+    let Some(value) = inside(metadata, NAME) else {
+        return (OwnRules::default(), reader.into_findings());
+    };
     let own = reader.section(value, "[package.metadata.boundaries]", read_own_rules);
     (own.unwrap_or_default(), reader.into_findings())
 }

@@ -80,6 +80,12 @@ fn check_order(entry: &mut Section<'_>, order: Option<&List<String>>) {
         let help = "name at least two modules, or delete the entry".to_owned();
         entry.reader().report(Cause::BadValue, entry.key_span("order"), message, help);
     }
+    for name in order.iter().flat_map(|order| &order.items).filter(|name| name.value.contains([':', '*'])) {
+        let message =
+            format!("`{}` has no place in an order, which is one of modules directly below the root", name.value);
+        let help = "name such a module: what is in it has its place".to_owned();
+        entry.reader().report(Cause::BadValue, name.site.bytes.clone(), message, help);
+    }
 }
 
 fn check_twice(entry: &Section<'_>, list: &List<String>) {

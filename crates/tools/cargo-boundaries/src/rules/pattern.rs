@@ -26,6 +26,26 @@ impl Pattern {
     }
 }
 
+/// The patterns that come of one alternative of a choice each; those of a choice within another one stay together.
+pub(crate) fn alternatives(text: &str) -> Vec<String> {
+    let (mut found, mut marks, mut depth) = (Vec::new(), Vec::new(), 0_usize);
+    for (at, mark) in text.match_indices(['{', ',', '}']) {
+        depth += usize::from(mark == "{");
+        if depth == 1 {
+            marks.push(at);
+        }
+        depth = depth.saturating_sub(usize::from(mark == "}"));
+        if depth == 0
+            && let [first, .., last] = *marks
+        {
+            let (before, after) = (&text[..first], &text[last + 1..]);
+            found.extend(marks.windows(2).map(|pair| format!("{before}{}{after}", &text[pair[0] + 1..pair[1]])));
+            marks.clear();
+        }
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,6 +69,12 @@ mod tests {
         assert!(matches("crates/{ai,data}/*", "crates/ai/mlops"));
         assert!(!matches("crates/{ai,data}/*", "crates/enterprise/security"));
         assert!(Pattern::new("crates/{ai").is_err());
+    }
+
+    #[test]
+    fn alternatives_of_choices() {
+        assert_eq!(alternatives("a/{b,c{d,e}}/{f}"), ["a/b/{f}", "a/c{d,e}/{f}", "a/{b,c{d,e}}/f"]);
+        assert!(alternatives("a/*").is_empty() && alternatives("a}{").is_empty());
     }
 
     #[test]

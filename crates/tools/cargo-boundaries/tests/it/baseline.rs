@@ -182,6 +182,22 @@ fn an_entry_excuses_one_way_to_a_crate_and_no_other_one() {
     assert_eq!(fails(root.path()), ["`app` must not depend on `bad` None"]);
 }
 
+#[test]
+fn a_day_that_is_over_is_none_to_grow_until() {
+    let root = workspace(VIOLATED);
+    let until = Some("2026-11-20".parse().expect("a date"));
+    let growth = Growth { reason: "r".to_owned(), owner: None, until };
+    let error = update_baseline(&options(root.path()), Some(&growth)).expect_err("nothing is excused");
+    expect![[r#"
+        error[argument]: an entry until 2026-11-20 would excuse nothing: the day is over
+          = help: name the last day on which the violations are excused, or leave out `--until`
+
+        could not check the boundaries: 1 problem
+    "#]]
+    .assert_eq(&plain(&error.text(), root.path()));
+    assert!(!file(root.path()).exists());
+}
+
 /// As written before entries said how.
 #[test]
 fn an_entry_that_says_no_way_excuses_the_manifest() {

@@ -103,7 +103,7 @@ fn help_has_an_example_that_works() {
     let rules: String =
         example.lines().skip(1).take_while(|line| !line.starts_with("  $")).map(|l| format!("{l}\n")).collect();
     let crates = "//- crates/shared/kernel\n//- crates/shared/event-bus\n[dependencies]\nkernel = { path = \"../kernel\" }\n\
-                  //- crates/ai/a\n";
+                  //- crates/ai/a\n//- crates/data/b\n";
     let root = workspace(&format!("//- boundaries.toml\n{rules}{crates}"));
     assert_eq!(shape(&run(root.path(), &[])), (Some(0), true, false), "{rules}");
 }

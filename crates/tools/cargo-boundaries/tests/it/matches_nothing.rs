@@ -307,3 +307,177 @@ stdio = "1"
         "#]],
     );
 }
+
+/// What is well formed, names what is there, and can forbid nothing all the same.
+#[test]
+fn rules_that_cannot_hold() {
+    check_rules(
+        r#"
+version = 1
+[[layer]]
+name = "low"
+members = ["low/{a,b,c}"]
+edges = ["{a,d} -> b"]
+may-use = ["low"]
+external.deny = [{ name = "high", reason = "r", may-be-absent = true }]
+[[layer]]
+name = "high"
+members = ["{high,higher}"]
+may-use = ["low", "low/{a,z}"]
+[[forbid]]
+from = "high"
+to = "high"
+reason = "r"
+[[forbid]]
+from = "low"
+to = "low"
+reason = "r"
+"#,
+        expect![[r#"
+            error[matches-nothing]: `low/c` matches nothing: an alternative of `low/{a,b,c}` where no crate lies
+             --> boundaries.toml:4:12
+              |
+            4 | members = ["low/{a,b,c}"]
+              |            ^^^^^^^^^^^^^
+              = help: write `low/a`, or delete the entry
+
+            error[matches-nothing]: layer `low` has no crate `d`, an alternative of `{a,d}`
+             --> boundaries.toml:5:10
+              |
+            5 | edges = ["{a,d} -> b"]
+              |          ^^^^^^^^^^^^
+              = help: delete the alternative
+
+            error[matches-nothing]: no dependency that the layers govern goes from `{a,d}` to `b`
+             --> boundaries.toml:5:10
+              |
+            5 | edges = ["{a,d} -> b"]
+              |          ^^^^^^^^^^^^
+              = help: delete the entry
+
+            error[contradiction]: layer `low` lists itself
+             --> boundaries.toml:6:12
+              |
+            6 | may-use = ["low"]
+              |            ^^^^^
+              = help: delete the entry; `edges` and `same-layer` say what its crates may use of each other
+
+            error[contradiction]: `high` is a crate of this workspace, and the rule is about external ones
+             --> boundaries.toml:7:27
+              |
+            7 | external.deny = [{ name = "high", reason = "r", may-be-absent = true }]
+              |                           ^^^^^^
+              = help: write a [[forbid]] about it, or delete the entry
+
+            error[matches-nothing]: `higher` matches nothing: an alternative of `{high,higher}` where no crate lies
+              --> boundaries.toml:10:12
+               |
+            10 | members = ["{high,higher}"]
+               |            ^^^^^^^^^^^^^^^
+               = help: write `high`, or delete the entry
+
+            error[matches-nothing]: `low/z` matches nothing: an alternative of `low/{a,z}` where no crate lies
+              --> boundaries.toml:11:19
+               |
+            11 | may-use = ["low", "low/{a,z}"]
+               |                   ^^^^^^^^^^^
+               = help: write `low/a`, or delete the entry
+
+            error[contradiction]: the rule keeps `high` from itself alone
+              --> boundaries.toml:14:6
+               |
+            14 | to = "high"
+               |      ^^^^^^
+               = help: name two crates, or delete the entry
+
+            could not check the boundaries: 8 problems
+        "#]],
+    );
+    check_rules(
+        "version = 1\n[[layer]]\nname = \"all\"\nmembers = [\"**\"]\n[[modules]]\ncrates = [\"high\"]\norder = [\"x\", \"x::y\", \"*\"]\n",
+        expect![[r#"
+            error[bad-value]: `x::y` has no place in an order, which is one of modules directly below the root
+             --> boundaries.toml:7:15
+              |
+            7 | order = ["x", "x::y", "*"]
+              |               ^^^^^^
+              = help: name such a module: what is in it has its place
+
+            error[bad-value]: `*` has no place in an order, which is one of modules directly below the root
+             --> boundaries.toml:7:23
+              |
+            7 | order = ["x", "x::y", "*"]
+              |                       ^^^
+              = help: name such a module: what is in it has its place
+
+            could not check the boundaries: 2 problems
+        "#]],
+    );
+    check(
+        r#"
+//- boundaries.toml
+version = 1
+[[layer]]
+name = "all"
+members = ["**"]
+//- Cargo.toml
+[package]
+name = "root"
+version = "0.1.0"
+[package.metadata.boundary]
+deny = [{ to = "a", reason = "r" }]
+[package.metadata.binaries]
+[package.metadata.bundle]
+[workspace]
+members = ["a"]
+//- src/lib.rs
+//- a
+"#,
+        expect![[r#"
+            error[unknown-key]: unknown table [package.metadata.boundary]
+             --> Cargo.toml:4:19
+              |
+            4 | [package.metadata.boundary]
+              |                   ^^^^^^^^
+              = help: write `boundaries`
+
+            could not check the boundaries: 1 problem
+        "#]],
+    );
+    check(
+        r#"
+//- boundaries.toml
+version = 1
+[[layer]]
+name = "all"
+members = ["**"]
+//- Cargo.toml
+[package]
+name = "root"
+version = "0.1.0"
+[workspace]
+members = ["a"]
+//- src/lib.rs
+//- a
+[package.metadata.boundaries]
+deny = [{ to = "a", reason = "r" }]
+"#,
+        expect![[r#"
+            error[unclassified]: crate . is in no layer
+             --> Cargo.toml:2:8
+              |
+            2 | name = "root"
+              |        ^^^^^^
+              = help: add "." to `members` of a [[layer]]: no wildcard stands for the root
+
+            error[contradiction]: the rule keeps `a` from itself alone
+             --> a/Cargo.toml:7:16
+              |
+            7 | deny = [{ to = "a", reason = "r" }]
+              |                ^^^
+              = help: name two crates, or delete the entry
+
+            could not check the boundaries: 2 problems
+        "#]],
+    );
+}

@@ -33,7 +33,7 @@ impl Outline<'_> {
             Kind::Punct(b'#') => self.after_attribute(at),
             Kind::Word(word) => self.after_word(at, word),
             Kind::PathSep => self.after_call(at + 1),
-            Kind::Ident => Some(self.after_modifier(at)).filter(|next| *next > at).or_else(|| self.after_call(at)),
+            Kind::Ident => self.after_modifier(at).or_else(|| self.after_call(at)),
             Kind::RawIdent => self.after_call(at),
             _ => None,
         }
@@ -48,17 +48,20 @@ impl Outline<'_> {
     fn after_word(&self, at: usize, word: Word) -> Option<usize> {
         let next = self.tokens.kind(at + 1);
         Some(match word {
-            Word::Pub if next == Kind::Open(Bracket::Paren) => self.tokens.after_group(at + 1),
-            Word::Pub | Word::Unsafe => at + 1,
+            Word::Pub if next == Kind::Open(Bracket::Paren) => {
+                return Some(self.tokens.after_group(at + 1)).filter(|&next| self.is_qualified(next));
+            }
+            Word::Pub | Word::Unsafe => return Some(at + 1).filter(|&next| self.is_qualified(next)),
             // `crate fn` was a nightly's `pub(crate) fn`.
             Word::Crate if next != Kind::PathSep => at + 1,
             Word::Mod if self.tokens.kind(at + 2) == Kind::Open(Bracket::Brace) => at + 3,
             // `const fn`, `const unsafe trait`, `const gen fn`, and of a nightly `const { .. }`
             Word::Const if matches!(next, Kind::Word(_)) || self.begins_modified(at + 1) => at + 1,
             Word::Const if next == Kind::Open(Bracket::Brace) => self.tokens.after_group(at + 1),
-            Word::Const | Word::Static | Word::Type | Word::Use => self.after_statement(at),
+            Word::Use => return self.after_use(at + 1),
+            Word::Const | Word::Static | Word::Type => return self.after_statement(at + 1),
             Word::Enum | Word::Extern | Word::Fn | Word::Impl | Word::Mod | Word::Struct | Word::Trait => {
-                self.after_block(at)
+                return self.after_block(at + 1);
             }
             word if word.heads_path() => return self.after_call(at),
             _ => return None,
@@ -66,14 +69,22 @@ impl Outline<'_> {
     }
 
     /// The index after a word that is a keyword before another one only, or after the item that it begins.
-    fn after_modifier(&self, at: usize) -> usize {
+    fn after_modifier(&self, at: usize) -> Option<usize> {
         match self.slice(at) {
-            _ if self.begins_modified(at) => at + 1,
-            "union" | "macro" if self.is_name(at + 1) => self.after_block(at),
+            _ if self.begins_modified(at) => Some(at + 1),
+            "union" | "macro" if self.is_name(at + 1) => self.after_block(at + 1),
             // A delegation of a nightly: `reuse <A as B>::{c, d};`
-            "reuse" if !self.tokens.is(at + 1, b'!') => self.after_block(at),
-            "builtin" if self.tokens.is(at + 1, b'#') => self.tokens.after_group(at + 3),
-            _ => at,
+            "reuse" if !self.tokens.is(at + 1, b'!') => self.after_block(at + 1),
+            "builtin" if self.tokens.is(at + 1, b'#') => Some(self.tokens.after_group(at + 3)),
+            _ => None,
+        }
+    }
+
+    /// Whether what a visibility or `unsafe` stands before may begin at the token.
+    fn is_qualified(&self, at: usize) -> bool {
+        match self.tokens.kind(at) {
+            Kind::Word(word) => word != Word::Pub,
+            kind => matches!(kind, Kind::Ident | Kind::RawIdent),
         }
     }
 
@@ -95,36 +106,66 @@ impl Outline<'_> {
         matches!(self.tokens.kind(open), Kind::Open(_)).then(|| self.tokens.after_group(open))
     }
 
+    /// The index after the semicolon that ends the use tree.
+    fn after_use(&self, mut at: usize) -> Option<usize> {
+        enum After {
+            Start,
+            Separator,
+            Segment,
+            As,
+            Tree,
+        }
+        let mut after = After::Start;
+        while at < self.tokens.list.len() {
+            after = match (self.tokens.kind(at), after) {
+                (Kind::Ident | Kind::RawIdent, After::As) => After::Tree,
+                (Kind::PathSep, After::Start | After::Segment) => After::Separator,
+                (Kind::Open(Bracket::Brace), After::Start | After::Separator) => After::Start,
+                (Kind::Punct(b'*'), After::Start | After::Separator) => After::Tree,
+                (Kind::Word(Word::As), After::Segment) => After::As,
+                (Kind::Punct(b','), After::Segment | After::Tree) => After::Start,
+                (Kind::Close(Bracket::Brace), After::Start | After::Segment | After::Tree) => After::Tree,
+                (Kind::Punct(b';'), After::Segment | After::Tree) => return Some(at + 1),
+                (_, After::Start | After::Separator) if self.is_segment(at) => After::Segment,
+                _ => return None,
+            };
+            at += 1;
+        }
+        None
+    }
+
     /// The index after the semicolon that ends an item.
-    fn after_statement(&self, mut at: usize) -> usize {
-        loop {
+    fn after_statement(&self, mut at: usize) -> Option<usize> {
+        while at < self.tokens.list.len() {
             match self.tokens.kind(at) {
-                Kind::Punct(b';') => return at + 1,
+                Kind::Punct(b';') => return Some(at + 1),
                 Kind::Open(_) => at = self.tokens.after_group(at),
-                Kind::Close(_) => return at,
+                Kind::Close(_) => return None,
                 _ => at += 1,
             }
         }
+        None
     }
 
     /// The index after the braces or the semicolon that end an item.
-    fn after_block(&self, mut at: usize) -> usize {
-        loop {
+    fn after_block(&self, mut at: usize) -> Option<usize> {
+        while at < self.tokens.list.len() {
             match self.tokens.kind(at) {
-                Kind::Punct(b';') => return at + 1,
+                Kind::Punct(b';') => return Some(at + 1),
                 Kind::Open(bracket) => {
                     let is_list = self.tokens.kind(at.saturating_sub(1)) == Kind::PathSep;
                     at = self.tokens.after_group(at);
                     // `Foo<{ N }>` and `Foo<{ N }, T>` are not the item's block, nor are the names of a delegation.
                     let goes_on = is_list || matches!(self.tokens.kind(at), Kind::Punct(b'>' | b','));
                     if bracket == Bracket::Brace && !goes_on {
-                        return at;
+                        return Some(at);
                     }
                 }
-                Kind::Close(_) => return at,
+                Kind::Close(_) => return None,
                 _ => at += 1,
             }
         }
+        None
     }
 
     fn is_name(&self, at: usize) -> bool {

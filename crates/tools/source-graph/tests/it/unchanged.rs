@@ -115,6 +115,9 @@ fn an_edit_that_matters_is_seen() {
         ("perhaps.rs", Edit::Text("")),
         ("tests/common.rs", Edit::Remove),
         ("lib.rs", Edit::Text("")),
+        // Beside the file that is the module already.
+        ("folder/leaf/mod.rs", Edit::Text("use d::hidden;")),
+        ("y/mod.rs", Edit::Text("use d::hidden;")),
     ];
     let unseen: &[(&str, Edit)] = &[
         ("unrelated.rs", Edit::Text("use d::else;")),

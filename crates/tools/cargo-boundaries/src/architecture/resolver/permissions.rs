@@ -3,7 +3,7 @@
 use super::{Resolver, items};
 use crate::architecture::{Crates, Permissions};
 use crate::report::Cause;
-use crate::rules::{EdgeRule, Layer, List, Located, closest};
+use crate::rules::{EdgeRule, Layer, List, Located, Pattern, alternatives, closest};
 use crate::source::Site;
 use crate::workspace::{Kind, Target};
 
@@ -36,6 +36,11 @@ impl Resolver<'_> {
         let mut below = Crates::new();
         for entry in &list.items {
             let found = self.crates(entry);
+            if entry.value == self.rules.layers[layer].name.value {
+                let message = format!("layer `{}` lists itself", entry.value);
+                let help = "delete the entry; `edges` and `same-layer` say what its crates may use of each other";
+                self.report(Cause::Contradiction, &entry.site, message, help);
+            }
             let above = found.iter().filter_map(|member| self.layer_of[*member]).find(|other| *other > layer);
             if let Some(above) = above {
                 let [own, above] = [layer, above].map(|index| &self.rules.layers[index].name.value);
@@ -101,6 +106,12 @@ impl Resolver<'_> {
                 format!("layer `{}` has no crate `{name}`", layer.name.value),
                 help,
             );
+        } else if let Some(one) = alternatives(name).into_iter().find(|one| {
+            let pattern = Pattern::new(one);
+            !pattern.is_ok_and(|pattern| members.iter().any(|member| pattern.matches(called(member))))
+        }) {
+            let message = format!("layer `{}` has no crate `{one}`, an alternative of `{name}`", layer.name.value);
+            self.report(Cause::MatchesNothing, site, message, "delete the alternative");
         } else if found.iter().filter(|member| called(member) == name).count() > 1 {
             let message = format!("layer `{}` has more than one crate `{name}`", layer.name.value);
             self.report(Cause::Ambiguous, site, message, "write its directory instead of its folder");
