@@ -17,6 +17,7 @@ mod graph_rules;
 mod matches_nothing;
 mod members;
 mod modules;
+mod published;
 mod same_layer;
 mod sources;
 mod this_workspace;
