@@ -1,13 +1,12 @@
 //! The rules about what sources name of other crates.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
 
 use super::graph::untidiness;
 use super::{Breach, Charge, Court, identity, what};
-use crate::affected::owner;
 use crate::judge::Case;
 use crate::report::{By, Rule, Violation};
-use crate::source::relative;
 use crate::sources::{Place, Places};
 use crate::workspace::{Dependency, Kind, Target};
 
@@ -67,11 +66,16 @@ fn named_through<'a>(court: &Court<'a>, member: usize) -> Vec<Named<'a>> {
 pub(super) fn foreign_files(court: &mut Court<'_>) -> Vec<Violation> {
     let (workspace, sources) = (court.architecture.workspace, court.sources);
     let mut found = Vec::new();
+    // The workspace and its members may lie behind links themselves.
+    let dir = |dir: &String| workspace.root.join(dir).canonicalize().unwrap_or_else(|_| workspace.root.join(dir));
+    let dirs: Vec<PathBuf> = workspace.members.iter().map(|member| dir(&member.dir)).collect();
     for (member, digest) in sources.digests() {
+        let links: HashMap<usize, &PathBuf> = digest.links.iter().map(|(of, lies)| (*of as usize, lies)).collect();
         let mut foreign: BTreeMap<usize, Places> = BTreeMap::new();
         for (file, path) in digest.files.iter().enumerate() {
-            let link = digest.links.iter().find(|(of, _)| *of as usize == file).map(|(_, lies)| lies);
-            let owner = owner(workspace, &relative(link.unwrap_or(path), &workspace.root));
+            let lies = links.get(&file).copied().unwrap_or(path);
+            let around = dirs.iter().enumerate().filter(|(_, dir)| lies.starts_with(dir));
+            let owner = around.max_by_key(|(_, dir)| dir.as_os_str().len()).map(|(owner, _)| owner);
             if let Some(owner) = owner.filter(|owner| *owner != member) {
                 let place = Places { first: Place { file: file as u32, start: 0, end: 0 }, further: 0 };
                 foreign.entry(owner).and_modify(|places| places.join(place)).or_insert(place);

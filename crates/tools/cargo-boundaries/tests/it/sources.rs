@@ -2,6 +2,7 @@
 
 use boundaries::{Rule, Violation};
 use expect_test::expect;
+use tempfile::tempdir;
 
 use crate::fixture::{check, outcome, plain, workspace};
 
@@ -420,8 +421,16 @@ fn files_of_other_crates() {
     #[cfg(not(unix))]
     std::fs::copy(included.path().join("low/src/lib.rs"), linked.path().join("low/src/linked.rs"))
         .expect("it can be copied");
-    for root in [included, linked] {
-        let report = outcome(root.path()).expect("the sources can be read");
+    // All of it behind a link, as `--manifest-path` may name it.
+    let (stolen, around) = (workspace(&crates("#[path = \"../../high/src/secret.rs\"]\nmod secret;")), tempdir());
+    let around = around.expect("a temporary directory can be made");
+    let behind = around.path().join("link");
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(stolen.path(), &behind).expect("a link can be made");
+    #[cfg(not(unix))]
+    let behind = stolen.path().to_owned();
+    for root in [included.path(), linked.path(), &behind] {
+        let report = outcome(root).expect("the sources can be read");
         let found: Vec<_> = report.violations.iter().map(|one| (one.rule, one.to.as_deref())).collect();
         assert_eq!(found, [(Rule::MayUse, Some("high"))]);
     }
