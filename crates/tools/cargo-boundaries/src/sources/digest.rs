@@ -285,7 +285,7 @@ impl Digest {
     fn leaving(&self, own: Tally<(Kind, &str)>) -> Vec<Use> {
         let offers = Offers::of(self);
         let own = own.sorted(|(kind, rest), places| Use { name: "".into(), kind, rest: rest.into(), places });
-        let leaves = |one: &Use| matches!(lead(self, &offers, &one.rest), Lead::Out { .. } | Lead::Unsure);
+        let leaves = |one: &Use| matches!(lead(self, &offers, &one.rest), Lead::Out { .. } | Lead::Unsure(_));
         own.into_iter().filter(leaves).collect()
     }
 

@@ -37,8 +37,8 @@ pub(super) enum Meaning {
     Module(Box<str>),
     /// Something of the module itself.
     Item,
-    /// One of several globs may bring it.
-    Unsure,
+    /// One of several globs may bring it: exports.
+    Unsure(Vec<usize>),
 }
 
 impl Offers {
@@ -71,7 +71,7 @@ impl Offers {
         match offer.globs.as_slice() {
             [] => None,
             [glob] if !offer.has_standard_glob => Some(Meaning::Glob(*glob)),
-            _ => Some(Meaning::Unsure),
+            globs => Some(Meaning::Unsure(globs.to_vec())),
         }
     }
 

@@ -7,6 +7,9 @@ use super::digest::{Digest, Glob, Use};
 use super::offers::{Meaning, Offers};
 use crate::workspace::Target;
 
+/// How far globs of globs of members are followed.
+const MOST_GLOBS_IN_A_ROW: usize = 8;
+
 /// A crate that a path leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Hop<'a> {
@@ -24,8 +27,8 @@ pub(super) enum Lead<'d> {
     Out { from: &'d str, rest: String, left: usize, through_glob: bool },
     /// To a module of the member, or to an item in one.
     Inside(String),
-    /// To what one of several globs may bring.
-    Unsure,
+    /// To what one of several globs may bring: for each of them, as [`Self::Out`].
+    Unsure(Vec<Lead<'d>>),
     /// To what the sources do not say.
     Nowhere,
 }
@@ -68,7 +71,7 @@ impl<'a> Sources<'a> {
         while seen.insert(at.clone()) {
             let (from, rest, through_glob) = match self.lead(at.0, &at.1) {
                 Lead::Out { from, rest, through_glob, .. } => (from, rest, through_glob),
-                Lead::Unsure => return (hops, true),
+                Lead::Unsure(_) => return (hops, true),
                 Lead::Inside(_) | Lead::Nowhere => break,
             };
             let Some(to) = self.workspace.members[at.0].externs.get(from) else { break };
@@ -119,7 +122,7 @@ impl<'a> Sources<'a> {
         let Some(of) = self.used(member, name) else { return false };
         match self.lead(of, rest) {
             Lead::Inside(module) => self.offers(of).hands_on(self.of(of), &module),
-            Lead::Out { .. } | Lead::Unsure => true,
+            Lead::Out { .. } | Lead::Unsure(_) => true,
             Lead::Nowhere => false,
         }
     }
@@ -139,7 +142,7 @@ impl<'a> Sources<'a> {
                     beside_glob |= through_glob;
                     at = (self.used(*member, from), rest);
                 }
-                Lead::Unsure => return Has::Perhaps,
+                Lead::Unsure(_) => return Has::Perhaps,
                 Lead::Nowhere if beside_glob => return Has::Perhaps,
                 Lead::Nowhere => return Has::No,
             }
@@ -148,7 +151,23 @@ impl<'a> Sources<'a> {
     }
 
     fn lead(&self, member: usize, path: &str) -> Lead<'_> {
-        lead(self.of(member), self.offers(member), path)
+        self.lead_through(member, path, MOST_GLOBS_IN_A_ROW)
+    }
+
+    /// Of several globs the one whose crate is known to have the name.
+    fn lead_through(&self, member: usize, path: &str, left: usize) -> Lead<'_> {
+        let lead = lead(self.of(member), self.offers(member), path);
+        let Lead::Unsure(globs) = lead else { return lead };
+        let known = globs.iter().position(|glob| {
+            let Lead::Out { from, rest, .. } = glob else { return false };
+            let member = self.used(member, from).filter(|_| left > 0);
+            let behind = member.map(|member| self.lead_through(member, rest, left - 1));
+            behind.is_some_and(|behind| !matches!(behind, Lead::Nowhere | Lead::Unsure(_)))
+        });
+        match known {
+            Some(index) => globs.into_iter().nth(index).unwrap_or(Lead::Nowhere),
+            None => Lead::Unsure(globs),
+        }
     }
 
     fn offers(&self, member: usize) -> &Offers {
@@ -185,7 +204,9 @@ pub(super) fn lead<'d>(digest: &'d Digest, offers: &Offers, path: &str) -> Lead<
             Some(Meaning::Glob(export)) => return out(export, index, true),
             Some(Meaning::Module(inner)) => module = inner.into(),
             Some(Meaning::Item) => break,
-            Some(Meaning::Unsure) => return Lead::Unsure,
+            Some(Meaning::Unsure(globs)) => {
+                return Lead::Unsure(globs.into_iter().map(|export| out(export, index, true)).collect());
+            }
             None => return Lead::Nowhere,
         }
     }

@@ -526,7 +526,8 @@ fn what_a_glob_does_not_bring_is_not_blamed_on_it() {
 
 #[test]
 fn what_globs_and_the_own_library_bring_leads_there() {
-    let prelude = "pub mod prelude { pub use bad; pub use bad::*; } pub use bad::*;";
+    let prelude = "pub mod prelude { pub use bad; pub use bad::*; } pub use bad::*; \
+                   pub mod several { pub use bad::sub::*; pub use bad::*; }";
     for app in [
         &[("src/lib.rs", "use low::X;")][..],
         &[("src/lib.rs", "use low::prelude::*; fn f(_: X) {} fn g() { E::A }")],
@@ -535,6 +536,8 @@ fn what_globs_and_the_own_library_bring_leads_there() {
         &[("src/lib.rs", "use low::*; use prelude::*; fn f(_: bad::X) {}")],
         &[("src/lib.rs", "use low::*; use self::prelude::*; fn f(_: bad::X) {}")],
         &[("src/lib.rs", "use low::*; mod m { use super::prelude::*; fn f(_: bad::X) {} }")],
+        &[("src/lib.rs", "use low::several::*; fn f() { E::A }")],
+        &[("src/lib.rs", "use low::several::sub::Y;")],
         &[("src/lib.rs", "pub use low as l;"), ("tests/t.rs", "use app::l::prelude::bad::sub;")],
         &[("src/lib.rs", "pub use low::prelude;"), ("src/main.rs", "fn main() { app::prelude::bad::sub::f() }")],
         &[("src/lib.rs", "pub use low::prelude;"), ("src/main.rs", "use app::prelude::*; fn main() { bad::sub::f() }")],
