@@ -99,8 +99,8 @@ mod tests {
     #[test]
     fn rows_stand_in_columns() {
         expect![[r#"
-            name                 median       reference         its median    ratio  runs
-            container/singleton  12.0 ns/op   arc-clone         10.0 ns/op    1.20   7
+            name                 median       reference         its median    ratio  runs  allocations  instructions
+            container/singleton  12.0 ns/op   arc-clone         10.0 ns/op    1.20   7     0.0          31
             request/query        2.12 us/op   boxed-async-call  25.0 ns/op    85.00  7
             store/sqlite-100     60000 ops/s  raw-sqlite        100000 ops/s  0.60   7
             job/sample-memory    100.0 MiB    -                                      7
