@@ -107,8 +107,11 @@ fn update(options: &Options, growth: Option<&Growth>) -> Result<Update, Vec<Find
         Entry { reason, owner, until, site: None }
     });
     let updated = baseline.updated(&judged.violations, grow.as_ref());
-    if updated != baseline {
-        std::fs::write(inputs.baseline_path(options), updated.render()).map_err(|error| {
+    let path = inputs.baseline_path(options);
+    // One that somebody named must be there for the next check, also with nothing in it.
+    let named = options.baseline.is_some() || inputs.rules.baseline.is_some();
+    if updated != baseline || (named && !path.exists()) {
+        std::fs::write(path, updated.render()).map_err(|error| {
             let message = format!("cannot write the baseline {}: {error}", updated.file);
             vec![Finding::new(
                 Cause::Baseline,

@@ -398,6 +398,19 @@ billing = { path = "../../domains/billing" }
     "##]].assert_eq(&baseline);
 }
 
+/// Also where there is nothing to excuse: the next check names the same files.
+#[test]
+fn init_writes_the_baseline_that_it_is_given() {
+    let root = workspace("//- crates/a\n//- crates/b\n[dependencies]\na = { path = \"../a\" }\n");
+    let elsewhere = root.path().join("elsewhere");
+    fs::create_dir(&elsewhere).expect("a folder of the test");
+    let (config, baseline) = (elsewhere.join("rules.toml"), elsewhere.join("known.toml"));
+    let files = ["--config", config.to_str().expect("UTF-8"), "--baseline", baseline.to_str().expect("UTF-8")];
+    assert_eq!(run(root.path(), &["init", files[0], files[1], files[2], files[3]]).status.code(), Some(0));
+    assert!(baseline.exists());
+    assert_eq!(run(root.path(), &files).status.code(), Some(0));
+}
+
 #[test]
 fn init_takes_heights_for_layers_where_all_lies_in_one_folder() {
     let root = assert_inits(
