@@ -40,12 +40,16 @@ impl Context {
 
     /// The same work, one step on: what `event` set off.
     pub fn caused_by(&self, event: &Envelope) -> Self {
-        Self {
-            correlation: event.metadata.correlation_id,
-            causation: Some(CausationId::new(event.event_id.uuid())),
-            asked: None,
-            ..self.clone()
-        }
+        let mut next = self.clone();
+        next.follow(event);
+        next
+    }
+
+    /// As [`caused_by`](Self::caused_by), in place: what takes one event after another has one context for all of them.
+    pub fn follow(&mut self, event: &Envelope) {
+        self.correlation = event.metadata.correlation_id;
+        self.causation = Some(CausationId::new(event.event_id.uuid()));
+        self.asked = None;
     }
 
     /// Cuts the deadline. A later one than the present is ignored: deadlines are inherited, never extended.
