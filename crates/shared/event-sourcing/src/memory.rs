@@ -164,16 +164,17 @@ impl State {
 
     fn apply(&mut self, writes: Vec<Write>, log: &Log) -> Receipt {
         let mut receipt = Receipt::default();
-        let mut appended = Vec::new();
+        let mut placed = 0;
         for write in writes {
             match write {
                 Write::Append { stream, mut envelope, .. } => {
-                    let index = log.len() + appended.len();
+                    let index = log.len() + placed;
                     envelope.metadata.position = Some(index as u64 + 1);
                     let stream = self.streams.entry(stream).or_default();
                     stream.push(index);
                     receipt.events.push((envelope.event_id, stream.len() as u64));
-                    appended.push(Arc::new(envelope));
+                    log.place(placed, Arc::new(envelope));
+                    placed += 1;
                 }
                 Write::Put { collection, key, body, .. } => {
                     let place = (collection.to_owned(), key);
@@ -188,7 +189,7 @@ impl State {
                 }
             }
         }
-        log.extend(appended);
+        log.show(placed);
         receipt
     }
 }

@@ -24,20 +24,21 @@ impl Log {
         self.len.load(Ordering::Acquire)
     }
 
-    /// Puts events at the end: there for readers all at once, so that nobody sees a part of a unit. One writer at a time.
-    pub fn extend(&self, events: Vec<Arc<Envelope>>) {
-        let from = self.len();
-        let len = from + events.len();
-        for (index, event) in (from..).zip(events) {
-            if index % CHUNK == 0 {
-                let chunk = Arc::new(Chunk([const { OnceLock::new() }; CHUNK]));
-                self.chunks.write().unwrap_or_else(PoisonError::into_inner).push(chunk);
-            }
-            let chunks = self.chunks.read().unwrap_or_else(PoisonError::into_inner);
-            let taken = chunks[index / CHUNK].0[index % CHUNK].set(event);
-            taken.expect("only the writer fills the place behind the last event");
+    /// Puts an event behind the last, `ahead` of those that are there for readers. One writer at a time.
+    pub fn place(&self, ahead: usize, event: Arc<Envelope>) {
+        let index = self.len() + ahead;
+        if index.is_multiple_of(CHUNK) {
+            let chunk = Arc::new(Chunk([const { OnceLock::new() }; CHUNK]));
+            self.chunks.write().unwrap_or_else(PoisonError::into_inner).push(chunk);
         }
-        self.len.store(len, Ordering::Release);
+        let chunks = self.chunks.read().unwrap_or_else(PoisonError::into_inner);
+        let taken = chunks[index / CHUNK].0[index % CHUNK].set(event);
+        taken.expect("only the writer fills the place behind the last event");
+    }
+
+    /// Shows readers what was placed, all at once, so that nobody sees a part of a unit.
+    pub fn show(&self, placed: usize) {
+        self.len.store(self.len() + placed, Ordering::Release);
     }
 
     /// At most `limit` events that are wanted, from this index on.
