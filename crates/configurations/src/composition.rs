@@ -184,7 +184,7 @@ impl Platform {
         let blobs: Arc<dyn Blobs> = Arc::new(files);
         let infrastructure =
             Infrastructure { store: Arc::clone(&store), blobs, clock: Arc::clone(&clock), ids: Arc::clone(&ids) };
-        let mut application = module::assemble(modules(), infrastructure, config.options())?;
+        let mut application = module::assemble(modules(), infrastructure, config.options()).await?;
         for warning in &application.warnings {
             tracing::debug!("{warning}");
         }
@@ -231,14 +231,14 @@ async fn stop(application: &mut Application) {
 }
 
 /// The modules on a store in memory: to describe them.
-pub fn assemble_in_memory(config: &Config) -> Result<Application, Findings> {
+pub async fn assemble_in_memory(config: &Config) -> Result<Application, Findings> {
     let infrastructure = Infrastructure {
         store: Arc::new(MemoryStore::default()),
         blobs: Arc::new(MemoryBlobs::default()),
         clock: Arc::new(SystemClock),
         ids: Arc::new(SystemIds),
     };
-    module::assemble(modules(), infrastructure, config.options())
+    module::assemble(modules(), infrastructure, config.options()).await
 }
 
 fn open(config: &Config, holder: &str, clock: &dyn Clock) -> Result<SqliteStore, Failure> {

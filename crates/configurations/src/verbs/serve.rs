@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use event_bus::Drain;
 use interfaces_ai::{PipelineStarted, StartPipeline};
 use kernel::{Error, ErrorKind, Json};
+use module::ModuleStatus;
 use request::IdempotencyKey;
 use saga::{ResumeError, SagaId, SagaRecord, Silent};
 use tokio::{
@@ -15,7 +16,7 @@ use uuid::Uuid;
 use crate::{
     cli::{Global, Serve},
     composition::{Config, Platform},
-    control::{CallOrder, Order, Server, StatusReport, SubscriberStatus},
+    control::{CallOrder, ModuleReport, Order, Server, StatusReport, SubscriberStatus},
     exit::Failure,
     verbs::{interrupted, print},
 };
@@ -25,7 +26,7 @@ pub async fn serve(global: &Global, args: &Serve) -> Result<(), Failure> {
     let config = Config::load(global, flags.into_iter().collect())?;
     let end = interrupted()?;
     let platform = Platform::start(&config, "borough serve").await?;
-    let (server, mut orders) = Server::start(&config.store.path, &*platform.ids).await?;
+    let (server, mut orders) = Server::start(&config, &*platform.ids).await?;
     let mut serving = Serving {
         since: platform.clock.now(),
         config,
@@ -130,14 +131,13 @@ impl Serving {
 
     async fn status(&self) -> Result<StatusReport, Error> {
         let lag = self.platform.bus().lag().await?;
-        let modules = self.platform.application.description.modules.iter().filter(|module| !module.left_out);
         Ok(StatusReport {
             version: env!("CARGO_PKG_VERSION").into(),
             process: std::process::id(),
             since: self.since,
             store: std::path::absolute(&self.config.store.path).unwrap_or_else(|_| self.config.store.path.clone()),
             head: self.platform.store.head().await?,
-            modules: modules.map(|module| module.name.into()).collect(),
+            modules: self.platform.application.modules().into_iter().map(reported).collect(),
             subscribers: lag
                 .into_iter()
                 .map(|lag| SubscriberStatus {
@@ -172,4 +172,9 @@ impl Serving {
         let all = in_time && drained == Drain::Complete;
         print(if all { "stopped" } else { "stopped; what was not finished goes on with the next process" })
     }
+}
+
+fn reported(module: ModuleStatus) -> ModuleReport {
+    let ModuleStatus { name, state, troubles, services } = module;
+    ModuleReport { name: name.into(), state, troubles, services: services.into_iter().map(Into::into).collect() }
 }

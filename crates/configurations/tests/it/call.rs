@@ -70,6 +70,25 @@ fn acting_as_somebody_else_has_their_permissions_and_is_audited() {
     assert!(lines.contains("data.csv"), "on what: {lines}");
 }
 
+/// Here and in the serving process, just above the limit and far above it.
+#[test]
+fn a_payload_over_the_limit_is_refused_by_whoever_would_carry_it_out() {
+    let home = Home::with_data();
+    home.write("borough.toml", "[requests]\npayload_bytes = 1000\n");
+    let too_large = |bytes: usize| {
+        let called = home.run(&["call", "data-quality.check", &format!("{{\"name\":\"{}\"}}", "x".repeat(bytes))]);
+        assert_eq!(called.code, Some(2));
+        assert_eq!(document(&called.stdout)["code"], "request.too_large", "{}", called.stdout);
+        assert!(called.stdout.contains("requests.payload_bytes"), "{}", called.stdout);
+    };
+    too_large(1000);
+    let mut serving = home.spawn(&["serve"], &[]);
+    assert!(serving.prints("serving"));
+    too_large(1000);
+    too_large(100_000);
+    serving.signal("-TERM");
+}
+
 /// A command that is killed at any commit and sent again under its key is done once.
 #[test]
 fn a_key_survives_kill_9() {

@@ -14,6 +14,7 @@ use crate::{
     descriptor::Subscribed,
     lifecycle::{Lifecycle, Member},
     options::MODULE,
+    task::Needed,
     verification::{Assembly, verify},
 };
 
@@ -30,11 +31,14 @@ pub struct Infrastructure {
     pub ids: Arc<dyn Ids>,
 }
 
-/// Verifies the modules and builds those that were selected.
+/// Verifies the modules and makes the singletons of those that were selected; no hook has run yet.
 ///
 /// # Errors
-/// Everything that is wrong with them, at once.
-pub fn assemble(
+/// Everything that is wrong with them, at once; and if nothing is, a factory that failed.
+///
+/// # Cancel safety
+/// Dropped, it leaves nothing behind but what factories have done outside of the process.
+pub async fn assemble(
     mut modules: Vec<Module>,
     infrastructure: Infrastructure,
     options: Options,
@@ -54,6 +58,7 @@ pub fn assemble(
         .instance::<dyn Ids>(Arc::clone(&ids))
         .instance::<Client>(Arc::new(requests.client()));
     register(&mut modules, &selected, &mut builder);
+    roots(&modules, &selected, &mut builder);
 
     let assembly = Assembly { modules: &modules, selected: &selected, builder: &builder, options: &options };
     let findings = verify(&assembly, wrong);
@@ -61,7 +66,7 @@ pub fn assemble(
         return Err(findings);
     }
     let container = builder.build().map_err(|error| Findings::of_building(&error))?;
-    container.warm_up().map_err(|error| Findings::of_building(&error))?;
+    container.warm_up(options.timeouts.start).await.map_err(|error| Findings::of_building(&error))?;
     requests.open(table(&mut modules, &selected, &container, requests.states()));
     let mut sagas = SagaEngine::new(requests.clone(), store, clock, ids);
     for (module, saga) in selected.iter().flat_map(|&i| modules[i].sagas.iter().map(move |saga| (i, saga))) {
@@ -86,6 +91,18 @@ fn register(modules: &mut [Module], selected: &BTreeSet<usize>, builder: &mut Bu
             registrations(builder);
         }
         modules[module].registered = builder.registered().skip(before).collect();
+    }
+}
+
+/// What the descriptors take from the container, and what the composition root has put there: all else that nobody needs is
+/// unused.
+fn roots(modules: &[Module], selected: &BTreeSet<usize>, builder: &mut Builder) {
+    builder.root::<dyn Store>().root::<dyn Blobs>().root::<dyn Clock>().root::<dyn Ids>().root::<Client>();
+    let needs = selected.iter().flat_map(|&module| modules[module].needs());
+    // What is missing is a finding already, in the words of the descriptor.
+    let registered: Vec<Needed> = needs.map(|(_, needed)| needed).filter(|n| (n.registered)(builder)).collect();
+    for needed in registered {
+        (needed.root)(builder);
     }
 }
 
@@ -144,6 +161,7 @@ fn lifecycle(
         on_stop: module.on_stop,
         jobs: module.jobs,
         checks: module.checks,
+        registered: module.registered,
     });
     Lifecycle::new(members.collect(), container.clone(), states.clone(), options.timeouts)
 }

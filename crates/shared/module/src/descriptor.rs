@@ -110,6 +110,18 @@ impl Module {
         self.name
     }
 
+    /// What it takes from the container, and for what.
+    pub(crate) fn needs(&self) -> impl Iterator<Item = (String, Needed)> {
+        let serves = self.serves.iter().map(|s| (format!("request `{}`", s.info.name), s.needs));
+        let subscribes = self.subscribes.iter().map(|s| (format!("subscriber `{}`", s.subscriber), s.needs));
+        let sagas = self.sagas.iter().map(|s| (format!("saga `{}`", s.name), s.needs));
+        let starts = self.on_start.iter().map(|hook| (format!("start hook `{}`", hook.name), hook.needs));
+        let stops = self.on_stop.iter().map(|hook| (format!("stop hook `{}`", hook.name), hook.needs));
+        let checks = self.checks.iter().map(|check| (format!("health check `{}`", check.name), check.needs));
+        let jobs = self.jobs.iter().map(|job| (format!("background job `{}`", job.name), job.needs));
+        serves.chain(subscribes).chain(sagas).chain(starts).chain(stops).chain(checks).chain(jobs)
+    }
+
     /// Container registrations of the package.
     #[must_use]
     pub fn provides(mut self, registrations: impl FnOnce(&mut Builder) + 'static) -> Self {

@@ -90,16 +90,8 @@ fn settings(modules: &[Module], options: &Options, findings: &mut Findings) {
 /// What the descriptors take from the container, each as a whole and not only the first that misses something.
 fn needs(Assembly { modules, selected, builder, .. }: &Assembly<'_>, findings: &mut Findings) {
     for module in selected.iter().map(|&module| &modules[module]) {
-        let serves = module.serves.iter().map(|s| (format!("request `{}`", s.info.name), s.needs));
-        let subscribes = module.subscribes.iter().map(|s| (format!("subscriber `{}`", s.subscriber), s.needs));
-        let sagas = module.sagas.iter().map(|s| (format!("saga `{}`", s.name), s.needs));
-        let starts = module.on_start.iter().map(|hook| (format!("start hook `{}`", hook.name), hook.needs));
-        let stops = module.on_stop.iter().map(|hook| (format!("stop hook `{}`", hook.name), hook.needs));
-        let checks = module.checks.iter().map(|check| (format!("health check `{}`", check.name), check.needs));
-        let jobs = module.jobs.iter().map(|job| (format!("background job `{}`", job.name), job.needs));
         let missing = |(_, needed): &(String, Needed)| !(needed.registered)(builder);
-        let all = serves.chain(subscribes).chain(sagas).chain(starts).chain(stops).chain(checks).chain(jobs);
-        for (what, needed) in all.filter(missing) {
+        for (what, needed) in module.needs().filter(missing) {
             let problem = format!("{what} needs `{}`, which is not registered", needed.type_name);
             findings.error(module.name, problem, "register it with `.provides(|c| c.singleton(..))`");
         }

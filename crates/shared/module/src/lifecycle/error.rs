@@ -1,5 +1,6 @@
 use std::{any::Any, fmt, panic::AssertUnwindSafe, time::Duration};
 
+use container::HookReason;
 use futures::FutureExt;
 use kernel::Error;
 use tokio::time::{Instant, timeout_at};
@@ -58,6 +59,28 @@ impl std::error::Error for StopError {}
 impl LifecycleError {
     pub(super) fn hook(module: &'static str, phase: Phase, name: &str, cause: Cause) -> Self {
         Self { module, phase, part: format!("{phase} hook `{name}`"), cause }
+    }
+}
+
+impl LifecycleError {
+    /// Of the hook of a registration.
+    pub(super) fn container(module: &'static str, error: container::HookError) -> Self {
+        let container::HookError { of, phase, reason } = error;
+        let (phase, what, setting) = match phase {
+            container::Phase::Make => (Phase::Start, "making", "modules.start_seconds"),
+            container::Phase::Start => (Phase::Start, "the start hook of", "modules.start_seconds"),
+            container::Phase::Stop => (Phase::Stop, "the stop hook of", "modules.stop_seconds"),
+        };
+        let cause = match reason {
+            HookReason::Failed(error) => {
+                let causes = std::iter::successors(error.source(), |cause| cause.source());
+                let text = causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
+                Cause::Failed(Box::new(error.downcast().map_or_else(|_| Error::internal(text), |own: Box<Error>| *own)))
+            }
+            HookReason::Panicked(text) => Cause::Panicked(text),
+            HookReason::TimedOut(within) => Cause::TimedOut(within, setting),
+        };
+        Self { module, phase, part: format!("{what} `{}`, registered at {},", of.name, of.place), cause }
     }
 }
 

@@ -7,7 +7,7 @@ use request::Service;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::shop::{Clerk, Delivery, Receipt, Sell, Sold, Till, infrastructure, options, shop};
+use crate::shop::{Clerk, Delivery, Receipt, Sell, Sold, Till, infrastructure, now, options, shop};
 
 /// A shop, and a stock that asks and hears it.
 fn shop_and_stock(options: Options) -> Description {
@@ -28,7 +28,7 @@ fn shop_and_stock(options: Options) -> Description {
         })
         .asks::<Sell>()
         .subscribes::<Sold, Clerk>("stock.count");
-    assemble(vec![shop, stock], infrastructure(), options).unwrap().description
+    now(assemble(vec![shop, stock], infrastructure(), options)).unwrap().description
 }
 
 fn without_stock() -> Description {
@@ -307,7 +307,7 @@ fn no_name_breaks_a_picture() {
     let hostile = Module::new(HOSTILE, HOSTILE).serves::<Hostile, Clerk>().publishes::<Hostile>();
     let other = Module::new("other", "reaches it").asks::<Hostile>().subscribes::<Hostile, Clerk>(HOSTILE);
     let modules = vec![hostile.provides(|c| _ = c.value(Clerk)), other];
-    let description = assemble(modules, infrastructure(), Options::default()).unwrap().description;
+    let description = now(assemble(modules, infrastructure(), Options::default())).unwrap().description;
     let (hostile, other) = (description.canvas(HOSTILE).unwrap(), description.canvas("other").unwrap());
     for (picture, lines) in [
         (description.to_mermaid(), 7),

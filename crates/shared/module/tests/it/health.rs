@@ -34,7 +34,7 @@ async fn a_module_is_degraded_while_a_check_of_it_fails() {
     let mut modules: Vec<Module> = town("").into_iter().take(2).collect();
     let m0 = modules.remove(0).checks("roof", check).checks("walls", |_: Arc<dyn Clock>| async { Ok(()) });
     modules.insert(0, m0);
-    let mut application = built(modules);
+    let mut application = built(modules).await;
 
     application.start().await.unwrap();
     assert_eq!(states(&application), "m0 degraded, m1 up", "the first look is a part of the start");

@@ -62,7 +62,8 @@ async fn one_function_configures_a_package_from_its_section() {
     })
     .unwrap();
     let options = Options { settings: Some(settings.keys()), ..Options::default() };
-    let mut application = assemble(vec![post(settings.section("post").unwrap())], infrastructure(), options).unwrap();
+    let mut application =
+        assemble(vec![post(settings.section("post").unwrap())], infrastructure(), options).await.unwrap();
     application.start().await.unwrap();
     let asked = application.requests.ask(&testing::context(&[]), Whereto).await.unwrap();
     assert_eq!(asked, "main street?key=s3same");

@@ -10,6 +10,11 @@ use request::{Cached, Client, Service};
 use saga::{Saga, Step, StepContext};
 use serde::{Deserialize, Serialize};
 
+/// For a test that has nothing else to wait for.
+pub fn now<F: Future>(work: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(work)
+}
+
 macro_rules! message {
     ($($name:ident = $wire:literal),*) => {
         $(
