@@ -15,6 +15,7 @@ mod json;
 mod problem;
 mod request;
 mod secret;
+mod trace;
 
 pub use access::{Access, AuthenticationError, Authenticator, Claims, Permission, Principal};
 pub use clock::{Clock, ManualClock, SystemClock};
@@ -27,3 +28,4 @@ pub use json::Json;
 pub use problem::Problem;
 pub use request::{Request, RequestKind};
 pub use secret::Secret;
+pub use trace::{SpanId, TraceParent, TraceParentError};

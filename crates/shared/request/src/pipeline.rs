@@ -239,7 +239,7 @@ impl Requests {
         let found = self.find::<R>();
         let unserved = RequestInfo::of::<R>(found.as_ref().err().map_or("nobody", |absent| absent.module));
         let info = found.as_ref().map_or(&unserved, |(_, entry, _)| &entry.info);
-        let span = observability::message_span("request", info.module, info.name, cx);
+        let span = observability::message_span(observability::REQUEST, info.module, info.name, cx);
         let audited = (R::KIND == RequestKind::Command).then(|| Audited {
             module: info.module,
             request: R::NAME,
@@ -423,6 +423,7 @@ impl Requests {
     /// Says that a request was not answered: in the log, and for a command in the audit log.
     async fn not_answered(&self, passage: &Passage<'_>, error: &Error) {
         let (code, detail) = (error.code(), error.detail.as_deref());
+        observability::failed(code);
         // What the caller can mend is the caller's news; what only we can is ours.
         if error.kind.is_of_the_caller() {
             tracing::info!(code, "{error}");

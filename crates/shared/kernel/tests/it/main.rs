@@ -1,6 +1,8 @@
 //! What is written down and sent: the wire forms.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod traceparent;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use expect_test::expect;
 use kernel::{
