@@ -13,7 +13,7 @@ use crate::{
     description::describe,
     descriptor::Subscribed,
     lifecycle::{Lifecycle, Member},
-    options::MODULE,
+    options::GRANTED_MODULE,
     task::Needed,
     verification::{Assembly, verify},
 };
@@ -138,7 +138,7 @@ fn subscriptions(
 ) -> Vec<Subscription> {
     let of_module = |&i: &usize| {
         let module = &modules[i];
-        let granted = grants.get(&format!("{MODULE}{}", module.name)).cloned().unwrap_or_default();
+        let granted = grants.get(&format!("{GRANTED_MODULE}{}", module.name)).cloned().unwrap_or_default();
         let subscription = |s: &Subscribed| (s.wire)(container, s.subscriber, module.name);
         module.subscribes.iter().map(move |s| subscription(s).with_permissions(granted.clone()))
     };

@@ -12,7 +12,7 @@ use crate::Selection;
 pub type Grants = BTreeMap<String, BTreeSet<String>>;
 
 /// What the name of a module begins with among those of users.
-pub(crate) const MODULE: &str = "module:";
+pub const GRANTED_MODULE: &str = "module:";
 
 /// What the composition root decides about an assembly.
 #[derive(Debug, Clone, Default)]

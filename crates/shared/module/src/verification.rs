@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use container::Builder;
 
-use crate::{Findings, Module, Options, closest::way_out, options::MODULE, task::Needed};
+use crate::{Findings, Module, Options, closest::way_out, options::GRANTED_MODULE, task::Needed};
 
 /// What is verified: the descriptors of all modules, and what those have registered that run in this process.
 pub(crate) struct Assembly<'a> {
@@ -63,7 +63,9 @@ fn permissions(modules: &[Module], Options { grants, .. }: &Options, findings: &
         }
     }
     for (user, permissions) in grants {
-        if let Some(name) = user.strip_prefix(MODULE).filter(|name| modules.iter().all(|module| module.name != *name)) {
+        if let Some(name) =
+            user.strip_prefix(GRANTED_MODULE).filter(|name| modules.iter().all(|module| module.name != *name))
+        {
             let problem = format!("permissions are granted to `{user}`, and there is no module `{name}`");
             findings.error("settings", problem, way_out(name, modules.iter().map(|module| module.name)));
         }
