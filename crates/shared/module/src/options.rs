@@ -40,12 +40,14 @@ pub struct Timeouts {
     pub check: Duration,
     /// Between two looks.
     pub check_every: Duration,
+    /// For an event to be delivered: while one is older, the process is not ready.
+    pub delivery: Duration,
 }
 
 impl Default for Timeouts {
-    /// 30 s, 10 s, 5 s, 10 s.
+    /// 30 s, 10 s, 5 s, 10 s; 5 minutes for a delivery.
     fn default() -> Self {
-        let [start, stop, check, check_every] = [30, 10, 5, 10].map(Duration::from_secs);
-        Self { start, stop, check, check_every }
+        let [start, stop, check, check_every, delivery] = [30, 10, 5, 10, 300].map(Duration::from_secs);
+        Self { start, stop, check, check_every, delivery }
     }
 }

@@ -9,9 +9,10 @@ use chrono::{DateTime, Utc};
 use event_sourcing::{Expected, Found, Origin, Store, StoreExt, Unit};
 use kernel::{AuthenticationError, Authenticator, Claims, Clock, Context, Error, ErrorKind, Ids, Principal};
 use request::Requests;
+use tokio::time::Instant;
 use tracing::Instrument;
 
-use crate::{Saga, SagaId, SagaRecord, SagaState, Step, StepContext, StepRecord, StepState, Undo, step::Phase};
+use crate::{Saga, SagaId, SagaRecord, SagaState, Step, StepContext, StepRecord, StepState, Undo, meters, step::Phase};
 
 /// How often a step is tried when it fails for a passing reason, and an undo for any.
 const ATTEMPTS: u32 = 3;
@@ -171,7 +172,11 @@ impl SagaEngine {
         let context = context.serving(definition.module(), definition.name());
         let span = observability::saga_span(definition.module(), &saga, id.0, &context);
         let run = Run { engine: self, definition: &**definition, context, journal: found, observer };
-        run.finish().instrument(span).await
+        let ended = run.finish().instrument(span).await?;
+        if ended.has_ended() || ended.state == SagaState::Stuck {
+            meters::ended(definition.module(), definition.name(), ended.state);
+        }
+        Ok(ended)
     }
 
     /// The runs that have not ended, oldest first.
@@ -402,8 +407,11 @@ impl Run<'_> {
     async fn in_span<T>(&self, index: usize, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         let (definition, step) = (self.definition, &self.journal.value.steps[index].name);
         let span = observability::step_span(definition.module(), definition.name(), step, &self.context);
+        let start = Instant::now();
         let failed = |error: &Error| observability::failed(error.code());
-        async { work.await.inspect_err(failed) }.instrument(span).await
+        let result = async { work.await.inspect_err(failed) }.instrument(span).await;
+        meters::tried(definition.name(), step, start.elapsed(), result.as_ref().err());
+        result
     }
 
     async fn back(&mut self) -> Result<(), ResumeError> {
