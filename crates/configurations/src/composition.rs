@@ -57,8 +57,7 @@ pub struct Config {
     /// Whom the person at the terminal acts as.
     pub as_user: Option<String>,
     selection: Selection,
-    /// Dotted keys of all settings that there are.
-    keys: Vec<String>,
+    settings: Settings,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -172,7 +171,7 @@ impl Config {
             modules,
             grants: settings.section::<AccessConfig>("access")?.grants,
             as_user: None,
-            keys: settings.keys(),
+            settings,
         })
     }
 
@@ -195,7 +194,7 @@ impl Config {
                 check: modules.check,
                 check_every: modules.check_every,
             },
-            settings: Some(self.keys.clone()),
+            settings: Some(self.settings.clone()),
         }
     }
 

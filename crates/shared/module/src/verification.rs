@@ -3,6 +3,7 @@ mod messages;
 use std::collections::{BTreeMap, BTreeSet};
 
 use container::Builder;
+use settings::Settings;
 
 use crate::{Findings, Module, Options, closest::way_out, options::GRANTED_MODULE, task::Needed};
 
@@ -80,7 +81,7 @@ fn permissions(modules: &[Module], Options { grants, .. }: &Options, findings: &
 }
 
 fn settings(modules: &[Module], options: &Options, findings: &mut Findings) {
-    let Some(known) = &options.settings else { return };
+    let known = options.settings.as_ref().map(Settings::keys).unwrap_or_default();
     for module in modules {
         for read in module.settings.iter().filter(|read| !known.iter().any(|key| key == read.section)) {
             let problem = format!("reads the settings [{}], which there are not", read.section);

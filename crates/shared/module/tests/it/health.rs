@@ -92,7 +92,7 @@ async fn the_health_of_a_process_is_one_word_and_each_component() {
     let mut modules: Vec<Module> = town("").into_iter().take(2).collect();
     let m0 = modules.remove(0).checks("roof", roof).checks("walls", |_: Arc<dyn Clock>| async { Ok(()) });
     modules.insert(0, m0);
-    let (mut application, clock) = (built(modules), ManualClock::default());
+    let (mut application, clock) = (built(modules).await, ManualClock::default());
     let stopped = expect![[r#"
         unhealthy, live, not ready
         - module `m0` is stopped
@@ -151,7 +151,7 @@ async fn a_process_is_not_ready_while_an_event_has_waited_for_too_long() {
         c.value(Deaf);
     });
     let modules = town("").into_iter().take(1).chain([deaf]).collect();
-    let mut application = assemble(modules, infrastructure, Options::default()).unwrap();
+    let mut application = assemble(modules, infrastructure, Options::default()).await.unwrap();
     application.start().await.unwrap();
     let subscriptions = std::mem::take(&mut application.subscriptions);
     let (bus_clock, bus_ids) = (Arc::clone(&clock) as Arc<dyn Clock>, Arc::clone(&ids));
