@@ -7,7 +7,7 @@ use std::{
 use kernel::Contract;
 
 use crate::{
-    CheckError, Finding, Obstacle, Outdated, Report, Rule, Summary, changes,
+    Change, CheckError, Finding, Obstacle, Outdated, Report, Rule, Summary, What, changes,
     document::{Document, Part},
 };
 
@@ -163,6 +163,8 @@ impl Check<'_> {
                 self.other_kind(file, document, &promised.document);
             }
             (Some(promised), _) => self.compare(file, document, promised),
+            // It is there and could not be read, which has been said.
+            (None, _) if self.folder.join(file).exists() => {}
             (None, _) if update => {
                 self.outdated.push(Outdated { file: self.shown(file), what: "is new".to_owned() });
             }
@@ -181,38 +183,40 @@ impl Check<'_> {
     fn compare(&mut self, file: &str, document: &Document, promised: &Promised) {
         let before = self.findings.len();
         for (now, part) in document.parts().iter().zip(promised.document.parts()) {
-            match changes(part.schema.as_value(), now.schema.as_value()) {
-                Ok(changes) => {
-                    for change in changes.into_iter().filter(|change| now.side.is_broken_by(change.effect)) {
-                        let finding = Finding {
-                            rule: Rule::Schema(change.what.name()),
-                            message: document.message().to_owned(),
-                            version: document.version(),
-                            part: Some(now.name),
-                            what: change.what.to_string(),
-                            pointer: Some(change.pointer),
-                            file: self.shown(file),
-                            why: broken(now).to_owned(),
-                            help: way_out(document),
-                        };
-                        // Both ends of an event may be broken by the same.
-                        let said = |said: &Finding| said.pointer == finding.pointer && said.what == finding.what;
-                        if !self.findings[before..].iter().any(said) {
-                            self.findings.push(finding);
-                        }
-                    }
-                }
+            let changes = match changes(part.schema.as_value(), now.schema.as_value()) {
+                Ok(changes) => changes,
                 Err(unknown) => {
-                    let message =
-                        format!("the schema `{}` has something that cannot be compared, at {unknown}", now.name);
+                    let message = format!("cannot be compared: in `{}`, {unknown}", now.name);
                     let help = "write the type in another way, or teach check-contracts/src/schema what it means";
-                    self.obstacle(&self.folder.join(file), message, help);
+                    return self.obstacle(&self.folder.join(file), message, help);
+                }
+            };
+            for change in changes.into_iter().filter(|change| now.side.is_broken_by(change.effect)) {
+                let finding = self.changed(file, document, now, change);
+                // Both ends of an event may be broken by the same.
+                let said = |said: &Finding| said.pointer == finding.pointer && said.what == finding.what;
+                if !self.findings[before..].iter().any(said) {
+                    self.findings.push(finding);
                 }
             }
         }
         if self.findings.len() == before && document.text() != promised.text {
             let what = "is not what the code has; nobody is broken".to_owned();
             self.outdated.push(Outdated { file: self.shown(file), what });
+        }
+    }
+
+    fn changed(&self, file: &str, document: &Document, part: &Part<'_>, change: Change) -> Finding {
+        Finding {
+            rule: Rule::Schema(change.what.name()),
+            message: document.message().to_owned(),
+            version: document.version(),
+            part: Some(part.name),
+            what: change.what.to_string(),
+            pointer: Some(change.pointer),
+            file: self.shown(file),
+            why: broken(part).to_owned(),
+            help: way_out(document, &change.what),
         }
     }
 
@@ -288,7 +292,17 @@ fn broken(part: &Part<'_>) -> &'static str {
     }
 }
 
-fn way_out(document: &Document) -> String {
+fn way_out(document: &Document, what: &What) -> String {
+    let out = other_form(document);
+    match what {
+        What::NewRequiredField | What::RequiredField => {
+            format!("give it a default, as `#[serde(default)]` does; or {out}")
+        }
+        _ => out,
+    }
+}
+
+fn other_form(document: &Document) -> String {
     match document.version() {
         Some(version) => {
             let next = version + 1;
