@@ -7,7 +7,7 @@ use std::{
 use kernel::Contract;
 
 use crate::{
-    CheckError, Finding, Obstacle, Outdated, Report, Rule, Summary, changes,
+    Change, CheckError, Finding, Obstacle, Outdated, Report, Rule, Summary, What, changes,
     document::{Document, Part},
 };
 
@@ -28,29 +28,26 @@ pub struct Options {
 pub fn check(contracts: &[Contract], options: &Options) -> Result<Report, CheckError> {
     let mut check =
         Check { folder: &options.folder, findings: Vec::new(), obstacles: Vec::new(), outdated: Vec::new() };
+    let mut files = 0;
+    let documents: BTreeMap<String, Document> =
+        contracts.iter().map(Document::of).map(|document| (document.file(), document)).collect();
     if contracts.is_empty() {
         check.obstacle(
             &options.folder,
             "no crate declares a message",
-            "list the crates in check-contracts/src/main.rs",
+            "list the crates in check-contracts/src/declared.rs",
         );
     }
-    check.one_type_each(contracts);
-    let committed = check.committed(options.update);
-    let known: BTreeSet<&str> = contracts.iter().map(|contract| contract.name).collect();
-    let documents: BTreeMap<String, Document> =
-        contracts.iter().map(Document::of).map(|document| (document.file(), document)).collect();
-    for (file, document) in &documents {
-        check.message(file, document, &committed, options.update);
-    }
-    for (file, promised) in committed.iter().filter(|(_, promised)| !known.contains(promised.document.message())) {
-        check.removed(file, &promised.document);
+    check.names(contracts);
+    if let Some(committed) = check.committed(options.update) {
+        files = committed.len();
+        check.messages(contracts, &documents, &committed, options.update);
     }
     if !check.obstacles.is_empty() {
         return Err(CheckError { errors: check.obstacles });
     }
     let written = if options.update { check.write(&documents)? } else { Vec::new() };
-    let summary = Summary { messages: contracts.len(), files: committed.len() };
+    let summary = Summary { messages: contracts.len(), files };
     Ok(Report { findings: check.findings, outdated: check.outdated, written, summary })
 }
 
@@ -76,10 +73,15 @@ impl Check<'_> {
         shown(&self.folder.join(file))
     }
 
-    /// A wire name is what tells messages apart.
-    fn one_type_each(&mut self, contracts: &[Contract]) {
+    /// A wire name tells messages apart, and is the name of a file.
+    fn names(&mut self, contracts: &[Contract]) {
         let mut seen: BTreeMap<&str, &Contract> = BTreeMap::new();
         for contract in contracts {
+            let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-' | '_');
+            if contract.name.is_empty() || !contract.name.chars().all(is_plain) {
+                let message = format!("cannot have a file for `{}` of `{}`", contract.name, contract.type_name);
+                self.obstacle(self.folder, message, "make wire names of a-z, 0-9, `.`, `-` and `_`");
+            }
             if let Some(first) = seen.insert(contract.name, contract) {
                 self.findings.push(Finding {
                     rule: Rule::OneName,
@@ -88,7 +90,7 @@ impl Check<'_> {
                     part: None,
                     pointer: None,
                     file: shown(self.folder),
-                    what: format!("`{}` and `{}` both have this name", first.type_name, contract.type_name),
+                    what: format!("is the name of two types: `{}` and `{}`", first.type_name, contract.type_name),
                     why: "whoever receives one cannot tell which it is".to_owned(),
                     help: "rename the one that is newer, or list it once".to_owned(),
                 });
@@ -96,16 +98,16 @@ impl Check<'_> {
         }
     }
 
-    /// Every file in the folder, by its name.
-    fn committed(&mut self, update: bool) -> BTreeMap<String, Promised> {
+    /// Every file in the folder, by its name; nothing if it cannot be read.
+    fn committed(&mut self, update: bool) -> Option<BTreeMap<String, Promised>> {
         let mut committed = BTreeMap::new();
         let names = match names(self.folder) {
             Ok(names) => names,
-            Err(error) if update && error.kind() == io::ErrorKind::NotFound => return committed,
+            Err(error) if update && error.kind() == io::ErrorKind::NotFound => return Some(committed),
             Err(error) => {
                 let help = "name the folder with --folder, or make it with --update";
-                self.obstacle(self.folder, format!("cannot read the folder: {error}"), help);
-                return committed;
+                self.obstacle(self.folder, format!("cannot be read: {error}"), help);
+                return None;
             }
         };
         for name in names {
@@ -127,7 +129,24 @@ impl Check<'_> {
                 }
             }
         }
-        committed
+        Some(committed)
+    }
+
+    fn messages(
+        &mut self,
+        contracts: &[Contract],
+        documents: &BTreeMap<String, Document>,
+        committed: &BTreeMap<String, Promised>,
+        update: bool,
+    ) {
+        let twice: BTreeSet<String> = self.findings.iter().map(|finding| finding.message.clone()).collect();
+        for (file, document) in documents.iter().filter(|(_, document)| !twice.contains(document.message())) {
+            self.message(file, document, committed, update);
+        }
+        let known: BTreeSet<&str> = contracts.iter().map(|contract| contract.name).collect();
+        for (file, promised) in committed.iter().filter(|(_, promised)| !known.contains(promised.document.message())) {
+            self.removed(file, &promised.document);
+        }
     }
 
     fn message(&mut self, file: &str, document: &Document, committed: &BTreeMap<String, Promised>, update: bool) {
@@ -144,6 +163,8 @@ impl Check<'_> {
                 self.other_kind(file, document, &promised.document);
             }
             (Some(promised), _) => self.compare(file, document, promised),
+            // It is there and could not be read, which has been said.
+            (None, _) if self.folder.join(file).exists() => {}
             (None, _) if update => {
                 self.outdated.push(Outdated { file: self.shown(file), what: "is new".to_owned() });
             }
@@ -162,32 +183,20 @@ impl Check<'_> {
     fn compare(&mut self, file: &str, document: &Document, promised: &Promised) {
         let before = self.findings.len();
         for (now, part) in document.parts().iter().zip(promised.document.parts()) {
-            match changes(part.schema.as_value(), now.schema.as_value()) {
-                Ok(changes) => {
-                    for change in changes.into_iter().filter(|change| now.side.is_broken_by(change.effect)) {
-                        let finding = Finding {
-                            rule: Rule::Schema(change.what.name()),
-                            message: document.message().to_owned(),
-                            version: document.version(),
-                            part: Some(now.name),
-                            what: change.what.to_string(),
-                            pointer: Some(change.pointer),
-                            file: self.shown(file),
-                            why: broken(now).to_owned(),
-                            help: way_out(document),
-                        };
-                        // Both ends of an event may be broken by the same.
-                        let said = |said: &Finding| said.pointer == finding.pointer && said.what == finding.what;
-                        if !self.findings[before..].iter().any(said) {
-                            self.findings.push(finding);
-                        }
-                    }
-                }
+            let changes = match changes(part.schema.as_value(), now.schema.as_value()) {
+                Ok(changes) => changes,
                 Err(unknown) => {
-                    let message =
-                        format!("the schema `{}` has something that cannot be compared, at {unknown}", now.name);
+                    let message = format!("cannot be compared: in `{}`, {unknown}", now.name);
                     let help = "write the type in another way, or teach check-contracts/src/schema what it means";
-                    self.obstacle(&self.folder.join(file), message, help);
+                    return self.obstacle(&self.folder.join(file), message, help);
+                }
+            };
+            for change in changes.into_iter().filter(|change| now.side.is_broken_by(change.effect)) {
+                let finding = self.changed(file, document, now, change);
+                // Both ends of an event may be broken by the same.
+                let said = |said: &Finding| said.pointer == finding.pointer && said.what == finding.what;
+                if !self.findings[before..].iter().any(said) {
+                    self.findings.push(finding);
                 }
             }
         }
@@ -197,11 +206,25 @@ impl Check<'_> {
         }
     }
 
+    fn changed(&self, file: &str, document: &Document, part: &Part<'_>, change: Change) -> Finding {
+        Finding {
+            rule: Rule::Schema(change.what.name()),
+            message: document.message().to_owned(),
+            version: document.version(),
+            part: Some(part.name),
+            what: change.what.to_string(),
+            pointer: Some(change.pointer),
+            file: self.shown(file),
+            why: broken(part).to_owned(),
+            help: way_out(document, &change.what),
+        }
+    }
+
     fn lowered(&mut self, file: &str, document: &Document, latest: &Document) {
         let promised = latest.version().unwrap_or_default();
-        self.finding(file, document, Rule::LoweredVersion, format!("has gone back from version {promised}"), {
-            ("subscribers take the later form for this one", format!("raise `VERSION` to {} or more", promised + 1))
-        });
+        let what = format!("has gone back from version {promised}");
+        let help = format!("raise `VERSION` to {}, or to {promised} if that has the form of its file", promised + 1);
+        self.finding(file, document, Rule::LoweredVersion, what, ("subscribers would take it for an older one", help));
     }
 
     fn other_kind(&mut self, file: &str, document: &Document, promised: &Document) {
@@ -269,7 +292,17 @@ fn broken(part: &Part<'_>) -> &'static str {
     }
 }
 
-fn way_out(document: &Document) -> String {
+fn way_out(document: &Document, what: &What) -> String {
+    let out = other_form(document);
+    match what {
+        What::NewRequiredField | What::RequiredField => {
+            format!("give it a default, as `#[serde(default)]` does; or {out}")
+        }
+        _ => out,
+    }
+}
+
+fn other_form(document: &Document) -> String {
     match document.version() {
         Some(version) => {
             let next = version + 1;

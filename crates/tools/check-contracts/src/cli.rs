@@ -44,7 +44,7 @@ struct Cli {
 
 /// Runs a command line, its first argument being the program's name, and prints the outcome: results on standard output,
 /// reasons why there are none on standard error; as JSON both on standard output.
-pub fn main(args: impl IntoIterator<Item = OsString>, contracts: Vec<Contract>) -> ExitCode {
+pub fn main(args: impl IntoIterator<Item = OsString>, contracts: &[Contract]) -> ExitCode {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => {
@@ -54,7 +54,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>, contracts: Vec<Contract>) 
         }
     };
     let Cli { folder, update, locked, json } = cli;
-    let outcome = check(&contracts, &Options { folder, update });
+    let outcome = check(contracts, &Options { folder, update });
     let code = code(&outcome, locked);
     let text = match (&outcome, json) {
         (Ok(report), true) => text::json(report),

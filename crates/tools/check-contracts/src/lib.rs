@@ -7,10 +7,12 @@
 
 mod check;
 pub mod cli;
+mod declared;
 mod document;
 mod report;
 mod schema;
 
 pub use check::{Options, check};
+pub use declared::declared;
 pub use report::{CheckError, Finding, Obstacle, Outdated, Report, Rule, Summary};
 pub use schema::{Change, Effect, Side, Unknown, What, changes};

@@ -123,20 +123,20 @@ impl<'a> Alternative<'a> {
         }
     }
 
-    /// What tells it from the others of its list, in words.
-    pub fn label(&self) -> String {
-        if self.kind != Kind::Object {
+    /// What tells it from the others of its list, in words. Of objects it is asked only where there are several.
+    pub fn label(&self, are_objects_told_apart: bool) -> String {
+        if self.kind != Kind::Object || !are_objects_told_apart {
             let kind = if matches!(self.kind, Kind::Number { .. }) { Kind::Number { whole: false } } else { self.kind };
             return kind.name().to_owned();
         }
-        let tags: Vec<_> =
-            self.properties.iter().filter_map(|(name, schema)| Some((name, schema.get("const")?))).collect();
+        let tag = |(name, schema): (&&'a str, &&'a Value)| Some((*name, schema.get("const")?.as_str()?));
+        let tags: Vec<_> = self.properties.iter().filter_map(tag).collect();
         match (&tags[..], self.properties.first_key_value()) {
             ([], Some((only, _))) if self.properties.len() == 1 && self.additional == &Value::Bool(false) => {
                 format!("`{only}`")
             }
             ([], _) => Kind::Object.name().to_owned(),
-            _ => tags.iter().map(|(name, value)| format!("`{name}` {value}")).collect::<Vec<_>>().join(" and "),
+            _ => tags.iter().map(|(name, value)| format!("`{name}` {value:?}")).collect::<Vec<_>>().join(" and "),
         }
     }
 
@@ -166,6 +166,22 @@ pub(super) fn alternatives<'a>(
     Reader { root, pointer }.read(schema, 0)
 }
 
+/// One of several things that a schema says.
+enum Part<'a> {
+    /// What it says itself, refers to, or has in `allOf`.
+    Schema(Vec<Alternative<'a>>),
+    /// The branches of `oneOf` or `anyOf`: an enum, also of a single variant.
+    Union(Vec<Alternative<'a>>),
+}
+
+impl<'a> Part<'a> {
+    fn alternatives(self) -> Vec<Alternative<'a>> {
+        match self {
+            Self::Schema(alternatives) | Self::Union(alternatives) => alternatives,
+        }
+    }
+}
+
 struct Reader<'a, 'p> {
     root: &'a Value,
     pointer: &'p str,
@@ -189,38 +205,36 @@ impl<'a> Reader<'a, '_> {
         let own = self.own(schema)?;
         let mut others = Vec::new();
         if let Some(reference) = schema.get("$ref") {
-            others.push(self.read(self.target(reference)?, depth + 1)?);
+            others.push(Part::Schema(self.read(self.target(reference)?, depth + 1)?));
         }
         for part in self.list(schema, "allOf")? {
-            others.push(self.read(part, depth + 1)?);
+            others.push(Part::Schema(self.read(part, depth + 1)?));
         }
         for keyword in ["oneOf", "anyOf"] {
             if schema.contains_key(keyword) {
                 let branches = self.list(schema, keyword)?.iter().map(|branch| self.read(branch, depth + 1));
-                others.push(branches.collect::<Result<Vec<_>, _>>()?.concat());
+                others.push(Part::Union(branches.collect::<Result<Vec<_>, _>>()?.concat()));
             }
         }
         match (own, others.len()) {
             (Some(own), 0) => Ok(own),
             (None, 0) => Ok(vec![Alternative::new(Kind::Anything)]),
-            (None, 1) => Ok(others.remove(0)),
+            (None, 1) => Ok(others.remove(0).alternatives()),
             (own, _) => Ok(vec![self.together(own, others)?]),
         }
     }
 
     /// An object of which several schemas must hold.
-    fn together(
-        &self,
-        own: Option<Vec<Alternative<'a>>>,
-        others: Vec<Vec<Alternative<'a>>>,
-    ) -> Result<Alternative<'a>, Unknown> {
+    fn together(&self, own: Option<Vec<Alternative<'a>>>, others: Vec<Part<'a>>) -> Result<Alternative<'a>, Unknown> {
         let mut whole = Alternative::new(Kind::Object);
-        for mut part in own.into_iter().chain(others) {
+        for part in own.map(Part::Schema).into_iter().chain(others) {
+            let is_union = matches!(part, Part::Union(_));
+            let mut part = part.alternatives();
             if !part.iter().all(|alternative| alternative.kind == Kind::Object && alternative.values.is_none()) {
                 return Err(self.unknown("several schemas that must hold at once, and not of objects"));
             }
             match part.len() {
-                1 => whole.merge(part.remove(0)).map_err(|what| self.unknown(what))?,
+                1 if !is_union => whole.merge(part.remove(0)).map_err(|what| self.unknown(what))?,
                 _ => whole.unions.push(part),
             }
         }

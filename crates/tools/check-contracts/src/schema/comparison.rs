@@ -50,7 +50,9 @@ impl<'a> Comparison<'a> {
     }
 
     fn alternatives(&mut self, at: &str, before: &[Alternative<'a>], after: &[Alternative<'a>]) -> Result<(), Unknown> {
-        let (before, after) = (by_label(before, at)?, by_label(after, at)?);
+        let are_several = |list: &[Alternative<'_>]| list.iter().filter(|one| one.kind == Kind::Object).count() > 1;
+        let apart = are_several(before) || are_several(after);
+        let (before, after) = (by_label(before, apart, at)?, by_label(after, apart, at)?);
         let shared = before.keys().any(|label| after.contains_key(label));
         if !(shared || before.is_empty() && after.is_empty()) {
             let is_anything = |side: &BTreeMap<String, Alternative<'_>>| side.contains_key(Kind::Anything.name());
@@ -206,10 +208,10 @@ fn prefix<'a>(of: &Alternative<'a>) -> &'a [Value] {
 }
 
 /// Alternatives that list values are one with all of these; others must be told apart by their label.
-fn by_label<'a>(list: &[Alternative<'a>], at: &str) -> Result<BTreeMap<String, Alternative<'a>>, Unknown> {
+fn by_label<'a>(list: &[Alternative<'a>], apart: bool, at: &str) -> Result<BTreeMap<String, Alternative<'a>>, Unknown> {
     let mut labelled: BTreeMap<String, Alternative<'a>> = BTreeMap::new();
     for alternative in list {
-        let label = alternative.label();
+        let label = alternative.label(apart);
         match labelled.get_mut(&label) {
             None => _ = labelled.insert(label, alternative.clone()),
             Some(first) => match (&mut first.values, &alternative.values) {
