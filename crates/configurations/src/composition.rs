@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use event_bus::{EventBus, RetryPolicy};
+use event_bus::{BusOptions, EventBus, Ports, RetryPolicy};
 use event_sourcing::{Blobs, MemoryBlobs, MemoryStore, Store};
 use kernel::{
     AuthenticationError, Authenticator, Claims, Clock, Context, CorrelationId, Ids, Principal, SystemClock, SystemIds,
@@ -80,6 +80,8 @@ pub struct PipelineConfig {
 #[serde(deny_unknown_fields)]
 pub struct EventsConfig {
     pub attempts: u32,
+    #[serde(rename = "delivery_seconds", deserialize_with = "seconds")]
+    pub delivery: Duration,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -193,6 +195,7 @@ impl Config {
                 stop: modules.stop,
                 check: modules.check,
                 check_every: modules.check_every,
+                delivery: self.events.delivery,
             },
             settings: Some(self.settings.clone()),
         }
@@ -234,8 +237,9 @@ impl Platform {
         application.start().await?;
         let subscriptions = std::mem::take(&mut application.subscriptions);
         let retry = RetryPolicy { attempts: config.events.attempts, ..RetryPolicy::default() };
-        let bus = EventBus::start(subscriptions, Arc::clone(&store), Arc::clone(&clock), Arc::clone(&ids), retry);
-        match bus.await {
+        let options = BusOptions { retry, seed: std::process::id().into(), ..BusOptions::default() };
+        let ports = Ports { store: Some(Arc::clone(&store)), clock: Arc::clone(&clock), ids: Arc::clone(&ids) };
+        match EventBus::start(subscriptions, ports, options).await {
             Ok(bus) => Ok(Self { application, store, clock, ids, bus }),
             Err(error) => {
                 stop(&mut application).await;

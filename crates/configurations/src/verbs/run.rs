@@ -1,4 +1,4 @@
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use event_sourcing::{LogQuery, Position, Store};
 use interfaces_ai::{GetPipelineRun, PipelineOptions, StartPipeline};
@@ -127,7 +127,8 @@ async fn events_of(store: &dyn Store, from: Position, correlation: CorrelationId
         let page = store.log(query.clone()).await?;
         let Some(last) = page.last().and_then(|envelope| envelope.metadata.position) else { return Ok(events) };
         query.after = Position(last);
-        events.extend(page.into_iter().filter(|envelope| envelope.event_type != CommandRecorded::NAME));
+        let told = page.into_iter().filter(|envelope| envelope.event_type != CommandRecorded::NAME);
+        events.extend(told.map(Arc::unwrap_or_clone));
     }
 }
 

@@ -142,7 +142,7 @@ impl Serving {
     }
 
     async fn status(&self) -> Result<StatusReport, Error> {
-        let lag = self.platform.bus().lag().await?;
+        let subscribers = self.platform.bus().status().await?;
         Ok(StatusReport {
             version: env!("CARGO_PKG_VERSION").into(),
             process: std::process::id(),
@@ -150,13 +150,13 @@ impl Serving {
             store: std::path::absolute(&self.config.store.path).unwrap_or_else(|_| self.config.store.path.clone()),
             head: self.platform.store.head().await?,
             modules: self.platform.application.modules().into_iter().map(reported).collect(),
-            subscribers: lag
+            subscribers: subscribers
                 .into_iter()
-                .map(|lag| SubscriberStatus {
-                    name: lag.name.into(),
-                    event: lag.event_type.into(),
-                    position: lag.position,
-                    behind: lag.head.0.saturating_sub(lag.position.0),
+                .map(|subscriber| SubscriberStatus {
+                    name: subscriber.name.into(),
+                    event: subscriber.event_type.into(),
+                    position: subscriber.position,
+                    behind: subscriber.head.0.saturating_sub(subscriber.position.0),
                 })
                 .collect(),
             driving: self.driving.values().copied().collect(),

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use chrono::{DateTime, Utc};
 use event_bus::EventBus;
-use event_sourcing::{LogQuery, Store, StoreError};
+use event_sourcing::{LogQuery, Store};
 use kernel::Error;
 use observability::{Gauge, Label, Metric};
 use request::{ModuleState, Trouble};
@@ -87,13 +87,14 @@ pub struct Undelivered {
     pub since: Option<DateTime<Utc>>,
 }
 
-/// How long events have waited for each subscriber of this process. Parked events do not wait any more.
+/// How long events have waited for each subscriber of this process. Parked events do not wait any more, nor do those of a
+/// subscriber that somebody has paused.
 ///
 /// # Errors
 /// The store does not answer.
-pub async fn undelivered(bus: &EventBus, store: &dyn Store) -> Result<Vec<Undelivered>, StoreError> {
+pub async fn undelivered(bus: &EventBus, store: &dyn Store) -> Result<Vec<Undelivered>, Error> {
     let mut all = Vec::new();
-    for lag in bus.lag().await? {
+    for lag in bus.status().await?.into_iter().filter(|subscriber| !subscriber.paused) {
         // The event behind its position is the oldest that it may still have to do with, of whatever type.
         let next =
             if lag.position < lag.head { store.log(LogQuery::after(lag.position, 1)).await? } else { Vec::new() };

@@ -7,7 +7,7 @@ use std::{
 };
 
 use chrono::TimeDelta;
-use event_bus::{EventBus, RetryPolicy, Subscriber};
+use event_bus::{BusOptions, EventBus, Ports, Subscriber};
 use event_sourcing::{Origin, Unit};
 use expect_test::{Expect, expect};
 use futures::FutureExt;
@@ -154,8 +154,8 @@ async fn a_process_is_not_ready_while_an_event_has_waited_for_too_long() {
     let mut application = assemble(modules, infrastructure, Options::default()).await.unwrap();
     application.start().await.unwrap();
     let subscriptions = std::mem::take(&mut application.subscriptions);
-    let (bus_clock, bus_ids) = (Arc::clone(&clock) as Arc<dyn Clock>, Arc::clone(&ids));
-    let bus = EventBus::start(subscriptions, Arc::clone(&store), bus_clock, bus_ids, RetryPolicy::default());
+    let ports = Ports { store: Some(Arc::clone(&store)), clock: Arc::clone(&clock) as _, ids: Arc::clone(&ids) };
+    let bus = EventBus::start(subscriptions, ports, BusOptions::default());
     let bus = bus.await.unwrap();
 
     let nothing = undelivered(&bus, &*store).await.unwrap();

@@ -97,7 +97,7 @@ async fn an_event_says_which_module_it_comes_from_and_which_work_it_is_part_of()
             "position": 1
           }
         }"#]]
-    .assert_eq(&serde_json::to_string_pretty(event).unwrap());
+    .assert_eq(&serde_json::to_string_pretty(&**event).unwrap());
 }
 
 #[tokio::test(start_paused = true)]
