@@ -10,6 +10,7 @@ mod ci;
 mod coverage;
 mod deny;
 mod fuzz;
+mod new_package;
 mod step;
 mod test;
 
@@ -45,6 +46,7 @@ enum Verb {
     Deny(deny::Args),
     Fuzz(fuzz::Args),
     Bench(bench::Args),
+    NewPackage(new_package::Args),
 }
 
 fn main() -> ExitCode {
@@ -58,5 +60,6 @@ fn main() -> ExitCode {
         Verb::Deny(args) => deny::run(&args),
         Verb::Fuzz(args) => fuzz::run(&args),
         Verb::Bench(args) => bench::run(&args),
+        Verb::NewPackage(args) => new_package::run(&args),
     }
 }
