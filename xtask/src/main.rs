@@ -7,6 +7,7 @@
 
 mod bench;
 mod ci;
+mod contracts;
 mod coverage;
 mod deny;
 mod fuzz;
@@ -40,6 +41,13 @@ enum Verb {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
+    /// Compare the messages of the contracts crates with docs/contracts
+    #[command(disable_help_flag = true)]
+    CheckContracts {
+        /// Passed on to the program, which is built first; `--help` lists them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
     Test(test::Args),
     Ci(ci::Args),
     Coverage(coverage::Args),
@@ -54,6 +62,7 @@ fn main() -> ExitCode {
         Verb::CheckBoundaries { args } => {
             boundaries::cli::main([OsString::from("cargo xtask check-boundaries")].into_iter().chain(args))
         }
+        Verb::CheckContracts { args } => contracts::run(&args),
         Verb::Test(args) => test::run(&args),
         Verb::Ci(args) => ci::run(&args),
         Verb::Coverage(args) => coverage::run(&args),
