@@ -12,6 +12,7 @@ mod deny;
 mod fuzz;
 mod step;
 mod test;
+mod tools;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -45,6 +46,7 @@ enum Verb {
     Deny(deny::Args),
     Fuzz(fuzz::Args),
     Bench(bench::Args),
+    Tools(tools::Args),
 }
 
 fn main() -> ExitCode {
@@ -58,5 +60,6 @@ fn main() -> ExitCode {
         Verb::Deny(args) => deny::run(&args),
         Verb::Fuzz(args) => fuzz::run(&args),
         Verb::Bench(args) => bench::run(&args),
+        Verb::Tools(args) => tools::run(&args),
     }
 }
