@@ -14,6 +14,7 @@ mod fuzz;
 mod new_package;
 mod step;
 mod test;
+mod tools;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -55,6 +56,7 @@ enum Verb {
     Fuzz(fuzz::Args),
     Bench(bench::Args),
     NewPackage(new_package::Args),
+    Tools(tools::Args),
 }
 
 fn main() -> ExitCode {
@@ -70,5 +72,6 @@ fn main() -> ExitCode {
         Verb::Fuzz(args) => fuzz::run(&args),
         Verb::Bench(args) => bench::run(&args),
         Verb::NewPackage(args) => new_package::run(&args),
+        Verb::Tools(args) => tools::run(&args),
     }
 }

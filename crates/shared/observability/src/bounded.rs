@@ -10,7 +10,7 @@ use crate::metric::{DECLARED, OTHER};
 
 /// Labels that metrics may have beside those that a [`Metric`](crate::Metric) declares, and what their values are. Each has as
 /// many values as the program or its composition names, never one for each user, key, run or message.
-pub const LABELS: [(&str, &str); 17] = [
+pub const LABELS: [(&str, &str); 18] = [
     ("because", "why: a fixed set of words for each metric"),
     ("by", "what did not let a call through: `breaker`, `bulkhead`"),
     ("check", "name of a health check, as its module declares it"),
@@ -24,6 +24,7 @@ pub const LABELS: [(&str, &str); 17] = [
     ("request", "wire name of a request"),
     ("result", "`hit`, `miss`"),
     ("saga", "name of a saga"),
+    ("state", "state of a module: `up`, `degraded`, `stopped`, `unreachable`"),
     ("step", "name of a step of a saga"),
     ("subscriber", "stable name of a subscriber"),
     ("target", "what a call goes to, as the composition names it"),
@@ -151,6 +152,8 @@ impl<R: Recorder> Bounded<R> {
         let bounded = Self { inner, bounds, catalogue: Catalogue::default() };
         let help = "Series that were asked for and are counted as `other`, by what was wrong: label, series, metric";
         bounded.describe_counter(REFUSED.into(), Some(Unit::Count), help.into());
+        let labels = ["because", "metric"].map(str::to_owned);
+        bounded.catalogue.with(REFUSED, MetricKind::Counter, bounds, |entry| entry.labels.extend(labels));
         bounded
     }
 

@@ -34,6 +34,16 @@ pub enum FieldValue {
     Text(String),
 }
 
+impl FieldValue {
+    /// The text, if it is one.
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Bool(_) | Self::Integer(_) | Self::Float(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for FieldValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -81,10 +91,7 @@ impl Fields {
     }
 
     fn text(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|field| field.name == name).and_then(|field| match &field.value {
-            FieldValue::Text(text) => Some(text.as_str()),
-            _ => None,
-        })
+        self.0.iter().find(|field| field.name == name).and_then(|field| field.value.as_text())
     }
 
     fn set(&mut self, field: &field::Field, value: FieldValue) {

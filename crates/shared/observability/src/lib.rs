@@ -26,8 +26,8 @@ pub use log::{InitError, Options, init, subscriber};
 pub use metric::{Label, Metric};
 pub use metrics::{Counter, Gauge, Histogram, Unit};
 pub use span::{
-    CAUSATION_ID, CORRELATION_ID, ERROR, EVENT, KIND, MESSAGE, MODULE, ORIGIN, ORIGIN_ID, ORIGIN_TARGET, REQUEST, RUN,
-    SAGA, SAGA_STEP, SPAN_TARGET, STEP, SUBSCRIBER, TRACEPARENT, USER, failed, message_span, originated, saga_span,
-    step_span,
+    CAUSATION_ID, CORRELATION_ID, ERROR, EVENT, KIND, MESSAGE, MODULE, ORIGIN, ORIGIN_ID, ORIGIN_OF, ORIGIN_TARGET,
+    REQUEST, RUN, SAGA, SAGA_STEP, SPAN_TARGET, STEP, SUBSCRIBER, TRACEPARENT, USER, failed, message_span, originated,
+    saga_span, step_span,
 };
 pub use trace::{EndedSpan, Export, ExportError, SpanLine, SpanSink, export_spans, traceparent};

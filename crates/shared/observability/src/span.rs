@@ -23,6 +23,8 @@ pub const USER: &str = "user";
 pub const RUN: &str = "run";
 /// Field: the step of a saga.
 pub const STEP: &str = "step";
+/// Field: what came to be, [`EVENT`] or [`SAGA`].
+pub const ORIGIN_OF: &str = "origin_of";
 /// Field: the identity of what came to be.
 pub const ORIGIN_ID: &str = "origin_id";
 /// Field: the stable name of the subscriber that a delivery is for.
@@ -97,14 +99,16 @@ pub fn step_span(module: &str, saga: &str, step: &str, cx: &Context) -> Span {
     )
 }
 
-/// Tells the trace that something came to be that others will go on from: an event that is added to a unit, a run of a saga.
+/// Tells the trace that something came to be that others will go on from: an [`EVENT`] that is added to a unit, a run of a
+/// [`SAGA`].
 /// What goes on from there, in whatever process and however much later, is below this point of the trace.
-pub fn originated(module: &str, name: &str, id: Uuid, cx: &Context) {
+pub fn originated(of: &'static str, module: &str, name: &str, id: Uuid, cx: &Context) {
     // A span without a duration: it stands for a point.
     drop(tracing::info_span!(
         target: ORIGIN_TARGET,
         "origin",
         { KIND } = ORIGIN,
+        { ORIGIN_OF } = of,
         { MODULE } = module,
         { MESSAGE } = name,
         { ORIGIN_ID } = %id,

@@ -12,6 +12,7 @@ use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, Utc};
 use kernel::{Clock, Context, CorrelationId, Ids, SpanId, TraceParent};
+use quick_cache::sync::Cache;
 use tracing::{
     Event, Level, Span, Subscriber,
     dispatcher::{self, Dispatch},
@@ -29,6 +30,9 @@ use crate::{
     EVENT,
     fields::{Field, Fields},
 };
+
+/// Traces from outside whose callers' decisions are remembered, for what comes of them later and through the log.
+const CALLERS: usize = 4096;
 
 /// What a span may hold of the lines that were logged in it.
 const MOST_LINES: usize = 32;
@@ -80,7 +84,7 @@ pub struct Export {
     /// To where.
     pub sink: Arc<dyn SpanSink>,
     /// Which part of the traces is kept, from 0 to 1; which ones, follows from their ids. A trace that comes from outside is
-    /// kept if its caller keeps it.
+    /// kept if its caller keeps it; a process that did not hear from the caller goes by the ratio.
     pub ratio: f64,
     /// Of the begin and the end of spans.
     pub clock: Arc<dyn Clock>,
@@ -132,6 +136,8 @@ fn identity(id: &Id, dispatch: &Dispatch) -> Option<Place> {
 /// The layer that gives spans their places in traces.
 pub(crate) struct Tracer {
     export: OnceLock<Export>,
+    /// Whether the caller keeps the trace, for the latest ones that have come in.
+    callers: Cache<CorrelationId, bool>,
     switch: reload::Handle<LevelFilter, Registry>,
 }
 
@@ -157,13 +163,11 @@ impl Tracer {
     /// The layer with the filter that switches it on.
     pub(crate) fn new() -> (Self, impl Filter<Registry> + Send + Sync + 'static) {
         let (filter, switch) = reload::Layer::new(LevelFilter::OFF);
-        (Self { export: OnceLock::new(), switch }, filter)
+        (Self { export: OnceLock::new(), callers: Cache::new(CALLERS), switch }, filter)
     }
-}
 
-impl Export {
     /// Where a span with these fields is, below the one that it is made in. `None` outside of any message.
-    fn place(&self, fields: &Fields, around: Option<Place>) -> Option<Place> {
+    fn place(&self, export: &Export, fields: &Fields, around: Option<Place>) -> Option<Place> {
         let trace = fields.correlation().or(around.map(|around| around.trace))?;
         let around = around.filter(|around| around.trace == trace);
         let caller = fields.traceparent().filter(|caller| caller.trace == trace);
@@ -175,9 +179,15 @@ impl Export {
             None if fields.kind() == EVENT => cause.or(within),
             None => within.or(caller.map(|caller| caller.span)).or(cause),
         };
-        let sampled = around.map(|around| around.sampled).or(caller.map(|caller| caller.sampled));
-        let sampled = sampled.unwrap_or_else(|| kept(trace, self.ratio));
-        let id = SpanId::of_origin(fields.origin().unwrap_or_else(|| self.ids.next()));
+        let sampled = match (around, caller) {
+            (Some(around), _) => around.sampled,
+            (None, Some(caller)) => {
+                self.callers.insert(trace, caller.sampled);
+                caller.sampled
+            }
+            (None, None) => self.callers.get(&trace).unwrap_or_else(|| kept(trace, export.ratio)),
+        };
+        let id = SpanId::of_origin(fields.origin().unwrap_or_else(|| export.ids.next()));
         Some(Place { trace, id, parent, remote: within.is_none() && caller.is_some(), sampled })
     }
 }
@@ -199,7 +209,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Tracer {
         let (Some(export), Some(span)) = (self.export.get(), context.span(id)) else { return };
         let around = span.parent().and_then(|around| around.extensions().get::<Place>().copied());
         let fields = Fields::of(attributes);
-        let Some(place) = export.place(&fields, around) else { return };
+        let Some(place) = self.place(export, &fields, around) else { return };
         let mut extensions = span.extensions_mut();
         extensions.insert(place);
         if place.sampled {

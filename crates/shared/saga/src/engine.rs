@@ -144,7 +144,7 @@ impl SagaEngine {
             data,
             error: None,
         };
-        observability::originated(unit.origin().module, S::NAME, id.0, cx);
+        observability::originated(observability::SAGA, unit.origin().module, S::NAME, id.0, cx);
         unit.put(id.to_string(), &record, Expected::Absent);
         Ok(id)
     }

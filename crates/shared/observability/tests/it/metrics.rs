@@ -94,7 +94,7 @@ fn a_package_counts_gauges_and_measures_on_its_own() {
     "#]]
     .assert_eq(&recorded);
     expect![[r#"
-        borough_metric_series_refused_total counter count []: Series that were asked for and are counted as `other`, by what was wrong: label, series, metric
+        borough_metric_series_refused_total counter count [because, metric]: Series that were asked for and are counted as `other`, by what was wrong: label, series, metric
         shop_packing_seconds histogram seconds [size]: Time to pack a parcel
         shop_shelves gauge count []: Shelves that are full
         shop_sold_total counter count [paid_by, shop]: Things sold

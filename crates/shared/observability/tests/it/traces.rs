@@ -11,8 +11,8 @@ use kernel::{
     Context, CorrelationId, Envelope, EventId, Json, ManualClock, Metadata, Priority, SequentialIds, TraceParent,
 };
 use observability::{
-    EVENT, EndedSpan, Export, ExportError, Options, REQUEST, SpanSink, export_spans, failed, message_span, originated,
-    saga_span, step_span, subscriber, traceparent,
+    EVENT, EndedSpan, Export, ExportError, Options, REQUEST, SAGA, SpanSink, export_spans, failed, message_span,
+    originated, saga_span, step_span, subscriber, traceparent,
 };
 use tracing::{info, info_span, warn};
 use uuid::Uuid;
@@ -51,7 +51,9 @@ fn check(work: impl FnOnce(), expected: Expect) {
         let parent = span.parent.map_or("root".to_owned(), |parent| format!("{:x}", parent.get()));
         let parent = if span.remote { format!("{parent} outside") } else { parent };
         text += &format!("{} {:x} < {parent}:", &span.trace.to_string()[34..], span.id.get());
-        for field in span.fields.iter().filter(|field| !["user", "correlation_id", "module"].contains(&field.name)) {
+        for field in
+            span.fields.iter().filter(|field| !["user", "correlation_id", "module", "origin_of"].contains(&field.name))
+        {
             text += &format!(" {}={}", field.name, field.value);
         }
         for line in &span.lines {
@@ -109,7 +111,7 @@ fn a_delivery_is_below_its_event_wherever_it_takes_place() {
         || {
             let cx = context();
             let publisher = message_span(REQUEST, "till", "till.pay", &cx);
-            publisher.in_scope(|| originated("till", "till.paid", Uuid::from_u128(0xe), &cx));
+            publisher.in_scope(|| originated(EVENT, "till", "till.paid", Uuid::from_u128(0xe), &cx));
             drop(publisher);
             let caused = cx.caused_by(&event(0xe));
             message_span(EVENT, "ledger", "till.paid", &caused).in_scope(|| {
@@ -133,7 +135,7 @@ fn a_run_of_a_saga_is_below_its_beginning_each_time_it_is_driven() {
     check(
         || {
             let (cx, run) = (context(), Uuid::from_u128(0xa));
-            originated("bank", "bank.transfer", run, &cx);
+            originated(SAGA, "bank", "bank.transfer", run, &cx);
             for step in ["withdraw", "deposit"] {
                 saga_span("bank", "bank.transfer", run, &cx).in_scope(|| {
                     step_span("bank", "bank.transfer", step, &cx)
@@ -213,6 +215,18 @@ fn the_ratio_decides_by_the_trace_and_the_caller_for_its_own() {
     let sell = |cx: Context| move || drop(message_span(REQUEST, "shop", "shop.sell", &cx));
     assert_eq!(kept_of(0.0, sell(caller("-01"))).len(), 1);
     assert_eq!(kept_of(1.0, sell(caller("-00"))).len(), 0);
+    let and_later = |flags: &str| {
+        let cx = caller(flags);
+        let mut later = event(0xe);
+        later.metadata.correlation_id = cx.correlation();
+        let caused = cx.caused_by(&later);
+        move || {
+            drop(message_span(REQUEST, "shop", "shop.sell", &cx));
+            drop(message_span(EVENT, "ledger", "shop.sold", &caused));
+        }
+    };
+    assert_eq!(kept_of(0.0, and_later("-01")).len(), 2, "what comes of it through the log is kept with it");
+    assert_eq!(kept_of(1.0, and_later("-00")).len(), 0);
 }
 
 #[test]
