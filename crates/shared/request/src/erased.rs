@@ -16,12 +16,25 @@ pub(crate) fn json_call<'a, R: Request>(
     request: &'a Json,
 ) -> Answer<'a, Json> {
     Box::pin(async move {
-        let mut reader = serde_json::Deserializer::from_str(request.text());
-        let request: R = serde_path_to_error::deserialize(&mut reader).map_err(|error| unreadable::<R>(&error))?;
-        let response = requests.dispatch(cx, key, request).await?;
+        let given = || read::<R>(request, requests.0.limits.payload);
+        let response = requests.dispatch(cx, key, given).await?;
         Json::of(&response)
             .map_err(|e| Error::internal(format!("the answer of `{}` is not JSON", R::NAME)).with_detail(e.to_string()))
     })
+}
+
+fn read<R: Request>(request: &Json, limit: usize) -> Result<R, Error> {
+    let size = request.text().len();
+    if size > limit {
+        let message = format!(
+            "the JSON of `{}` has {size} bytes, and {limit} are taken: hand over large data as a file that the request \
+             names, or raise `requests.payload_bytes`",
+            R::NAME
+        );
+        return Err(Error::invalid(message).with_code("request.too_large"));
+    }
+    let mut reader = serde_json::Deserializer::from_str(request.text());
+    serde_path_to_error::deserialize(&mut reader).map_err(|error| unreadable::<R>(&error))
 }
 
 fn unreadable<R: Request>(error: &serde_path_to_error::Error<serde_json::Error>) -> Error {

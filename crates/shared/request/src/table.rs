@@ -68,7 +68,7 @@ pub(crate) struct Entry {
     pub info: RequestInfo,
     pub meters: Meters,
     typed: Box<dyn Any + Send + Sync>,
-    json: JsonCall,
+    pub json: JsonCall,
 }
 
 /// What a service is called behind.
@@ -150,9 +150,9 @@ impl ServiceTable {
         module != request.module && self.asks.get(module).is_some_and(|asks| !asks.contains(request.name))
     }
 
-    /// The module that would serve this request if it ran in this process.
-    pub(crate) fn elsewhere(&self, request: &str) -> Option<&'static str> {
-        self.elsewhere.get(request).copied()
+    /// The request, and the module that would serve it if it ran in this process.
+    pub(crate) fn elsewhere(&self, request: &str) -> Option<(&'static str, &'static str)> {
+        self.elsewhere.get_key_value(request).map(|(request, module)| (*request, *module))
     }
 
     pub(crate) fn typed<R: Request>(&self) -> Result<(&Entry, &Typed<R>), Error> {
@@ -165,9 +165,9 @@ impl ServiceTable {
         entry.typed.downcast_mut().expect("an entry is for the type that it stands under")
     }
 
-    pub(crate) fn json(&self, name: &str) -> Result<JsonCall, Error> {
-        let by_name = self.by_name.get(name).and_then(|id| self.by_type.get(id));
-        by_name.map(|entry| entry.json).ok_or_else(|| self.unknown(name))
+    pub(crate) fn named(&self, name: &str) -> Result<&Entry, Error> {
+        let entry = self.by_name.get(name).and_then(|id| self.by_type.get(id));
+        entry.ok_or_else(|| self.unknown(name))
     }
 
     fn unknown(&self, name: &str) -> Error {

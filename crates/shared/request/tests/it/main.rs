@@ -8,6 +8,7 @@ mod chain;
 mod compliance;
 mod guard;
 mod keys;
+mod refused;
 mod shop;
 mod stages;
 mod tower;

@@ -1,0 +1,31 @@
+use std::time::Duration;
+
+use resilience::{BreakerOptions, BulkheadOptions};
+
+/// How much a request may take.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Bytes of JSON of a request that is called by name.
+    pub payload: usize,
+    /// When to ask again for what is not available now.
+    pub retry_after: Duration,
+    /// Of each request.
+    pub bulkhead: BulkheadOptions,
+    /// Of each request; `targets` does not matter.
+    pub breaker: BreakerOptions,
+    /// A service that holds its thread for longer is named in the log; debug builds only.
+    pub blocking: Duration,
+}
+
+impl Default for Limits {
+    /// 1 MiB, 5 s, 100 ms; the defaults of bulkheads and breakers.
+    fn default() -> Self {
+        Self {
+            payload: 1 << 20,
+            retry_after: Duration::from_secs(5),
+            bulkhead: BulkheadOptions::default(),
+            breaker: BreakerOptions::default(),
+            blocking: Duration::from_millis(100),
+        }
+    }
+}
