@@ -248,9 +248,10 @@ impl Requests {
             }
         };
         let Answered { mut response, work } = passage.in_time(answer).await?;
+        // A service that holds its thread is not cut: the timer is not looked at before it answers.
+        self.remaining(passage)?;
         if let Some(work) = work {
             Stage::Commit.enter();
-            self.remaining(passage)?;
             response = self.commit::<R>(passage, response, work).await?;
         }
         if redacted.is_empty() { Ok(response) } else { compliance::redact::<R>(response, &redacted) }
