@@ -310,7 +310,7 @@ impl Requests {
         Ok(Answered { response, work: Some(Work { unit, once }) })
     }
 
-    /// Not to be answered before the deadline is a failure of the service, not to be admitted is none.
+    /// Not to be answered is a failure of the service if it had its time, not to be admitted is none.
     async fn serve<R: Request>(
         &self,
         passage: &Passage<'_>,
@@ -323,6 +323,7 @@ impl Requests {
         let guard = entry.guard.as_ref().expect("whoever opens the table guards it");
         let _slot = guard.bulkhead.enter().await?;
         let permit = guard.breaker.admit()?;
+        let hurried = passage.until.filter(|until| *until < Instant::now() + self.0.limits.patience);
         Stage::Service.enter();
         let cx = cx.serving(info.module, info.name);
         let mut unit = self.unit(&cx, info.module);
@@ -332,7 +333,13 @@ impl Requests {
         } else {
             passage.in_time(answer).await
         };
-        permit.record(resilience::Outcome::of(&result));
+        let is_late = matches!(&result, Err(error) if error.kind == ErrorKind::Deadline);
+        if is_late && hurried.is_some_and(|until| until <= Instant::now()) {
+            // The caller went away: that says nothing about the service.
+            drop(permit);
+        } else {
+            permit.record(resilience::Outcome::of(&result));
+        }
         Ok((result?, unit))
     }
 
