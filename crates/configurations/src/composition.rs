@@ -89,6 +89,9 @@ pub struct ServeConfig {
 pub struct RequestsConfig {
     pub payload_bytes: usize,
     pub retry_after_seconds: u64,
+    pub concurrent: u32,
+    pub queue: u32,
+    pub patience_seconds: u64,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -137,13 +140,16 @@ impl Config {
     /// What the modules are assembled with.
     pub fn options(&self) -> Options {
         let Self { requests, modules, .. } = self;
+        let mut limits = Limits {
+            payload: requests.payload_bytes,
+            retry_after: Duration::from_secs(requests.retry_after_seconds),
+            patience: Duration::from_secs(requests.patience_seconds),
+            ..Limits::default()
+        };
+        (limits.bulkhead.concurrent, limits.bulkhead.queue) = (requests.concurrent, requests.queue);
         Options {
             grants: self.grants.clone(),
-            limits: Limits {
-                payload: requests.payload_bytes,
-                retry_after: Duration::from_secs(requests.retry_after_seconds),
-                ..Limits::default()
-            },
+            limits,
             selection: Selection::AllBut(modules.disabled.clone()),
             timeouts: Timeouts {
                 start: Duration::from_secs(modules.start_seconds),
