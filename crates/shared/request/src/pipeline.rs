@@ -247,14 +247,17 @@ impl Requests {
                 RequestKind::Command => self.command(passage, entry, typed, key, request).await,
             }
         };
-        let Answered { mut response, work } = passage.in_time(answer).await?;
+        let Answered { response, work } = passage.in_time(answer).await?;
         // A service that holds its thread is not cut: the timer is not looked at before it answers.
         self.remaining(passage)?;
-        if let Some(work) = work {
-            Stage::Commit.enter();
-            response = self.commit::<R>(passage, response, work).await?;
+        let redact = |response| compliance::redact::<R>(response, &redacted);
+        match work {
+            None => redact(response),
+            Some(work) => {
+                Stage::Commit.enter();
+                self.commit::<R>(passage, response, work, redact).await
+            }
         }
-        if redacted.is_empty() { Ok(response) } else { compliance::redact::<R>(response, &redacted) }
     }
 
     async fn query<'a, R: Request>(
@@ -350,23 +353,25 @@ impl Requests {
     }
 
     /// Commits the command with its answer and its audit record. Where another one under the same key was faster, its answer
-    /// holds.
+    /// holds. What cannot be answered is not done.
     async fn commit<R: Request>(
         &self,
         passage: &Passage<'_>,
         response: R::Response,
         Work { mut unit, once }: Work<'_>,
+        redact: impl Fn(R::Response) -> Result<R::Response, Error>,
     ) -> Result<R::Response, Error> {
         if let Some(once) = &once {
             once.remember::<R>(&response, &mut unit)?;
         }
+        let response = redact(response)?;
         if let Some(audited) = &passage.audited {
             audited.done(passage.cx, &mut unit);
         }
         match (self.0.store.commit(unit).await, once) {
             (Ok(_), _) => Ok(response),
             (Err(CommitError::Conflict(conflict)), Some(once)) => match once.earlier::<R>(&*self.0.store).await? {
-                Some(answer) => Ok(answer),
+                Some(answer) => redact(answer),
                 None => Err(CommitError::Conflict(conflict).into()),
             },
             (Err(error), _) => Err(error.into()),
