@@ -42,8 +42,11 @@ pub(crate) struct Once<'a> {
 
 impl<'a> Once<'a> {
     pub(crate) fn new<R: Request>(cx: &Context, key: &'a IdempotencyKey, request: &R) -> Result<Self, Error> {
-        let bytes = serde_json::to_vec(request).map_err(|e| unreadable::<R>(&e))?;
-        Ok(Self { key, document: key.document(cx), payload: Fingerprint::of(&bytes) })
+        // Maps may be written in another order each time.
+        let mut canonical = serde_json::to_value(request).map_err(|e| unreadable::<R>(&e))?;
+        canonical.sort_all_objects();
+        let payload = Fingerprint::of(canonical.to_string().as_bytes());
+        Ok(Self { key, document: key.document(cx), payload })
     }
 
     /// # Errors
@@ -63,11 +66,16 @@ impl<'a> Once<'a> {
         answered.response.read().map(Some).map_err(|e| unreadable::<R>(&e))
     }
 
-    pub(crate) fn remember<R: Request>(&self, response: &R::Response, unit: &mut Unit) -> Result<(), Error> {
-        let response = Json::of(response).map_err(|e| unreadable::<R>(&e))?;
-        let answered = AnsweredCommand { request: R::NAME.into(), payload: self.payload.clone(), response };
+    /// The answer as it will be read back, which for a number that JSON does not have is another one.
+    ///
+    /// # Errors
+    /// It cannot be kept or read back: neither is it given the first time.
+    pub(crate) fn remember<R: Request>(&self, response: &R::Response, unit: &mut Unit) -> Result<R::Response, Error> {
+        let kept = Json::of(response).map_err(|e| unreadable::<R>(&e))?;
+        let response = kept.read().map_err(|e| unreadable::<R>(&e))?;
+        let answered = AnsweredCommand { request: R::NAME.into(), payload: self.payload.clone(), response: kept };
         unit.put(self.document.clone(), &answered, Expected::Absent);
-        Ok(())
+        Ok(response)
     }
 }
 

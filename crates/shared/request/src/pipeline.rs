@@ -357,12 +357,12 @@ impl Requests {
     async fn commit<R: Request>(
         &self,
         passage: &Passage<'_>,
-        response: R::Response,
+        mut response: R::Response,
         Work { mut unit, once }: Work<'_>,
         redact: impl Fn(R::Response) -> Result<R::Response, Error>,
     ) -> Result<R::Response, Error> {
         if let Some(once) = &once {
-            once.remember::<R>(&response, &mut unit)?;
+            response = once.remember::<R>(&response, &mut unit)?;
         }
         let response = redact(response)?;
         if let Some(audited) = &passage.audited {

@@ -1,9 +1,12 @@
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use kernel::{
-    AuthenticationError, Authenticator, Claims, Context, CorrelationId, ErrorKind, Ids, Principal, SequentialIds,
+    Access, AuthenticationError, Authenticator, Claims, Context, CorrelationId, ErrorKind, Ids, Principal, Request,
+    RequestKind, SequentialIds,
 };
-use request::IdempotencyKey;
+use request::{Call, IdempotencyKey, Outcome, Tower};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::shop::{PayIn, Shop};
 
@@ -62,4 +65,59 @@ async fn a_key_is_its_user_s_own() {
         let answer = shop.requests.send(&of(user), &IdempotencyKey::new(key), PayIn { amount: 4 }).await;
         assert_eq!(answer.unwrap(), balance, "{user} {key}");
     }
+}
+
+/// What JSON has no word for, and what it has no order for.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+struct Weigh {
+    labels: HashMap<String, u32>,
+    weight: f64,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+struct Weighed {
+    exact: f64,
+    rough: Option<f64>,
+}
+
+impl Request for Weigh {
+    type Response = Weighed;
+    const NAME: &'static str = "scales.weigh";
+    const KIND: RequestKind = RequestKind::Command;
+    const ACCESS: Access = Access::Public { reason: "a test" };
+}
+
+/// Answers with the weight, and with a rough one that is no number.
+fn scales() -> Shop {
+    let weigh = async |call: Call<Weigh>| Ok(Weighed { exact: call.request.weight, rough: Some(f64::NAN) });
+    Shop::with(|table| table.serve("scales", Tower(tower::service_fn(weigh))))
+}
+
+/// Every map has an order of its own: sixteen entries agree in it by chance once in 16! times.
+#[tokio::test]
+async fn a_payload_is_the_same_in_whatever_order_its_maps_are_written() {
+    let shop = scales();
+    let key = IdempotencyKey::new("order-1");
+    for _ in 0..3 {
+        let request = Weigh { labels: (0..16).map(|i| (format!("label {i}"), i)).collect(), weight: 2.0 };
+        shop.requests.send(&shop.cx, &key, request).await.unwrap();
+    }
+    let other = Weigh { labels: (1..17).map(|i| (format!("label {i}"), i)).collect(), weight: 2.0 };
+    assert_eq!(shop.requests.send(&shop.cx, &key, other).await.unwrap_err().code(), "request.key_reused");
+}
+
+#[tokio::test]
+async fn the_first_answer_is_the_one_that_is_read_back_later() {
+    let shop = scales();
+    let send = async |key: &str, weight| {
+        let request = Weigh { labels: HashMap::new(), weight };
+        shop.requests.send(&shop.cx, &IdempotencyKey::new(key), request).await
+    };
+    for _ in 0..2 {
+        assert_eq!(send("order-1", 2.0).await.unwrap(), Weighed { exact: 2.0, rough: None });
+        // `null` is no weight: neither now nor later, and nothing is done.
+        assert_eq!(send("order-2", f64::INFINITY).await.unwrap_err().kind, ErrorKind::Internal);
+    }
+    let outcomes: Vec<_> = shop.audit().await.into_iter().map(|record| record.outcome).collect();
+    assert_eq!(outcomes, [Outcome::Done, Outcome::Failed, Outcome::Failed]);
 }
