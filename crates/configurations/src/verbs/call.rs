@@ -52,7 +52,7 @@ async fn here(config: &Config, mut platform: Platform, order: CallOrder) -> Resu
 
 async fn ask(config: &Config, platform: &Platform, order: &CallOrder) -> Result<Result<Json, Error>, Failure> {
     let cx = order.context(platform.context(config)?, &*platform.clock)?;
-    let key = order.key.as_deref().map(IdempotencyKey::new);
+    let key = order.key.as_deref().map(IdempotencyKey::try_new).transpose()?;
     Ok(platform.application.requests.call(&cx, &order.name, key.as_ref(), &order.request).await)
 }
 

@@ -98,14 +98,11 @@ impl Serving {
         let cx = cx.and_then(|cx| order.context(cx, &*self.platform.clock));
         let requests = self.platform.application.requests.clone();
         self.calls.spawn(async move {
-            let result = match cx {
-                Ok(cx) => {
-                    let key = order.key.map(IdempotencyKey::new);
-                    requests.call(&cx, &order.name, key.as_ref(), &order.request).await
-                }
-                Err(error) => Err(error),
+            let result = async {
+                let (cx, key) = (cx?, order.key.map(IdempotencyKey::try_new).transpose()?);
+                requests.call(&cx, &order.name, key.as_ref(), &order.request).await
             };
-            let _ = answer.send(result);
+            let _ = answer.send(result.await);
         });
     }
 

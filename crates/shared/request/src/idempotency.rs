@@ -2,6 +2,8 @@ use event_sourcing::{Document, Expected, Store, StoreExt, Unit};
 use kernel::{Context, Error, ErrorKind, Fingerprint, Json, Request};
 use serde::{Deserialize, Serialize};
 
+use crate::RequestInfo;
+
 /// Makes a command safe to send again: the second time it answers as the first did and writes nothing. A key is its user's
 /// own: the same text from somebody else is another key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -9,8 +11,17 @@ pub struct IdempotencyKey(String);
 
 impl IdempotencyKey {
     /// Any text that its user has for no other command: a UUID, the number of an order. Answers are kept for good.
-    pub fn new(key: impl Into<String>) -> Self {
-        Self(key.into())
+    ///
+    /// # Errors
+    /// `request.key_empty`: there is nothing in it but blanks, as in a variable that nobody has set.
+    pub fn try_new(key: impl Into<String>) -> Result<Self, Error> {
+        let key = key.into();
+        if key.trim().is_empty() {
+            let message =
+                "an idempotency key is empty: every command would have the same; give it one of its own, or none";
+            return Err(Error::invalid(message).with_code("request.key_empty"));
+        }
+        Ok(Self(key))
     }
 
     /// Where the answer is kept.
@@ -88,6 +99,13 @@ pub(crate) async fn answered<R: Request>(
     let found = store.get::<AnsweredCommand>(&key.document(cx)).await?;
     let answer = found.map(|found| found.value).filter(|answered| answered.request == R::NAME);
     answer.map(|answered| answered.response.read().map_err(|e| unreadable::<R>(&e))).transpose()
+}
+
+/// A query changes nothing that could happen twice.
+#[cold]
+pub(crate) fn without_effect(RequestInfo { name, module, .. }: &RequestInfo) -> Error {
+    let message = format!("`{name}` of module `{module}` is a query, which takes no idempotency key: ask without one");
+    Error::invalid(message).with_code("request.key_on_query")
 }
 
 fn unreadable<R: Request>(error: &serde_json::Error) -> Error {

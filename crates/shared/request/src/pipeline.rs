@@ -234,6 +234,9 @@ impl Requests {
         Stage::Access.enter();
         access(cx, info)?;
         Stage::Validation.enter();
+        if let (RequestKind::Query, Some(_)) = (R::KIND, key) {
+            return Err(idempotency::without_effect(info));
+        }
         let request = request?;
         typed.service.validate(&request).map_err(Error::invalid_fields)?;
         Stage::Compliance.enter();

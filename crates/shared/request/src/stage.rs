@@ -11,7 +11,8 @@ pub enum Stage {
     /// The principal is asked for the permission that [`Request::ACCESS`](kernel::Request::ACCESS) requires.
     Access,
     /// What was given is a request: JSON that cannot be read, or is too large, is refused here. Then the service looks at its
-    /// fields: [`Service::validate`](crate::Service::validate). Errors: `request.unreadable`, `request.too_large`.
+    /// fields: [`Service::validate`](crate::Service::validate). Errors: `request.unreadable`, `request.too_large`,
+    /// `request.key_on_query`.
     Validation,
     /// Every [`Requirement`](crate::Requirement) of the request is asked, and what it redacts noted for the answer.
     Compliance,

@@ -14,7 +14,7 @@ async fn by_name_and_in_json_it_is_the_same_pipeline() {
     let shop = Shop::new();
     assert_eq!(call(&shop, "till.pay-in", r#"{"amount":4}"#).await.unwrap(), "4");
     assert_eq!(call(&shop, "till.pay-in", r#"{"amount":3}"#).await.unwrap_err().message, "/amount: must be even");
-    let (key, request) = (IdempotencyKey::new("once"), Json::from_text(r#"{"amount":4}"#.into()).unwrap());
+    let (key, request) = (IdempotencyKey::try_new("once").unwrap(), Json::from_text(r#"{"amount":4}"#.into()).unwrap());
     for _ in 0..2 {
         let answer = shop.requests.call(&shop.cx, "till.pay-in", Some(&key), &request).await.unwrap();
         assert_eq!(answer.text(), "8");

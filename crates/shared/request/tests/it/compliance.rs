@@ -112,7 +112,7 @@ async fn a_command_whose_answer_cannot_be_redacted_is_not_done() {
     let shop = Shop::with(|table| {
         table.require::<PayIn>(Requirement::new(Regulation::GDPR, |_, _| Verdict::Redact(&[""])));
     });
-    let key = IdempotencyKey::new("order-1");
+    let key = IdempotencyKey::try_new("order-1").unwrap();
     let error = shop.requests.send(&shop.cx, &key, PayIn { amount: 4 }).await.unwrap_err();
     assert_eq!((error.kind, error.code()), (ErrorKind::Internal, "compliance.redaction"));
     assert_eq!(shop.balance().await, 0);
