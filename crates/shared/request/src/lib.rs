@@ -15,6 +15,7 @@ mod cache;
 mod client;
 mod compliance;
 mod erased;
+mod form;
 mod idempotency;
 mod limits;
 mod meters;

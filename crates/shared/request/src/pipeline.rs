@@ -142,7 +142,7 @@ impl Requests {
         request: &Json,
     ) -> Result<Json, Error> {
         match self.named(name) {
-            Ok(entry) => (entry.json)(self, cx, key, request).await,
+            Ok(entry) => (entry.json)(self, cx, key, entry, request).await,
             Err(absent) => {
                 let Absent { module, meters, why } = &*absent;
                 // Nobody here knows whether it is a command: it might be one.

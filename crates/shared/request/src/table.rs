@@ -1,7 +1,7 @@
 use std::{
     any::{Any, TypeId},
     collections::{HashMap, HashSet},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use kernel::{Access, Error, ErrorKind, Request, RequestKind};
@@ -12,6 +12,7 @@ use crate::{
     Cached, Requirement, Service, ServiceInfo,
     cache::{Answers, KeptAnswers},
     erased::{JsonCall, json_call},
+    form::Form,
     meters::Meters,
     service::ErasedService,
 };
@@ -69,6 +70,14 @@ pub(crate) struct Entry {
     pub meters: Meters,
     typed: Box<dyn Any + Send + Sync>,
     pub json: JsonCall,
+    /// Made when it is first called by name.
+    form: OnceLock<Form>,
+}
+
+impl Entry {
+    pub fn form(&self) -> &Form {
+        self.form.get_or_init(|| Form::of((self.info.request)()))
+    }
 }
 
 /// What a service is called behind.
@@ -94,7 +103,8 @@ impl ServiceTable {
         let typed = Typed::<R> { service: Arc::new(service), requirements: Vec::new(), answers: None };
         let (meters, json) = (Meters::new(module, R::NAME), json_call::<R> as JsonCall);
         self.by_name.insert(R::NAME, TypeId::of::<R>());
-        self.by_type.insert(TypeId::of::<R>(), Entry { guard: None, info, meters, typed: Box::new(typed), json });
+        let entry = Entry { guard: None, info, meters, typed: Box::new(typed), json, form: OnceLock::new() };
+        self.by_type.insert(TypeId::of::<R>(), entry);
     }
 
     /// Keeps the answers of `R`.

@@ -6,6 +6,7 @@ mod by_name;
 mod cached;
 mod chain;
 mod compliance;
+mod form;
 mod guard;
 mod keys;
 mod refused;
