@@ -14,6 +14,7 @@ use std::{
 
 use event_sourcing::Position;
 use kernel::Json;
+use request::{ModuleState, Trouble};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -45,11 +46,22 @@ pub struct StatusReport {
     pub store: PathBuf,
     /// Last position of the log.
     pub head: Position,
-    /// The modules that run in it.
-    pub modules: Vec<String>,
+    /// Those that were left out too: they are stopped.
+    pub modules: Vec<ModuleReport>,
     pub subscribers: Vec<SubscriberStatus>,
     /// Runs that this process drives right now.
     pub driving: Vec<Uuid>,
+}
+
+/// One line of the service registry.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ModuleReport {
+    pub name: String,
+    pub state: ModuleState,
+    /// Why it is degraded.
+    pub troubles: Vec<Trouble>,
+    /// The requests that it serves.
+    pub services: Vec<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

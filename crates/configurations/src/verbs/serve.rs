@@ -1,9 +1,10 @@
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use event_bus::Drain;
 use interfaces_ai::{PipelineStarted, StartPipeline};
-use kernel::{Error, ErrorKind, Json};
+use kernel::{CorrelationId, Error, ErrorKind, Json};
+use module::ModuleStatus;
 use request::IdempotencyKey;
 use saga::{ResumeError, SagaId, SagaRecord, Silent};
 use tokio::{
@@ -15,7 +16,7 @@ use uuid::Uuid;
 use crate::{
     cli::{Global, Serve},
     composition::{Config, Platform},
-    control::{CallOrder, Order, Server, StatusReport, SubscriberStatus},
+    control::{CallOrder, ModuleReport, Order, Server, StatusReport, SubscriberStatus},
     exit::Failure,
     verbs::{interrupted, print},
 };
@@ -25,7 +26,7 @@ pub async fn serve(global: &Global, args: &Serve) -> Result<(), Failure> {
     let config = Config::load(global, flags.into_iter().collect())?;
     let end = interrupted()?;
     let platform = Platform::start(&config, "borough serve").await?;
-    let (server, mut orders) = Server::start(&config.store.path, &*platform.ids).await?;
+    let (server, mut orders) = Server::start(&config, &*platform.ids).await?;
     let mut serving = Serving {
         since: platform.clock.now(),
         config,
@@ -44,7 +45,7 @@ pub async fn serve(global: &Global, args: &Serve) -> Result<(), Failure> {
             () = &mut end => break,
             Some(order) = orders.recv() => serving.carry_out(order).await,
             Some(ended) = serving.runs.join_next_with_id() => serving.ended(ended),
-            Some(_) = serving.calls.join_next() => {}
+            Some(answered) = serving.calls.join_next() => serving.answered(answered).await,
         }
     }
     drop(orders);
@@ -59,7 +60,8 @@ struct Serving {
     since: DateTime<Utc>,
     runs: JoinSet<Result<SagaRecord, ResumeError>>,
     driving: HashMap<Id, Uuid>,
-    calls: JoinSet<()>,
+    /// Each ends with the work that it was a part of.
+    calls: JoinSet<Option<CorrelationId>>,
 }
 
 impl Serving {
@@ -97,15 +99,26 @@ impl Serving {
         let cx = cx.and_then(|cx| order.context(cx, &*self.platform.clock));
         let requests = self.platform.application.requests.clone();
         self.calls.spawn(async move {
-            let result = match cx {
+            let (result, work) = match cx {
                 Ok(cx) => {
                     let key = order.key.map(IdempotencyKey::new);
-                    requests.call(&cx, &order.name, key.as_ref(), &order.request).await
+                    let result = requests.call(&cx, &order.name, key.as_ref(), &order.request).await;
+                    (result, Some(cx.correlation()))
                 }
-                Err(error) => Err(error),
+                Err(error) => (Err(error), None),
             };
             let _ = answer.send(result);
+            work
         });
+    }
+
+    /// What a call has begun is driven here, as what `run` begins.
+    async fn answered(&mut self, call: Result<Option<CorrelationId>, JoinError>) {
+        let Ok(Some(work)) = call else { return };
+        match self.platform.begun(work).await {
+            Ok(runs) => runs.into_iter().for_each(|run| self.drive(run.0)),
+            Err(failure) => tracing::error!("what a call has begun is taken up at the next start: {failure}"),
+        }
     }
 
     fn drive(&mut self, run: Uuid) {
@@ -129,22 +142,21 @@ impl Serving {
     }
 
     async fn status(&self) -> Result<StatusReport, Error> {
-        let lag = self.platform.bus().lag().await?;
-        let modules = self.platform.application.description.modules.iter().filter(|module| !module.left_out);
+        let subscribers = self.platform.bus().status().await?;
         Ok(StatusReport {
             version: env!("CARGO_PKG_VERSION").into(),
             process: std::process::id(),
             since: self.since,
             store: std::path::absolute(&self.config.store.path).unwrap_or_else(|_| self.config.store.path.clone()),
             head: self.platform.store.head().await?,
-            modules: modules.map(|module| module.name.into()).collect(),
-            subscribers: lag
+            modules: self.platform.application.modules().into_iter().map(reported).collect(),
+            subscribers: subscribers
                 .into_iter()
-                .map(|lag| SubscriberStatus {
-                    name: lag.name.into(),
-                    event: lag.event_type.into(),
-                    position: lag.position,
-                    behind: lag.head.0.saturating_sub(lag.position.0),
+                .map(|subscriber| SubscriberStatus {
+                    name: subscriber.name.into(),
+                    event: subscriber.event_type.into(),
+                    position: subscriber.position,
+                    behind: subscriber.head.0.saturating_sub(subscriber.position.0),
                 })
                 .collect(),
             driving: self.driving.values().copied().collect(),
@@ -153,10 +165,12 @@ impl Serving {
 
     /// Lets runs and subscribers end; what does not in time is in the journal and the log, and goes on with the next process.
     async fn drain(mut self) -> Result<(), Failure> {
-        let timeout = Duration::from_secs(self.config.serve.drain_seconds);
+        let timeout = self.config.serve.drain;
         let deadline = tokio::time::Instant::now() + timeout;
         let ending = async {
-            while self.calls.join_next().await.is_some() {}
+            while let Some(call) = self.calls.join_next().await {
+                self.answered(call).await;
+            }
             while let Some(ended) = self.runs.join_next_with_id().await {
                 if let Ok((_, Err(error))) = &ended {
                     tracing::warn!("{error}");
@@ -172,4 +186,9 @@ impl Serving {
         let all = in_time && drained == Drain::Complete;
         print(if all { "stopped" } else { "stopped; what was not finished goes on with the next process" })
     }
+}
+
+fn reported(module: ModuleStatus) -> ModuleReport {
+    let ModuleStatus { name, state, troubles, services } = module;
+    ModuleReport { name: name.into(), state, troubles, services: services.into_iter().map(Into::into).collect() }
 }

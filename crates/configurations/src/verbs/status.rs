@@ -3,7 +3,7 @@ use std::fmt::Write;
 use crate::{
     cli::{Global, Status},
     composition::Config,
-    control::{Client, StatusReport},
+    control::{Client, ModuleReport, StatusReport},
     exit::Failure,
     verbs::{print, print_json},
 };
@@ -30,7 +30,11 @@ fn write_status(text: &mut String, report: &StatusReport) -> std::fmt::Result {
     let since = report.since.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
     writeln!(text, "borough {} serves {}", report.version, report.store.display())?;
     writeln!(text, "  process {}, since {since}, log at {}", report.process, report.head)?;
-    writeln!(text, "modules: {}", report.modules.join(", "))?;
+    writeln!(text, "modules")?;
+    for ModuleReport { name, state, troubles, services } in &report.modules {
+        writeln!(text, "  {name:<20} {state}, {} services", services.len())?;
+        troubles.iter().try_for_each(|trouble| writeln!(text, "    {}: {}", trouble.part, trouble.reason))?;
+    }
     writeln!(text, "subscribers")?;
     for subscriber in &report.subscribers {
         writeln!(text, "  {:<20} {} behind, on {}", subscriber.name, subscriber.behind, subscriber.event)?;

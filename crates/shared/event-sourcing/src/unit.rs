@@ -147,6 +147,11 @@ impl Unit {
         self.writes.push(Write::Checkpoint { subscriber: subscriber.into(), position });
     }
 
+    /// For whoever runs the unit, not for those who write into it: another one goes on with it.
+    pub fn origin_mut(&mut self) -> &mut Origin {
+        &mut self.origin
+    }
+
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
         self.writes.is_empty()

@@ -41,13 +41,17 @@ impl Context {
 
     /// The same work, one step on: what `event` set off.
     pub fn caused_by(&self, event: &Envelope) -> Self {
-        Self {
-            correlation: event.metadata.correlation_id,
-            causation: Some(CausationId::new(event.event_id.uuid())),
-            parent: None,
-            asked: None,
-            ..self.clone()
-        }
+        let mut next = self.clone();
+        next.follow(event);
+        next
+    }
+
+    /// As [`caused_by`](Self::caused_by), in place: what takes one event after another has one context for all of them.
+    pub fn follow(&mut self, event: &Envelope) {
+        self.correlation = event.metadata.correlation_id;
+        self.causation = Some(CausationId::new(event.event_id.uuid()));
+        self.parent = None;
+        self.asked = None;
     }
 
     /// A part of the work that the parent is a part of: its trace id becomes the correlation id.

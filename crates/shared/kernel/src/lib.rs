@@ -7,6 +7,7 @@
 mod access;
 mod clock;
 mod context;
+mod contract;
 mod dataset;
 mod error;
 mod event;
@@ -20,6 +21,7 @@ mod trace;
 pub use access::{Access, AuthenticationError, Authenticator, Claims, Permission, Principal};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use context::{Asked, Context};
+pub use contract::{Contract, ContractKind};
 pub use dataset::{DatasetFormat, DatasetRef, Fingerprint, FingerprintError};
 pub use error::{Error, ErrorKind, FieldError};
 pub use event::{Envelope, Event, Metadata, Priority};

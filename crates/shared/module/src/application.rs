@@ -40,7 +40,7 @@ pub struct ModuleStatus {
 }
 
 impl Application {
-    /// Starts the modules, each after those that it asks, and as far as that can be, after those whose events it takes: its
+    /// Runs the start hooks of what the modules have registered, then starts the modules, each after those that it asks, and as far as that can be, after those whose events it takes: its
     /// start hooks, a first look at its health. Then it is up, its background jobs begin, and the next module can ask it.
     ///
     /// # Errors
@@ -54,7 +54,7 @@ impl Application {
     }
 
     /// Stops the modules in reverse: each refuses requests, ends its background jobs and runs its stop hooks, the last one
-    /// first. Not started, it does nothing; afterwards it can be started again.
+    /// first; at last the stop hooks of what they have registered. Not started, it does nothing; afterwards it can be started again.
     ///
     /// # Errors
     /// Everything that failed or took too long. The rest was stopped nevertheless.

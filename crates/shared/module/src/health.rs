@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use chrono::{DateTime, Utc};
 use event_bus::EventBus;
-use event_sourcing::{LogQuery, Store, StoreError};
+use event_sourcing::{LogQuery, Store};
 use kernel::Error;
 use observability::{Gauge, Label, Metric};
 use request::{ModuleState, Trouble};
@@ -18,11 +18,6 @@ const STATE: Metric<Gauge, 2> = Metric::gauge(
     [Label::open("module"), Label::of("state", &["up", "degraded", "stopped", "unreachable"])],
 );
 const READY: Metric<Gauge> = Metric::gauge("borough_ready", "1 if the process is ready for work, else 0", []);
-const UNDELIVERED: Metric<Gauge, 2> = Metric::gauge_seconds(
-    "borough_undelivered_age_seconds",
-    "Age of the oldest event that a subscriber has not been through with; 0 if there is none",
-    [Label::open("module"), Label::open("subscriber")],
-);
 
 /// How this process is, at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,13 +82,14 @@ pub struct Undelivered {
     pub since: Option<DateTime<Utc>>,
 }
 
-/// How long events have waited for each subscriber of this process. Parked events do not wait any more.
+/// How long events have waited for each subscriber of this process. Parked events do not wait any more, nor do those of a
+/// subscriber that somebody has paused.
 ///
 /// # Errors
 /// The store does not answer.
-pub async fn undelivered(bus: &EventBus, store: &dyn Store) -> Result<Vec<Undelivered>, StoreError> {
+pub async fn undelivered(bus: &EventBus, store: &dyn Store) -> Result<Vec<Undelivered>, Error> {
     let mut all = Vec::new();
-    for lag in bus.lag().await? {
+    for lag in bus.status().await?.into_iter().filter(|subscriber| !subscriber.paused) {
         // The event behind its position is the oldest that it may still have to do with, of whatever type.
         let next =
             if lag.position < lag.head { store.log(LogQuery::after(lag.position, 1)).await? } else { Vec::new() };
@@ -147,7 +143,6 @@ impl Undelivered {
         let Self { module, subscriber, since } = self;
         // A clock that was set back makes no age.
         let age = since.map_or(Duration::ZERO, |since| (now - since).to_std().unwrap_or_default());
-        UNDELIVERED.of([module, subscriber]).set(age.as_secs_f64());
         (age > limit).then(|| {
             format!(
                 "an event has waited for subscriber `{subscriber}` of module `{module}` for {} s, and {} s are allowed: \

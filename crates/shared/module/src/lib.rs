@@ -31,6 +31,6 @@ pub use descriptor::Module;
 pub use finding::{Finding, FindingLevel, Findings};
 pub use health::{Component, Health, HealthStatus, Undelivered, undelivered};
 pub use lifecycle::{Cause, LifecycleError, Phase, StartError, StopError};
-pub use options::{Grants, Options, Timeouts};
+pub use options::{GRANTED_MODULE, Grants, Options, Timeouts};
 pub use selection::Selection;
 pub use task::Shutdown;

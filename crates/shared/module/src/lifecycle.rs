@@ -2,7 +2,7 @@ mod error;
 mod health;
 mod job;
 
-use std::sync::Arc;
+use std::{panic::Location, sync::Arc};
 
 use container::Container;
 use request::{ModuleState, ModuleStates};
@@ -25,6 +25,7 @@ pub(crate) struct Member {
     pub on_stop: Vec<Hook>,
     pub jobs: Vec<Job>,
     pub checks: Vec<Hook>,
+    pub registered: Vec<(&'static str, &'static Location<'static>)>,
 }
 
 /// The modules of this process, started and stopped. Owns what runs of them: dropping it ends their background jobs.
@@ -56,6 +57,10 @@ impl Lifecycle {
     }
 
     pub async fn start(&mut self) -> Result<(), StartError> {
+        if let Err(container::StartError { failed, rollback }) = self.container.start(self.timeouts.start).await {
+            let rollback = rollback.into_iter().map(|error| self.of_container(error)).collect();
+            return Err(StartError { failed: self.of_container(failed), rollback });
+        }
         while let Some(member) = self.members.get(self.running.len()).map(Arc::clone) {
             // From here on it is one of those to stop, also when it has started only in part.
             self.running.push(Jobs::default());
@@ -117,7 +122,16 @@ impl Lifecycle {
             self.running.pop();
             tracing::debug!(module = member.module, "stopped");
         }
+        let container = self.container.stop(self.timeouts.stop).await.err().map_or_else(Vec::new, |error| error.0);
+        errors.extend(container.into_iter().map(|error| self.of_container(error)));
         if errors.is_empty() { Ok(()) } else { Err(StopError(errors)) }
+    }
+
+    /// A hook of a registration is that of the module that has registered it.
+    fn of_container(&self, error: container::HookError) -> LifecycleError {
+        let is_here = |member: &&Arc<Member>| member.registered.iter().any(|(_, place)| *place == error.of.place);
+        let module = self.members.iter().find(is_here).map_or("container", |member| member.module);
+        LifecycleError::container(module, error)
     }
 
     async fn stop_hooks(&self, member: &Member) -> Vec<LifecycleError> {

@@ -4,6 +4,7 @@ use std::{
 };
 
 use request::Limits;
+use settings::Settings;
 
 use crate::Selection;
 
@@ -12,7 +13,7 @@ use crate::Selection;
 pub type Grants = BTreeMap<String, BTreeSet<String>>;
 
 /// What the name of a module begins with among those of users.
-pub(crate) const MODULE: &str = "module:";
+pub const GRANTED_MODULE: &str = "module:";
 
 /// What the composition root decides about an assembly.
 #[derive(Debug, Clone, Default)]
@@ -25,8 +26,8 @@ pub struct Options {
     pub selection: Selection,
     /// How long modules may take.
     pub timeouts: Timeouts,
-    /// Dotted keys of all settings that there are, sections included. With them, what the modules read is verified.
-    pub settings: Option<Vec<String>>,
+    /// Where the modules read their sections.
+    pub settings: Option<Settings>,
 }
 
 /// How long modules may take.

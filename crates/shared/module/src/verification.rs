@@ -3,8 +3,9 @@ mod messages;
 use std::collections::{BTreeMap, BTreeSet};
 
 use container::Builder;
+use settings::Settings;
 
-use crate::{Findings, Module, Options, closest::way_out, options::MODULE, task::Needed};
+use crate::{Findings, Module, Options, closest::way_out, options::GRANTED_MODULE, task::Needed};
 
 /// What is verified: the descriptors of all modules, and what those have registered that run in this process.
 pub(crate) struct Assembly<'a> {
@@ -63,7 +64,9 @@ fn permissions(modules: &[Module], Options { grants, .. }: &Options, findings: &
         }
     }
     for (user, permissions) in grants {
-        if let Some(name) = user.strip_prefix(MODULE).filter(|name| modules.iter().all(|module| module.name != *name)) {
+        if let Some(name) =
+            user.strip_prefix(GRANTED_MODULE).filter(|name| modules.iter().all(|module| module.name != *name))
+        {
             let problem = format!("permissions are granted to `{user}`, and there is no module `{name}`");
             findings.error("settings", problem, way_out(name, modules.iter().map(|module| module.name)));
         }
@@ -78,7 +81,7 @@ fn permissions(modules: &[Module], Options { grants, .. }: &Options, findings: &
 }
 
 fn settings(modules: &[Module], options: &Options, findings: &mut Findings) {
-    let Some(known) = &options.settings else { return };
+    let known = options.settings.as_ref().map(Settings::keys).unwrap_or_default();
     for module in modules {
         for read in module.settings.iter().filter(|read| !known.iter().any(|key| key == read.section)) {
             let problem = format!("reads the settings [{}], which there are not", read.section);
@@ -90,16 +93,8 @@ fn settings(modules: &[Module], options: &Options, findings: &mut Findings) {
 /// What the descriptors take from the container, each as a whole and not only the first that misses something.
 fn needs(Assembly { modules, selected, builder, .. }: &Assembly<'_>, findings: &mut Findings) {
     for module in selected.iter().map(|&module| &modules[module]) {
-        let serves = module.serves.iter().map(|s| (format!("request `{}`", s.info.name), s.needs));
-        let subscribes = module.subscribes.iter().map(|s| (format!("subscriber `{}`", s.subscriber), s.needs));
-        let sagas = module.sagas.iter().map(|s| (format!("saga `{}`", s.name), s.needs));
-        let starts = module.on_start.iter().map(|hook| (format!("start hook `{}`", hook.name), hook.needs));
-        let stops = module.on_stop.iter().map(|hook| (format!("stop hook `{}`", hook.name), hook.needs));
-        let checks = module.checks.iter().map(|check| (format!("health check `{}`", check.name), check.needs));
-        let jobs = module.jobs.iter().map(|job| (format!("background job `{}`", job.name), job.needs));
         let missing = |(_, needed): &(String, Needed)| !(needed.registered)(builder);
-        let all = serves.chain(subscribes).chain(sagas).chain(starts).chain(stops).chain(checks).chain(jobs);
-        for (what, needed) in all.filter(missing) {
+        for (what, needed) in module.needs().filter(missing) {
             let problem = format!("{what} needs `{}`, which is not registered", needed.type_name);
             findings.error(module.name, problem, "register it with `.provides(|c| c.singleton(..))`");
         }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, io, sync::Arc, time::Duration};
 
-use event_bus::{EventBus, RetryPolicy};
+use event_bus::{BusOptions, EventBus, Ports};
 use event_sourcing::{MemoryBlobs, MemoryStore};
 use expect_test::expect;
 use kernel::{ManualClock, Secret, SequentialIds, SystemIds, TraceParent};
@@ -30,10 +30,11 @@ async fn sell() {
         ids: Arc::new(SequentialIds::default()),
     };
     let Infrastructure { store, clock, ids, .. } = infrastructure.clone();
-    let mut application = assemble(modules(), infrastructure, module::Options::default()).unwrap();
+    let mut application = assemble(modules(), infrastructure, module::Options::default()).await.unwrap();
     application.start().await.unwrap();
     let subscriptions = std::mem::take(&mut application.subscriptions);
-    let mut bus = EventBus::start(subscriptions, store, clock, ids, RetryPolicy::default()).await.unwrap();
+    let ports = Ports { store: Some(store), clock, ids };
+    let bus = EventBus::start(subscriptions, ports, BusOptions::default()).await.unwrap();
     let cx = testing::context(&[]).within(OUTSIDE.parse::<TraceParent>().unwrap());
     application.requests.ask(&cx, Sell).await.unwrap();
     assert_eq!(bus.drain(Duration::from_secs(30)).await.unwrap(), event_bus::Drain::Complete);

@@ -7,7 +7,7 @@ use std::{
 };
 
 use chrono::TimeDelta;
-use event_bus::{EventBus, RetryPolicy, Subscriber};
+use event_bus::{BusOptions, EventBus, Ports, Subscriber};
 use event_sourcing::{Origin, Unit};
 use expect_test::{Expect, expect};
 use futures::FutureExt;
@@ -40,7 +40,7 @@ async fn a_module_is_degraded_while_a_check_of_it_fails() {
     let mut modules: Vec<Module> = town("").into_iter().take(2).collect();
     let m0 = modules.remove(0).checks("roof", check).checks("walls", |_: Arc<dyn Clock>| async { Ok(()) });
     modules.insert(0, m0);
-    let mut application = built(modules);
+    let mut application = built(modules).await;
 
     application.start().await.unwrap();
     assert_eq!(states(&application), "m0 degraded, m1 up", "the first look is a part of the start");
@@ -92,7 +92,7 @@ async fn the_health_of_a_process_is_one_word_and_each_component() {
     let mut modules: Vec<Module> = town("").into_iter().take(2).collect();
     let m0 = modules.remove(0).checks("roof", roof).checks("walls", |_: Arc<dyn Clock>| async { Ok(()) });
     modules.insert(0, m0);
-    let (mut application, clock) = (built(modules), ManualClock::default());
+    let (mut application, clock) = (built(modules).await, ManualClock::default());
     let stopped = expect![[r#"
         unhealthy, live, not ready
         - module `m0` is stopped
@@ -151,11 +151,11 @@ async fn a_process_is_not_ready_while_an_event_has_waited_for_too_long() {
         c.value(Deaf);
     });
     let modules = town("").into_iter().take(1).chain([deaf]).collect();
-    let mut application = assemble(modules, infrastructure, Options::default()).unwrap();
+    let mut application = assemble(modules, infrastructure, Options::default()).await.unwrap();
     application.start().await.unwrap();
     let subscriptions = std::mem::take(&mut application.subscriptions);
-    let (bus_clock, bus_ids) = (Arc::clone(&clock) as Arc<dyn Clock>, Arc::clone(&ids));
-    let bus = EventBus::start(subscriptions, Arc::clone(&store), bus_clock, bus_ids, RetryPolicy::default());
+    let ports = Ports { store: Some(Arc::clone(&store)), clock: Arc::clone(&clock) as _, ids: Arc::clone(&ids) };
+    let bus = EventBus::start(subscriptions, ports, BusOptions::default());
     let bus = bus.await.unwrap();
 
     let nothing = undelivered(&bus, &*store).await.unwrap();

@@ -5,7 +5,8 @@ use module::{Grants, Module, Options, assemble};
 use request::{Regulation, Requirement, Verdict};
 
 use crate::shop::{
-    Boss, Clerk, Delivery, Receipt, Sell, SellAgain, Sold, SoldAgain, Till, infrastructure, office, options, shop,
+    Boss, Clerk, Delivery, Receipt, Sell, SellAgain, Sold, SoldAgain, Till, infrastructure, now, office, options,
+    settings, shop,
 };
 
 fn check(modules: Vec<Module>, expected: Expect) {
@@ -13,7 +14,7 @@ fn check(modules: Vec<Module>, expected: Expect) {
 }
 
 fn check_with(modules: Vec<Module>, options: Options, expected: Expect) {
-    let text = match assemble(modules, infrastructure(), options) {
+    let text = match now(assemble(modules, infrastructure(), options)) {
         Ok(application) => {
             let warnings: Vec<String> = application.warnings.iter().map(ToString::to_string).collect();
             format!("fits together\n{}", warnings.join("\n"))
@@ -43,8 +44,8 @@ fn modules_that_fit() {
     check(
         vec![shop().serves::<Sell, Clerk>(), till],
         expect![[r#"
-        fits together
-    "#]],
+            fits together
+            module `till`: unused `Till` (verification.rs): nothing that is asked for needs it; remove it, or declare `root::<Till>()` if somebody gets it from the container: mend the registrations in `.provides`"#]],
     );
     check(
         vec![shop().serves::<Sell, Clerk>().publishes::<Sold>()],
@@ -208,7 +209,12 @@ fn a_container_graph_that_cannot_be_built() {
               module `again`: duplicate `Clerk`: registered at shop.rs and at verification.rs; keep one: mend the registrations in `.provides`
               module `keeps`: singleton captures a scoped value: i8 (verification.rs) -> Till (verification.rs); make the first scoped or the last a singleton: mend the registrations in `.provides`
               module `round`: cycle: u8 (verification.rs) -> alloc::string::String (verification.rs) -> u8 (verification.rs); let one of them take what it needs as an argument of its methods: mend the registrations in `.provides`
-              module `shop`: missing `Boss`: needed by Delivery (verification.rs); register or bind it: mend the registrations in `.provides`"#]],
+              module `shop`: missing `Boss`: needed by Delivery (verification.rs); register or bind it: mend the registrations in `.provides`
+              module `keeps`: unused `i8` (verification.rs): nothing that is asked for needs it; remove it, or declare `root::<i8>()` if somebody gets it from the container: mend the registrations in `.provides`
+              module `keeps`: unused `Till` (verification.rs): nothing that is asked for needs it; remove it, or declare `root::<Till>()` if somebody gets it from the container: mend the registrations in `.provides`
+              module `round`: unused `alloc::string::String` (verification.rs): nothing that is asked for needs it; remove it, or declare `root::<alloc::string::String>()` if somebody gets it from the container: mend the registrations in `.provides`
+              module `round`: unused `u8` (verification.rs): nothing that is asked for needs it; remove it, or declare `root::<u8>()` if somebody gets it from the container: mend the registrations in `.provides`
+              module `shop`: unused `Delivery` (verification.rs): nothing that is asked for needs it; remove it, or declare `root::<Delivery>()` if somebody gets it from the container: mend the registrations in `.provides`"#]],
     );
 }
 
@@ -248,28 +254,35 @@ fn jobs_and_checks_of_one_module_have_names_of_their_own() {
 }
 
 #[test]
-fn settings_that_there_are_not() {
-    let shop = || shop().serves::<Sell, Clerk>().reads("till.drawre", "how much it holds");
-    let known = ["store", "till", "till.drawer"].map(str::to_owned).to_vec();
+fn settings_that_there_are_not_or_do_not_fit() {
+    let shop = || shop().serves::<Sell, Clerk>().reads::<u32>("till.drawre", "how much it holds");
+    let with = |defaults: &str| Options { settings: Some(settings(defaults)), ..options() };
     check_with(
         vec![shop()],
-        Options { settings: Some(known), ..options() },
+        with("[till]\ndrawer = 7"),
         expect![[r#"
         the modules do not fit together:
           module `shop`: reads the settings [till.drawre], which there are not: did you mean `till.drawer`?"#]],
     );
     check_with(
         vec![shop()],
-        Options { settings: Some(vec!["till.drawre".into()]), ..options() },
+        with("[till]\ndrawre = 7"),
         expect![[r#"
         fits together
-    "#]],
+        module `shop`: unused `u32` (crates/shared/module/src/descriptor.rs): nothing that is asked for needs it; remove it, or declare `root::<u32>()` if somebody gets it from the container: mend the registrations in `.provides`"#]],
+    );
+    check_with(
+        vec![shop()],
+        with("[till]\ndrawre = 'much'"),
+        expect![[r#"
+        the modules do not fit together:
+          module `settings`: defaults:2:1: `till.drawre`: invalid type: string "much", expected u32: mend it there"#]],
     );
     check(
         vec![shop()],
         expect![[r#"
-        fits together
-    "#]],
+        the modules do not fit together:
+          module `shop`: reads the settings [till.drawre], which there are not: there is none"#]],
     );
 }
 
@@ -295,6 +308,7 @@ fn what_is_cached_and_regulated() {
         expect![[r#"
             the modules do not fit together:
               module `office`: `shop.sell` is cached or regulated here and not served here: say it in the module that serves it
-              module `shop`: answers of `shop.sell` are kept until `shop.nothing`, which no module publishes: declare it with `.publishes` in the module that does"#]],
+              module `shop`: answers of `shop.sell` are kept until `shop.nothing`, which no module publishes: declare it with `.publishes` in the module that does
+              module `office`: unused `Boss` (shop.rs): nothing that is asked for needs it; remove it, or declare `root::<Boss>()` if somebody gets it from the container: mend the registrations in `.provides`"#]],
     );
 }
