@@ -109,7 +109,7 @@ async fn a_request_its_event_and_what_that_sets_off_are_one_trace() {
           messaging.operation.type=create
           borough.module=shop
           messaging.destination.name=shop.sold
-          messaging.message.id=00000000-0000-0000-0000-000000000001
+          messaging.message.id=00000000-0000-0000-0000-000000000003
           messaging.message.conversation_id=4bf92f35-77b3-4da6-a3ce-929d0e0e4736
           user.name=tester
             CONSUMER process shop.sold
@@ -118,15 +118,16 @@ async fn a_request_its_event_and_what_that_sets_off_are_one_trace() {
             messaging.operation.type=process
             borough.module=ledger
             messaging.destination.name=shop.sold
+            messaging.consumer.group.name=ledger.sold
             messaging.message.conversation_id=4bf92f35-77b3-4da6-a3ce-929d0e0e4736
-            messaging.message.id=00000000-0000-0000-0000-000000000001
+            messaging.message.id=00000000-0000-0000-0000-000000000003
             user.name=tester
               INTERNAL till.book
               rpc.system.name=borough
               borough.module=till
               rpc.method=till.book
               borough.correlation_id=4bf92f35-77b3-4da6-a3ce-929d0e0e4736
-              borough.causation_id=00000000-0000-0000-0000-000000000001
+              borough.causation_id=00000000-0000-0000-0000-000000000003
               user.name=tester
               error.type=till.full
               - it is full
@@ -137,7 +138,7 @@ async fn a_request_its_event_and_what_that_sets_off_are_one_trace() {
           messaging.operation.type=create
           borough.module=shop
           messaging.destination.name=audit.command_recorded
-          messaging.message.id=00000000-0000-0000-0000-000000000002
+          messaging.message.id=00000000-0000-0000-0000-000000000004
           messaging.message.conversation_id=4bf92f35-77b3-4da6-a3ce-929d0e0e4736
           user.name=tester
     "#]]
