@@ -103,6 +103,15 @@ impl From<event_sourcing::StoreError> for Failure {
     }
 }
 
+impl From<event_bus::BusError> for Failure {
+    fn from(error: event_bus::BusError) -> Self {
+        match error {
+            event_bus::BusError::Store(error) => error.into(),
+            other => Self::because(&other),
+        }
+    }
+}
+
 impl From<saga::ResumeError> for Failure {
     fn from(error: saga::ResumeError) -> Self {
         match error {

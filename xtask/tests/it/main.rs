@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod columns;
+mod contracts;
 mod requests;
 mod seeds;
 

@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use uuid::Uuid;
 
 use crate::{
+    composition::Config,
     control::{CallOrder, ResumeOrder, StatusReport, Ticket},
     exit::Failure,
 };
@@ -29,6 +30,17 @@ impl Client {
         let client = Self { ticket: serde_json::from_slice(&bytes).ok()? };
         client.status().await.ok()?;
         Some(client)
+    }
+
+    /// The serving process, to do what this one wanted to do itself. It acts for nobody but its own user.
+    pub async fn in_place_of(config: &Config) -> Result<Option<Self>, Failure> {
+        let client = Self::find(&config.store.path).await;
+        if client.is_some() && config.as_user.is_some() {
+            return Err(Failure::impossible(
+                "--as acts as somebody else where this process holds the store, and `borough serve` holds it: stop it",
+            ));
+        }
+        Ok(client)
     }
 
     pub async fn status(&self) -> Result<StatusReport, Failure> {

@@ -154,15 +154,13 @@ fn refused(error: &Error) -> Response {
     (status, [(header::CONTENT_TYPE, "application/problem+json")], Json(problem)).into_response()
 }
 
-/// Writes a file that only its owner can read, in one step: a reader sees the old one or the new one.
+/// Writes a file that only its owner can read, in one step: a reader sees the old one or the new one. The draft has a name
+/// that nobody could have taken before.
 fn write_private(path: &std::path::Path, bytes: &[u8]) -> io::Result<()> {
     use std::io::Write;
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(".partial");
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(&partial)?.write_all(bytes)?;
-    std::fs::rename(&partial, path)
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let mut draft = tempfile::NamedTempFile::new_in(folder.unwrap_or(std::path::Path::new(".")))?;
+    draft.write_all(bytes)?;
+    draft.persist(path)?;
+    Ok(())
 }

@@ -9,11 +9,15 @@ use crate::{
     composition::{Config, Platform},
     control::{CallOrder, Client},
     exit::Failure,
-    verbs::{print, print_json, run::DRAIN},
+    progress::Progress,
+    verbs::{
+        print, print_json,
+        run::{DRAIN, drive},
+    },
 };
 
 pub async fn call(global: &Global, args: &Call) -> Result<(), Failure> {
-    let config = Config::load(global, Vec::new())?;
+    let config = Config::load(global, Vec::new())?.acting(&args.acting);
     let order = CallOrder {
         name: args.name.clone(),
         request: request(&args.request)?,
@@ -23,8 +27,7 @@ pub async fn call(global: &Global, args: &Call) -> Result<(), Failure> {
     };
     let answer = match Platform::start(&config, "borough call").await {
         Ok(platform) => here(&config, platform, order).await?,
-        Err(Failure::Locked(message)) => match Client::find(&config.store.path).await {
-            Some(_) if config.as_user.is_some() => return Err(not_there()),
+        Err(Failure::Locked(message)) => match Client::in_place_of(&config).await? {
             Some(client) => client.call_by_name(&order).await?,
             None => return Err(Failure::Locked(message)),
         },
@@ -40,20 +43,23 @@ pub async fn call(global: &Global, args: &Call) -> Result<(), Failure> {
     }
 }
 
-/// The result of the call, beside what keeps it from being made.
+/// The result of the call, beside what keeps it from being made. What it has set off is done too: runs that it began, and
+/// what subscribers do.
 async fn here(config: &Config, mut platform: Platform, order: CallOrder) -> Result<Result<Json, Error>, Failure> {
-    let answer = ask(config, &platform, &order).await;
+    let cx = order.context(platform.context(config)?, &*platform.clock)?;
+    let key = order.key.as_deref().map(IdempotencyKey::try_new).transpose()?;
+    let answer = platform.application.requests.call(&cx, &order.name, key.as_ref(), &order.request).await;
+    for run in platform.begun(cx.correlation()).await? {
+        // Its end is in its journal, and not the answer of this call.
+        if let Err(failure) = drive(&platform, run, &Progress::new()).await {
+            tracing::error!("the call is answered, and what it began is still open: {failure}");
+        }
+    }
     if platform.drain(DRAIN).await? == event_bus::Drain::TimedOut {
         tracing::warn!("subscribers are behind: the next run or `borough serve` delivers the rest");
     }
     platform.stop().await;
-    answer
-}
-
-async fn ask(config: &Config, platform: &Platform, order: &CallOrder) -> Result<Result<Json, Error>, Failure> {
-    let cx = order.context(platform.context(config)?, &*platform.clock)?;
-    let key = order.key.as_deref().map(IdempotencyKey::try_new).transpose()?;
-    Ok(platform.application.requests.call(&cx, &order.name, key.as_ref(), &order.request).await)
+    Ok(answer)
 }
 
 impl CallOrder {
@@ -79,10 +85,4 @@ fn request(text: &str) -> Result<Json, Failure> {
     };
     Json::from_text(text.trim().to_owned())
         .map_err(|error| Failure::impossible(format!("the request is no JSON: {error}")))
-}
-
-fn not_there() -> Failure {
-    Failure::impossible(
-        "--as acts as somebody else where this process holds the store, and `borough serve` holds it: stop it",
-    )
 }

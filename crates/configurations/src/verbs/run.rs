@@ -1,4 +1,4 @@
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use event_sourcing::{LogQuery, Position, Store};
 use interfaces_ai::{GetPipelineRun, PipelineOptions, StartPipeline};
@@ -22,7 +22,7 @@ use crate::{
 pub(super) const DRAIN: Duration = Duration::from_secs(30);
 
 pub async fn run(global: &Global, args: &Run) -> Result<(), Failure> {
-    let config = Config::load(global, Vec::new())?;
+    let config = Config::load(global, Vec::new())?.acting(&args.acting);
     let interrupt = interrupted()?;
     let (request, origins) = start_request(&config, args).await?;
     let page = args.report.as_deref().map(|file| Page::begin(file, &config, args)).transpose()?;
@@ -48,7 +48,7 @@ pub async fn run(global: &Global, args: &Run) -> Result<(), Failure> {
 async fn carry_out(config: &Config, request: StartPipeline) -> Result<RunReport, Failure> {
     match Platform::start(config, "borough run").await {
         Ok(platform) => here(config, platform, request).await,
-        Err(Failure::Locked(message)) => match control::Client::find(&config.store.path).await {
+        Err(Failure::Locked(message)) => match control::Client::in_place_of(config).await? {
             Some(client) => control::run_there(&client, config, request).await,
             None => Err(Failure::Locked(message)),
         },
@@ -127,7 +127,8 @@ async fn events_of(store: &dyn Store, from: Position, correlation: CorrelationId
         let page = store.log(query.clone()).await?;
         let Some(last) = page.last().and_then(|envelope| envelope.metadata.position) else { return Ok(events) };
         query.after = Position(last);
-        events.extend(page.into_iter().filter(|envelope| envelope.event_type != CommandRecorded::NAME));
+        let told = page.into_iter().filter(|envelope| envelope.event_type != CommandRecorded::NAME);
+        events.extend(told.map(Arc::unwrap_or_clone));
     }
 }
 

@@ -1,9 +1,9 @@
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use event_bus::Drain;
 use interfaces_ai::{PipelineStarted, StartPipeline};
-use kernel::{Error, ErrorKind, Json};
+use kernel::{CorrelationId, Error, ErrorKind, Json};
 use module::ModuleStatus;
 use request::IdempotencyKey;
 use saga::{ResumeError, SagaId, SagaRecord, Silent};
@@ -45,7 +45,7 @@ pub async fn serve(global: &Global, args: &Serve) -> Result<(), Failure> {
             () = &mut end => break,
             Some(order) = orders.recv() => serving.carry_out(order).await,
             Some(ended) = serving.runs.join_next_with_id() => serving.ended(ended),
-            Some(_) = serving.calls.join_next() => {}
+            Some(answered) = serving.calls.join_next() => serving.answered(answered).await,
         }
     }
     drop(orders);
@@ -60,7 +60,8 @@ struct Serving {
     since: DateTime<Utc>,
     runs: JoinSet<Result<SagaRecord, ResumeError>>,
     driving: HashMap<Id, Uuid>,
-    calls: JoinSet<()>,
+    /// Each ends with the work that it was a part of.
+    calls: JoinSet<Option<CorrelationId>>,
 }
 
 impl Serving {
@@ -99,11 +100,27 @@ impl Serving {
         let requests = self.platform.application.requests.clone();
         self.calls.spawn(async move {
             let result = async {
-                let (cx, key) = (cx?, order.key.map(IdempotencyKey::try_new).transpose()?);
-                requests.call(&cx, &order.name, key.as_ref(), &order.request).await
+                let cx = cx?;
+                let key = order.key.map(IdempotencyKey::try_new).transpose()?;
+                let answer = requests.call(&cx, &order.name, key.as_ref(), &order.request).await?;
+                Ok((answer, cx.correlation()))
             };
-            let _ = answer.send(result.await);
+            let (result, work) = match result.await {
+                Ok((result, work)) => (Ok(result), Some(work)),
+                Err(error) => (Err(error), None),
+            };
+            let _ = answer.send(result);
+            work
         });
+    }
+
+    /// What a call has begun is driven here, as what `run` begins.
+    async fn answered(&mut self, call: Result<Option<CorrelationId>, JoinError>) {
+        let Ok(Some(work)) = call else { return };
+        match self.platform.begun(work).await {
+            Ok(runs) => runs.into_iter().for_each(|run| self.drive(run.0)),
+            Err(failure) => tracing::error!("what a call has begun is taken up at the next start: {failure}"),
+        }
     }
 
     fn drive(&mut self, run: Uuid) {
@@ -127,7 +144,7 @@ impl Serving {
     }
 
     async fn status(&self) -> Result<StatusReport, Error> {
-        let lag = self.platform.bus().lag().await?;
+        let subscribers = self.platform.bus().status().await?;
         Ok(StatusReport {
             version: env!("CARGO_PKG_VERSION").into(),
             process: std::process::id(),
@@ -135,13 +152,13 @@ impl Serving {
             store: std::path::absolute(&self.config.store.path).unwrap_or_else(|_| self.config.store.path.clone()),
             head: self.platform.store.head().await?,
             modules: self.platform.application.modules().into_iter().map(reported).collect(),
-            subscribers: lag
+            subscribers: subscribers
                 .into_iter()
-                .map(|lag| SubscriberStatus {
-                    name: lag.name.into(),
-                    event: lag.event_type.into(),
-                    position: lag.position,
-                    behind: lag.head.0.saturating_sub(lag.position.0),
+                .map(|subscriber| SubscriberStatus {
+                    name: subscriber.name.into(),
+                    event: subscriber.event_type.into(),
+                    position: subscriber.position,
+                    behind: subscriber.head.0.saturating_sub(subscriber.position.0),
                 })
                 .collect(),
             driving: self.driving.values().copied().collect(),
@@ -150,10 +167,12 @@ impl Serving {
 
     /// Lets runs and subscribers end; what does not in time is in the journal and the log, and goes on with the next process.
     async fn drain(mut self) -> Result<(), Failure> {
-        let timeout = Duration::from_secs(self.config.serve.drain_seconds);
+        let timeout = self.config.serve.drain;
         let deadline = tokio::time::Instant::now() + timeout;
         let ending = async {
-            while self.calls.join_next().await.is_some() {}
+            while let Some(call) = self.calls.join_next().await {
+                self.answered(call).await;
+            }
             while let Some(ended) = self.runs.join_next_with_id().await {
                 if let Ok((_, Err(error))) = &ended {
                     tracing::warn!("{error}");

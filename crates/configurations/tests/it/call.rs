@@ -70,6 +70,36 @@ fn acting_as_somebody_else_has_their_permissions_and_is_audited() {
     assert!(lines.contains("data.csv"), "on what: {lines}");
 }
 
+/// What a caller writes is shown as what it is, in one line.
+#[test]
+fn an_audit_line_cannot_be_forged() {
+    let home = Home::with_data();
+    let forged = check(&home).replace("data.csv", "x\\n2026-01-01 boss mlops.start-pipeline - done \\u001b[2K");
+    home.run(&["call", "data-quality.check", &forged, "--purpose", "fun\nand profit"]);
+    let lines = home.run(&["audit"]).stdout;
+    assert_eq!(lines.lines().count(), 1, "{lines}");
+    assert!(
+        lines.contains("\\n2026-01-01 boss") && lines.contains("\\u{1b}[2K") && lines.contains("for fun\\nand"),
+        "{lines}"
+    );
+}
+
+/// A run that a call begins is driven, here or by the serving process.
+#[test]
+fn what_a_call_begins_is_carried_out() {
+    let home = Home::with_data();
+    let dataset = document(&check(&home))["dataset"].clone();
+    let options = serde_json::json!({"model_name": "m", "min_score": 0.1, "top_anomalies": 3, "folds": 2, "seed": 1});
+    let start = serde_json::json!({"dataset": dataset, "options": options}).to_string();
+    assert_eq!(home.run(&["call", "mlops.start-pipeline", &start]).code, Some(0));
+    assert_eq!(home.json(&["sagas", "list", "--json"])[0]["state"], "completed");
+    let mut serving = home.spawn(&["serve"], &[]);
+    assert!(serving.prints("serving"));
+    assert_eq!(home.run(&["call", "mlops.start-pipeline", &start]).code, Some(0));
+    serving.signal("-TERM");
+    assert_eq!(home.json(&["sagas", "list", "--json"])[1]["state"], "completed");
+}
+
 /// Here and in the serving process, just above the limit and far above it.
 #[test]
 fn a_payload_over_the_limit_is_refused_by_whoever_would_carry_it_out() {

@@ -145,3 +145,41 @@ fn an_interrupted_client_is_told_that_its_run_goes_on() {
     assert_eq!(serving.signal("-TERM").code, Some(0));
     assert_eq!(home.json(&["sagas", "list", "--json"])[0]["state"], "completed");
 }
+
+/// Nobody else may read the token, whatever lay where it is drafted.
+#[cfg(unix)]
+#[test]
+fn the_token_file_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = Home::with_data();
+    home.write("borough.db.control.partial", "");
+    home.write("borough.db.control", "");
+    for name in ["borough.db.control.partial", "borough.db.control"] {
+        std::fs::set_permissions(home.path(name), std::fs::Permissions::from_mode(0o644)).unwrap();
+    }
+    let mut serving = home.spawn(&["serve"], &[]);
+    assert!(serving.prints("serving"));
+    let mode = std::fs::metadata(home.path("borough.db.control")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(std::fs::read(home.path("borough.db.control.partial")).unwrap(), b"", "it is nobody's draft");
+    serving.signal("-TERM");
+}
+
+/// The serving process acts for its own user only.
+#[test]
+fn nobody_is_acted_for_by_the_serving_process() {
+    let home = Home::with_data();
+    home.write("borough.toml", "[access.grants]\nintern = []\n");
+    let mut serving = home.spawn(&["serve"], &[]);
+    assert!(serving.prints("serving"));
+    for args in [&["run", "data.csv", "--as", "intern"][..], &["call", "data-quality.check", "{}", "--as", "intern"]] {
+        let refused = home.run(args);
+        assert_eq!(refused.code, Some(2));
+        assert!(refused.stderr.contains("--as acts as somebody else where"), "{}", refused.stderr);
+    }
+    assert_eq!(home.json(&["sagas", "list", "--json"]), json!([]), "nothing has begun");
+    assert!(home.audit().is_empty());
+    serving.signal("-TERM");
+    let module = home.run(&["run", "data.csv", "--as", "module:mlops"]);
+    assert!(module.code == Some(2) && module.stderr.contains("`module:mlops` is no user"), "{}", module.stderr);
+}

@@ -170,8 +170,9 @@ impl Store for SqliteStore {
         self.readers.read(move |connection| readers::documents(connection, &collection, after.as_deref(), limit)).await
     }
 
-    async fn log(&self, query: LogQuery) -> Result<Vec<Envelope>, StoreError> {
-        self.readers.read(move |connection| readers::log(connection, &query)).await
+    async fn log(&self, query: LogQuery) -> Result<Vec<Arc<Envelope>>, StoreError> {
+        let events = self.readers.read(move |connection| readers::log(connection, &query)).await?;
+        Ok(events.into_iter().map(Arc::new).collect())
     }
 
     async fn stream(&self, stream: &str, after: u64, limit: usize) -> Result<Vec<Envelope>, StoreError> {

@@ -1,144 +1,452 @@
-use std::{sync::Arc, time::Duration};
-
-use event_sourcing::{LogQuery, Position, Store, StoreError};
-use kernel::{Clock, Ids};
-use tokio::{sync::watch, task::JoinSet};
-
-use crate::{
-    RetryPolicy, Subscription,
-    delivery::{Delivery, position},
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
-/// Events read from the log at once, for each subscriber.
-const PAGE: usize = 256;
-/// How long a subscriber waits before it asks a store again that did not answer, and the slow poll beside the wake-ups.
-const PATIENCE: Duration = Duration::from_secs(1);
+use event_sourcing::{Expected, MemoryStore, Receipt, Store, StoreExt, Unit};
+use kernel::{Clock, Context, CorrelationId, Error, Ids};
+use tokio::{
+    sync::{Semaphore, watch},
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
+
+use crate::{
+    BusError, DeliveryClass, InlineSubscribers, Pause, RetryPolicy, SubscriberStatus, Subscription,
+    control::Orders,
+    delivery::Delivery,
+    follower::{Follower, PATIENCE},
+    handler::Threads,
+    listener::Listener,
+    meters::Meters,
+    principals::itself,
+    standing::Standing,
+    subscription::Calls,
+};
+
+/// How long a subscriber that is told to stop may take, which is to answer for a commit that it has begun.
+const STOP: Duration = Duration::from_secs(5);
+
+/// What the bus stands on.
+#[derive(Clone)]
+pub struct Ports {
+    /// Whose log the subscribers follow. Without one the bus keeps the latest events in memory for its
+    /// [`Ephemeral`](DeliveryClass::Ephemeral) subscribers, and takes no [`Durable`](DeliveryClass::Durable) ones.
+    pub store: Option<Arc<dyn Store>>,
+    /// Whence the time stamps of what subscribers publish.
+    pub clock: Arc<dyn Clock>,
+    /// Whence the ids of that.
+    pub ids: Arc<dyn Ids>,
+}
+
+/// What holds for all subscribers that do not say otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BusOptions {
+    /// Of a delivery that fails.
+    pub retry: RetryPolicy,
+    /// Whether each delivery that wrote something or failed leaves a [`DeliveryRecord`](crate::DeliveryRecord).
+    pub records: bool,
+    /// After how long a handler that has not ended is reported.
+    pub overlong: Duration,
+    /// Threads for [`CpuSubscriber`](crate::CpuSubscriber)s; 1 or more.
+    pub threads: usize,
+    /// Of the jitter between tries; another one in each process.
+    pub seed: u64,
+}
+
+impl Default for BusOptions {
+    /// Records are kept, 30 seconds are overlong, as many threads as the machine has processors.
+    fn default() -> Self {
+        Self {
+            retry: RetryPolicy::default(),
+            records: true,
+            overlong: Duration::from_secs(30),
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            seed: 0,
+        }
+    }
+}
 
 /// The running subscribers of this process. Owns their tasks: dropping it stops them between two polls, which loses nothing.
 pub struct EventBus {
-    store: Arc<dyn Store>,
-    progress: Vec<(Subscription, watch::Receiver<Position>)>,
-    tasks: JoinSet<()>,
+    shared: Arc<Shared>,
+    caretaker: JoinHandle<()>,
 }
 
-/// How far one subscriber has come.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SubscriberLag {
-    /// The stable name of its subscription.
-    pub name: &'static str,
-    /// The module that subscribes.
-    pub module: &'static str,
-    /// Wire name of the events that it takes.
-    pub event_type: &'static str,
-    /// Everything up to here is handled, parked, or of another type. May be ahead of the stored checkpoint, which only
-    /// events of its type move.
-    pub position: Position,
-    /// Where the log ended when it was asked. What lies between counts events of every type.
-    pub head: Position,
+struct Shared {
+    store: Arc<dyn Store>,
+    is_durable: bool,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn Ids>,
+    options: BusOptions,
+    inline: InlineSubscribers,
+    threads: Threads,
+    running: Mutex<Vec<Arc<Running>>>,
+}
+
+/// A subscriber and its task.
+struct Running {
+    subscription: Subscription,
+    delivery_meters: Meters,
+    orders: watch::Sender<Orders>,
+    standing: watch::Receiver<Standing>,
+    task: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// Whether everything was handled in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Drain {
-    /// Nothing is left in the log for any subscriber of this process.
+    /// Nothing is left in the log for any subscriber of this process that is not paused.
     Complete,
     /// The rest is still in the log and will be delivered by the next process.
     TimedOut,
 }
 
 impl EventBus {
-    /// Starts one task for each subscription, from its checkpoint on.
-    pub async fn start(
-        subscriptions: Vec<Subscription>,
-        store: Arc<dyn Store>,
-        clock: Arc<dyn Clock>,
-        ids: Arc<dyn Ids>,
-        retry: RetryPolicy,
-    ) -> Result<Self, StoreError> {
-        let mut tasks = JoinSet::new();
-        let mut progress = Vec::with_capacity(subscriptions.len());
-        for subscription in subscriptions {
-            let from = store.checkpoint(subscription.name).await?;
-            let (sender, receiver) = watch::channel(from);
-            progress.push((subscription.clone(), receiver));
-            let (store, clock, ids) = (Arc::clone(&store), Arc::clone(&clock), Arc::clone(&ids));
-            tasks.spawn(follow(Delivery { subscription, store, clock, ids, retry }, sender));
+    /// Starts one task for each subscription that is not inline: durable ones from their checkpoint on, ephemeral ones from the
+    /// end of the log.
+    ///
+    /// # Errors
+    /// Subscriptions that cannot be carried out, options out of range, a store that does not answer. Nothing runs then.
+    ///
+    /// # Cancel safety
+    /// Dropped, nothing runs.
+    pub async fn start(subscriptions: Vec<Subscription>, ports: Ports, options: BusOptions) -> Result<Self, BusError> {
+        let inline = InlineSubscribers::of(&subscriptions);
+        let threads = Arc::new(Semaphore::new(options.threads));
+        if options.threads == 0 {
+            return Err(BusError::Options("threads is 0: allow one thread for computations or more".into()));
         }
-        Ok(Self { store, progress, tasks })
+        let Ports { store, clock, ids } = ports;
+        let is_durable = store.is_some();
+        let store = store.unwrap_or_else(|| Arc::new(MemoryStore::default()));
+        let running = Mutex::default();
+        let shared = Arc::new(Shared { store, is_durable, clock, ids, options, inline, threads, running });
+        // Owns the tasks from the first one on, so that an error on the way stops them.
+        let bus = Self { caretaker: tokio::spawn(take_care(Arc::clone(&shared))), shared };
+        for subscription in subscriptions {
+            bus.add(subscription).await?;
+        }
+        Ok(bus)
     }
 
-    /// Waits until every subscriber has handled all that is in the log, what it publishes itself included.
+    /// Takes up one more subscriber, as [`start`](Self::start) would have. An inline one is checked and otherwise left to
+    /// [`InlineSubscribers`], which do not change while they are called.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start); the others run on.
+    ///
+    /// # Cancel safety
+    /// Dropped, it was added or not.
+    pub async fn add(&self, subscription: Subscription) -> Result<(), BusError> {
+        let Shared { store, options, .. } = &*self.shared;
+        let name = subscription.name;
+        if let Some(fault) = subscription.fault() {
+            return Err(BusError::Subscription { name, fault: fault.into_owned() });
+        }
+        if subscription.class == DeliveryClass::Durable && !self.shared.is_durable {
+            return Err(BusError::NoStore(name));
+        }
+        if self.shared.running().iter().any(|running| running.subscription.name == name) {
+            return Err(BusError::Twice(name));
+        }
+        if matches!(subscription.class, DeliveryClass::Inline { .. }) {
+            return Ok(());
+        }
+        let policy = subscription.retry.unwrap_or(options.retry);
+        let retry = policy.of(name, options.seed).map_err(|error| BusError::Options(error.message))?;
+        let paused = store.get::<Pause>(name).await?.is_some();
+        let (orders, ordered) = watch::channel(Orders { paused, ..Orders::default() });
+        let (told, standing) = watch::channel(Standing { paused, ..Standing::default() });
+        let delivery = self.shared.delivery(subscription.clone(), policy, retry);
+        let task = match (&subscription.class, &subscription.calls) {
+            (DeliveryClass::Ephemeral { overflow }, Calls::Each(handler)) => {
+                let listener = Listener::open(delivery, Arc::clone(handler), *overflow, ordered, told);
+                tokio::spawn(listener.await?.run())
+            }
+            _ => tokio::spawn(Follower::open(delivery, ordered, told).await?.run()),
+        };
+        let delivery_meters = Meters::new(&subscription);
+        let task = Mutex::new(Some(task));
+        let added = Arc::new(Running { subscription, delivery_meters, orders, standing, task });
+        let mut running = self.shared.running();
+        // Somebody else may have added it meanwhile; then this one's task ends here.
+        if running.iter().any(|running| running.subscription.name == name) {
+            return Err(BusError::Twice(name));
+        }
+        running.push(added);
+        Ok(())
+    }
+
+    /// Stops one subscriber. What it was in the middle of is delivered again when it is added again.
+    ///
+    /// # Errors
+    /// There is none of that name.
+    ///
+    /// # Cancel safety
+    /// Dropped, it stops nevertheless.
+    pub async fn remove(&self, name: &str) -> Result<Subscription, BusError> {
+        let removed = {
+            let mut running = self.shared.running();
+            let index = running.iter().position(|running| running.subscription.name == name);
+            running.remove(index.ok_or_else(|| BusError::Unknown(name.into()))?)
+        };
+        removed.stop().await;
+        Ok(removed.subscription.clone())
+    }
+
+    /// A subscriber takes no new events until it is [resumed](Self::resume), restarts included.
+    ///
+    /// # Errors
+    /// There is none of that name; the store does not answer.
+    ///
+    /// # Cancel safety
+    /// Dropped, it is paused or not.
+    pub async fn pause(&self, name: &str) -> Result<(), BusError> {
+        let running = self.named(name)?;
+        let mut unit = self.own_work(&running.subscription);
+        unit.put(name, &Pause { since: self.shared.clock.now() }, Expected::Any);
+        self.shared.store.commit(unit).await.map_err(BusError::of_commit)?;
+        running.orders.send_modify(|orders| orders.paused = true);
+        Ok(())
+    }
+
+    /// A subscriber that was paused, or has halted before an event that it could not read, goes on.
+    ///
+    /// # Errors
+    /// There is none of that name; the store does not answer.
+    ///
+    /// # Cancel safety
+    /// Dropped, it goes on or not.
+    pub async fn resume(&self, name: &str) -> Result<(), BusError> {
+        let running = self.named(name)?;
+        let mut unit = self.own_work(&running.subscription);
+        unit.delete::<Pause>(name, Expected::Any);
+        self.shared.store.commit(unit).await.map_err(BusError::of_commit)?;
+        running.orders.send_modify(|orders| {
+            orders.paused = false;
+            orders.resumed += 1;
+        });
+        Ok(())
+    }
+
+    /// Tells a subscriber that its dead letters were changed by somebody else, so that it looks which keys are parked. It looks
+    /// every second in any case.
+    ///
+    /// # Errors
+    /// There is none of that name.
+    pub fn letters_changed(&self, name: &str) -> Result<(), BusError> {
+        self.named(name)?.orders.send_modify(|orders| orders.letters += 1);
+        Ok(())
+    }
+
+    /// Commits a unit with what the inline subscribers add to it.
+    ///
+    /// # Errors
+    /// Of an inline subscriber; a guard of the unit that does not hold; a store that does not answer.
+    ///
+    /// # Cancel safety
+    /// As [`Store::commit`].
+    pub async fn commit(&self, mut unit: Unit) -> Result<Receipt, Error> {
+        self.shared.inline.add_to(&mut unit).await?;
+        Ok(self.shared.store.commit(unit).await?)
+    }
+
+    /// The inline subscribers, for others who commit.
+    pub fn inline(&self) -> &InlineSubscribers {
+        &self.shared.inline
+    }
+
+    /// Waits until every subscriber that is not paused or halted has handled all that is in the log, what it publishes itself
+    /// included.
+    ///
+    /// # Errors
+    /// The store does not say how long its log is.
     ///
     /// # Cancel safety
     /// Only waits; can be dropped and called again.
-    pub async fn drain(&mut self, timeout: Duration) -> Result<Drain, StoreError> {
-        match tokio::time::timeout(timeout, self.caught_up()).await {
+    pub async fn drain(&self, time: Duration) -> Result<Drain, BusError> {
+        match timeout(time, self.caught_up()).await {
             Ok(result) => result.map(|()| Drain::Complete),
             Err(_) => Ok(Drain::TimedOut),
         }
     }
 
-    async fn caught_up(&mut self) -> Result<(), StoreError> {
+    async fn caught_up(&self) -> Result<(), BusError> {
         loop {
-            let head = self.store.head().await?;
-            for (_, progress) in &mut self.progress {
+            let head = self.shared.store.head().await?;
+            let running = self.shared.running().clone();
+            for running in running {
+                let mut standing = running.standing.clone();
                 // A closed channel is a task that ended with the bus: nothing more to wait for.
-                let _closed = progress.wait_for(|position| *position >= head).await;
+                let _closed = standing
+                    .wait_for(|standing| standing.paused || standing.halted.is_some() || standing.position >= head)
+                    .await;
             }
-            if self.store.head().await? == head {
+            if self.shared.store.head().await? == head {
                 return Ok(());
             }
         }
     }
 
-    /// How far each subscriber has come, in the order of the subscriptions.
+    /// How each subscriber stands, in the order in which they were added.
     ///
     /// # Errors
     /// The store does not say how long its log is.
-    pub async fn lag(&self) -> Result<Vec<SubscriberLag>, StoreError> {
-        let head = self.store.head().await?;
-        let lag = self.progress.iter().map(|(s, progress)| {
-            let position = *progress.borrow();
-            SubscriberLag { name: s.name, module: s.module, event_type: s.event_type, position, head }
+    pub async fn status(&self) -> Result<Vec<SubscriberStatus>, BusError> {
+        let head = self.shared.store.head().await?;
+        let now = self.shared.clock.now();
+        let running = self.shared.running();
+        let status = running.iter().map(|running| {
+            let Subscription { name, module, event_type, class, .. } = running.subscription;
+            let standing = running.standing.borrow().clone();
+            SubscriberStatus {
+                name,
+                module,
+                event_type,
+                class,
+                position: standing.position,
+                head,
+                queued: standing.queued,
+                in_flight: standing.in_flight,
+                oldest: standing.oldest.map(|oldest| (now - oldest).to_std().unwrap_or_default()),
+                parked_keys: standing.parked_keys,
+                paused: running.orders.borrow().paused,
+                halted: standing.halted,
+                dropped: standing.dropped,
+                overlong: standing.overlong,
+            }
         });
-        Ok(lag.collect())
+        Ok(status.collect())
     }
 
     /// Stops the subscribers. What they were in the middle of is delivered again by the next process.
+    ///
+    /// # Cancel safety
+    /// Dropped, they stop nevertheless.
     pub async fn stop(mut self) {
-        self.tasks.shutdown().await;
+        let running = std::mem::take(&mut *self.shared.running());
+        running.iter().for_each(|running| running.order_stop());
+        for running in running {
+            running.stop().await;
+        }
+        // It holds the store as well, which is then closed by whoever lets it go last.
+        self.caretaker.abort();
+        let _aborted = (&mut self.caretaker).await;
+    }
+
+    fn named(&self, name: &str) -> Result<Arc<Running>, BusError> {
+        let running = self.shared.running();
+        let found = running.iter().find(|running| running.subscription.name == name);
+        found.cloned().ok_or_else(|| BusError::Unknown(name.into()))
+    }
+
+    fn own_work(&self, subscription: &Subscription) -> Unit {
+        let Shared { clock, ids, .. } = &*self.shared;
+        let context = Context::new(itself(subscription), CorrelationId::new(ids.next()));
+        let (clock, ids) = (Arc::clone(clock), Arc::clone(ids));
+        Unit::new(event_sourcing::Origin { module: subscription.module, context, clock, ids })
     }
 }
 
-/// Follows the log for one subscriber until the task is aborted.
-async fn follow(delivery: Delivery, progress: watch::Sender<Position>) {
-    let mut appended = delivery.store.appended();
-    loop {
-        if let Err(error) = catch_up(&delivery, &progress).await {
-            tracing::warn!(subscriber = delivery.subscription.name, "waiting for the store: {error}");
-            tokio::time::sleep(PATIENCE).await;
-            continue;
-        }
-        // The wake-up is a hint, the poll the guarantee; both end in the same read.
-        let _ = tokio::time::timeout(PATIENCE, appended.changed()).await;
+impl Drop for EventBus {
+    fn drop(&mut self) {
+        self.caretaker.abort();
+        self.shared.running().clear();
     }
 }
 
-async fn catch_up(delivery: &Delivery, progress: &watch::Sender<Position>) -> Result<(), StoreError> {
-    let mut parked = delivery.parked_keys().await?;
-    loop {
-        let from = *progress.borrow();
-        let page = delivery.store.log(LogQuery::after(from, PAGE)).await?;
-        if page.is_empty() {
-            return Ok(());
+impl Shared {
+    fn running(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Running>>> {
+        // No operation on the list can stop half way.
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn delivery(&self, subscription: Subscription, policy: RetryPolicy, retry: resilience::Retry) -> Delivery {
+        Delivery {
+            meters: Meters::new(&subscription),
+            subscription,
+            store: Arc::clone(&self.store),
+            clock: Arc::clone(&self.clock),
+            ids: Arc::clone(&self.ids),
+            policy,
+            retry,
+            inline: self.inline.clone(),
+            threads: Arc::clone(&self.threads),
+            records: self.options.records,
+            overlong: self.options.overlong,
         }
-        for envelope in &page {
-            if envelope.event_type == delivery.subscription.event_type {
-                delivery.deliver(envelope, &mut parked).await?;
-            }
-            // Events of other types move the position but not the stored checkpoint: passing them again costs a read.
-            progress.send_replace(position(envelope));
+    }
+}
+
+impl Running {
+    fn order_stop(&self) {
+        self.orders.send_modify(|orders| orders.stop = true);
+    }
+
+    async fn stop(&self) {
+        self.order_stop();
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(mut task) = task else { return };
+        if timeout(STOP, &mut task).await.is_err() {
+            task.abort();
+        }
+    }
+
+    fn measure(&self, head: u64, now: chrono::DateTime<chrono::Utc>) {
+        let standing = self.standing.borrow();
+        let meters = &self.delivery_meters;
+        meters.mailbox.set(standing.queued as f64);
+        meters.in_flight.set(standing.in_flight as f64);
+        meters.lag.set(head.saturating_sub(standing.position.0) as f64);
+        let age = standing.oldest.map(|oldest| (now - oldest).to_std().unwrap_or_default());
+        meters.oldest.set(age.unwrap_or_default().as_secs_f64());
+        meters.parked_keys.set(standing.parked_keys as f64);
+        meters.overlong.set(standing.overlong.len() as f64);
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let task = self.task.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(task) = task {
+            task.abort();
+        }
+    }
+}
+
+/// Every second: whom somebody has paused or resumed, perhaps in another process, and what the gauges show.
+async fn take_care(shared: Arc<Shared>) {
+    loop {
+        sleep(PATIENCE).await;
+        let running = shared.running().clone();
+        match paused(&*shared.store).await {
+            Ok(paused) => running.iter().for_each(|running| {
+                let is_paused = paused.contains(running.subscription.name);
+                running.orders.send_if_modified(|orders| std::mem::replace(&mut orders.paused, is_paused) != is_paused);
+            }),
+            Err(error) => tracing::warn!("who is paused cannot be read: {error}"),
+        }
+        if let Ok(head) = shared.store.head().await {
+            let now = shared.clock.now();
+            running.iter().for_each(|running| running.measure(head.0, now));
+        }
+    }
+}
+
+async fn paused(store: &dyn Store) -> Result<HashSet<String>, event_sourcing::StoreError> {
+    const PAGE: usize = 256;
+    let mut paused = HashSet::new();
+    let mut after: Option<String> = None;
+    loop {
+        let page = store.list::<Pause>(after.as_deref(), PAGE).await?;
+        let is_last = page.len() < PAGE;
+        after = page.last().map(|pause| pause.key.clone());
+        paused.extend(page.into_iter().map(|pause| pause.key));
+        if is_last {
+            return Ok(paused);
         }
     }
 }

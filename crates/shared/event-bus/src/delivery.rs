@@ -1,181 +1,230 @@
-use std::{collections::HashSet, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+//! One event at one subscriber: what is called, and what is written down.
 
+use std::{any::Any, collections::HashSet, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use chrono::{DateTime, Utc};
 use event_sourcing::{Document, Expected, Origin, Position, Store, StoreError, StoreExt, Unit};
 use futures::FutureExt;
-use kernel::{AuthenticationError, Authenticator, Claims, Clock, Context, Envelope, Error, ErrorKind, Ids, Principal};
-use serde::{Deserialize, Serialize};
+use kernel::{Clock, Context, CorrelationId, Envelope, Error, ErrorKind, Ids};
+use resilience::{GiveUp, Retry};
+use tokio::time::Instant;
 use tracing::Instrument;
+use uuid::Uuid;
 
-use crate::Subscription;
+use crate::{
+    DeadLetter, DeliveryOutcome, DeliveryRecord, InlineSubscribers, OnUnknown, RetryPolicy, Subscription,
+    handler::{Fault, Handler, Threads},
+    mailbox::Waiting,
+    meters::Meters,
+    principals::{caused_by, itself},
+    progress::{Mark, key},
+};
 
-/// How often a failing delivery is tried and how long between: the wait doubles from `first` up to `longest`.
-#[derive(Debug, Clone, Copy)]
-pub struct RetryPolicy {
-    /// Tries in all. With 0, every event is parked untried.
-    pub attempts: u32,
-    /// After the first failure.
-    pub first: Duration,
-    /// However many failures there were.
-    pub longest: Duration,
-}
+/// Documents read from the store at once.
+const PAGE: usize = 256;
 
-impl Default for RetryPolicy {
-    fn default() -> Self {
-        Self { attempts: 5, first: Duration::from_millis(50), longest: Duration::from_secs(5) }
-    }
-}
-
-impl RetryPolicy {
-    fn wait(&self, failures: u32) -> Duration {
-        self.first.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1))).min(self.longest)
-    }
-}
-
-/// A delivery that was given up, stored as `subscriber/position`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct DeadLetter {
-    /// The stable name of its subscription.
-    pub subscriber: String,
-    /// As it stands in the log, its position included.
-    pub event: Envelope,
-    /// What the last try failed with; where there was none, of kind `rejected`.
-    pub error: Error,
-    /// 0 when the event was parked behind an earlier one of its key and never tried.
-    pub attempts: u32,
-}
-
-impl Document for DeadLetter {
-    const COLLECTION: &'static str = "event_bus.dead_letters";
-}
-
-/// One subscriber's way through the log.
+/// What all deliveries to one subscriber have in common.
 pub(crate) struct Delivery {
     pub subscription: Subscription,
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<dyn Ids>,
-    pub retry: RetryPolicy,
+    pub policy: RetryPolicy,
+    pub retry: Retry,
+    pub inline: InlineSubscribers,
+    pub threads: Threads,
+    pub meters: Meters,
+    /// Whether to keep a [`DeliveryRecord`].
+    pub records: bool,
+    /// After how long a handler that has not ended is reported.
+    pub overlong: Duration,
 }
 
-/// Vouches for the user who caused an event, for whom the module of a subscription acts.
-struct CausedBy<'a>(&'a Subscription);
-
-impl Authenticator for CausedBy<'_> {
-    type Credentials = Envelope;
-
-    fn verify(&self, event: &Envelope) -> Result<Claims, AuthenticationError> {
-        let Self(Subscription { module, permissions, .. }) = self;
-        let acting = Some(format!("module:{module}"));
-        Ok(Claims { acting, ..Claims::new(&event.metadata.user_id, permissions.iter().cloned()) })
-    }
+/// A try that has ended, before anything of it is committed.
+pub(crate) struct Tried {
+    pub waiting: Waiting,
+    /// Empty where it failed.
+    pub unit: Unit,
+    pub result: Result<(), Fault>,
+    pub took: Duration,
 }
 
-/// Vouches for a module that does something of its own, whoever caused it.
-struct Itself;
-
-impl Authenticator for Itself {
-    type Credentials = str;
-
-    fn verify(&self, module: &str) -> Result<Claims, AuthenticationError> {
-        Ok(Claims::new(format!("module:{module}"), []))
-    }
+/// What follows from a fault.
+pub(crate) enum Verdict {
+    Retry(Duration),
+    Park(Error),
+    Skip(Error),
+    Halt(Error),
 }
 
 impl Delivery {
-    /// The keys of this subscriber that have a dead letter.
-    pub(crate) async fn parked_keys(&self) -> Result<HashSet<String>, StoreError> {
-        let prefix = format!("{}/", self.subscription.name);
-        let mut keys = HashSet::new();
-        let mut after = prefix.clone();
-        loop {
-            let page = self.store.list::<DeadLetter>(Some(&after), 256).await?;
-            let Some(last) = page.last() else { return Ok(keys) };
-            after.clone_from(&last.key);
-            for letter in page {
-                if !letter.key.starts_with(&prefix) {
-                    return Ok(keys);
-                }
-                keys.insert(letter.value.event.metadata.key);
-            }
-        }
+    /// Calls the handler, and the inline subscribers of what it publishes.
+    ///
+    /// # Cancel safety
+    /// Dropped, nothing of it is left.
+    pub async fn attempt(self: Arc<Self>, handler: Arc<dyn Handler>, mut waiting: Waiting) -> Tried {
+        waiting.attempts += 1;
+        let start = Instant::now();
+        let (unit, result) = self.call(&*handler, &waiting.event).await;
+        Tried { waiting, unit, result, took: start.elapsed() }
     }
 
-    /// Brings one event to its end: handled or parked, either with the checkpoint behind it.
-    pub(crate) async fn deliver(&self, envelope: &Envelope, parked: &mut HashSet<String>) -> Result<(), StoreError> {
-        let mut attempts = 0;
-        let mut error = Error::new(ErrorKind::Rejected, "an earlier event of this key is parked");
-        while !parked.contains(&envelope.metadata.key) && attempts < self.retry.attempts {
-            if attempts > 0 {
-                tokio::time::sleep(self.retry.wait(attempts)).await;
-            }
-            attempts += 1;
-            match self.attempt(envelope).await {
-                Ok(()) => return Ok(()),
-                Err(failure) => {
-                    tracing::warn!(
-                        subscriber = self.subscription.name,
-                        event_id = %envelope.event_id,
-                        attempt = attempts,
-                        detail = failure.detail.as_deref(),
-                        "{failure}"
-                    );
-                    error = failure;
-                }
-            }
-        }
-        self.park(envelope, error, attempts).await?;
-        parked.insert(envelope.metadata.key.clone());
-        Ok(())
-    }
-
-    async fn attempt(&self, envelope: &Envelope) -> Result<(), Error> {
-        let cx = self.context(envelope)?;
-        let span = observability::message_span("event", self.subscription.module, self.subscription.event_type, &cx);
+    async fn call(&self, handler: &dyn Handler, event: &Arc<Envelope>) -> (Unit, Result<(), Fault>) {
+        let principal = match caused_by(&self.subscription, event) {
+            Ok(principal) => principal,
+            Err(fault) => return (self.own_unit(event), Err(fault)),
+        };
+        let cx = Context::new(principal, event.metadata.correlation_id).caused_by(event);
         let mut unit = self.unit(cx.clone());
-        let handled = self.subscription.handler.handle(&cx, envelope, &mut unit);
+        let Subscription { module, name, .. } = self.subscription;
+        let span = observability::delivery_span(module, name, &event.event_type, &cx);
+        let handled = async {
+            let handled = handler.one(&cx, event, &mut unit, &self.threads).await;
+            let handled = match handled {
+                Ok(()) => self.inline.add_to(&mut unit).await.map_err(Fault::Failed),
+                fault => fault,
+            };
+            handled.inspect_err(|(Fault::Failed(error) | Fault::Unreadable(error))| observability::failed(error.code()))
+        };
         let handled = AssertUnwindSafe(handled).catch_unwind().instrument(span).await;
-        handled.unwrap_or_else(|panic| Err(panicked(panic.as_ref())))?;
-        unit.checkpoint(self.subscription.name, position(envelope));
-        self.store.commit(unit).await?;
-        Ok(())
+        match handled.unwrap_or_else(|panic| Err(Fault::Failed(panicked(panic.as_ref())))) {
+            Ok(()) => (unit, Ok(())),
+            Err(fault) => (self.own_unit(event), Err(fault)),
+        }
     }
 
-    async fn park(&self, envelope: &Envelope, error: Error, attempts: u32) -> Result<(), StoreError> {
+    /// Whether it is tried again, and when.
+    pub fn verdict(&self, waiting: &mut Waiting, fault: Fault) -> Verdict {
+        let event = &waiting.event;
+        let (subscriber, attempt) = (self.subscription.name, waiting.attempts);
+        let error = match fault {
+            Fault::Unreadable(error) => {
+                tracing::warn!(subscriber, event_id = %event.event_id, "cannot be read: {error}");
+                return match self.subscription.on_unknown {
+                    OnUnknown::Park => Verdict::Park(error),
+                    OnUnknown::Skip => Verdict::Skip(error),
+                    OnUnknown::Halt => Verdict::Halt(error),
+                };
+            }
+            Fault::Failed(error) => error,
+        };
+        self.meters.failed.increment(1);
+        let detail = error.detail.as_deref();
+        tracing::warn!(subscriber, event_id = %event.event_id, attempt, detail, "{error}");
+        if attempt >= self.policy.attempts {
+            return Verdict::Park(error);
+        }
+        self.meters.retries.increment(1);
+        let waits = waiting.waits.get_or_insert_with(|| self.retry.attempts());
+        Verdict::Retry(match waits.after(&error) {
+            Ok(wait) => wait,
+            // Its own attempts are counted above. Out of budget, or told to come back much later, it goes slowly.
+            Err(GiveUp::Budget | GiveUp::Later | GiveUp::Attempts | GiveUp::Permanent) => self.policy.longest,
+        })
+    }
+
+    /// What parks the event, but for the step of the checkpoint.
+    pub fn parking(&self, waiting: &Waiting, error: Error, took: Duration) -> Unit {
+        let Waiting { event, attempts, .. } = waiting;
         tracing::error!(
             subscriber = self.subscription.name,
-            event_id = %envelope.event_id,
-            key = envelope.metadata.key,
+            event_id = %event.event_id,
+            key = event.metadata.key,
             "parked after {attempts} attempts: {error}"
         );
+        let mut unit = self.own_unit(event);
+        self.record(&mut unit, waiting, took, DeliveryOutcome::Parked, Some(&error));
         let subscriber = self.subscription.name.to_owned();
-        let at = position(envelope);
-        let key = format!("{subscriber}/{:020}", at.0);
-        let letter = DeadLetter { subscriber, event: envelope.clone(), error, attempts };
-        // Also an event that names nobody can be parked.
-        let principal = Principal::authenticate(&Itself, self.subscription.module).expect("a module has a name");
-        let cx = Context::new(Arc::new(principal), envelope.metadata.correlation_id).caused_by(envelope);
-        let mut unit = self.unit(cx);
-        unit.put(key, &letter, Expected::Any);
-        unit.checkpoint(self.subscription.name, at);
-        match self.store.commit(unit).await {
-            Ok(_) => Ok(()),
-            Err(event_sourcing::CommitError::Store(error)) => Err(error),
-            Err(event_sourcing::CommitError::Conflict(conflict)) => {
-                unreachable!("no write of this unit has an expectation: {conflict}")
-            }
-        }
+        let key = key(&subscriber, position(event));
+        let event = Envelope::clone(event);
+        unit.put(key, &DeadLetter { subscriber, event, error, attempts: *attempts }, Expected::Any);
+        unit
     }
 
-    fn context(&self, envelope: &Envelope) -> Result<Context, Error> {
-        let principal = Principal::authenticate(&CausedBy(&self.subscription), envelope).map_err(|e| {
-            Error::internal(format!("event {} names no user", envelope.event_id)).with_detail(e.to_string())
-        })?;
-        Ok(Context::new(Arc::new(principal), envelope.metadata.correlation_id).caused_by(envelope))
+    /// Adds the record of a delivery to its unit.
+    pub fn record(
+        &self,
+        unit: &mut Unit,
+        waiting: &Waiting,
+        took: Duration,
+        outcome: DeliveryOutcome,
+        error: Option<&Error>,
+    ) {
+        if !self.records {
+            return;
+        }
+        let event = &waiting.event;
+        let record = DeliveryRecord {
+            subscriber: self.subscription.name.into(),
+            module: self.subscription.module.into(),
+            event_id: event.event_id,
+            event_type: event.event_type.clone().into_owned(),
+            correlation_id: event.metadata.correlation_id,
+            position: position(event),
+            attempts: waiting.attempts,
+            started: self.before(took),
+            seconds: took.as_secs_f64(),
+            outcome,
+            error: error.cloned(),
+        };
+        unit.put(record.key(), &record, Expected::Any);
+    }
+
+    fn before(&self, took: Duration) -> DateTime<Utc> {
+        self.clock.now() - took
+    }
+
+    pub fn behind() -> Error {
+        Error::new(ErrorKind::Rejected, "an earlier event of this key is parked")
+    }
+
+    /// For what the bus itself writes about an event, also about one that names nobody.
+    pub fn own_unit(&self, event: &Envelope) -> Unit {
+        self.unit(Context::new(itself(&self.subscription), event.metadata.correlation_id).caused_by(event))
+    }
+
+    /// For what the bus itself writes about no event in particular, and what has no correlation for want of events.
+    pub fn bare_unit(&self) -> Unit {
+        self.unit(Context::new(itself(&self.subscription), CorrelationId::new(Uuid::nil())))
+    }
+
+    /// For what the subscriber's module does of its own: a piece of work of its own.
+    pub fn own_work(&self) -> Unit {
+        self.unit(Context::new(itself(&self.subscription), CorrelationId::new(self.ids.next())))
     }
 
     fn unit(&self, context: Context) -> Unit {
         let (clock, ids) = (Arc::clone(&self.clock), Arc::clone(&self.ids));
         Unit::new(Origin { module: self.subscription.module, context, clock, ids })
+    }
+
+    /// The keys of this subscriber that have a dead letter.
+    pub async fn parked_keys(&self) -> Result<HashSet<String>, StoreError> {
+        let mut keys = HashSet::new();
+        self.each::<DeadLetter>(|_, letter| _ = keys.insert(letter.event.metadata.key)).await?;
+        Ok(keys)
+    }
+
+    /// The events beyond the checkpoint that are done.
+    pub async fn marks(&self) -> Result<Vec<u64>, StoreError> {
+        let mut marks = Vec::new();
+        self.each::<Mark>(|position, _| marks.extend(position.parse::<u64>())).await?;
+        Ok(marks)
+    }
+
+    /// All documents of this subscriber in one collection, whose keys begin with its name.
+    async fn each<D: Document>(&self, mut see: impl FnMut(&str, D) + Send) -> Result<(), StoreError> {
+        let prefix = format!("{}/", self.subscription.name);
+        let mut after = prefix.clone();
+        loop {
+            let page = self.store.list::<D>(Some(&after), PAGE).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after.clone_from(&last.key);
+            for found in page {
+                let Some(rest) = found.key.strip_prefix(&prefix) else { return Ok(()) };
+                see(rest, found.value);
+            }
+        }
     }
 }
 
@@ -183,7 +232,7 @@ pub(crate) fn position(envelope: &Envelope) -> Position {
     Position(envelope.metadata.position.expect("an event read from the log has its position"))
 }
 
-fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
+pub(crate) fn panicked(panic: &(dyn Any + Send)) -> Error {
     let message = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
     let message = message.or_else(|| panic.downcast_ref::<String>().cloned());
     Error::internal("the subscriber panicked").with_detail(message.unwrap_or_default())

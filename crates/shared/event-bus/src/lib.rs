@@ -1,19 +1,57 @@
-//! Durable subscribers over the log.
+//! Subscribers over the log.
 //!
 //! One event with n subscribers is n deliveries, each with its own checkpoint, retries and failure. A [`Subscriber`] puts its
 //! effect into the unit that it is given; effect and checkpoint are committed together, so a crash at any instruction loses
-//! no event and repeats no effect. A subscriber takes its events one at a time in log order.
+//! no event and repeats no effect. What a subscriber can rely on is its [`DeliveryClass`]:
+//!
+//! | class | runs | guarantee | order |
+//! | --- | --- | --- | --- |
+//! | [`Inline`](DeliveryClass::Inline) | before the commit, in the publisher's unit | atomic; a failure aborts the publisher | explicit, then by name |
+//! | [`Durable`](DeliveryClass::Durable) | after the commit, from a checkpoint | at least once; an effect in the given unit exactly once | of each key, as published |
+//! | [`Ephemeral`](DeliveryClass::Ephemeral) | after the commit, in memory, from the end of the log | best effort, each tried once; drops are counted | as published |
+//!
+//! The log is the queue: publishing is a commit, whoever subscribes. A durable subscriber holds a bounded part of the log in
+//! memory and handles up to [`concurrency`](Subscription::with_concurrency) events at a time, never two of one key. Among the
+//! keys that are ready, the most urgent goes first; one that has seen 64 others go before it goes before all that became ready
+//! after it.
 //!
 //! An event that keeps failing parks its key: it and the later events of that key go to the dead letters, the other keys
-//! flow on, and the checkpoint moves past them.
+//! flow on, and the checkpoint moves past them. While a try waits for the next, other keys flow as well.
+//!
+//! A delivery that wrote nothing is not committed: its progress is kept in memory and stored with the next unit, after 256
+//! events, when a second passes without events, and at the stop. After a crash such an event comes again; there is no effect of
+//! it that would be repeated, but for those outside of the unit, which happen at least once in any case.
 //!
 //! A handler acts for the user who caused its event, with the permissions of its own module.
 #![warn(missing_docs)]
 
 mod bus;
+mod control;
 mod delivery;
+mod error;
+mod follower;
+mod handler;
+mod inline;
+mod letter;
+mod listener;
+mod mailbox;
+mod meters;
+mod principals;
+mod progress;
+mod record;
+mod retry;
+mod standing;
+mod stretch;
 mod subscriber;
+mod subscription;
 
-pub use bus::{Drain, EventBus, SubscriberLag};
-pub use delivery::{DeadLetter, RetryPolicy};
-pub use subscriber::{Subscriber, Subscription};
+pub use bus::{BusOptions, Drain, EventBus, Ports};
+pub use control::Pause;
+pub use error::BusError;
+pub use inline::InlineSubscribers;
+pub use letter::DeadLetter;
+pub use record::{DeliveryOutcome, DeliveryRecord};
+pub use retry::RetryPolicy;
+pub use standing::{Overlong, SubscriberStatus};
+pub use subscriber::{BatchSubscriber, CpuSubscriber, EnvelopeSubscriber, Subscriber};
+pub use subscription::{BatchOptions, DeliveryClass, OnUnknown, Overflow, Subscription};

@@ -1,4 +1,4 @@
-use std::{collections::BTreeSet, pin::Pin, sync::Arc};
+use std::sync::Arc;
 
 use event_sourcing::Unit;
 use kernel::{Context, Envelope, Error, Event};
@@ -12,68 +12,40 @@ pub trait Subscriber<E: Event>: Send + Sync + 'static {
     ///
     /// # Cancel safety
     /// This future may be dropped at shutdown; the event is then delivered again.
+    ///
+    /// [`Subscription`]: crate::Subscription
     fn handle(&self, cx: &Context, event: &E, unit: &mut Unit) -> impl Future<Output = Result<(), Error>> + Send;
 }
 
-/// A subscriber under its stable name, which its checkpoint is stored under.
-#[derive(Clone)]
-pub struct Subscription {
-    /// Unique in the program and never changed: checkpoint and dead letters are stored under it.
-    pub name: &'static str,
-    /// The module that subscribes. What the subscriber publishes is published by it.
-    pub module: &'static str,
-    /// Wire name of the events that it takes.
-    pub event_type: &'static str,
-    /// What is granted to the module.
-    pub(crate) permissions: Arc<BTreeSet<String>>,
-    pub(crate) handler: Arc<dyn ErasedSubscriber>,
+/// Reacts to events of any type, as they are stored: an archive, a bridge, a counter.
+pub trait EnvelopeSubscriber: Send + Sync + 'static {
+    /// As [`Subscriber::handle`]; a version that nobody here knows is no error.
+    ///
+    /// # Cancel safety
+    /// This future may be dropped at shutdown; the event is then delivered again.
+    fn handle(
+        &self,
+        cx: &Context,
+        event: &Arc<Envelope>,
+        unit: &mut Unit,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
 }
 
-impl Subscription {
-    /// To all events of type `E`, from the stored checkpoint of this name on; without one, from the start of the log. Without
-    /// permissions.
-    pub fn new<E: Event>(name: &'static str, module: &'static str, subscriber: impl Subscriber<E>) -> Self {
-        let handler = Arc::new(Typed { subscriber, event: std::marker::PhantomData });
-        Self { name, module, event_type: E::NAME, permissions: Arc::default(), handler }
-    }
-
-    /// The handler may do this, whoever caused the event.
-    #[must_use]
-    pub fn with_permissions(mut self, permissions: impl IntoIterator<Item = String>) -> Self {
-        self.permissions = Arc::new(permissions.into_iter().collect());
-        self
-    }
+/// Reacts to several events of one type at once, in the order of the log.
+pub trait BatchSubscriber<E: Event>: Send + Sync + 'static {
+    /// All events of the batch are done, or none: one unit, one checkpoint.
+    ///
+    /// They may be of several users and pieces of work, so `cx` is a piece of work of its own, done by the module itself with
+    /// the permissions of the subscription.
+    ///
+    /// # Cancel safety
+    /// This future may be dropped at shutdown; the events are then delivered again.
+    fn handle(&self, cx: &Context, events: &[E], unit: &mut Unit) -> impl Future<Output = Result<(), Error>> + Send;
 }
 
-type Handled<'a> = Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'a>>;
-
-pub(crate) trait ErasedSubscriber: Send + Sync {
-    fn handle<'a>(&'a self, cx: &'a Context, envelope: &'a Envelope, unit: &'a mut Unit) -> Handled<'a>;
-}
-
-struct Typed<E, S> {
-    subscriber: S,
-    event: std::marker::PhantomData<fn() -> E>,
-}
-
-impl<E: Event, S: Subscriber<E>> ErasedSubscriber for Typed<E, S> {
-    fn handle<'a>(&'a self, cx: &'a Context, envelope: &'a Envelope, unit: &'a mut Unit) -> Handled<'a> {
-        Box::pin(async move {
-            if envelope.metadata.schema_version > E::VERSION {
-                return Err(Error::invalid(format!(
-                    "`{}` is of version {}, this program understands up to {}: upgrade it",
-                    E::NAME,
-                    envelope.metadata.schema_version,
-                    E::VERSION
-                )));
-            }
-            let event: E = envelope.decode().map_err(|e| {
-                let event = format!("`{}` {}", E::NAME, envelope.event_id);
-                Error::invalid(format!(
-                    "{event} does not fit its contract: {e}; publish what has changed as a new version"
-                ))
-            })?;
-            self.subscriber.handle(cx, &event, unit).await
-        })
-    }
+/// Reacts to one type of event with work that computes and waits for nothing: on a thread of its own, of which the bus has a
+/// bounded number.
+pub trait CpuSubscriber<E: Event>: Send + Sync + 'static {
+    /// As [`Subscriber::handle`]. At shutdown it runs on to its end, and what it has written is not committed.
+    fn handle(&self, cx: &Context, event: &E, unit: &mut Unit) -> Result<(), Error>;
 }

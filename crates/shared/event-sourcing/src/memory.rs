@@ -1,7 +1,7 @@
 use std::{
     collections::{BTreeMap, HashMap, hash_map::Entry},
     ops::Bound,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use async_trait::async_trait;
@@ -20,7 +20,7 @@ pub struct MemoryStore {
 
 #[derive(Default)]
 struct State {
-    log: Vec<Envelope>,
+    log: Vec<Arc<Envelope>>,
     /// Index into the log of each stream's events.
     streams: HashMap<String, Vec<usize>>,
     documents: BTreeMap<(String, String), (Json, u64)>,
@@ -84,18 +84,25 @@ impl Store for MemoryStore {
             .collect())
     }
 
-    async fn log(&self, query: LogQuery) -> Result<Vec<Envelope>, StoreError> {
+    async fn log(&self, query: LogQuery) -> Result<Vec<Arc<Envelope>>, StoreError> {
         let state = self.state();
         let from = usize::try_from(query.after.0).unwrap_or(usize::MAX).min(state.log.len());
-        let wanted = |e: &&Envelope| query.correlation.is_none_or(|c| e.metadata.correlation_id == c);
-        Ok(state.log[from..].iter().filter(wanted).take(query.limit).cloned().collect())
+        let rest = &state.log[from..];
+        match query.correlation {
+            // A slice, whose length is known: one allocation.
+            None => Ok(rest[..query.limit.min(rest.len())].to_vec()),
+            Some(correlation) => {
+                let wanted = |e: &&Arc<Envelope>| e.metadata.correlation_id == correlation;
+                Ok(rest.iter().filter(wanted).take(query.limit).cloned().collect())
+            }
+        }
     }
 
     async fn stream(&self, stream: &str, after: u64, limit: usize) -> Result<Vec<Envelope>, StoreError> {
         let state = self.state();
         let skip = usize::try_from(after).unwrap_or(usize::MAX);
         let indexes = state.streams.get(stream).map_or(&[][..], Vec::as_slice);
-        Ok(indexes.iter().skip(skip).take(limit).map(|&i| state.log[i].clone()).collect())
+        Ok(indexes.iter().skip(skip).take(limit).map(|&i| Envelope::clone(&state.log[i])).collect())
     }
 
     async fn head(&self) -> Result<Position, StoreError> {
@@ -165,7 +172,7 @@ impl State {
                     let stream = self.streams.entry(stream).or_default();
                     stream.push(index);
                     receipt.events.push((envelope.event_id, stream.len() as u64));
-                    self.log.push(envelope);
+                    self.log.push(Arc::new(envelope));
                 }
                 Write::Put { collection, key, body, .. } => {
                     let place = (collection.to_owned(), key);

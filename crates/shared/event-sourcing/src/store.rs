@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use kernel::{CorrelationId, Envelope, Error, ErrorKind, EventId, Json};
@@ -40,7 +40,9 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<Vec<StoredDocument>, StoreError>;
 
     /// The log in position order. A reader that saw a position has seen every lower one that it will ever see.
-    async fn log(&self, query: LogQuery) -> Result<Vec<Envelope>, StoreError>;
+    ///
+    /// Events are shared: who keeps them in memory hands the same one to all of its readers.
+    async fn log(&self, query: LogQuery) -> Result<Vec<Arc<Envelope>>, StoreError>;
 
     /// A stream's events in version order, from the version after `after`; 0 reads from the start.
     async fn stream(&self, stream: &str, after: u64, limit: usize) -> Result<Vec<Envelope>, StoreError>;

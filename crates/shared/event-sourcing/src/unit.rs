@@ -124,6 +124,7 @@ impl Unit {
                 position: None,
             },
         };
+        observability::originated(observability::EVENT, self.origin.module, E::NAME, event_id.uuid(), context);
         self.writes.push(Write::Append { stream: stream.into(), expected, envelope });
         event_id
     }
@@ -144,6 +145,11 @@ impl Unit {
     /// the earlier one, also if it is lower.
     pub fn checkpoint(&mut self, subscriber: impl Into<String>, position: Position) {
         self.writes.push(Write::Checkpoint { subscriber: subscriber.into(), position });
+    }
+
+    /// For whoever runs the unit, not for those who write into it: another one goes on with it.
+    pub fn origin_mut(&mut self) -> &mut Origin {
+        &mut self.origin
     }
 
     /// Whether there is nothing to write.

@@ -2,13 +2,14 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::{CausationId, CorrelationId, Envelope, Principal};
+use crate::{CausationId, CorrelationId, Envelope, Principal, TraceParent};
 
 /// What travels with every message: who asks, on whose behalf, until when. First argument, always. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Context {
     correlation: CorrelationId,
     causation: Option<CausationId>,
+    parent: Option<TraceParent>,
     principal: Arc<Principal>,
     deadline: Option<DateTime<Utc>>,
     purpose: Option<Arc<str>>,
@@ -35,17 +36,30 @@ impl Asked {
 impl Context {
     /// The start of a piece of work.
     pub fn new(principal: Arc<Principal>, correlation: CorrelationId) -> Self {
-        Self { correlation, causation: None, principal, deadline: None, purpose: None, asked: None }
+        Self { correlation, causation: None, parent: None, principal, deadline: None, purpose: None, asked: None }
     }
 
     /// The same work, one step on: what `event` set off.
     pub fn caused_by(&self, event: &Envelope) -> Self {
-        Self {
-            correlation: event.metadata.correlation_id,
-            causation: Some(CausationId::new(event.event_id.uuid())),
-            asked: None,
-            ..self.clone()
-        }
+        let mut next = self.clone();
+        next.follow(event);
+        next
+    }
+
+    /// As [`caused_by`](Self::caused_by), in place: what takes one event after another has one context for all of them.
+    pub fn follow(&mut self, event: &Envelope) {
+        self.correlation = event.metadata.correlation_id;
+        self.causation = Some(CausationId::new(event.event_id.uuid()));
+        self.parent = None;
+        self.asked = None;
+    }
+
+    /// A part of the work that the parent is a part of: its trace id becomes the correlation id.
+    #[must_use]
+    pub fn within(mut self, parent: TraceParent) -> Self {
+        self.correlation = parent.trace;
+        self.parent = Some(parent);
+        self
     }
 
     /// Cuts the deadline. A later one than the present is ignored: deadlines are inherited, never extended.
@@ -77,6 +91,11 @@ impl Context {
     /// The event that set this off. Absent where it was a person or a program that began.
     pub fn causation(&self) -> Option<CausationId> {
         self.causation
+    }
+
+    /// Where in a trace this was asked, if that was not in this process: see [`Context::within`].
+    pub fn parent(&self) -> Option<TraceParent> {
+        self.parent
     }
 
     /// On whose behalf: whose permissions count.

@@ -1,10 +1,12 @@
+use chrono::{DateTime, Utc};
 use container::Container;
 use event_bus::Subscription;
+use kernel::Error;
 use request::{ModuleState, Requests, Trouble};
 use saga::SagaEngine;
 use serde::Serialize;
 
-use crate::{Description, Finding, StartError, StopError, lifecycle::Lifecycle};
+use crate::{Description, Finding, Health, StartError, StopError, Undelivered, lifecycle::Lifecycle};
 
 /// All modules, verified and built. Until [`start`](Self::start) nothing runs, and every request is answered with
 /// `module.stopped`.
@@ -71,6 +73,12 @@ impl Application {
             self.requests.states().set(module.name, ModuleState::Up);
         }
         self
+    }
+
+    /// How this process is. What is `undelivered` belongs to it: see [`undelivered`](crate::undelivered); not to know it counts
+    /// as not ready.
+    pub fn health(&self, undelivered: Result<&[Undelivered], &Error>, now: DateTime<Utc>) -> Health {
+        Health::of(self, undelivered, now)
     }
 
     /// The service registry: which module serves what, and whether it can be asked.

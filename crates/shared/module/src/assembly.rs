@@ -6,14 +6,15 @@ use event_sourcing::{Blobs, Store};
 use kernel::{Clock, Ids};
 use request::{Client, Limits, ModuleState, ModuleStates, Requests, ServiceTable};
 use saga::SagaEngine;
+use settings::{Settings, SettingsError};
 
 use crate::{
     Application, Findings, Grants, Module, Options,
     dependencies::Dependencies,
     description::describe,
-    descriptor::Subscribed,
+    descriptor::{Read, Subscribed},
     lifecycle::{Lifecycle, Member},
-    options::MODULE,
+    options::GRANTED_MODULE,
     task::Needed,
     verification::{Assembly, verify},
 };
@@ -57,7 +58,7 @@ pub async fn assemble(
         .instance::<dyn Clock>(Arc::clone(&clock))
         .instance::<dyn Ids>(Arc::clone(&ids))
         .instance::<Client>(Arc::new(requests.client()));
-    register(&mut modules, &selected, &mut builder);
+    wrong.extend(register(&mut modules, &selected, options.settings.as_ref(), &mut builder));
     roots(&modules, &selected, &mut builder);
 
     let assembly = Assembly { modules: &modules, selected: &selected, builder: &builder, options: &options };
@@ -84,15 +85,29 @@ pub async fn assemble(
     })
 }
 
-/// Each module remembers which registrations are its own.
-fn register(modules: &mut [Module], selected: &BTreeSet<usize>, builder: &mut Builder) {
+/// Each module remembers which registrations are its own. What is wrong in the settings that they read, with the fix.
+fn register(
+    modules: &mut [Module],
+    selected: &BTreeSet<usize>,
+    settings: Option<&Settings>,
+    builder: &mut Builder,
+) -> Vec<(String, String)> {
+    let mut wrong = Vec::new();
     for &module in selected {
         let before = builder.registered().len();
+        for Read { section, load, .. } in &modules[module].settings {
+            match settings.map(|settings| load(settings, section, builder)) {
+                // A section that there is not is a finding about the module, whether it runs here or not.
+                None | Some(Ok(()) | Err(SettingsError::UnknownSection { .. })) => {}
+                Some(Err(error)) => wrong.push((error.to_string(), "mend it there".into())),
+            }
+        }
         for registrations in take(&mut modules[module].provides) {
             registrations(builder);
         }
         modules[module].registered = builder.registered().skip(before).collect();
     }
+    wrong
 }
 
 /// What the descriptors take from the container, and what the composition root has put there: all else that nobody needs is
@@ -139,7 +154,7 @@ fn subscriptions(
 ) -> Vec<Subscription> {
     let of_module = |&i: &usize| {
         let module = &modules[i];
-        let granted = grants.get(&format!("{MODULE}{}", module.name)).cloned().unwrap_or_default();
+        let granted = grants.get(&format!("{GRANTED_MODULE}{}", module.name)).cloned().unwrap_or_default();
         let subscription = |s: &Subscribed| (s.wire)(container, s.subscriber, module.name);
         module.subscribes.iter().map(move |s| subscription(s).with_permissions(granted.clone()))
     };

@@ -6,6 +6,8 @@ use event_sourcing::Document;
 use kernel::{Error, Event, Permission, Request};
 use request::{Cached, RequestInfo, Requirement, Service, ServiceTable};
 use saga::{Saga, SagaEngine};
+use serde::de::DeserializeOwned;
+use settings::{Settings, SettingsError};
 
 use crate::{
     Shutdown,
@@ -65,6 +67,7 @@ pub(crate) struct Message {
 pub(crate) struct Read {
     pub section: &'static str,
     pub about: &'static str,
+    pub load: fn(&Settings, &str, &mut Builder) -> Result<(), SettingsError>,
 }
 
 pub(crate) struct Subscribed {
@@ -197,10 +200,19 @@ impl Module {
         self
     }
 
-    /// The package reads this section of the settings; `about` is one sentence on what for.
+    /// The package reads this section of the settings as a `T`, which the container has from then on; `about` is one sentence
+    /// on what for.
     #[must_use]
-    pub fn reads(mut self, section: &'static str, about: &'static str) -> Self {
-        self.settings.push(Read { section, about });
+    pub fn reads<T: DeserializeOwned + Send + Sync + 'static>(
+        mut self,
+        section: &'static str,
+        about: &'static str,
+    ) -> Self {
+        let load = |settings: &Settings, section: &str, builder: &mut Builder| {
+            builder.value(settings.section::<T>(section)?);
+            Ok(())
+        };
+        self.settings.push(Read { section, about, load });
         self
     }
 

@@ -14,6 +14,8 @@ use crate::{
 };
 use error::{Allowed, outcome};
 pub use error::{Cause, LifecycleError, Phase, StartError, StopError};
+use health::Pulse;
+pub(crate) use health::part;
 use job::Jobs;
 
 /// What runs of one module beside its services, subscribers and sagas.
@@ -37,12 +39,21 @@ pub(crate) struct Lifecycle {
     running: Vec<Jobs>,
     /// Looks at their health, while all of them run.
     watch: JoinSet<()>,
+    pulse: Pulse,
 }
 
 impl Lifecycle {
     pub fn new(members: Vec<Member>, container: Container, states: ModuleStates, timeouts: Timeouts) -> Self {
         let members = members.into_iter().map(Arc::new).collect();
-        Self { members, container, states, timeouts, running: Vec::new(), watch: JoinSet::new() }
+        Self {
+            members,
+            container,
+            states,
+            timeouts,
+            running: Vec::new(),
+            watch: JoinSet::new(),
+            pulse: Pulse::default(),
+        }
     }
 
     pub async fn start(&mut self) -> Result<(), StartError> {
@@ -58,9 +69,10 @@ impl Lifecycle {
                 return Err(StartError { failed, rollback });
             }
         }
-        if self.watch.is_empty() && self.members.iter().any(|member| !member.checks.is_empty()) {
+        if self.watch.is_empty() {
             let (container, states) = (self.container.clone(), self.states.clone());
-            self.watch.spawn(health::watch(self.members.clone(), container, states, self.timeouts));
+            let watch = health::watch(self.members.clone(), container, states, self.timeouts, self.pulse.clone());
+            self.watch.spawn(watch);
         }
         Ok(())
     }
@@ -79,6 +91,21 @@ impl Lifecycle {
         }
         tracing::debug!(module, "started");
         Ok(())
+    }
+
+    /// Module and name of every health check.
+    pub fn checks(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.members.iter().flat_map(|member| member.checks.iter().map(|check| (member.module, check.name)))
+    }
+
+    pub fn timeouts(&self) -> Timeouts {
+        self.timeouts
+    }
+
+    /// Whether the runtime of this process gets round to its tasks: the last round of looks is not long ago.
+    pub fn is_live(&self) -> bool {
+        let Timeouts { check, check_every, .. } = self.timeouts;
+        self.pulse.is_within(2 * check_every + check)
     }
 
     pub async fn stop(&mut self) -> Result<(), StopError> {

@@ -6,8 +6,9 @@ use std::{
 };
 
 use container::Builder;
+use settings::Settings;
 
-use crate::{Findings, Module, Options, closest::way_out, options::MODULE};
+use crate::{Findings, Module, Options, closest::way_out, options::GRANTED_MODULE};
 
 /// What is verified: the descriptors of all modules, and what those have registered that run in this process.
 pub(crate) struct Assembly<'a> {
@@ -29,6 +30,7 @@ pub(crate) fn verify(assembly: &Assembly<'_>, wrong: Vec<(String, String)>) -> F
     messages::requests(modules, &mut findings);
     messages::rules(modules, &mut findings);
     messages::events(modules, &mut findings);
+    messages::kinds(modules, &mut findings);
     permissions(modules, options, &mut findings);
     settings(modules, options, &mut findings);
     needs(assembly, &mut findings);
@@ -86,7 +88,9 @@ fn permissions(modules: &[Module], Options { grants, .. }: &Options, findings: &
         }
     }
     for (user, permissions) in grants {
-        if let Some(name) = user.strip_prefix(MODULE).filter(|name| modules.iter().all(|module| module.name != *name)) {
+        if let Some(name) =
+            user.strip_prefix(GRANTED_MODULE).filter(|name| modules.iter().all(|module| module.name != *name))
+        {
             let problem = format!("permissions are granted to `{user}`, and there is no module `{name}`");
             findings.error("settings", problem, way_out(name, modules.iter().map(|module| module.name)));
         }
@@ -101,7 +105,7 @@ fn permissions(modules: &[Module], Options { grants, .. }: &Options, findings: &
 }
 
 fn settings(modules: &[Module], options: &Options, findings: &mut Findings) {
-    let Some(known) = &options.settings else { return };
+    let known = options.settings.as_ref().map(Settings::keys).unwrap_or_default();
     for module in modules {
         for read in module.settings.iter().filter(|read| !known.iter().any(|key| key == read.section)) {
             let problem = format!("reads the settings [{}], which there are not", read.section);

@@ -60,7 +60,7 @@ impl Requests {
         passage: &Passage<'_>,
         stages: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
-        let span = observability::message_span("request", passage.module, passage.request, passage.cx);
+        let span = observability::message_span(observability::REQUEST, passage.module, passage.request, passage.cx);
         async {
             Stage::Span.enter();
             let start = Instant::now();
@@ -81,6 +81,7 @@ impl Requests {
     /// Says that a request was not answered: in the log, and for a command in the audit log.
     async fn not_answered(&self, passage: &Passage<'_>, error: &Error) {
         let (code, detail) = (error.code(), error.detail.as_deref());
+        observability::failed(code);
         // What the caller can mend is the caller's news; what only we can is ours.
         if error.kind.is_of_the_caller() {
             tracing::info!(code, "{error}");

@@ -280,7 +280,7 @@ impl Store for CrashingStore {
         self.store.documents(collection, after, limit).await
     }
 
-    async fn log(&self, query: LogQuery) -> Result<Vec<Envelope>, StoreError> {
+    async fn log(&self, query: LogQuery) -> Result<Vec<Arc<Envelope>>, StoreError> {
         self.store.log(query).await
     }
 

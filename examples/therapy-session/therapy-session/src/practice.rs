@@ -1,7 +1,7 @@
 use std::{error::Error, sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeZone, Utc};
-use event_bus::{Drain, EventBus, RetryPolicy};
+use event_bus::{BusOptions, Drain, EventBus, Ports};
 use event_sourcing::{MemoryBlobs, MemoryStore, Store};
 use kernel::{
     AuthenticationError, Authenticator, Claims, Clock, Context, CorrelationId, ErrorKind, Ids, ManualClock, Principal,
@@ -53,8 +53,8 @@ impl Practice {
         let mut application = application(infrastructure, outside).await?;
         application.start().await?;
         let subscriptions = std::mem::take(&mut application.subscriptions);
-        let (log, names) = (Arc::clone(&store), Arc::clone(&ids));
-        let bus = EventBus::start(subscriptions, log, time, names, RetryPolicy::default()).await?;
+        let ports = Ports { store: Some(Arc::clone(&store)), clock: time, ids: Arc::clone(&ids) };
+        let bus = EventBus::start(subscriptions, ports, BusOptions::default()).await?;
         Ok(Self { application, store, clock, directory, mail, ids, bus })
     }
 

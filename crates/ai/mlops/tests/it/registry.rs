@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use event_bus::{Drain, EventBus, RetryPolicy};
+use event_bus::{BusOptions, Drain, EventBus, Ports};
 use event_sourcing::{Blobs, MemoryBlobs, MemoryStore, Store, StoreExt};
 use interfaces_ai::{
     DISCARD_MODEL, DiscardModel, GetPipelineRun, ModelTrained, PipelineOptions, PipelineRun, RegistryStatus,
@@ -61,9 +61,8 @@ impl Platform {
         let started = application.requests.ask(&cx, request).await.unwrap();
         let record = application.sagas.drive(SagaId(started.saga_id), &Silent).await.unwrap();
         let (clock, ids) = (Arc::new(ManualClock::default()), Arc::new(SequentialIds::default()));
-        let store = Arc::clone(&self.store);
-        let mut bus =
-            EventBus::start(application.subscriptions, store, clock, ids, RetryPolicy::default()).await.unwrap();
+        let ports = Ports { store: Some(Arc::clone(&self.store)), clock, ids };
+        let bus = EventBus::start(application.subscriptions, ports, BusOptions::default()).await.unwrap();
         assert_eq!(bus.drain(std::time::Duration::from_secs(60)).await.unwrap(), Drain::Complete);
         let run = application.requests.ask(&cx, GetPipelineRun { saga_id: started.saga_id }).await.unwrap();
         (record.state, run)

@@ -27,10 +27,10 @@ impl Store for Anonymous {
         self.0.documents(collection, after, limit).await
     }
 
-    async fn log(&self, query: LogQuery) -> Result<Vec<Envelope>, StoreError> {
+    async fn log(&self, query: LogQuery) -> Result<Vec<Arc<Envelope>>, StoreError> {
         let mut events = self.0.log(query).await?;
         for event in events.iter_mut().filter(|event| event.metadata.key == "nobody") {
-            event.metadata.user_id.clear();
+            Arc::make_mut(event).metadata.user_id.clear();
         }
         Ok(events)
     }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod anonymous;
+mod conformance;
 
 use std::{
     sync::{
@@ -11,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use event_bus::{DeadLetter, Drain, EventBus, RetryPolicy, Subscriber, Subscription};
+use event_bus::{BusOptions, DeadLetter, Drain, EventBus, Ports, Subscriber, Subscription};
 use event_sourcing::{Document, Expected, MemoryStore, Store, StoreExt, Unit};
 use kernel::{Claims, Context, Error, Event, ManualClock, SequentialIds};
 use serde::{Deserialize, Serialize};
@@ -84,11 +85,15 @@ async fn publish(store: &Arc<dyn Store>, sales: &[(&str, u32)]) {
 
 async fn start(store: &Arc<dyn Store>, ledgers: Vec<Ledger>) -> EventBus {
     let subscriptions = ledgers.into_iter().map(|l| Subscription::new::<Sold>(l.name, "ledger", l)).collect();
-    let (clock, ids) = (Arc::new(ManualClock::default()), Arc::new(SequentialIds::default()));
-    EventBus::start(subscriptions, Arc::clone(store), clock, ids, RetryPolicy::default()).await.unwrap()
+    EventBus::start(subscriptions, ports(store), BusOptions::default()).await.unwrap()
 }
 
-async fn drained(bus: &mut EventBus) {
+fn ports(store: &Arc<dyn Store>) -> Ports {
+    let (clock, ids) = (Arc::new(ManualClock::default()), Arc::new(SequentialIds::default()));
+    Ports { store: Some(Arc::clone(store)), clock, ids }
+}
+
+async fn drained(bus: &EventBus) {
     assert_eq!(bus.drain(Duration::from_secs(60)).await.unwrap(), Drain::Complete);
 }
 
@@ -104,9 +109,9 @@ fn memory() -> Arc<dyn Store> {
 async fn each_subscriber_gets_each_event_once_and_in_order() {
     let store = memory();
     publish(&store, &[("a", 1), ("b", 2)]).await;
-    let mut bus = start(&store, vec![Ledger::new("first", &store), Ledger::new("second", &store)]).await;
+    let bus = start(&store, vec![Ledger::new("first", &store), Ledger::new("second", &store)]).await;
     publish(&store, &[("a", 3), ("a", 4)]).await;
-    drained(&mut bus).await;
+    drained(&bus).await;
     for subscriber in ["first", "second"] {
         assert_eq!(amounts(&store, &format!("{subscriber}/a")).await, [1, 3, 4]);
         assert_eq!(amounts(&store, &format!("{subscriber}/b")).await, [2]);
@@ -118,8 +123,8 @@ async fn the_next_process_goes_on_where_the_last_one_stopped() {
     let store = memory();
     for round in 1..=3 {
         publish(&store, &[("a", round)]).await;
-        let mut bus = start(&store, vec![Ledger::new("ledger", &store)]).await;
-        drained(&mut bus).await;
+        let bus = start(&store, vec![Ledger::new("ledger", &store)]).await;
+        drained(&bus).await;
         bus.stop().await;
     }
     assert_eq!(amounts(&store, "ledger/a").await, [1, 2, 3]);
@@ -131,8 +136,8 @@ async fn a_failing_delivery_is_tried_again_and_leaves_no_trace_of_the_failure() 
         let store = memory();
         publish(&store, &[("a", 13), ("a", 1)]).await;
         let ledger = Ledger { failures: AtomicU32::new(4), panics, ..Ledger::new("ledger", &store) };
-        let mut bus = start(&store, vec![ledger]).await;
-        drained(&mut bus).await;
+        let bus = start(&store, vec![ledger]).await;
+        drained(&bus).await;
         assert_eq!(amounts(&store, "ledger/a").await, [13, 1], "panics: {panics}");
     }
 }
@@ -142,8 +147,8 @@ async fn a_poison_event_parks_its_key_and_only_its_key() {
     let store = memory();
     publish(&store, &[("a", 13), ("b", 1), ("a", 2)]).await;
     let poisoned = Ledger { failures: AtomicU32::new(u32::MAX), ..Ledger::new("poisoned", &store) };
-    let mut bus = start(&store, vec![poisoned, Ledger::new("sound", &store)]).await;
-    drained(&mut bus).await;
+    let bus = start(&store, vec![poisoned, Ledger::new("sound", &store)]).await;
+    drained(&bus).await;
     assert_eq!(amounts(&store, "poisoned/a").await, [0; 0]);
     assert_eq!(amounts(&store, "poisoned/b").await, [1]);
     assert_eq!(amounts(&store, "sound/a").await, [13, 2], "one subscriber's trouble is its own");
@@ -158,8 +163,8 @@ async fn a_poison_event_parks_its_key_and_only_its_key() {
 
     // The next process knows that the key is parked.
     publish(&store, &[("a", 3), ("b", 4)]).await;
-    let mut bus = start(&store, vec![Ledger::new("poisoned", &store)]).await;
-    drained(&mut bus).await;
+    let bus = start(&store, vec![Ledger::new("poisoned", &store)]).await;
+    drained(&bus).await;
     assert_eq!(amounts(&store, "poisoned/a").await, [0; 0]);
     assert_eq!(amounts(&store, "poisoned/b").await, [1, 4]);
     assert_eq!(store.list::<DeadLetter>(None, 100).await.unwrap().len(), 3);
@@ -170,10 +175,10 @@ async fn draining_ends_at_its_timeout_and_loses_nothing() {
     let store = memory();
     publish(&store, &[("a", 13)]).await;
     let slow = Ledger { failures: AtomicU32::new(4), ..Ledger::new("ledger", &store) };
-    let mut bus = start(&store, vec![slow]).await;
+    let bus = start(&store, vec![slow]).await;
     assert_eq!(bus.drain(Duration::from_millis(60)).await.unwrap(), Drain::TimedOut);
-    assert_eq!(bus.lag().await.unwrap()[0].position.0, 0);
-    drained(&mut bus).await;
+    assert_eq!(bus.status().await.unwrap()[0].position.0, 0);
+    drained(&bus).await;
     assert_eq!(amounts(&store, "ledger/a").await, [13]);
 }
 
@@ -201,8 +206,8 @@ async fn what_a_subscriber_cannot_read_is_parked_with_the_reason() {
     unit.publish(&SoldLater::<2> { shop: "b".into(), price: 5 });
     store.commit(unit).await.unwrap();
     publish(&store, &[("c", 3)]).await;
-    let mut bus = start(&store, vec![Ledger::new("ledger", &store)]).await;
-    drained(&mut bus).await;
+    let bus = start(&store, vec![Ledger::new("ledger", &store)]).await;
+    drained(&bus).await;
 
     let letters = store.list::<DeadLetter>(None, 100).await.unwrap();
     let reasons: Vec<String> = letters.into_iter().map(|letter| letter.value.error.message).collect();
@@ -241,9 +246,8 @@ async fn a_handler_acts_for_the_events_user_with_the_permissions_of_its_module()
         publish(&store, &[("a", 1)]).await;
         let subscription = Subscription::new::<Sold>("ledger.witness", "ledger", Witness);
         let subscription = subscription.with_permissions(granted.clone());
-        let (clock, ids) = (Arc::new(ManualClock::default()), Arc::new(SequentialIds::default()));
-        let bus = EventBus::start(vec![subscription], Arc::clone(&store), clock, ids, RetryPolicy::default());
-        drained(&mut bus.await.unwrap()).await;
+        let bus = EventBus::start(vec![subscription], ports(&store), BusOptions::default());
+        drained(&bus.await.unwrap()).await;
         let Acted(claims) = store.get::<Acted>("a").await.unwrap().unwrap().value;
         let acting = Some("module:ledger".to_owned());
         assert_eq!(claims, Claims { acting, ..Claims::new("tester", granted) });
@@ -255,8 +259,8 @@ async fn a_handler_acts_for_the_events_user_with_the_permissions_of_its_module()
 async fn an_event_that_names_no_user_is_parked() {
     let store: Arc<dyn Store> = Arc::new(anonymous::Anonymous(memory()));
     publish(&store, &[("nobody", 1), ("south", 2)]).await;
-    let mut bus = start(&store, vec![Ledger::new("sums", &store)]).await;
-    drained(&mut bus).await;
+    let bus = start(&store, vec![Ledger::new("sums", &store)]).await;
+    drained(&bus).await;
     let letters = store.list::<DeadLetter>(None, 10).await.unwrap();
     assert_eq!(letters.len(), 1);
     assert!(letters[0].value.error.message.contains("names no user"), "{:?}", letters[0].value.error);

@@ -119,6 +119,9 @@ impl fmt::Display for StopError {
     }
 }
 
+/// Longer than any process runs, and short enough to be added to the present time.
+const FOREVER: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
+
 /// How much time there is, and which setting gives more.
 #[derive(Clone, Copy)]
 pub(super) struct Allowed {
@@ -129,7 +132,7 @@ pub(super) struct Allowed {
 
 impl Allowed {
     pub fn from_now(within: Duration, setting: &'static str) -> Self {
-        Self { within, until: Instant::now() + within, setting }
+        Self { within, until: Instant::now() + within.min(FOREVER), setting }
     }
 
     pub fn exceeded(&self) -> Cause {

@@ -7,7 +7,7 @@ use request::Service;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::shop::{Clerk, Delivery, Receipt, Sell, Sold, Till, infrastructure, now, options, shop};
+use crate::shop::{Clerk, Delivery, Receipt, Sell, Sold, Till, infrastructure, now, options, settings, shop};
 
 /// A shop, and a stock that asks and hears it.
 fn shop_and_stock(options: Options) -> Description {
@@ -19,7 +19,7 @@ fn shop_and_stock(options: Options) -> Description {
         .publishes::<Sold>()
         .runs::<Delivery>()
         .keeps::<Receipt>()
-        .reads("shop.till", "how much it holds")
+        .reads::<u32>("shop.till", "how much it holds")
         .checks("drawer", |_: std::sync::Arc<dyn Clock>| async { Ok(()) })
         .starts("count", |_: std::sync::Arc<dyn Clock>, _| async { Ok(()) });
     let stock = Module::new("stock", "counts")
@@ -28,6 +28,7 @@ fn shop_and_stock(options: Options) -> Description {
         })
         .asks::<Sell>()
         .subscribes::<Sold, Clerk>("stock.count");
+    let options = Options { settings: Some(settings("[shop]\ntill = 7")), ..options };
     now(assemble(vec![shop, stock], infrastructure(), options)).unwrap().description
 }
 
@@ -50,6 +51,7 @@ fn as_text() {
           reads       [shop.till]: how much it holds
           checks      drawer
           starts      count
+          provides    u32
           provides    it::shop::Clerk
           provides    it::shop::Delivery
 
@@ -214,6 +216,7 @@ fn as_json() {
                 "count"
               ],
               "provides": [
+                "u32",
                 "it::shop::Clerk",
                 "it::shop::Delivery"
               ]

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use event_bus::{DeadLetter, Drain, EventBus, RetryPolicy, Subscriber};
+use event_bus::{BusOptions, DeadLetter, Drain, EventBus, Ports, RetryPolicy, Subscriber};
 use event_sourcing::{StoreExt, Unit};
 use expect_test::expect;
 use kernel::{Context, Error, ErrorKind};
@@ -45,7 +45,9 @@ async fn a_subscriber_asks_with_what_is_granted_to_its_module() {
         store.commit(unit).await.unwrap();
 
         let retry = RetryPolicy { attempts: 1, ..RetryPolicy::default() };
-        let mut bus = EventBus::start(application.subscriptions, Arc::clone(&store), clock, ids, retry).await.unwrap();
+        let ports = Ports { store: Some(Arc::clone(&store)), clock, ids };
+        let options = BusOptions { retry, ..BusOptions::default() };
+        let bus = EventBus::start(application.subscriptions, ports, options).await.unwrap();
         assert_eq!(bus.drain(Duration::from_secs(60)).await.unwrap(), Drain::Complete);
         let audit = testing::published::<CommandRecorded>(&*store).await;
         let [CommandRecorded { user, acting, outcome, .. }] = &audit[..] else { panic!("{audit:?}") };

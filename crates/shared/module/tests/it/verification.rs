@@ -5,7 +5,8 @@ use module::{Grants, Module, Options, assemble};
 use request::{Regulation, Requirement, Verdict};
 
 use crate::shop::{
-    Boss, Clerk, Delivery, Receipt, Sell, SellAgain, Sold, SoldAgain, Till, infrastructure, now, office, options, shop,
+    Boss, Clerk, Delivery, Receipt, Sell, SellAgain, Sold, SoldAgain, Till, infrastructure, now, office, options,
+    settings, shop,
 };
 
 fn check(modules: Vec<Module>, expected: Expect) {
@@ -82,6 +83,18 @@ fn two_requests_of_one_name() {
         expect![[r#"
             the modules do not fit together:
               module `shop`: `Sell` and `SellAgain` are both named `shop.sell`: rename one"#]],
+    );
+}
+
+#[test]
+fn an_event_with_the_name_of_a_request() {
+    let other = Module::new("other", "tells").publishes::<SellAgain>();
+    check(
+        vec![shop().serves::<Sell, Clerk>().subscribes::<SellAgain, Clerk>("shop.echo"), other],
+        expect![[r#"
+        the modules do not fit together:
+          module `other`: event `shop.sell` (`SellAgain`) has the name of a request of module `shop` (`Sell`): rename one
+          module `shop`: event `shop.sell` (`SellAgain`) has the name of a request of module `shop` (`Sell`): rename one"#]],
     );
 }
 
@@ -310,28 +323,35 @@ fn jobs_and_checks_of_one_module_have_names_of_their_own() {
 }
 
 #[test]
-fn settings_that_there_are_not() {
-    let shop = || shop().serves::<Sell, Clerk>().reads("till.drawre", "how much it holds");
-    let known = ["store", "till", "till.drawer"].map(str::to_owned).to_vec();
+fn settings_that_there_are_not_or_do_not_fit() {
+    let shop = || shop().serves::<Sell, Clerk>().reads::<u32>("till.drawre", "how much it holds");
+    let with = |defaults: &str| Options { settings: Some(settings(defaults)), ..options() };
     check_with(
         vec![shop()],
-        Options { settings: Some(known), ..options() },
+        with("[till]\ndrawer = 7"),
         expect![[r#"
         the modules do not fit together:
           module `shop`: reads the settings [till.drawre], which there are not: did you mean `till.drawer`?"#]],
     );
     check_with(
         vec![shop()],
-        Options { settings: Some(vec!["till.drawre".into()]), ..options() },
+        with("[till]\ndrawre = 7"),
         expect![[r#"
         fits together
-    "#]],
+        module `shop`: unused `u32` (crates/shared/module/src/descriptor.rs): nothing that is asked for needs it; remove it, or declare `root::<u32>()` if somebody gets it from the container: mend the registrations in `.provides`"#]],
+    );
+    check_with(
+        vec![shop()],
+        with("[till]\ndrawre = 'much'"),
+        expect![[r#"
+        the modules do not fit together:
+          module `settings`: defaults:2:1: `till.drawre`: invalid type: string "much", expected u32: mend it there"#]],
     );
     check(
         vec![shop()],
         expect![[r#"
-        fits together
-    "#]],
+        the modules do not fit together:
+          module `shop`: reads the settings [till.drawre], which there are not: there is none"#]],
     );
 }
 

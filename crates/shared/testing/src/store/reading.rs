@@ -100,13 +100,13 @@ pub(super) async fn the_log_is_read_in_pages(store: &dyn Store) {
             assert!(page.len() <= limit);
             let Some(last) = page.last() else { break };
             after = Position(last.metadata.position.unwrap());
-            read.extend(page);
+            read.extend(page.into_iter().map(Arc::unwrap_or_clone));
             assert!(read.len() <= all.len(), "in pages of {limit} it never ends");
         }
         assert_eq!(read, all, "in pages of {limit}");
     }
     let positions =
-        |log: Vec<kernel::Envelope>| -> Vec<_> { log.iter().map(|e| e.metadata.position.unwrap()).collect() };
+        |log: Vec<Arc<kernel::Envelope>>| -> Vec<_> { log.iter().map(|e| e.metadata.position.unwrap()).collect() };
     let theirs = LogQuery { correlation: Some(other), ..LogQuery::after(Position(3), 3) };
     assert_eq!(positions(store.log(theirs).await.unwrap()), [4, 6, 8], "the limit counts what was asked for");
     let nobody = LogQuery { correlation: Some(CorrelationId::new(Uuid::max())), ..LogQuery::after(Position(0), 9) };

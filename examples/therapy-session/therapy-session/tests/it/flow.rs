@@ -93,11 +93,11 @@ async fn an_event_says_which_module_it_comes_from_and_which_work_it_is_part_of()
             "user_id": "reception",
             "schema_version": 1,
             "key": "00000000-0000-0000-0000-000000000003",
-            "priority": "normal",
+            "priority": "high",
             "position": 1
           }
         }"#]]
-    .assert_eq(&serde_json::to_string_pretty(event).unwrap());
+    .assert_eq(&serde_json::to_string_pretty(&**event).unwrap());
 }
 
 #[tokio::test(start_paused = true)]

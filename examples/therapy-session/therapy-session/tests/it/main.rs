@@ -6,6 +6,8 @@ mod flow;
 mod requests;
 mod story;
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use event_sourcing::{LogQuery, Position};
 use kernel::{Context, Envelope, Error};
@@ -33,7 +35,7 @@ async fn arrange(practice: &Practice) -> Result<Session, Error> {
 }
 
 /// What a piece of work has set off, in order.
-async fn trail(practice: &Practice, cx: &Context) -> Vec<Envelope> {
+async fn trail(practice: &Practice, cx: &Context) -> Vec<Arc<Envelope>> {
     let query = LogQuery { correlation: Some(cx.correlation()), ..LogQuery::after(Position(0), usize::MAX) };
     practice.store.log(query).await.unwrap()
 }

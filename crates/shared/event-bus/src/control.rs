@@ -1,0 +1,34 @@
+//! What may change while a subscriber runs.
+
+use chrono::{DateTime, Utc};
+use event_sourcing::Document;
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+/// A subscriber takes no new events as long as this document is there, under its name. It survives restarts, and any process
+/// may put or delete it: the bus looks every second.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// Since when.
+    pub since: DateTime<Utc>,
+}
+
+impl Document for Pause {
+    const COLLECTION: &'static str = "event_bus.pauses";
+}
+
+/// To one follower.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Orders {
+    pub paused: bool,
+    pub stop: bool,
+    /// Counts how often the operator has asked a halted subscriber to go on.
+    pub resumed: u64,
+    /// Counts changes of the dead letters that others have made.
+    pub letters: u64,
+}
+
+/// When the order to stop has come, or nobody is left who could give it.
+pub(crate) async fn stopped(orders: &mut watch::Receiver<Orders>) {
+    let _nobody = orders.wait_for(|orders| orders.stop).await;
+}

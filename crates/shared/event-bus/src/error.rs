@@ -1,0 +1,52 @@
+use event_sourcing::{CommitError, StoreError};
+use kernel::{Error, ErrorKind};
+
+/// The bus cannot do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BusError {
+    /// A durable subscriber, and nothing that would last.
+    #[error("subscriber `{0}` is durable, and the bus has no store: give it one, or make the subscriber ephemeral")]
+    NoStore(&'static str),
+    /// Two subscribers of one name would share a checkpoint.
+    #[error("there is a subscriber `{0}` already: each needs a name of its own")]
+    Twice(&'static str),
+    /// Nobody runs here under that name.
+    #[error("there is no subscriber `{0}` in this process: see `borough status`")]
+    Unknown(String),
+    /// It asks for what cannot be.
+    #[error("subscriber `{name}`: {fault}")]
+    Subscription {
+        /// Which.
+        name: &'static str,
+        /// What is wrong with it, and what would be right.
+        fault: String,
+    },
+    /// Options out of range.
+    #[error("the bus's options are out of range: {0}")]
+    Options(String),
+    /// It does not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl BusError {
+    /// Of a unit without expectations.
+    pub(crate) fn of_commit(error: CommitError) -> Self {
+        match error {
+            CommitError::Store(error) => Self::Store(error),
+            CommitError::Conflict(conflict) => unreachable!("no write of this unit has an expectation: {conflict}"),
+        }
+    }
+}
+
+impl From<BusError> for Error {
+    fn from(error: BusError) -> Self {
+        match error {
+            BusError::Store(error) => error.into(),
+            BusError::Unknown(_) => Self::new(ErrorKind::NotFound, error.to_string()),
+            BusError::NoStore(_) | BusError::Twice(_) | BusError::Subscription { .. } | BusError::Options(_) => {
+                Self::invalid(error.to_string())
+            }
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! The one task of a durable subscriber: it follows the store's log from the checkpoint on.
+//!
+//! The log is the queue. All subscribers read the same events from it, each from its own position, so that a publisher does the
+//! same for one of them as for a hundred and waits for none. Three ways through a page:
+//!
+//! * [`straight`](Follower::straight), where there is nothing to choose between: one event at a time, all as urgent, no key
+//!   parked. No mailbox, no future of its own for each delivery.
+//! * [`lanes`](Follower::lanes), by key and priority, several at a time; also where a try has failed, so that its key waits
+//!   for the next and the others do not.
+//! * [`batches`](Follower::batches).
+
+mod batches;
+mod lanes;
+mod straight;
+
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use event_sourcing::{CommitError, Expected, LogQuery, Position, Receipt, StoreError};
+use kernel::Envelope;
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, timeout},
+};
+
+use crate::{
+    control::{Orders, stopped},
+    delivery::{Delivery, position},
+    mailbox::Mailbox,
+    progress::{Mark, Progress},
+    standing::{Overlong, Standing},
+    stretch::Seat,
+    subscription::Calls,
+};
+
+/// Events read from the log at once.
+const PAGE: usize = 256;
+/// How long a subscriber waits before it asks a store again that did not answer, and the slow poll beside the wake-ups.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
+
+pub(crate) struct Follower {
+    delivery: Arc<Delivery>,
+    progress: Progress,
+    mailbox: Mailbox,
+    parked: HashSet<String>,
+    seat: Seat,
+    /// Why it takes nothing until it is resumed.
+    halted: Option<String>,
+    /// Deliveries since the last failure that the budget for retries has not heard of.
+    successes: u32,
+    appended: watch::Receiver<Position>,
+    orders: watch::Receiver<Orders>,
+    /// Those that are carried out.
+    obeyed: Orders,
+    standing: watch::Sender<Standing>,
+}
+
+impl Follower {
+    /// From what the store has.
+    pub async fn open(
+        delivery: Delivery,
+        orders: watch::Receiver<Orders>,
+        standing: watch::Sender<Standing>,
+    ) -> Result<Self, StoreError> {
+        let appended = delivery.store.appended();
+        let seat = Seat::new(delivery.bare_unit());
+        let obeyed = *orders.borrow();
+        let mut follower = Self {
+            delivery: Arc::new(delivery),
+            progress: Progress::default(),
+            mailbox: Mailbox::default(),
+            parked: HashSet::new(),
+            seat,
+            halted: None,
+            successes: 0,
+            appended,
+            orders,
+            obeyed,
+            standing,
+        };
+        follower.recover().await?;
+        Ok(follower)
+    }
+
+    /// Until it is ordered to stop.
+    pub async fn run(mut self) {
+        while let Err(error) = self.follow().await {
+            loop {
+                tracing::warn!(subscriber = self.delivery.subscription.name, "waiting for the store: {error}");
+                tokio::select! {
+                    () = sleep(PATIENCE) => {}
+                    // What is in the store is unknown, so nothing is written into it any more.
+                    () = stopped(&mut self.orders) => return,
+                }
+                if self.recover().await.is_ok() {
+                    break;
+                }
+            }
+        }
+        if let Err(error) = self.flush().await {
+            tracing::debug!(subscriber = self.delivery.subscription.name, "the checkpoint stays behind: {error}");
+        }
+    }
+
+    /// Takes up what the store has.
+    async fn recover(&mut self) -> Result<(), StoreError> {
+        let Delivery { subscription, store, .. } = &*self.delivery;
+        // A unit of an earlier run of this subscriber, whose answer nobody waited for, may still be on its way. This one waits
+        // behind it, or what is read next were out of date, and an effect done twice.
+        let mut settle = self.delivery.bare_unit();
+        settle.delete::<Mark>(format!("{}/settled", subscription.name), Expected::Any);
+        written(store.commit(settle).await)?;
+        let checkpoint = store.checkpoint(subscription.name).await?;
+        let marks: BTreeSet<u64> = self.delivery.marks().await?.into_iter().collect();
+        self.progress = Progress::new(checkpoint, marks);
+        self.mailbox.clear();
+        self.parked = self.delivery.parked_keys().await?;
+        self.publish(0, Vec::new());
+        Ok(())
+    }
+
+    async fn follow(&mut self) -> Result<(), StoreError> {
+        let delivery = Arc::clone(&self.delivery);
+        match &delivery.subscription.calls {
+            Calls::Batch(options, handler) => self.batches(*options, handler).await,
+            Calls::Each(handler) => loop {
+                self.obey().await?;
+                if self.obeyed.stop {
+                    return Ok(());
+                }
+                self.appended.borrow_and_update();
+                let page = self.page().await?;
+                if page.is_empty() {
+                    self.idle().await?;
+                } else if self.is_straight(&page) {
+                    self.straight(handler, &page).await?;
+                } else {
+                    self.admit(&page);
+                    self.lanes(handler, None).await?;
+                }
+            },
+        }
+    }
+
+    /// What comes next in the log.
+    async fn page(&self) -> Result<Vec<Arc<Envelope>>, StoreError> {
+        let room = self.delivery.subscription.mailbox - self.mailbox.len().min(self.delivery.subscription.mailbox);
+        let limit = room.clamp(1, PAGE);
+        self.delivery.store.log(LogQuery::after(self.progress.read, limit)).await
+    }
+
+    /// Whether the page is one lane.
+    fn is_straight(&self, page: &[Arc<Envelope>]) -> bool {
+        self.delivery.subscription.concurrency == 1
+            && self.parked.is_empty()
+            && !self.progress.has_marks()
+            && !self.is_held()
+            && page.iter().all(|event| event.metadata.priority == page[0].metadata.priority)
+    }
+
+    /// Takes events into the mailbox as long as there is room; the rest is read again.
+    fn admit(&mut self, page: &[Arc<Envelope>]) {
+        let subscription = &self.delivery.subscription;
+        for event in page {
+            let at = position(event);
+            if !subscription.takes(event) {
+                self.progress.pass(at, false);
+                continue;
+            }
+            if self.mailbox.len() >= subscription.mailbox {
+                return;
+            }
+            self.progress.admit(at, event.timestamp);
+            if self.progress.is_marked(at) {
+                self.progress.done(at);
+            } else {
+                self.mailbox.push(Arc::clone(event));
+            }
+        }
+    }
+
+    fn is_held(&self) -> bool {
+        self.obeyed.paused || self.obeyed.stop || self.halted.is_some()
+    }
+
+    /// Carries out what was ordered since.
+    async fn obey(&mut self) -> Result<(), StoreError> {
+        let orders = *self.orders.borrow_and_update();
+        if orders != self.obeyed {
+            if orders.resumed != self.obeyed.resumed {
+                self.halted = None;
+            }
+            if orders.letters != self.obeyed.letters {
+                self.parked = self.delivery.parked_keys().await?;
+            }
+            self.obeyed = orders;
+        }
+        Ok(())
+    }
+
+    /// Waits for events or orders.
+    async fn idle(&mut self) -> Result<(), StoreError> {
+        self.publish(0, Vec::new());
+        tokio::select! {
+            ordered = self.orders.changed() => if ordered.is_err() { self.obeyed.stop = true },
+            // The wake-up is a hint, the poll the guarantee; both end in the same read.
+            woken = timeout(PATIENCE, self.appended.changed()) => match woken {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => sleep(PATIENCE).await,
+                Err(_) => self.tend().await?,
+            },
+        }
+        Ok(())
+    }
+
+    /// What is done every second in which nothing happens.
+    async fn tend(&mut self) -> Result<(), StoreError> {
+        self.successes = 0;
+        self.flush().await?;
+        // Another process may have retried or discarded them.
+        if !self.parked.is_empty() {
+            self.parked = self.delivery.parked_keys().await?;
+        }
+        Ok(())
+    }
+
+    /// Stores the checkpoint, if it is behind. Only while nothing is being committed: two commits have no order.
+    async fn flush(&mut self) -> Result<(), StoreError> {
+        let Some(step) = self.progress.flush() else { return Ok(()) };
+        let mut unit = self.delivery.bare_unit();
+        step.write(self.delivery.subscription.name, &mut unit);
+        written(self.delivery.store.commit(unit).await)?;
+        self.progress.stepped(&step);
+        Ok(())
+    }
+
+    /// Pays what was earned since the last failure, so that a delivery that succeeds costs nothing.
+    fn pay_in(&mut self) {
+        let attempts = self.delivery.retry.attempts();
+        (0..self.successes.min(256)).for_each(|_| attempts.succeeded());
+        self.successes = 0;
+    }
+
+    fn publish(&self, in_flight: usize, overlong: Vec<Overlong>) {
+        self.standing.send_modify(|standing| {
+            standing.position = self.progress.position();
+            standing.queued = self.mailbox.len();
+            standing.in_flight = in_flight;
+            standing.oldest = self.progress.oldest();
+            standing.parked_keys = self.parked.len();
+            standing.paused = self.obeyed.paused;
+            standing.halted.clone_from(&self.halted);
+            standing.overlong = overlong;
+        });
+    }
+}
+
+/// An answer to a unit in which nothing is expected.
+fn written(answer: Result<Receipt, CommitError>) -> Result<(), StoreError> {
+    match answer {
+        Ok(_) => Ok(()),
+        Err(CommitError::Store(error)) => Err(error),
+        Err(CommitError::Conflict(conflict)) => unreachable!("no write of this unit has an expectation: {conflict}"),
+    }
+}
+
+/// A handler that is running.
+pub(crate) struct Flight {
+    event: Arc<Envelope>,
+    since: Instant,
+    is_reported: bool,
+}
+
+impl Flight {
+    pub(crate) fn new(event: &Arc<Envelope>) -> Self {
+        Self { event: Arc::clone(event), since: Instant::now(), is_reported: false }
+    }
+
+    /// If it takes longer than it may. The log hears of it once.
+    pub(crate) fn overlong(&mut self, delivery: &Delivery) -> Option<Overlong> {
+        let age = self.since.elapsed();
+        if age < delivery.overlong {
+            return None;
+        }
+        let Envelope { event_id, event_type, metadata, .. } = &*self.event;
+        if !self.is_reported {
+            self.is_reported = true;
+            tracing::warn!(
+                subscriber = delivery.subscription.name,
+                module = delivery.subscription.module,
+                %event_id,
+                key = metadata.key,
+                "the handler of `{event_type}` has not ended for {age:?}: later events of its key wait; let it wait with a \
+                 timeout, or make it a `cpu` subscriber if it computes"
+            );
+        }
+        let (event_type, key) = (event_type.to_string(), metadata.key.clone());
+        Some(Overlong { event_id: *event_id, event_type, key, age })
+    }
+}

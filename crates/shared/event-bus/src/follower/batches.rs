@@ -1,0 +1,243 @@
+use std::{mem::take, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use event_sourcing::{CommitError, StoreError, Unit};
+use futures::FutureExt;
+use kernel::{Envelope, Error};
+use tokio::time::{Instant, sleep, sleep_until};
+use tracing::Instrument;
+
+use super::{Flight, Follower, PATIENCE, written};
+use crate::{
+    BatchOptions, DeliveryOutcome,
+    control::stopped,
+    delivery::{Delivery, Verdict, panicked, position},
+    handler::{BatchHandler, Fault},
+    mailbox::Waiting,
+    progress::Step,
+};
+
+/// A batch was not handled.
+enum Failure {
+    Fault(Fault),
+    Stopped,
+}
+
+impl Follower {
+    /// Hands over what is in the log in batches, one after another in its order, until it is ordered to stop.
+    ///
+    /// A batch that fails for good is delivered event by event, so that the one that spoils it parks its own key alone.
+    pub(super) async fn batches(
+        &mut self,
+        options: BatchOptions,
+        handler: &Arc<dyn BatchHandler>,
+    ) -> Result<(), StoreError> {
+        let (mut batch, mut since) = (Vec::new(), Instant::now());
+        loop {
+            self.obey().await?;
+            if self.obeyed.stop {
+                return Ok(());
+            }
+            self.appended.borrow_and_update();
+            let missing = options.size - batch.len();
+            let page = if missing > 0 && !self.is_held() { self.page().await? } else { Vec::new() };
+            if batch.is_empty() {
+                since = Instant::now();
+            }
+            let is_end = page.is_empty();
+            self.gather(&page, &mut batch, options.size, handler).await?;
+            if self.halted.is_some() {
+                // They are read again with the one that halted it.
+                batch.clear();
+            }
+            let is_due = batch.len() == options.size || since.elapsed() >= options.delay;
+            if !batch.is_empty() && is_due && !self.is_held() {
+                self.hand_over(take(&mut batch), handler).await?;
+            } else if batch.is_empty() && is_end {
+                self.idle().await?;
+            } else if is_end || batch.len() == options.size {
+                self.publish(0, Vec::new());
+                tokio::select! {
+                    ordered = self.orders.changed() => if ordered.is_err() { self.obeyed.stop = true },
+                    _ = self.appended.changed(), if missing > 0 => {}
+                    () = sleep_until(since + options.delay), if !self.is_held() => {}
+                }
+            }
+        }
+    }
+
+    /// Adds to the batch what can be handled; the rest of the page is read again.
+    async fn gather(
+        &mut self,
+        page: &[Arc<Envelope>],
+        batch: &mut Vec<Arc<Envelope>>,
+        size: usize,
+        handler: &Arc<dyn BatchHandler>,
+    ) -> Result<(), StoreError> {
+        for event in page {
+            if batch.len() == size {
+                return Ok(());
+            }
+            let at = position(event);
+            if !self.delivery.subscription.takes(event) {
+                self.progress.pass(at, false);
+                continue;
+            }
+            self.progress.admit(at, event.timestamp);
+            if self.progress.is_marked(at) {
+                self.progress.done(at);
+            } else if self.parked.contains(&event.metadata.key) {
+                self.give_up(event, Delivery::behind(), 0).await?;
+            } else if let Err(fault) = handler.check(event) {
+                self.unreadable(event, fault).await?;
+            } else {
+                batch.push(Arc::clone(event));
+            }
+        }
+        Ok(())
+    }
+
+    async fn unreadable(&mut self, event: &Arc<Envelope>, fault: Fault) -> Result<(), StoreError> {
+        let mut waiting = Waiting { attempts: 1, ..Arc::clone(event).into() };
+        match self.delivery.verdict(&mut waiting, fault) {
+            Verdict::Park(error) => self.give_up(event, error, 1).await,
+            Verdict::Skip(error) => {
+                let mut unit = self.delivery.own_unit(event);
+                self.delivery.record(&mut unit, &waiting, Duration::ZERO, DeliveryOutcome::Skipped, Some(&error));
+                self.delivery.meters.skipped.increment(1);
+                self.end(event, unit).await
+            }
+            Verdict::Halt(error) => {
+                self.halted = Some(error.message);
+                // It is not passed: whoever is resumed reads it again.
+                self.recover().await
+            }
+            Verdict::Retry(_) => Ok(()),
+        }
+    }
+
+    /// Until it is handled or parked.
+    async fn hand_over(
+        &mut self,
+        batch: Vec<Arc<Envelope>>,
+        handler: &Arc<dyn BatchHandler>,
+    ) -> Result<(), StoreError> {
+        let mut first: Waiting = Arc::clone(&batch[0]).into();
+        loop {
+            first.attempts += 1;
+            let fault = match self.try_batch(&batch, handler, first.attempts).await? {
+                Ok(()) => return Ok(()),
+                Err(Failure::Stopped) => return Ok(()),
+                Err(Failure::Fault(fault)) => fault,
+            };
+            self.pay_in();
+            match self.delivery.verdict(&mut first, fault) {
+                Verdict::Retry(wait) => tokio::select! {
+                    () = sleep(wait) => {}
+                    () = stopped(&mut self.orders) => return Ok(()),
+                },
+                Verdict::Park(error) | Verdict::Skip(error) | Verdict::Halt(error) if batch.len() == 1 => {
+                    return self.give_up(&batch[0], error, first.attempts).await;
+                }
+                Verdict::Park(_) | Verdict::Skip(_) | Verdict::Halt(_) => {
+                    for event in batch {
+                        if self.orders.borrow().stop {
+                            return Ok(());
+                        }
+                        if self.parked.contains(&event.metadata.key) {
+                            self.give_up(&event, Delivery::behind(), 0).await?;
+                        } else {
+                            Box::pin(self.hand_over(vec![event], handler)).await?;
+                        }
+                    }
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    async fn try_batch(
+        &mut self,
+        batch: &[Arc<Envelope>],
+        handler: &Arc<dyn BatchHandler>,
+        attempts: u32,
+    ) -> Result<Result<(), Failure>, StoreError> {
+        let start = Instant::now();
+        let delivery = Arc::clone(&self.delivery);
+        let mut unit = delivery.own_work();
+        let cx = unit.origin().context.clone();
+        let (module, name) = (delivery.subscription.module, delivery.subscription.name);
+        let span = observability::delivery_span(module, name, &batch[0].event_type, &cx);
+        let result = {
+            let handling = AssertUnwindSafe(handler.batch(&cx, batch, &mut unit)).catch_unwind().instrument(span);
+            let mut handling = std::pin::pin!(handling);
+            let mut flight = Flight::new(&batch[0]);
+            loop {
+                let overlong = flight.overlong(&delivery);
+                self.publish(batch.len(), overlong.into_iter().collect());
+                tokio::select! {
+                    biased;
+                    ended = &mut handling => break ended,
+                    () = stopped(&mut self.orders) => return Ok(Err(Failure::Stopped)),
+                    () = sleep(PATIENCE) => {}
+                }
+            }
+        };
+        let took = start.elapsed();
+        delivery.meters.took(took);
+        if let Err(fault) = result.unwrap_or_else(|panic| Err(Fault::Failed(panicked(panic.as_ref())))) {
+            return Ok(Err(Failure::Fault(fault)));
+        }
+        let added = tokio::select! {
+            added = delivery.inline.add_to(&mut unit) => added,
+            () = stopped(&mut self.orders) => return Ok(Err(Failure::Stopped)),
+        };
+        if let Err(error) = added {
+            return Ok(Err(Failure::Fault(Fault::Failed(error))));
+        }
+        if !unit.is_empty() || attempts > 1 {
+            for event in batch {
+                let waiting = Waiting { attempts, ..Arc::clone(event).into() };
+                delivery.record(&mut unit, &waiting, took, DeliveryOutcome::Done, None);
+            }
+        }
+        let step = self.step_of(batch);
+        if !unit.is_empty() || !self.progress.can_wait(&step) {
+            step.write(delivery.subscription.name, &mut unit);
+            match delivery.store.commit(unit).await {
+                Ok(_) => self.progress.stepped(&step),
+                Err(CommitError::Store(error)) => return Err(error),
+                Err(CommitError::Conflict(conflict)) => {
+                    return Ok(Err(Failure::Fault(Fault::Failed(CommitError::Conflict(conflict).into()))));
+                }
+            }
+        }
+        batch.iter().for_each(|event| self.progress.done(position(event)));
+        self.successes = self.successes.saturating_add(batch.len() as u32);
+        delivery.meters.done.increment(batch.len() as u64);
+        Ok(Ok(()))
+    }
+
+    /// What comes before a batch in the log is done: batches have an order.
+    fn step_of(&self, batch: &[Arc<Envelope>]) -> Step {
+        self.progress.through(position(&batch[batch.len() - 1]))
+    }
+
+    async fn give_up(&mut self, event: &Arc<Envelope>, error: Error, attempts: u32) -> Result<(), StoreError> {
+        let waiting = Waiting { attempts, ..Arc::clone(event).into() };
+        let parking = self.delivery.parking(&waiting, error, Duration::ZERO);
+        self.delivery.meters.parked.increment(1);
+        self.end(event, parking).await?;
+        self.parked.insert(event.metadata.key.clone());
+        Ok(())
+    }
+
+    /// Commits the end of one event.
+    async fn end(&mut self, event: &Arc<Envelope>, mut unit: Unit) -> Result<(), StoreError> {
+        let step = self.progress.step(position(event));
+        step.write(self.delivery.subscription.name, &mut unit);
+        written(self.delivery.store.commit(unit).await)?;
+        self.progress.done(position(event));
+        self.progress.stepped(&step);
+        Ok(())
+    }
+}

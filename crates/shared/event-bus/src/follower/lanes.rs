@@ -1,0 +1,226 @@
+use std::{collections::BTreeMap, pin::Pin, sync::Arc, time::Duration};
+
+use event_sourcing::{CommitError, StoreError, Unit};
+use futures::{StreamExt, stream::FuturesUnordered};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::{Flight, Follower, PAGE, PATIENCE};
+use crate::{
+    DeliveryOutcome,
+    delivery::{Delivery, Tried, Verdict, position},
+    handler::{Fault, Handler},
+    mailbox::Waiting,
+    progress::Step,
+};
+
+/// How far a subscriber runs ahead of an event that does not end.
+const WINDOW: usize = 4096;
+
+type Several<T> = FuturesUnordered<Pin<Box<dyn Future<Output = T> + Send>>>;
+
+/// What is under way. All of it belongs to the follower's task: at a stop, handlers and waits are dropped where they stand;
+/// commits are waited for, since what they do to the checkpoint has to be known before it is written again.
+struct Work {
+    handling: Several<Tried>,
+    /// Between two tries. They hold their keys, and nobody's turn.
+    sleeping: Several<Waiting>,
+    committing: Several<Committed>,
+    /// Those being handled, by position.
+    flights: BTreeMap<u64, Flight>,
+    look: Instant,
+}
+
+/// A unit that the store has answered.
+struct Committed {
+    waiting: Waiting,
+    step: Step,
+    outcome: DeliveryOutcome,
+    result: Result<(), CommitError>,
+}
+
+impl Work {
+    fn new() -> Self {
+        let (handling, sleeping, committing) = (Several::new(), Several::new(), Several::new());
+        Self { handling, sleeping, committing, flights: BTreeMap::new(), look: Instant::now() + PATIENCE }
+    }
+
+    fn in_flight(&self) -> usize {
+        self.handling.len() + self.committing.len()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.in_flight() == 0 && self.sleeping.is_empty()
+    }
+}
+
+impl Follower {
+    /// Handles what is in the mailbox and what comes meanwhile, until it is empty.
+    pub(super) async fn lanes(&mut self, handler: &Arc<dyn Handler>, failed: Option<Tried>) -> Result<(), StoreError> {
+        let mut work = Work::new();
+        let mut broken: Option<StoreError> = None;
+        let mut at_end = false;
+        if let Some(tried) = failed {
+            self.tried(tried, &mut work);
+        }
+        loop {
+            self.obey().await?;
+            if self.obeyed.stop || broken.is_some() {
+                work.handling.clear();
+                work.sleeping.clear();
+                if work.committing.is_empty() {
+                    return broken.map_or(Ok(()), Err);
+                }
+            } else {
+                if !at_end && self.has_room() {
+                    self.appended.borrow_and_update();
+                    let page = self.page().await;
+                    match page {
+                        Ok(page) => {
+                            at_end = page.is_empty();
+                            self.admit(&page);
+                        }
+                        Err(error) => broken = Some(error),
+                    }
+                }
+                self.take(handler, &mut work);
+                if work.is_empty() && self.mailbox.is_empty() {
+                    return broken.map_or(Ok(()), Err);
+                }
+            }
+            self.publish_work(&mut work);
+            let may_read = at_end && broken.is_none();
+            tokio::select! {
+                Some(committed) = work.committing.next() => {
+                    if let Err(error) = self.committed(committed, &mut work) {
+                        broken = Some(error);
+                    }
+                }
+                Some(tried) = work.handling.next() => self.tried(tried, &mut work),
+                Some(waiting) = work.sleeping.next() => self.mailbox.put_back(waiting),
+                ordered = self.orders.changed() => if ordered.is_err() { self.obeyed.stop = true },
+                woken = self.appended.changed(), if may_read => at_end = woken.is_err(),
+                () = sleep_until(work.look) => {
+                    work.look = Instant::now() + PATIENCE;
+                    at_end = false;
+                    if !self.parked.is_empty()
+                        && let Ok(parked) = self.delivery.parked_keys().await
+                    {
+                        self.parked = parked;
+                    }
+                }
+            }
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        let most = self.delivery.subscription.mailbox;
+        // Half empty or short of a page: a page at a time, not an event at a time.
+        self.progress.outstanding() < WINDOW + most && self.mailbox.len() <= most.saturating_sub(PAGE.min(most / 2 + 1))
+    }
+
+    /// Begins with as many events as may be handled at a time.
+    fn take(&mut self, handler: &Arc<dyn Handler>, work: &mut Work) {
+        while !self.is_held() && work.in_flight() < self.delivery.subscription.concurrency {
+            let Some(waiting) = self.mailbox.take() else { return };
+            if self.parked.contains(&waiting.event.metadata.key) {
+                let parking = self.delivery.parking(&waiting, Delivery::behind(), Duration::ZERO);
+                self.begin_commit(waiting, parking, DeliveryOutcome::Parked, work);
+                continue;
+            }
+            work.flights.insert(position(&waiting.event).0, Flight::new(&waiting.event));
+            let (delivery, handler) = (Arc::clone(&self.delivery), Arc::clone(handler));
+            work.handling.push(Box::pin(delivery.attempt(handler, waiting)));
+        }
+    }
+
+    /// A try has ended.
+    fn tried(&mut self, tried: Tried, work: &mut Work) {
+        let Tried { waiting, mut unit, result, took } = tried;
+        work.flights.remove(&position(&waiting.event).0);
+        self.delivery.meters.took(took);
+        if let Err(fault) = result {
+            return self.failed(waiting, fault, took, work);
+        }
+        self.delivery.meters.done.increment(1);
+        self.successes = self.successes.saturating_add(1);
+        if !unit.is_empty() || waiting.attempts > 1 {
+            self.delivery.record(&mut unit, &waiting, took, DeliveryOutcome::Done, None);
+        }
+        let at = position(&waiting.event);
+        if unit.is_empty() && self.progress.can_wait(&self.progress.step(at)) {
+            self.progress.done(at);
+            self.mailbox.release(&waiting.event.metadata.key);
+        } else {
+            self.begin_commit(waiting, unit, DeliveryOutcome::Done, work);
+        }
+    }
+
+    fn failed(&mut self, mut waiting: Waiting, fault: Fault, took: Duration, work: &mut Work) {
+        self.pay_in();
+        let delivery = Arc::clone(&self.delivery);
+        match delivery.verdict(&mut waiting, fault) {
+            Verdict::Retry(wait) => work.sleeping.push(Box::pin(async move {
+                sleep(wait).await;
+                waiting
+            })),
+            Verdict::Park(error) => {
+                let parking = delivery.parking(&waiting, error, took);
+                self.begin_commit(waiting, parking, DeliveryOutcome::Parked, work);
+            }
+            Verdict::Skip(error) => {
+                let mut unit = delivery.own_unit(&waiting.event);
+                delivery.record(&mut unit, &waiting, took, DeliveryOutcome::Skipped, Some(&error));
+                self.begin_commit(waiting, unit, DeliveryOutcome::Skipped, work);
+            }
+            Verdict::Halt(error) => {
+                let subscriber = delivery.subscription.name;
+                tracing::error!(subscriber, "halted: resume it when `{}` can be read", waiting.event.event_type);
+                self.halted = Some(error.message);
+                self.mailbox.put_back(waiting);
+            }
+        }
+    }
+
+    fn begin_commit(&self, waiting: Waiting, mut unit: Unit, outcome: DeliveryOutcome, work: &mut Work) {
+        let step = self.progress.step(position(&waiting.event));
+        step.write(self.delivery.subscription.name, &mut unit);
+        let store = Arc::clone(&self.delivery.store);
+        work.committing.push(Box::pin(async move {
+            let result = store.commit(unit).await.map(drop);
+            Committed { waiting, step, outcome, result }
+        }));
+    }
+
+    fn committed(&mut self, committed: Committed, work: &mut Work) -> Result<(), StoreError> {
+        let Committed { waiting, step, outcome, result } = committed;
+        let key = &waiting.event.metadata.key;
+        match result {
+            Ok(()) => {
+                self.progress.done(position(&waiting.event));
+                self.progress.stepped(&step);
+                match outcome {
+                    DeliveryOutcome::Done => {}
+                    DeliveryOutcome::Skipped => self.delivery.meters.skipped.increment(1),
+                    DeliveryOutcome::Parked => {
+                        self.delivery.meters.parked.increment(1);
+                        if !self.parked.contains(key) {
+                            self.parked.insert(key.clone());
+                        }
+                    }
+                }
+                self.mailbox.release(key);
+            }
+            Err(CommitError::Conflict(conflict)) => {
+                let fault = Fault::Failed(CommitError::Conflict(conflict).into());
+                self.failed(waiting, fault, Duration::ZERO, work);
+            }
+            Err(CommitError::Store(error)) => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn publish_work(&self, work: &mut Work) {
+        let overlong = work.flights.values_mut().filter_map(|flight| flight.overlong(&self.delivery)).collect();
+        self.publish(work.in_flight(), overlong);
+    }
+}

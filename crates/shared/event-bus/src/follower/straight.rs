@@ -1,0 +1,165 @@
+use std::{
+    panic::AssertUnwindSafe,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+};
+
+use event_sourcing::{CommitError, Position, StoreError};
+use futures::FutureExt;
+use kernel::Envelope;
+
+use tokio::time::{Instant, sleep_until};
+
+use super::{Flight, Follower, PATIENCE};
+use crate::{
+    DeliveryOutcome,
+    control::{Orders, stopped},
+    delivery::{Tried, panicked, position},
+    handler::{Fault, Handler},
+    mailbox::Waiting,
+    stretch::Stretch,
+};
+
+/// How a stretch of events ended.
+enum End {
+    /// At the end of the page, or where it was held.
+    Through,
+    /// After an event that wrote something.
+    Written,
+    Failed(Fault),
+    Stopped,
+}
+
+impl Follower {
+    /// Handles the events of the page one after another, up to its end, the first failure or an order.
+    pub(super) async fn straight(
+        &mut self,
+        handler: &Arc<dyn Handler>,
+        page: &[Arc<Envelope>],
+    ) -> Result<(), StoreError> {
+        let at = AtomicUsize::new(0);
+        loop {
+            let from = at.load(Ordering::Relaxed);
+            let start = Instant::now();
+            let end = self.stretch(&**handler, page, &at).await;
+            let here = at.load(Ordering::Relaxed);
+            self.passed(&page[from..here], start);
+            let end = if matches!(end, End::Written) { self.commit(&page[here], start).await? } else { end };
+            match end {
+                End::Stopped => return Ok(()),
+                End::Through => return if self.progress.is_late() { self.flush().await } else { Ok(()) },
+                End::Written if here + 1 == page.len() => return Ok(()),
+                End::Written => at.store(here + 1, Ordering::Relaxed),
+                End::Failed(fault) => {
+                    drop(self.seat.written());
+                    let event = &page[here];
+                    self.progress.admit(position(event), event.timestamp);
+                    self.mailbox.hold(&event.metadata.key);
+                    self.admit(&page[here + 1..]);
+                    let waiting = Waiting { attempts: 1, ..Arc::clone(event).into() };
+                    let unit = self.delivery.own_unit(event);
+                    let tried = Tried { waiting, unit, result: Err(fault), took: start.elapsed() };
+                    return self.lanes(handler, Some(tried)).await;
+                }
+            }
+        }
+    }
+
+    /// Drives the handler through the page from `at` on, and looks at it every second if it takes that long.
+    async fn stretch(&mut self, handler: &dyn Handler, page: &[Arc<Envelope>], at: &AtomicUsize) -> End {
+        let Self { delivery, seat, orders, obeyed, progress, standing, .. } = self;
+        let from = at.load(Ordering::Relaxed);
+        let behind = |index: usize| Position(position(&page[index]).0 - 1);
+        standing.send_modify(|standing| {
+            standing.position = progress.position();
+            standing.in_flight = 1;
+            standing.queued = page.len() - from - 1;
+            standing.oldest = Some(page[from].timestamp);
+        });
+        let hold = AtomicBool::new(false);
+        let (subscription, threads) = (&delivery.subscription, &delivery.threads);
+        let stretch = Stretch { subscription, events: page, at, hold: &hold, seat, threads };
+        let result = {
+            let mut handling = pin!(AssertUnwindSafe(handler.stretch(stretch)).catch_unwind());
+            let mut flight: Option<(usize, Flight)> = None;
+            loop {
+                tokio::select! {
+                    biased;
+                    ended = &mut handling => break ended,
+                    ordered = orders.changed() => {
+                        *obeyed = Orders { resumed: obeyed.resumed, letters: obeyed.letters, ..*orders.borrow() };
+                        obeyed.stop |= ordered.is_err();
+                        // The seat may be half written: whoever sits down next does not find it so.
+                        if obeyed.stop {
+                            return End::Stopped;
+                        }
+                        hold.store(true, Ordering::Relaxed);
+                    }
+                    () = sleep_until(Instant::now() + PATIENCE) => {
+                        let here = at.load(Ordering::Relaxed).min(page.len() - 1);
+                        if flight.as_ref().is_none_or(|(index, _)| *index != here) {
+                            let since = Instant::now() - PATIENCE;
+                            flight = Some((here, Flight { since, ..Flight::new(&page[here]) }));
+                        }
+                        let overlong = flight.as_mut().and_then(|(_, flight)| flight.overlong(delivery));
+                        standing.send_modify(|standing| {
+                            standing.position = standing.position.max(behind(here));
+                            standing.queued = page.len() - here - 1;
+                            standing.oldest = Some(page[here].timestamp);
+                            standing.overlong = overlong.into_iter().collect();
+                        });
+                    }
+                }
+            }
+        };
+        match result {
+            Ok(Ok(())) if self.seat.unit.is_empty() => End::Through,
+            Ok(Ok(())) => End::Written,
+            Ok(Err(fault)) => End::Failed(fault),
+            Err(panic) => End::Failed(Fault::Failed(panicked(panic.as_ref()))),
+        }
+    }
+
+    /// Events that are done and wrote nothing.
+    fn passed(&mut self, events: &[Arc<Envelope>], start: Instant) {
+        let Some(last) = events.last() else { return };
+        let taken = events.iter().filter(|event| self.delivery.subscription.takes(event)).count();
+        self.progress.pass(position(last), taken > 0);
+        self.successes = self.successes.saturating_add(taken as u32);
+        self.delivery.meters.stretch(taken, start.elapsed());
+    }
+
+    /// Commits what the event's handler wrote.
+    async fn commit(&mut self, event: &Arc<Envelope>, start: Instant) -> Result<End, StoreError> {
+        let took = start.elapsed();
+        let mut unit = self.seat.written();
+        let added = tokio::select! {
+            added = self.delivery.inline.add_to(&mut unit) => added,
+            () = stopped(&mut self.orders) => return Ok(End::Stopped),
+        };
+        if let Err(error) = added {
+            return Ok(End::Failed(Fault::Failed(error)));
+        }
+        let waiting = Waiting { attempts: 1, ..Arc::clone(event).into() };
+        self.delivery.record(&mut unit, &waiting, took, DeliveryOutcome::Done, None);
+        let step = self.progress.through(position(event));
+        step.write(self.delivery.subscription.name, &mut unit);
+        match self.delivery.store.commit(unit).await {
+            Ok(_) => {
+                self.progress.pass(position(event), false);
+                self.progress.stepped(&step);
+                self.delivery.meters.done.increment(1);
+                self.delivery.meters.took(took);
+                self.successes = self.successes.saturating_add(1);
+                Ok(End::Written)
+            }
+            Err(CommitError::Conflict(conflict)) => {
+                Ok(End::Failed(Fault::Failed(CommitError::Conflict(conflict).into())))
+            }
+            Err(CommitError::Store(error)) => Err(error),
+        }
+    }
+}

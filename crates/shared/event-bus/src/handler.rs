@@ -1,0 +1,158 @@
+//! Subscribers without their types.
+
+use std::{marker::PhantomData, panic::resume_unwind, pin::Pin, sync::Arc};
+
+use event_sourcing::Unit;
+use kernel::{Context, Envelope, Error, Event};
+use tokio::sync::Semaphore;
+
+use crate::{BatchSubscriber, CpuSubscriber, EnvelopeSubscriber, Subscriber, stretch::Stretch};
+
+/// Why an event was not handled.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// By the handler: worth another try.
+    Failed(Error),
+    /// It cannot be read, however often it is tried.
+    Unreadable(Error),
+}
+
+pub(crate) type Handling<'a> = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send + 'a>>;
+
+/// The threads on which [`CpuSubscriber`]s compute.
+pub(crate) type Threads = Arc<Semaphore>;
+
+pub(crate) trait Handler: Send + Sync {
+    fn one<'a>(
+        &'a self,
+        cx: &'a Context,
+        event: &'a Arc<Envelope>,
+        unit: &'a mut Unit,
+        threads: &'a Threads,
+    ) -> Handling<'a>;
+
+    /// One after another until one of them has written: one future, and no look-up of the handler, for many events.
+    fn stretch<'a>(&'a self, stretch: Stretch<'a>) -> Handling<'a>;
+}
+
+pub(crate) trait BatchHandler: Send + Sync {
+    /// Whether this one can be read at all, so that it does not spoil a batch.
+    fn check(&self, event: &Envelope) -> Result<(), Fault>;
+
+    fn batch<'a>(&'a self, cx: &'a Context, events: &'a [Arc<Envelope>], unit: &'a mut Unit) -> Handling<'a>;
+}
+
+/// What [`Handler`] is made of: the future has a name, so that a loop around it need not box it.
+pub(crate) trait Handles: Send + Sync {
+    fn handle_one(
+        &self,
+        cx: &Context,
+        event: &Arc<Envelope>,
+        unit: &mut Unit,
+        threads: &Threads,
+    ) -> impl Future<Output = Result<(), Fault>> + Send;
+}
+
+impl<H: Handles> Handler for H {
+    fn one<'a>(
+        &'a self,
+        cx: &'a Context,
+        event: &'a Arc<Envelope>,
+        unit: &'a mut Unit,
+        threads: &'a Threads,
+    ) -> Handling<'a> {
+        Box::pin(self.handle_one(cx, event, unit, threads))
+    }
+
+    fn stretch<'a>(&'a self, stretch: Stretch<'a>) -> Handling<'a> {
+        Box::pin(stretch.run(self))
+    }
+}
+
+/// A subscriber to one type of event.
+pub(crate) struct Typed<E, S> {
+    subscriber: S,
+    event: PhantomData<fn() -> E>,
+}
+
+impl<E, S> Typed<E, S> {
+    pub fn new(subscriber: S) -> Self {
+        Self { subscriber, event: PhantomData }
+    }
+}
+
+impl<E: Event, S: Subscriber<E>> Handles for Typed<E, S> {
+    async fn handle_one(&self, cx: &Context, event: &Arc<Envelope>, unit: &mut Unit, _: &Threads) -> Result<(), Fault> {
+        let event: E = read(event)?;
+        self.subscriber.handle(cx, &event, unit).await.map_err(Fault::Failed)
+    }
+}
+
+pub(crate) struct Envelopes<S>(pub S);
+
+impl<S: EnvelopeSubscriber> Handles for Envelopes<S> {
+    async fn handle_one(&self, cx: &Context, event: &Arc<Envelope>, unit: &mut Unit, _: &Threads) -> Result<(), Fault> {
+        self.0.handle(cx, event, unit).await.map_err(Fault::Failed)
+    }
+}
+
+/// A subscriber that computes.
+pub(crate) struct Computing<E, S>(pub Arc<Typed<E, S>>);
+
+impl<E: Event, S: CpuSubscriber<E>> Handles for Computing<E, S> {
+    async fn handle_one(
+        &self,
+        cx: &Context,
+        event: &Arc<Envelope>,
+        unit: &mut Unit,
+        threads: &Threads,
+    ) -> Result<(), Fault> {
+        let event: E = read(event)?;
+        let thread = Arc::clone(threads).acquire_owned().await.expect("nobody closes the threads");
+        let (this, cx) = (Arc::clone(&self.0), cx.clone());
+        // It goes there and comes back: dropped in between, what is written is dropped with it.
+        let mut taken = Unit::new(unit.origin().clone());
+        std::mem::swap(unit, &mut taken);
+        let computing = tokio::task::spawn_blocking(move || {
+            // The thread is free when the work ends, not when nobody waits for it any more.
+            let _thread = thread;
+            let result = this.subscriber.handle(&cx, &event, &mut taken);
+            (taken, result)
+        });
+        match computing.await {
+            Ok((filled, result)) => {
+                *unit = filled;
+                result.map_err(Fault::Failed)
+            }
+            Err(panic) if panic.is_panic() => resume_unwind(panic.into_panic()),
+            Err(_) => Err(Fault::Failed(Error::internal("the program ends before the event was handled"))),
+        }
+    }
+}
+
+impl<E: Event, S: BatchSubscriber<E>> BatchHandler for Typed<E, S> {
+    fn check(&self, event: &Envelope) -> Result<(), Fault> {
+        read::<E>(event).map(drop)
+    }
+
+    fn batch<'a>(&'a self, cx: &'a Context, events: &'a [Arc<Envelope>], unit: &'a mut Unit) -> Handling<'a> {
+        Box::pin(async move {
+            let events: Vec<E> = events.iter().map(|event| read(event)).collect::<Result<_, _>>()?;
+            self.subscriber.handle(cx, &events, unit).await.map_err(Fault::Failed)
+        })
+    }
+}
+
+fn read<E: Event>(envelope: &Envelope) -> Result<E, Fault> {
+    let version = envelope.metadata.schema_version;
+    if version > E::VERSION {
+        let message =
+            format!("`{}` is of version {version}, this program understands up to {}: upgrade it", E::NAME, E::VERSION);
+        return Err(Fault::Unreadable(Error::invalid(message).with_code("event.newer_version")));
+    }
+    envelope.decode().map_err(|e| {
+        let event = format!("`{}` {}", E::NAME, envelope.event_id);
+        let message = format!("{event} does not fit its contract: {e}; publish what has changed as a new version");
+        Fault::Unreadable(Error::invalid(message).with_code("event.undecodable"))
+    })
+}

@@ -1,0 +1,99 @@
+use std::{panic::AssertUnwindSafe, sync::Arc};
+
+use event_sourcing::{Origin, Unit, Write};
+use futures::FutureExt;
+use kernel::{Context, Envelope, Error};
+use tracing::Instrument;
+
+use crate::{
+    DeliveryClass, Subscription,
+    delivery::panicked,
+    handler::{Fault, Threads},
+    principals::caused_by,
+    subscription::Calls,
+};
+
+/// Events of one unit, those that inline subscribers add included. More than that go round in a circle.
+const MOST: usize = 1000;
+
+/// The [`Inline`](DeliveryClass::Inline) subscribers of a program: whoever commits a unit with events asks them first.
+///
+/// They are called for each event of the unit, by their order and then by name, and add to the same unit. What they publish is
+/// published by their own module, and reaches inline subscribers in turn.
+#[derive(Clone)]
+pub struct InlineSubscribers {
+    subscriptions: Arc<[Subscription]>,
+    threads: Threads,
+}
+
+impl InlineSubscribers {
+    /// Those of these subscriptions that are inline.
+    pub fn of(subscriptions: &[Subscription]) -> Self {
+        let order = |subscription: &Subscription| match subscription.class {
+            DeliveryClass::Inline { order } => Some(order),
+            DeliveryClass::Durable | DeliveryClass::Ephemeral { .. } => None,
+        };
+        let mut inline: Vec<_> = subscriptions.iter().filter(|s| order(s).is_some()).cloned().collect();
+        inline.sort_by_key(|subscription| (order(subscription), subscription.name));
+        Self { subscriptions: inline.into(), threads: Arc::new(tokio::sync::Semaphore::new(1)) }
+    }
+
+    /// Lets them add to the unit.
+    ///
+    /// # Errors
+    /// Of the first that fails or panics, naming it: the unit must then not be committed.
+    ///
+    /// # Cancel safety
+    /// Dropped, the unit has what some of them added: drop it too.
+    pub async fn add_to(&self, unit: &mut Unit) -> Result<(), Error> {
+        if self.subscriptions.is_empty() {
+            return Ok(());
+        }
+        let (mut seen, mut events) = (0, 0);
+        while seen < unit.writes().len() {
+            let event = match &unit.writes()[seen] {
+                Write::Append { envelope, .. } => Some(Arc::new(envelope.clone())),
+                Write::Put { .. } | Write::Delete { .. } | Write::Checkpoint { .. } => None,
+            };
+            seen += 1;
+            let Some(event) = event else { continue };
+            events += 1;
+            if events > MOST {
+                let message = format!(
+                    "inline subscribers publish what they subscribe to: `{}` is event {events} of one unit: make one of \
+                     them durable",
+                    event.event_type
+                );
+                return Err(Error::internal(message).with_code("event.storm"));
+            }
+            for subscription in self.subscriptions.iter().filter(|subscription| subscription.takes(&event)) {
+                self.call(subscription, &event, unit).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn call(&self, subscription: &Subscription, event: &Arc<Envelope>, unit: &mut Unit) -> Result<(), Error> {
+        let Calls::Each(handler) = &subscription.calls else { return Ok(()) };
+        let origin = unit.origin().clone();
+        let failed = |mut error: Error| {
+            error.message = format!("`{}` of module `{}`: {}", subscription.name, subscription.module, error.message);
+            error
+        };
+        let principal = match caused_by(subscription, event) {
+            Ok(principal) => principal,
+            Err(Fault::Failed(error) | Fault::Unreadable(error)) => return Err(failed(error)),
+        };
+        let cx = Context::new(principal, event.metadata.correlation_id).caused_by(event);
+        *unit.origin_mut() = Origin { module: subscription.module, context: cx.clone(), ..origin.clone() };
+        let span = observability::delivery_span(subscription.module, subscription.name, &event.event_type, &cx);
+        let handled = handler.one(&cx, event, unit, &self.threads);
+        let handled = AssertUnwindSafe(handled).catch_unwind().instrument(span).await;
+        *unit.origin_mut() = origin;
+        match handled {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(Fault::Failed(error) | Fault::Unreadable(error))) => Err(failed(error)),
+            Err(panic) => Err(failed(panicked(panic.as_ref()))),
+        }
+    }
+}

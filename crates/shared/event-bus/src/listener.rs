@@ -1,0 +1,208 @@
+use std::{collections::VecDeque, pin::pin, sync::Arc};
+
+use event_sourcing::{LogQuery, Position, StoreError};
+use kernel::Envelope;
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
+
+use crate::{
+    Overflow,
+    control::{Orders, stopped},
+    delivery::{Delivery, Tried, position},
+    follower::{Flight, PATIENCE},
+    handler::{Fault, Handler},
+    mailbox::Waiting,
+    standing::{Overlong, Standing},
+};
+
+/// Events read from the log at once.
+const PAGE: usize = 256;
+
+/// The one task of an ephemeral subscriber: it takes what is appended from now on into a bounded mailbox, also while its
+/// handler runs, and handles it in order.
+pub(crate) struct Listener {
+    delivery: Arc<Delivery>,
+    handler: Arc<dyn Handler>,
+    overflow: Overflow,
+    mailbox: VecDeque<Arc<Envelope>>,
+    read: Position,
+    dropped: u64,
+    /// Whether the log goes on behind what was taken.
+    is_behind: bool,
+    appended: watch::Receiver<Position>,
+    orders: watch::Receiver<Orders>,
+    standing: watch::Sender<Standing>,
+}
+
+impl Listener {
+    /// From the end of the log on.
+    pub async fn open(
+        delivery: Delivery,
+        handler: Arc<dyn Handler>,
+        overflow: Overflow,
+        orders: watch::Receiver<Orders>,
+        standing: watch::Sender<Standing>,
+    ) -> Result<Self, StoreError> {
+        let appended = delivery.store.appended();
+        let read = delivery.store.head().await?;
+        let listener = Self {
+            delivery: Arc::new(delivery),
+            handler,
+            overflow,
+            mailbox: VecDeque::new(),
+            read,
+            dropped: 0,
+            is_behind: false,
+            appended,
+            orders,
+            standing,
+        };
+        listener.publish(None, Vec::new());
+        Ok(listener)
+    }
+
+    /// Until it is ordered to stop.
+    pub async fn run(mut self) {
+        loop {
+            self.fill().await;
+            let Orders { stop, paused, .. } = *self.orders.borrow_and_update();
+            if stop {
+                return;
+            }
+            match self.mailbox.pop_front().filter(|_| !paused) {
+                Some(event) => {
+                    if !self.handle(event).await {
+                        return;
+                    }
+                }
+                None => {
+                    self.publish(None, Vec::new());
+                    tokio::select! {
+                        ordered = self.orders.changed() => if ordered.is_err() { return },
+                        woken = timeout(PATIENCE, self.appended.changed()) => match woken {
+                            Ok(Ok(())) => self.is_behind = true,
+                            Ok(Err(_)) => sleep(PATIENCE).await,
+                            Err(_) => self.is_behind = true,
+                        },
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether to go on.
+    async fn handle(&mut self, event: Arc<Envelope>) -> bool {
+        let mut flight = Flight::new(&event);
+        let delivery = Arc::clone(&self.delivery);
+        let handling = Arc::clone(&delivery).attempt(Arc::clone(&self.handler), Waiting::from(Arc::clone(&event)));
+        let mut handling = pin!(handling);
+        self.publish(Some(&event), Vec::new());
+        let tried = loop {
+            tokio::select! {
+                biased;
+                tried = &mut handling => break tried,
+                () = stopped(&mut self.orders) => return false,
+                woken = self.appended.changed(), if !self.is_behind || self.overflow != Overflow::Wait => {
+                    self.is_behind = true;
+                    if woken.is_err() {
+                        sleep(PATIENCE).await;
+                    }
+                    self.fill().await;
+                }
+                () = sleep(PATIENCE) => {}
+            }
+            let overlong = flight.overlong(&delivery);
+            self.publish(Some(&event), overlong.into_iter().collect());
+        };
+        self.end(&event, tried).await;
+        true
+    }
+
+    /// Once is all it gets.
+    async fn end(&self, event: &Envelope, tried: Tried) {
+        let Tried { unit, result, took, .. } = tried;
+        let Delivery { meters, subscription, store, .. } = &*self.delivery;
+        meters.took(took);
+        let result = match result {
+            Ok(()) if unit.is_empty() => Ok(()),
+            Ok(()) => store.commit(unit).await.map(drop).map_err(kernel::Error::from),
+            Err(Fault::Failed(error) | Fault::Unreadable(error)) => Err(error),
+        };
+        match result {
+            Ok(()) => meters.done.increment(1),
+            Err(error) => {
+                meters.failed.increment(1);
+                let detail = error.detail.as_deref();
+                tracing::warn!(subscriber = subscription.name, event_id = %event.event_id, detail, "{error}");
+            }
+        }
+    }
+
+    /// Takes what the log has, as the policy of the mailbox allows.
+    async fn fill(&mut self) {
+        let has_changed = self.appended.has_changed().unwrap_or(false);
+        if !has_changed && !self.is_behind {
+            return;
+        }
+        self.appended.borrow_and_update();
+        self.is_behind = true;
+        let most = self.delivery.subscription.mailbox;
+        loop {
+            let page = match self.delivery.store.log(LogQuery::after(self.read, PAGE)).await {
+                Ok(page) => page,
+                Err(error) => {
+                    tracing::warn!(subscriber = self.delivery.subscription.name, "waiting for the store: {error}");
+                    return;
+                }
+            };
+            self.is_behind = !page.is_empty();
+            if page.is_empty() {
+                return;
+            }
+            for event in page {
+                let at = position(&event);
+                // A log that keeps only its end has forgotten what is missing.
+                self.drop_events(at.0 - self.read.0 - 1);
+                if self.delivery.subscription.takes(&event) {
+                    match self.overflow {
+                        _ if self.mailbox.len() < most => {}
+                        Overflow::Wait => return self.read = Position(at.0 - 1),
+                        Overflow::DropOldest => {
+                            self.mailbox.pop_front();
+                            self.drop_events(1);
+                        }
+                        Overflow::Reject => {
+                            self.drop_events(1);
+                            self.read = at;
+                            continue;
+                        }
+                    }
+                    self.mailbox.push_back(event);
+                }
+                self.read = at;
+            }
+        }
+    }
+
+    fn drop_events(&mut self, count: u64) {
+        if count > 0 {
+            self.dropped += count;
+            self.delivery.meters.dropped.increment(count);
+        }
+    }
+
+    fn publish(&self, handled: Option<&Arc<Envelope>>, overlong: Vec<Overlong>) {
+        let first = handled.or(self.mailbox.front());
+        self.standing.send_modify(|standing| {
+            standing.position = first.map_or(self.read, |event| Position(position(event).0 - 1));
+            standing.queued = self.mailbox.len();
+            standing.in_flight = usize::from(handled.is_some());
+            standing.oldest = first.map(|event| event.timestamp);
+            standing.paused = self.orders.borrow().paused;
+            standing.dropped = self.dropped;
+            standing.overlong = overlong;
+        });
+    }
+}

@@ -1,0 +1,227 @@
+//! How far a subscriber has come.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use chrono::{DateTime, Utc};
+use event_sourcing::{Document, Expected, Position, Unit};
+use serde::{Deserialize, Serialize};
+
+/// An event beyond the checkpoint that is done, stored as `subscriber/position`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Mark {}
+
+impl Document for Mark {
+    const COLLECTION: &'static str = "event_bus.inbox";
+}
+
+/// Positions that a checkpoint may be behind as long as nothing was written: to pass them again costs a read.
+pub(crate) const LAZY: u64 = 256;
+/// The same where no event was of interest.
+const FOREIGN: u64 = 4096;
+
+/// The completed prefix of the log, and what is done beyond it.
+///
+/// Deliveries of different keys end in any order, and their units are committed side by side. A checkpoint may only name the
+/// end of the *contiguous* completed prefix, or a crash loses what it passed. So a delivery's unit moves the checkpoint only
+/// if its event is the first one that is not done; any other unit puts a [`Mark`] for its event instead, which a restart skips.
+/// Checkpoints never go back, though nobody orders the commits: there is one first event that is not done, it stays the first
+/// until its commit has been answered, and only then is there another that may move the checkpoint.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    /// What the store has.
+    pub stored: Position,
+    /// The log is read up to here.
+    pub read: Position,
+    /// Taken in and not passed yet, in order.
+    outstanding: VecDeque<Outstanding>,
+    /// What the store has beyond its checkpoint.
+    marks: BTreeSet<u64>,
+    /// Whether an event was done since the checkpoint was stored.
+    dirty: bool,
+}
+
+#[derive(Debug)]
+struct Outstanding {
+    position: u64,
+    happened: DateTime<Utc>,
+    done: bool,
+}
+
+/// How a unit says that its event is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// It is the first that was not: the checkpoint goes to the end of the completed prefix, and passes these marks.
+    Checkpoint { to: Position, passed: Vec<u64> },
+    /// Others before it are not done.
+    Mark(Position),
+}
+
+impl Progress {
+    pub fn new(stored: Position, marks: BTreeSet<u64>) -> Self {
+        Self { stored, read: stored, outstanding: VecDeque::new(), marks, dirty: false }
+    }
+
+    /// Everything up to here is done or of no interest.
+    pub fn position(&self) -> Position {
+        self.outstanding.front().map_or(self.read, |first| Position(first.position - 1))
+    }
+
+    /// Events that are waiting or being handled, or done behind one that is.
+    pub fn outstanding(&self) -> usize {
+        self.outstanding.len()
+    }
+
+    /// When the first of them happened.
+    pub fn oldest(&self) -> Option<DateTime<Utc>> {
+        self.outstanding.front().map(|first| first.happened)
+    }
+
+    /// Whether an earlier run has done it.
+    pub fn is_marked(&self, position: Position) -> bool {
+        self.marks.contains(&position.0)
+    }
+
+    pub fn has_marks(&self) -> bool {
+        !self.marks.is_empty()
+    }
+
+    /// Takes an event in, which is the last one that was read.
+    pub fn admit(&mut self, position: Position, happened: DateTime<Utc>) {
+        debug_assert!(position > self.read, "the log is read forwards");
+        self.outstanding.push_back(Outstanding { position: position.0, happened, done: false });
+        self.read = position;
+    }
+
+    /// Passes events that are done or of no interest, up to here.
+    pub fn pass(&mut self, position: Position, dirty: bool) {
+        self.read = self.read.max(position);
+        self.dirty |= dirty;
+    }
+
+    /// How the unit of this event, which has not been done, says that it is.
+    pub fn step(&self, position: Position) -> Step {
+        let is_first = self.outstanding.front().is_none_or(|first| first.position == position.0);
+        if is_first || cfg!(mutant = "checkpoint_of_any_event") { self.through(position) } else { Step::Mark(position) }
+    }
+
+    /// As [`step`](Self::step), of all events up to this one together.
+    pub fn through(&self, last: Position) -> Step {
+        let rest = self.outstanding.iter().skip_while(|event| event.position <= last.0);
+        let next = rest.into_iter().find(|event| !event.done);
+        let to = next.map_or(self.read.max(last), |next| Position(next.position - 1));
+        Step::Checkpoint { to, passed: self.marks.range(..=to.0).copied().collect() }
+    }
+
+    /// Whether the step can wait, if the unit has nothing else to say: events that had no effect may come again.
+    pub fn can_wait(&self, step: &Step) -> bool {
+        match step {
+            Step::Checkpoint { to, .. } => to.0 - self.stored.0 < LAZY,
+            Step::Mark(_) => true,
+        }
+    }
+
+    /// Whether the checkpoint should be stored though nothing was written.
+    pub fn is_late(&self) -> bool {
+        self.dirty && self.position().0 - self.stored.0 >= LAZY
+    }
+
+    /// The checkpoint that the store should have when there is nothing else to do. Only asked while nothing is being committed.
+    pub fn flush(&self) -> Option<Step> {
+        let to = self.position();
+        let due = (self.dirty && to > self.stored) || to.0 - self.stored.0 >= FOREIGN;
+        due.then(|| Step::Checkpoint { to, passed: self.marks.range(..=to.0).copied().collect() })
+    }
+
+    /// The events are done, and the step is in the store.
+    pub fn stepped(&mut self, step: &Step) {
+        match step {
+            Step::Checkpoint { to, passed } => {
+                self.stored = *to;
+                self.dirty = false;
+                for mark in passed {
+                    self.marks.remove(mark);
+                }
+            }
+            Step::Mark(position) => _ = self.marks.insert(position.0),
+        }
+    }
+
+    /// The event is done.
+    pub fn done(&mut self, position: Position) {
+        self.dirty = true;
+        if let Ok(index) = self.outstanding.binary_search_by_key(&position.0, |event| event.position) {
+            self.outstanding[index].done = true;
+        }
+        while self.outstanding.front().is_some_and(|first| first.done) {
+            self.outstanding.pop_front();
+        }
+    }
+}
+
+impl Step {
+    /// Makes it a part of the unit.
+    pub fn write(&self, subscriber: &str, unit: &mut Unit) {
+        match self {
+            Self::Checkpoint { to, passed } => {
+                unit.checkpoint(subscriber, *to);
+                for mark in passed {
+                    unit.delete::<Mark>(key(subscriber, Position(*mark)), Expected::Any);
+                }
+            }
+            Self::Mark(position) if cfg!(mutant = "no_mark") => _ = position,
+            Self::Mark(position) => unit.put(key(subscriber, *position), &Mark {}, Expected::Any),
+        }
+    }
+}
+
+/// What belongs to one subscriber and one event, in the order of the log.
+pub(crate) fn key(subscriber: &str, position: Position) -> String {
+    format!("{subscriber}/{:020}", position.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn progress(admitted: &[u64]) -> Progress {
+        let mut progress = Progress::default();
+        admitted.iter().for_each(|position| progress.admit(Position(*position), DateTime::UNIX_EPOCH));
+        progress
+    }
+
+    fn checkpoint(to: u64, passed: &[u64]) -> Step {
+        Step::Checkpoint { to: Position(to), passed: passed.to_vec() }
+    }
+
+    fn finish(progress: &mut Progress, position: u64) -> Step {
+        let step = progress.step(Position(position));
+        progress.done(Position(position));
+        progress.stepped(&step);
+        step
+    }
+
+    #[test]
+    fn only_the_first_moves_the_checkpoint_and_over_all_that_is_done() {
+        let mut progress = progress(&[1, 3, 4, 7]);
+        assert_eq!(finish(&mut progress, 4), Step::Mark(Position(4)));
+        assert_eq!(finish(&mut progress, 3), Step::Mark(Position(3)));
+        assert_eq!(finish(&mut progress, 1), checkpoint(6, &[3, 4]));
+        assert_eq!(progress.position(), Position(6));
+        assert_eq!(finish(&mut progress, 7), checkpoint(7, &[]));
+        assert!(progress.flush().is_none() && progress.outstanding() == 0 && !progress.has_marks());
+    }
+
+    /// The first of all is being committed: what is done meanwhile cannot be passed by it.
+    #[test]
+    fn what_ends_during_a_commit_is_marked() {
+        let mut progress = progress(&[1, 2]);
+        let first = progress.step(Position(1));
+        assert_eq!(finish(&mut progress, 2), Step::Mark(Position(2)));
+        progress.done(Position(1));
+        progress.stepped(&first);
+        assert_eq!((first, progress.stored, progress.position()), (checkpoint(1, &[]), Position(1), Position(2)));
+        assert_eq!(progress.flush(), None, "the mark says it");
+        progress.pass(Position(9), true);
+        assert_eq!(progress.flush(), Some(checkpoint(9, &[2])));
+    }
+}

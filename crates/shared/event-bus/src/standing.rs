@@ -1,0 +1,68 @@
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use event_sourcing::Position;
+use kernel::EventId;
+
+use crate::DeliveryClass;
+
+/// How one subscriber stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SubscriberStatus {
+    /// The stable name of its subscription.
+    pub name: &'static str,
+    /// The module that subscribes.
+    pub module: &'static str,
+    /// Wire name of the events that it takes.
+    pub event_type: &'static str,
+    /// What it can rely on.
+    pub class: DeliveryClass,
+    /// Everything up to here is handled, parked, or of another type. May be ahead of the stored checkpoint.
+    pub position: Position,
+    /// Where the log ended when it was asked. What lies between counts events of every type.
+    pub head: Position,
+    /// Events in memory that are not being handled.
+    pub queued: usize,
+    /// Events that are being handled.
+    pub in_flight: usize,
+    /// How long ago the oldest event happened that the subscriber has begun or holds and not finished.
+    pub oldest: Option<Duration>,
+    /// Keys of which an event is among the dead letters.
+    pub parked_keys: usize,
+    /// Takes no events until it is resumed.
+    pub paused: bool,
+    /// Why it takes no events until it is resumed or the program starts again.
+    pub halted: Option<String>,
+    /// Events that a full mailbox did not take or forgot.
+    pub dropped: u64,
+    /// Handlers that do not end.
+    pub overlong: Vec<Overlong>,
+}
+
+/// A handler that has not ended for longer than the bus's options allow. It is not stopped: nobody knows what it has done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overlong {
+    /// What it handles.
+    pub event_id: EventId,
+    /// Wire name of that.
+    pub event_type: String,
+    /// Key of that, whose later events wait.
+    pub key: String,
+    /// Since when; the age grows from report to report.
+    pub age: Duration,
+}
+
+/// What a follower tells of itself.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Standing {
+    pub position: Position,
+    pub queued: usize,
+    pub in_flight: usize,
+    /// When the oldest event happened that is not done.
+    pub oldest: Option<DateTime<Utc>>,
+    pub parked_keys: usize,
+    pub paused: bool,
+    pub halted: Option<String>,
+    pub dropped: u64,
+    pub overlong: Vec<Overlong>,
+}

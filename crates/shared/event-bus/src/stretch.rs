@@ -1,0 +1,103 @@
+//! Events handled one after another without a word to anybody in between.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+};
+
+use event_sourcing::Unit;
+use kernel::{Context, Envelope, Principal};
+use tracing::Instrument;
+
+use crate::{
+    Subscription,
+    handler::{Fault, Handles, Threads},
+    principals::caused_by,
+};
+
+/// Users whose principals a subscriber keeps at most.
+const USERS: usize = 1024;
+
+/// Part of the log, which one handler goes through.
+pub(crate) struct Stretch<'a> {
+    pub subscription: &'a Subscription,
+    pub events: &'a [Arc<Envelope>],
+    /// The event that is being handled; those before it are done and wrote nothing. Whoever polls looks at it.
+    pub at: &'a AtomicUsize,
+    /// Not to begin with another event.
+    pub hold: &'a AtomicBool,
+    pub seat: &'a mut Seat,
+    pub threads: &'a Threads,
+}
+
+impl Stretch<'_> {
+    /// Up to the end, the first event that wrote something, or the first that failed: `at` says which.
+    pub async fn run<H: Handles>(self, handler: &H) -> Result<(), Fault> {
+        let Self { subscription, events, at, hold, seat, threads } = self;
+        let mut next = at.load(Ordering::Relaxed);
+        while let Some(event) = events.get(next).filter(|_| !hold.load(Ordering::Relaxed)) {
+            if subscription.takes(event) {
+                seat.take(subscription, event)?;
+                let Seat { cx, unit, .. } = &mut *seat;
+                let span = observability::delivery_span(subscription.module, subscription.name, &event.event_type, cx);
+                handler.handle_one(cx, event, unit, threads).instrument(span).await?;
+                if !unit.is_empty() {
+                    return Ok(());
+                }
+                // Handlers that never wait must let others have the thread.
+                tokio::task::coop::consume_budget().await;
+            }
+            next += 1;
+            at.store(next, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}
+
+/// Context and unit of the event that is being handled. They go on to the next event as long as nothing was written.
+pub(crate) struct Seat {
+    pub cx: Context,
+    pub unit: Unit,
+    user: String,
+    principals: HashMap<String, Arc<Principal>>,
+}
+
+impl Seat {
+    pub fn new(unit: Unit) -> Self {
+        Self { cx: unit.origin().context.clone(), unit, user: String::new(), principals: HashMap::new() }
+    }
+
+    /// Makes room for this event.
+    fn take(&mut self, subscription: &Subscription, event: &Envelope) -> Result<(), Fault> {
+        if self.user != event.metadata.user_id || self.user.is_empty() {
+            let principal = self.principal(subscription, event)?;
+            self.user.clone_from(&event.metadata.user_id);
+            self.cx = Context::new(principal, event.metadata.correlation_id);
+            self.unit.origin_mut().context = self.cx.clone();
+        }
+        self.cx.follow(event);
+        self.unit.origin_mut().context.follow(event);
+        Ok(())
+    }
+
+    fn principal(&mut self, subscription: &Subscription, event: &Envelope) -> Result<Arc<Principal>, Fault> {
+        if let Some(known) = self.principals.get(&event.metadata.user_id) {
+            return Ok(Arc::clone(known));
+        }
+        let principal = caused_by(subscription, event)?;
+        if self.principals.len() == USERS {
+            self.principals.clear();
+        }
+        self.principals.insert(event.metadata.user_id.clone(), Arc::clone(&principal));
+        Ok(principal)
+    }
+
+    /// What was written, and a new unit in its place.
+    pub fn written(&mut self) -> Unit {
+        let next = Unit::new(self.unit.origin().clone());
+        std::mem::replace(&mut self.unit, next)
+    }
+}

@@ -1,0 +1,218 @@
+use std::{borrow::Cow, collections::BTreeSet, fmt, sync::Arc, time::Duration};
+
+use kernel::{Envelope, Event};
+
+use crate::{
+    BatchSubscriber, CpuSubscriber, EnvelopeSubscriber, RetryPolicy, Subscriber,
+    handler::{BatchHandler, Computing, Envelopes, Handler, Typed},
+};
+
+/// A subscriber under its stable name, which its checkpoint is stored under, and how it wants to be called.
+#[derive(Clone)]
+pub struct Subscription {
+    /// Unique in the program and never changed: checkpoint and dead letters are stored under it.
+    pub name: &'static str,
+    /// The module that subscribes. What the subscriber publishes is published by it.
+    pub module: &'static str,
+    /// Wire name of the events that it takes; of several types, `data_quality.*` or `*`.
+    pub event_type: &'static str,
+    /// What it can rely on.
+    pub class: DeliveryClass,
+    /// What is granted to the module.
+    pub(crate) permissions: Arc<BTreeSet<String>>,
+    pub(crate) concurrency: usize,
+    pub(crate) mailbox: usize,
+    pub(crate) retry: Option<RetryPolicy>,
+    pub(crate) on_unknown: OnUnknown,
+    pub(crate) calls: Calls,
+    /// What of an event's type decides, without the `*`.
+    prefix: &'static str,
+    wildcard: bool,
+}
+
+/// When a subscriber is called, and what it can rely on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DeliveryClass {
+    /// Before the commit: it adds to the publisher's unit, and where it fails the publisher fails. See
+    /// [`InlineSubscribers`](crate::InlineSubscribers).
+    Inline {
+        /// Lower ones first; among equals, by name.
+        order: i32,
+    },
+    /// After the commit, from a checkpoint: at least once, what is written into the given unit exactly once, in order for each
+    /// key.
+    #[default]
+    Durable,
+    /// After the commit, from now on, in memory: best effort, in order, each tried once. What did not fit is counted.
+    Ephemeral {
+        /// What happens when the mailbox is full.
+        overflow: Overflow,
+    },
+}
+
+/// What a full mailbox of an [`Ephemeral`](DeliveryClass::Ephemeral) subscriber does. The publisher never waits for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Overflow {
+    /// Takes nothing more from the log until there is room.
+    #[default]
+    Wait,
+    /// Forgets the event that has waited longest.
+    DropOldest,
+    /// Does not take the new event.
+    Reject,
+}
+
+/// What to do with an event of a later version than the program knows, or whose data is not what its contract says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnUnknown {
+    /// Its key is parked: nothing is lost, nothing is in disorder.
+    #[default]
+    Park,
+    /// It is passed over and counted: for what may be incomplete.
+    Skip,
+    /// The subscriber stops until it is resumed or the program, upgraded, starts again: for what must be complete.
+    Halt,
+}
+
+/// How many events a [`BatchSubscriber`] gets at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchOptions {
+    /// At most; 1 or more.
+    pub size: usize,
+    /// A batch that is not full is handed over when its first event has waited so long.
+    pub delay: Duration,
+}
+
+#[derive(Clone)]
+pub(crate) enum Calls {
+    Each(Arc<dyn Handler>),
+    Batch(BatchOptions, Arc<dyn BatchHandler>),
+}
+
+/// Events that a subscriber holds at most unless its subscription says otherwise.
+const MAILBOX: usize = 1024;
+
+impl Subscription {
+    /// To all events of type `E`, [`Durable`](DeliveryClass::Durable), from the stored checkpoint of this name on; without one,
+    /// from the start of the log. One event at a time, without permissions.
+    pub fn new<E: Event>(name: &'static str, module: &'static str, subscriber: impl Subscriber<E>) -> Self {
+        Self::to(name, module, E::NAME, Calls::Each(Arc::new(Typed::<E, _>::new(subscriber))))
+    }
+
+    /// As [`new`](Self::new), on the bus's threads for computations.
+    pub fn cpu<E: Event>(name: &'static str, module: &'static str, subscriber: impl CpuSubscriber<E>) -> Self {
+        let computing = Computing(Arc::new(Typed::<E, _>::new(subscriber)));
+        Self::to(name, module, E::NAME, Calls::Each(Arc::new(computing)))
+    }
+
+    /// As [`new`](Self::new), many events at once.
+    pub fn batches<E: Event>(
+        name: &'static str,
+        module: &'static str,
+        options: BatchOptions,
+        subscriber: impl BatchSubscriber<E>,
+    ) -> Self {
+        Self::to(name, module, E::NAME, Calls::Batch(options, Arc::new(Typed::<E, _>::new(subscriber))))
+    }
+
+    /// As [`new`](Self::new), to events of every type that `events` names: one wire name, all that begin alike,
+    /// `data_quality.*`, or all, `*`.
+    pub fn envelopes(
+        name: &'static str,
+        module: &'static str,
+        events: &'static str,
+        subscriber: impl EnvelopeSubscriber,
+    ) -> Self {
+        Self::to(name, module, events, Calls::Each(Arc::new(Envelopes(subscriber))))
+    }
+
+    fn to(name: &'static str, module: &'static str, event_type: &'static str, calls: Calls) -> Self {
+        let (prefix, wildcard) = event_type.strip_suffix('*').map_or((event_type, false), |prefix| (prefix, true));
+        Self {
+            name,
+            module,
+            event_type,
+            class: DeliveryClass::Durable,
+            permissions: Arc::default(),
+            concurrency: 1,
+            mailbox: MAILBOX,
+            retry: None,
+            on_unknown: OnUnknown::Park,
+            calls,
+            prefix,
+            wildcard,
+        }
+    }
+
+    /// The handler may do this, whoever caused the event.
+    #[must_use]
+    pub fn with_permissions(mut self, permissions: impl IntoIterator<Item = String>) -> Self {
+        self.permissions = Arc::new(permissions.into_iter().collect());
+        self
+    }
+
+    /// What it can rely on.
+    #[must_use]
+    pub fn with_class(self, class: DeliveryClass) -> Self {
+        Self { class, ..self }
+    }
+
+    /// Handles so many events at a time, of as many keys.
+    #[must_use]
+    pub fn with_concurrency(self, concurrency: usize) -> Self {
+        Self { concurrency, ..self }
+    }
+
+    /// Holds at most so many events in memory.
+    #[must_use]
+    pub fn with_mailbox(self, events: usize) -> Self {
+        Self { mailbox: events, ..self }
+    }
+
+    /// Instead of the bus's.
+    #[must_use]
+    pub fn with_retry(self, retry: RetryPolicy) -> Self {
+        Self { retry: Some(retry), ..self }
+    }
+
+    /// What happens to an event that the program cannot read.
+    #[must_use]
+    pub fn with_unknown(self, on_unknown: OnUnknown) -> Self {
+        Self { on_unknown, ..self }
+    }
+
+    pub(crate) fn takes(&self, event: &Envelope) -> bool {
+        if self.wildcard { event.event_type.starts_with(self.prefix) } else { event.event_type == self.prefix }
+    }
+
+    /// What of it cannot be carried out.
+    pub(crate) fn fault(&self) -> Option<Cow<'static, str>> {
+        let batch = match &self.calls {
+            Calls::Each(_) => None,
+            Calls::Batch(options, _) => Some(options),
+        };
+        if self.concurrency == 0 {
+            Some("concurrency is 0: allow one event at a time or more".into())
+        } else if self.mailbox < self.concurrency {
+            Some(format!("mailbox holds {}: make it {} or more", self.mailbox, self.concurrency).into())
+        } else if batch.is_some_and(|batch| batch.size == 0 || batch.size > self.mailbox) {
+            Some(format!("batches must be of 1 to {} events, as its mailbox holds", self.mailbox).into())
+        } else if batch.is_some() && (self.concurrency > 1 || self.class != DeliveryClass::Durable) {
+            Some("batches are durable and come one after another: leave concurrency and class".into())
+        } else {
+            None
+        }
+    }
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, module, event_type, class, .. } = self;
+        f.debug_struct("Subscription")
+            .field("name", name)
+            .field("module", module)
+            .field("event_type", event_type)
+            .field("class", class)
+            .finish_non_exhaustive()
+    }
+}
