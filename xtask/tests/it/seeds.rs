@@ -16,7 +16,6 @@ const AWAITED: &[&str] = &[
     "event-sourcing",
     "mlops",
     "observability",
-    "request",
     "saga",
     "security",
 ];
