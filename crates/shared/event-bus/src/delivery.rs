@@ -79,10 +79,15 @@ impl Delivery {
         };
         let cx = Context::new(principal, event.metadata.correlation_id).caused_by(event);
         let mut unit = self.unit(cx.clone());
-        let span = observability::message_span("event", self.subscription.module, &event.event_type, &cx);
+        let Subscription { module, name, .. } = self.subscription;
+        let span = observability::delivery_span(module, name, &event.event_type, &cx);
         let handled = async {
-            handler.one(&cx, event, &mut unit, &self.threads).await?;
-            self.inline.add_to(&mut unit).await.map_err(Fault::Failed)
+            let handled = handler.one(&cx, event, &mut unit, &self.threads).await;
+            let handled = match handled {
+                Ok(()) => self.inline.add_to(&mut unit).await.map_err(Fault::Failed),
+                fault => fault,
+            };
+            handled.inspect_err(|(Fault::Failed(error) | Fault::Unreadable(error))| observability::failed(error.code()))
         };
         let handled = AssertUnwindSafe(handled).catch_unwind().instrument(span).await;
         match handled.unwrap_or_else(|panic| Err(Fault::Failed(panicked(panic.as_ref())))) {

@@ -18,11 +18,6 @@ const STATE: Metric<Gauge, 2> = Metric::gauge(
     [Label::open("module"), Label::of("state", &["up", "degraded", "stopped", "unreachable"])],
 );
 const READY: Metric<Gauge> = Metric::gauge("borough_ready", "1 if the process is ready for work, else 0", []);
-const UNDELIVERED: Metric<Gauge, 2> = Metric::gauge_seconds(
-    "borough_undelivered_age_seconds",
-    "Age of the oldest event that a subscriber has not been through with; 0 if there is none",
-    [Label::open("module"), Label::open("subscriber")],
-);
 
 /// How this process is, at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,7 +143,6 @@ impl Undelivered {
         let Self { module, subscriber, since } = self;
         // A clock that was set back makes no age.
         let age = since.map_or(Duration::ZERO, |since| (now - since).to_std().unwrap_or_default());
-        UNDELIVERED.of([module, subscriber]).set(age.as_secs_f64());
         (age > limit).then(|| {
             format!(
                 "an event has waited for subscriber `{subscriber}` of module `{module}` for {} s, and {} s are allowed: \

@@ -18,7 +18,7 @@ pub const LABELS: [(&str, &str); 18] = [
     ("metric", "name of a metric"),
     ("module", "name of a module"),
     ("out_of", "what there was no more of: `attempts`, `budget`"),
-    ("outcome", "`ok`, or how it ended otherwise: the kind of the error, the state of a run"),
+    ("outcome", "how it ended: a fixed set of words for each metric"),
     ("place", "file, line and column of a registration"),
     ("registration", "type that is registered in the container"),
     ("request", "wire name of a request"),

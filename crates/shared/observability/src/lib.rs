@@ -27,7 +27,7 @@ pub use metric::{Label, Metric};
 pub use metrics::{Counter, Gauge, Histogram, Unit};
 pub use span::{
     CAUSATION_ID, CORRELATION_ID, ERROR, EVENT, KIND, MESSAGE, MODULE, ORIGIN, ORIGIN_ID, ORIGIN_OF, ORIGIN_TARGET,
-    REQUEST, RUN, SAGA, SAGA_STEP, SPAN_TARGET, STEP, SUBSCRIBER, TRACEPARENT, USER, failed, message_span, originated,
-    saga_span, step_span,
+    REQUEST, RUN, SAGA, SAGA_STEP, SPAN_TARGET, STEP, SUBSCRIBER, TRACEPARENT, USER, delivery_span, failed,
+    message_span, originated, saga_span, step_span,
 };
 pub use trace::{EndedSpan, Export, ExportError, SpanLine, SpanSink, export_spans, traceparent};

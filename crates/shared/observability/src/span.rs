@@ -52,8 +52,7 @@ pub const ORIGIN_TARGET: &str = "origin";
 
 /// The span in which one message is handled. Its name is `message`, its target [`SPAN_TARGET`].
 ///
-/// The event that is delivered is the cause of its context: see [`Context::caused_by`]. Whoever learns only inside what else
-/// belongs to the span records it: [`SUBSCRIBER`], and [`ERROR`] with [`failed`].
+/// That it has failed is told with [`failed`], in it.
 pub fn message_span(kind: &'static str, module: &str, name: &str, cx: &Context) -> Span {
     tracing::info_span!(
         target: SPAN_TARGET,
@@ -65,7 +64,22 @@ pub fn message_span(kind: &'static str, module: &str, name: &str, cx: &Context) 
         { CAUSATION_ID } = cx.causation().map(field::display),
         { TRACEPARENT } = cx.parent().map(field::display),
         { USER } = cx.principal().user(),
-        { SUBSCRIBER } = Empty,
+        { ERROR } = Empty,
+    )
+}
+
+/// The span of one try to deliver an event, which is the cause of the context: see [`Context::caused_by`].
+pub fn delivery_span(module: &str, subscriber: &str, event: &str, cx: &Context) -> Span {
+    tracing::info_span!(
+        target: SPAN_TARGET,
+        "message",
+        { KIND } = EVENT,
+        { MODULE } = module,
+        { MESSAGE } = event,
+        { SUBSCRIBER } = subscriber,
+        { CORRELATION_ID } = %cx.correlation(),
+        { CAUSATION_ID } = cx.causation().map(field::display),
+        { USER } = cx.principal().user(),
         { ERROR } = Empty,
     )
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, io, sync::Arc, time::Duration};
 
-use event_bus::{EventBus, RetryPolicy};
+use event_bus::{BusOptions, EventBus, Ports};
 use event_sourcing::{MemoryBlobs, MemoryStore};
 use expect_test::expect;
 use kernel::{ManualClock, Secret, SequentialIds, SystemIds, TraceParent};
@@ -30,10 +30,11 @@ async fn sell() {
         ids: Arc::new(SequentialIds::default()),
     };
     let Infrastructure { store, clock, ids, .. } = infrastructure.clone();
-    let mut application = assemble(modules(), infrastructure, module::Options::default()).unwrap();
+    let mut application = assemble(modules(), infrastructure, module::Options::default()).await.unwrap();
     application.start().await.unwrap();
     let subscriptions = std::mem::take(&mut application.subscriptions);
-    let mut bus = EventBus::start(subscriptions, store, clock, ids, RetryPolicy::default()).await.unwrap();
+    let ports = Ports { store: Some(store), clock, ids };
+    let bus = EventBus::start(subscriptions, ports, BusOptions::default()).await.unwrap();
     let cx = testing::context(&[]).within(OUTSIDE.parse::<TraceParent>().unwrap());
     application.requests.ask(&cx, Sell).await.unwrap();
     assert_eq!(bus.drain(Duration::from_secs(30)).await.unwrap(), event_bus::Drain::Complete);
@@ -108,7 +109,7 @@ async fn a_request_its_event_and_what_that_sets_off_are_one_trace() {
           messaging.operation.type=create
           borough.module=shop
           messaging.destination.name=shop.sold
-          messaging.message.id=00000000-0000-0000-0000-000000000001
+          messaging.message.id=00000000-0000-0000-0000-000000000003
           messaging.message.conversation_id=4bf92f35-77b3-4da6-a3ce-929d0e0e4736
           user.name=tester
             CONSUMER process shop.sold
@@ -117,15 +118,16 @@ async fn a_request_its_event_and_what_that_sets_off_are_one_trace() {
             messaging.operation.type=process
             borough.module=ledger
             messaging.destination.name=shop.sold
+            messaging.consumer.group.name=ledger.sold
             messaging.message.conversation_id=4bf92f35-77b3-4da6-a3ce-929d0e0e4736
-            messaging.message.id=00000000-0000-0000-0000-000000000001
+            messaging.message.id=00000000-0000-0000-0000-000000000003
             user.name=tester
               INTERNAL till.book
               rpc.system.name=borough
               borough.module=till
               rpc.method=till.book
               borough.correlation_id=4bf92f35-77b3-4da6-a3ce-929d0e0e4736
-              borough.causation_id=00000000-0000-0000-0000-000000000001
+              borough.causation_id=00000000-0000-0000-0000-000000000003
               user.name=tester
               error.type=till.full
               - it is full
@@ -136,7 +138,7 @@ async fn a_request_its_event_and_what_that_sets_off_are_one_trace() {
           messaging.operation.type=create
           borough.module=shop
           messaging.destination.name=audit.command_recorded
-          messaging.message.id=00000000-0000-0000-0000-000000000002
+          messaging.message.id=00000000-0000-0000-0000-000000000004
           messaging.message.conversation_id=4bf92f35-77b3-4da6-a3ce-929d0e0e4736
           user.name=tester
     "#]]

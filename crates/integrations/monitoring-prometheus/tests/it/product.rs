@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
-use event_bus::{EventBus, RetryPolicy, Subscriber};
+use event_bus::{BusOptions, EventBus, Ports, Subscriber};
 use event_sourcing::{MemoryBlobs, MemoryStore, Origin, Store, Unit};
 use kernel::{Access, Clock, Context, Error, ErrorKind, Event, ManualClock, Request, RequestKind, SequentialIds};
 use module::{Infrastructure, Module, Options, assemble, undelivered};
@@ -116,12 +116,11 @@ pub async fn live() {
     let (ids, blobs) = (Arc::new(SequentialIds::default()), Arc::new(MemoryBlobs::default()));
     let infrastructure =
         Infrastructure { store: Arc::clone(&store), blobs, clock: Arc::clone(&clock) as _, ids: ids.clone() };
-    let mut application = assemble(vec![shop()], infrastructure, Options::default()).unwrap();
+    let mut application = assemble(vec![shop()], infrastructure, Options::default()).await.unwrap();
     application.start().await.unwrap();
-    let (bus_clock, bus_ids) = (Arc::clone(&clock) as Arc<dyn Clock>, ids.clone());
     let subscriptions = std::mem::take(&mut application.subscriptions);
-    let bus = EventBus::start(subscriptions, Arc::clone(&store), bus_clock, bus_ids, RetryPolicy::default());
-    let mut bus = bus.await.unwrap();
+    let ports = Ports { store: Some(Arc::clone(&store)), clock: Arc::clone(&clock) as _, ids: ids.clone() };
+    let bus = EventBus::start(subscriptions, ports, BusOptions::default()).await.unwrap();
 
     let cx = testing::context(&[]);
     application.requests.ask(&cx, Sell).await.unwrap();
