@@ -11,6 +11,7 @@
 
 mod batches;
 mod lanes;
+mod letters;
 mod straight;
 
 use std::{
@@ -26,6 +27,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
+use self::letters::Letters;
 use crate::{
     control::{Orders, stopped},
     delivery::{Delivery, position},
@@ -46,6 +48,7 @@ pub(crate) struct Follower {
     progress: Progress,
     mailbox: Mailbox,
     parked: HashSet<String>,
+    letters: Letters,
     seat: Seat,
     /// Why it takes nothing until it is resumed.
     halted: Option<String>,
@@ -73,6 +76,7 @@ impl Follower {
             progress: Progress::default(),
             mailbox: Mailbox::default(),
             parked: HashSet::new(),
+            letters: Letters::default(),
             seat,
             halted: None,
             successes: 0,
@@ -117,7 +121,7 @@ impl Follower {
         let marks: BTreeSet<u64> = self.delivery.marks().await?.into_iter().collect();
         self.progress = Progress::new(checkpoint, marks);
         self.mailbox.clear();
-        self.parked = self.delivery.parked_keys().await?;
+        self.look_at_letters().await?;
         self.publish(0, Vec::new());
         Ok(())
     }
@@ -131,6 +135,7 @@ impl Follower {
                 if self.obeyed.stop {
                     return Ok(());
                 }
+                self.redeliver().await?;
                 self.appended.borrow_and_update();
                 let page = self.page().await?;
                 if page.is_empty() {
@@ -183,7 +188,7 @@ impl Follower {
     }
 
     fn is_held(&self) -> bool {
-        self.obeyed.paused || self.obeyed.stop || self.halted.is_some()
+        self.obeyed.paused || self.obeyed.stop || self.halted.is_some() || !self.letters.is_empty()
     }
 
     /// Carries out what was ordered since.
@@ -194,7 +199,7 @@ impl Follower {
                 self.halted = None;
             }
             if orders.letters != self.obeyed.letters {
-                self.parked = self.delivery.parked_keys().await?;
+                self.look_at_letters().await?;
             }
             self.obeyed = orders;
         }
@@ -222,7 +227,7 @@ impl Follower {
         self.flush().await?;
         // Another process may have retried or discarded them.
         if !self.parked.is_empty() {
-            self.parked = self.delivery.parked_keys().await?;
+            self.look_at_letters().await?;
         }
         Ok(())
     }

@@ -37,6 +37,7 @@ impl Follower {
             if self.obeyed.stop {
                 return Ok(());
             }
+            self.redeliver().await?;
             self.appended.borrow_and_update();
             let missing = options.size - batch.len();
             let page = if missing > 0 && !self.is_held() { self.page().await? } else { Vec::new() };
