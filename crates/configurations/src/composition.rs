@@ -100,6 +100,10 @@ pub struct RequestsConfig {
     pub payload_bytes: usize,
     #[serde(rename = "retry_after_seconds", deserialize_with = "seconds")]
     pub retry_after: Duration,
+    pub concurrent: u32,
+    pub queue: u32,
+    #[serde(rename = "patience_seconds", deserialize_with = "seconds")]
+    pub patience: Duration,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -190,9 +194,16 @@ impl Config {
     /// What the modules are assembled with.
     pub fn options(&self) -> Options {
         let Self { requests, modules, .. } = self;
+        let mut limits = Limits {
+            payload: requests.payload_bytes,
+            retry_after: requests.retry_after,
+            patience: requests.patience,
+            ..Limits::default()
+        };
+        (limits.bulkhead.concurrent, limits.bulkhead.queue) = (requests.concurrent, requests.queue);
         Options {
             grants: self.grants.clone(),
-            limits: Limits { payload: requests.payload_bytes, retry_after: requests.retry_after, ..Limits::default() },
+            limits,
             selection: self.selection.clone(),
             timeouts: Timeouts {
                 start: modules.start,

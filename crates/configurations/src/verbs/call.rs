@@ -49,7 +49,7 @@ pub async fn call(global: &Global, args: &Call) -> Result<(), Failure> {
 /// what subscribers do.
 async fn here(config: &Config, mut platform: Platform, order: CallOrder) -> Result<Result<Json, Error>, Failure> {
     let cx = order.context(platform.context(config)?, &*platform.clock)?;
-    let key = order.key.as_deref().map(IdempotencyKey::new);
+    let key = order.key.as_deref().map(IdempotencyKey::try_new).transpose()?;
     let answer = platform.application.requests.call(&cx, &order.name, key.as_ref(), &order.request).await;
     for run in platform.begun(cx.correlation()).await? {
         // Its end is in its journal, and not the answer of this call.

@@ -116,12 +116,14 @@ impl Serving {
         let cx = cx.and_then(|cx| order.context(cx, &*self.platform.clock));
         let requests = self.platform.application.requests.clone();
         self.calls.spawn(async move {
-            let (result, work) = match cx {
-                Ok(cx) => {
-                    let key = order.key.map(IdempotencyKey::new);
-                    let result = requests.call(&cx, &order.name, key.as_ref(), &order.request).await;
-                    (result, Some(cx.correlation()))
-                }
+            let result = async {
+                let cx = cx?;
+                let key = order.key.map(IdempotencyKey::try_new).transpose()?;
+                let answer = requests.call(&cx, &order.name, key.as_ref(), &order.request).await?;
+                Ok((answer, cx.correlation()))
+            };
+            let (result, work) = match result.await {
+                Ok((result, work)) => (Ok(result), Some(work)),
                 Err(error) => (Err(error), None),
             };
             let _ = answer.send(result);

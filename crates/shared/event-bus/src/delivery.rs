@@ -9,6 +9,7 @@ use kernel::{Clock, Context, CorrelationId, Envelope, Error, ErrorKind, Ids};
 use resilience::{GiveUp, Retry};
 use tokio::time::Instant;
 use tracing::Instrument;
+use uuid::Uuid;
 
 use crate::{
     DeadLetter, DeliveryOutcome, DeliveryRecord, InlineSubscribers, OnUnknown, RetryPolicy, Subscription,
@@ -180,6 +181,11 @@ impl Delivery {
     /// For what the bus itself writes about an event, also about one that names nobody.
     pub fn own_unit(&self, event: &Envelope) -> Unit {
         self.unit(Context::new(itself(&self.subscription), event.metadata.correlation_id).caused_by(event))
+    }
+
+    /// For what the bus itself writes about no event in particular, and what has no correlation for want of events.
+    pub fn bare_unit(&self) -> Unit {
+        self.unit(Context::new(itself(&self.subscription), CorrelationId::new(Uuid::nil())))
     }
 
     /// For what the subscriber's module does of its own: a piece of work of its own.

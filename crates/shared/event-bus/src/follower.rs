@@ -66,7 +66,7 @@ impl Follower {
         standing: watch::Sender<Standing>,
     ) -> Result<Self, StoreError> {
         let appended = delivery.store.appended();
-        let seat = Seat::new(delivery.own_work());
+        let seat = Seat::new(delivery.bare_unit());
         let obeyed = *orders.borrow();
         let mut follower = Self {
             delivery: Arc::new(delivery),
@@ -110,7 +110,7 @@ impl Follower {
         let Delivery { subscription, store, .. } = &*self.delivery;
         // A unit of an earlier run of this subscriber, whose answer nobody waited for, may still be on its way. This one waits
         // behind it, or what is read next were out of date, and an effect done twice.
-        let mut settle = self.delivery.own_work();
+        let mut settle = self.delivery.bare_unit();
         settle.delete::<Mark>(format!("{}/settled", subscription.name), Expected::Any);
         written(store.commit(settle).await)?;
         let checkpoint = store.checkpoint(subscription.name).await?;
@@ -230,7 +230,7 @@ impl Follower {
     /// Stores the checkpoint, if it is behind. Only while nothing is being committed: two commits have no order.
     async fn flush(&mut self) -> Result<(), StoreError> {
         let Some(step) = self.progress.flush() else { return Ok(()) };
-        let mut unit = self.delivery.own_work();
+        let mut unit = self.delivery.bare_unit();
         step.write(self.delivery.subscription.name, &mut unit);
         written(self.delivery.store.commit(unit).await)?;
         self.progress.stepped(&step);

@@ -3,6 +3,7 @@
 
 mod actors;
 mod blobs;
+pub mod bus;
 mod patience;
 pub mod requests;
 pub mod saga;
@@ -10,5 +11,6 @@ pub mod store;
 
 pub use actors::{context, origin, published};
 pub use blobs::blobs_conformance;
+pub use bus::bus_conformance;
 pub use patience::{polled, soon};
 pub use store::store_conformance;

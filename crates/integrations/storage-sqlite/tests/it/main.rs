@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod bus;
 mod differential;
 mod kill;
 mod lifetime;

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod anonymous;
+mod conformance;
 
 use std::{
     sync::{

@@ -87,6 +87,18 @@ fn two_requests_of_one_name() {
 }
 
 #[test]
+fn an_event_with_the_name_of_a_request() {
+    let other = Module::new("other", "tells").publishes::<SellAgain>();
+    check(
+        vec![shop().serves::<Sell, Clerk>().subscribes::<SellAgain, Clerk>("shop.echo"), other],
+        expect![[r#"
+        the modules do not fit together:
+          module `other`: event `shop.sell` (`SellAgain`) has the name of a request of module `shop` (`Sell`): rename one
+          module `shop`: event `shop.sell` (`SellAgain`) has the name of a request of module `shop` (`Sell`): rename one"#]],
+    );
+}
+
+#[test]
 fn a_request_that_is_asked_as_another_type() {
     let other = Module::new("other", "asks").asks::<SellAgain>();
     check(

@@ -135,7 +135,11 @@ impl<'a> Alternative<'a> {
             ([], Some((only, _))) if self.properties.len() == 1 && self.additional == &Value::Bool(false) => {
                 format!("`{only}`")
             }
-            ([], _) => Kind::Object.name().to_owned(),
+            ([], _) if self.required.is_empty() => Kind::Object.name().to_owned(),
+            ([], _) => {
+                let required: Vec<_> = self.required.iter().map(|name| format!("`{name}`")).collect();
+                format!("an object with {}", required.join(" and "))
+            }
             _ => tags.iter().map(|(name, value)| format!("`{name}` {value:?}")).collect::<Vec<_>>().join(" and "),
         }
     }

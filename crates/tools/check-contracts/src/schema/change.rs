@@ -1,7 +1,5 @@
 use std::fmt;
 
-use serde::Serialize;
-
 /// One difference between two schemas of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
@@ -44,8 +42,7 @@ impl Side {
 }
 
 /// What is different. Its name is that of the finding.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case", tag = "change")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum What {
     /// A field is gone. It breaks both ends whatever the schema lets through: who wrote it is not heard, who read it gets
     /// nothing.

@@ -262,6 +262,13 @@ fn enums() {
         of(json!({ "oneOf": each.collect::<Vec<_>>() }))
     };
     check_both_ways("named by their field", &keyed(&["x"]), &keyed(&["x", "y"]), Readers, "/a may now be `y`");
+    let untagged = |names: &[&str]| {
+        let each = names.iter().map(|name| object(json!({ *name: text, "b": text }), &[name]));
+        of(json!({ "anyOf": each.collect::<Vec<_>>() }))
+    };
+    check_both_ways("untagged", &untagged(&["x"]), &untagged(&["x"]), Nobody, "");
+    let said = "/a may now be an object with `z`";
+    check_both_ways("untagged, grown", &untagged(&["x", "y"]), &untagged(&["x", "y", "z"]), Readers, said);
     let beside = |tags: &[&str]| {
         let each = tags.iter().map(|tag| object(json!({ "kind": { "type": "string", "const": tag } }), &["kind"]));
         merged(of(text.clone()), json!({ "oneOf": each.collect::<Vec<_>>() }))

@@ -67,9 +67,9 @@ fn what_is_committed_is_what_the_code_has() {
 #[test]
 fn a_field_that_the_code_has_lost() {
     let scratch = Scratch::new();
-    scratch.edit(EVENT, |document| document["event"]["properties"]["late"] = json!({ "type": "boolean" }));
+    scratch.edit(EVENT, |document| document["event"]["properties"]["owner"] = json!({ "type": "boolean" }));
     scratch.check(&[], 1, expect![[r#"
-        error[removed-field]: `data_quality.check_completed` version 1: `/late` was removed
+        error[removed-field]: `data_quality.check_completed` version 1: `/owner` was removed
           --> DIR/data_quality.check_completed.v1.json (event)
            = why: subscribers who read what they always read go wrong
            = help: raise `VERSION` to 2 and read version 1 with an upcaster; then `cargo xtask check-contracts --update` writes the file of version 2 beside this one
@@ -277,6 +277,28 @@ fn a_folder_that_is_not_there() {
     assert!(run(false).unwrap().is_compatible());
 }
 
+/// `docs/contracts/README.md` shows what is really said.
+#[test]
+fn the_page_is_true() {
+    let page = fs::read_to_string(Path::new(COMMITTED).join("README.md")).unwrap();
+    let shows = |scratch: &Scratch, args: &[&str]| {
+        let (_, out, err) = scratch.run(args);
+        let said = format!("{out}{err}").replace("DIR", "docs/contracts");
+        assert!(page.contains(&said), "the page shows something else than\n{said}");
+    };
+    let scratch = Scratch::new();
+    scratch.edit(REQUEST, |document| {
+        document["request"]["properties"].as_object_mut().unwrap().remove("forest").unwrap();
+    });
+    shows(&scratch, &[]);
+    shows(&scratch, &["--update"]);
+    scratch.edit(EVENT, |document| document["event"]["properties"]["owner"] = json!({ "type": "string" }));
+    shows(&scratch, &[]);
+    let scratch = Scratch::new();
+    fs::remove_file(scratch.file(REQUEST)).unwrap();
+    shows(&scratch, &[]);
+}
+
 #[test]
 fn arguments_that_there_are_not() {
     assert_eq!(Scratch::new().run(&["--upgrade"]).0, 2);
@@ -353,6 +375,53 @@ fn a_new_version_is_the_way_out() {
     assert_eq!(files(), ["shop.sold.v1.json", "shop.sold.v2.json"]);
     assert!(shop::<second::Sold>(at, false).unwrap().is_compatible());
     assert_eq!(shop::<defaulted::Sold>(at, false).unwrap().findings[0].rule.name(), "lowered-version");
+}
+
+/// Sold by the euro in version 1, by the cent since.
+#[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(from = "AnySold")]
+struct SoldInCents {
+    cents: u32,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+enum AnySold {
+    Second { cents: u32 },
+    First { euros: u32 },
+}
+
+impl From<AnySold> for SoldInCents {
+    fn from(sold: AnySold) -> Self {
+        match sold {
+            AnySold::Second { cents } => Self { cents },
+            AnySold::First { euros } => Self { cents: euros * 100 },
+        }
+    }
+}
+
+impl Event for SoldInCents {
+    const NAME: &'static str = "shop.sold";
+    const VERSION: u32 = 2;
+
+    fn key(&self) -> String {
+        String::new()
+    }
+}
+
+/// What is written has one form, what is read has those of all versions; losing one of them is found.
+#[test]
+fn an_upcaster_reads_the_version_before() {
+    let read: SoldInCents = serde_json::from_value(json!({ "euros": 3 })).unwrap();
+    assert_eq!(read, SoldInCents { cents: 300 });
+    let folder = tempfile::tempdir().unwrap();
+    shop::<SoldInCents>(folder.path(), true).unwrap();
+    assert!(shop::<SoldInCents>(folder.path(), false).unwrap().outdated.is_empty());
+    let mut forgetful = Contract::of_event::<SoldInCents>();
+    forgetful.read = forgetful.written.clone();
+    let report = check(&[forgetful], &Options { folder: folder.path().to_owned(), update: false }).unwrap();
+    let finding = &report.findings[0];
+    assert_eq!((finding.part, finding.what.as_str()), (Some("stored"), "may no longer be an object with `euros`"));
 }
 
 #[test]

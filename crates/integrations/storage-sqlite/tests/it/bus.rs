@@ -1,0 +1,39 @@
+//! The event bus over a file that is closed and opened again.
+
+use std::{path::PathBuf, sync::Arc};
+
+use event_sourcing::Store;
+use tempfile::TempDir;
+use testing::bus::BusHome;
+
+struct Home {
+    _folder: TempDir,
+    path: PathBuf,
+}
+
+impl BusHome for Home {
+    /// A bus that was dropped lets go of its store when its tasks have been told, which takes a moment.
+    async fn open(&self) -> Arc<dyn Store> {
+        let opened = async {
+            loop {
+                match super::open(&self.path) {
+                    Ok(store) => return Arc::new(store) as Arc<dyn Store>,
+                    Err(error) if error.kind == event_sourcing::StoreErrorKind::Locked => {
+                        tokio::task::yield_now().await;
+                    }
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        };
+        testing::soon("the store is closed", opened).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_bus_conforms_over_it() {
+    testing::bus_conformance(async || {
+        let (folder, path) = super::place();
+        Home { _folder: folder, path }
+    })
+    .await;
+}

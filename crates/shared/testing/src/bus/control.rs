@@ -1,0 +1,126 @@
+use std::time::Duration;
+
+use event_bus::{BusError, Drain, EventBus, Pause, Subscriber, Subscription};
+use event_sourcing::{Expected, Position, Unit};
+use kernel::{Context, Error};
+
+use super::{BusHome, Probe, drained, publish, start, until};
+use crate::{actors::origin, store::Noted};
+
+fn to(probe: &Probe) -> Subscription {
+    Subscription::new::<Noted>(probe.name(), "ledger", probe.clone())
+}
+
+pub(super) async fn a_restart_repeats_nothing(home: &impl BusHome) {
+    for round in 1..=3 {
+        let store = home.open().await;
+        publish(&store, &[("a", round), ("b", round)]).await;
+        let (writes, looks) =
+            (Probe::writing("writes", &store), Probe::new("looks", &store, |_, _, _| super::Action::Look));
+        let bus = start(&store, vec![to(&writes), to(&looks)]).await;
+        drained(&bus).await;
+        bus.stop().await;
+        assert_eq!(writes.seen("a").await, (1..=round).collect::<Vec<_>>());
+        assert_eq!((writes.tries().len(), looks.tries().len()), (2, 2), "stopped in order, nothing comes again");
+        assert_eq!(store.checkpoint("looks").await.unwrap(), Position(2 * round));
+    }
+}
+
+async fn is_paused(bus: &EventBus) -> bool {
+    bus.status().await.unwrap()[0].paused
+}
+
+pub(super) async fn a_pause_survives_a_restart(home: &impl BusHome) {
+    {
+        let store = home.open().await;
+        let probe = Probe::writing("ledger", &store);
+        let bus = start(&store, vec![to(&probe)]).await;
+        publish(&store, &[("a", 1)]).await;
+        drained(&bus).await;
+        bus.pause("ledger").await.unwrap();
+        publish(&store, &[("a", 2)]).await;
+        drained(&bus).await;
+        assert!(is_paused(&bus).await);
+        assert_eq!(probe.seen("a").await, [1]);
+        bus.stop().await;
+    }
+    let store = home.open().await;
+    let probe = Probe::writing("ledger", &store);
+    let bus = start(&store, vec![to(&probe)]).await;
+    publish(&store, &[("a", 3)]).await;
+    until("it holds both", async || bus.status().await.unwrap()[0].queued == 2).await;
+    let status = bus.status().await.unwrap().remove(0);
+    assert!(status.paused && status.oldest.is_some() && status.position == Position(1), "{status:?}");
+    bus.resume("ledger").await.unwrap();
+    until("it goes on", async || probe.seen("a").await == [1, 2, 3]).await;
+    drained(&bus).await;
+    assert!(!is_paused(&bus).await);
+    assert_eq!(bus.pause("nobody").await, Err(BusError::Unknown("nobody".into())));
+    bus.stop().await;
+}
+
+pub(super) async fn another_process_pauses_and_resumes(home: &impl BusHome) {
+    let store = home.open().await;
+    let probe = Probe::writing("ledger", &store);
+    let bus = start(&store, vec![to(&probe)]).await;
+    let mut unit = Unit::new(origin("operator"));
+    unit.put("ledger", &Pause { since: origin("x").clock.now() }, Expected::Any);
+    store.commit(unit).await.unwrap();
+    until("it is noticed", async || is_paused(&bus).await).await;
+    publish(&store, &[("a", 1)]).await;
+    until("it is taken in", async || bus.status().await.unwrap()[0].queued == 1).await;
+    assert_eq!(probe.tries(), []);
+    let mut unit = Unit::new(origin("operator"));
+    unit.delete::<Pause>("ledger", Expected::Any);
+    store.commit(unit).await.unwrap();
+    until("it goes on", async || probe.seen("a").await == [1]).await;
+    bus.stop().await;
+}
+
+pub(super) async fn subscribers_come_and_go(home: &impl BusHome) {
+    let store = home.open().await;
+    let (first, second) = (Probe::writing("first", &store), Probe::writing("second", &store));
+    let bus = start(&store, vec![to(&first)]).await;
+    publish(&store, &[("a", 1)]).await;
+    bus.add(to(&second)).await.unwrap();
+    assert_eq!(bus.add(to(&second)).await.unwrap_err(), BusError::Twice("second"));
+    drained(&bus).await;
+    assert_eq!((first.seen("a").await, second.seen("a").await), (vec![1], vec![1]), "from the start of the log");
+    let removed = bus.remove("second").await.unwrap();
+    publish(&store, &[("a", 2)]).await;
+    drained(&bus).await;
+    assert_eq!((first.seen("a").await, second.seen("a").await), (vec![1, 2], vec![1]));
+    assert_eq!(bus.status().await.unwrap().len(), 1);
+    bus.add(removed.with_concurrency(4)).await.unwrap();
+    drained(&bus).await;
+    assert_eq!(second.seen("a").await, [1, 2], "from where it was");
+    assert_eq!(bus.remove("third").await.unwrap_err(), BusError::Unknown("third".into()));
+    bus.stop().await;
+}
+
+/// Counts down: each note sets off the one before.
+struct Countdown;
+
+impl Subscriber<Noted> for Countdown {
+    async fn handle(&self, _: &Context, event: &Noted, unit: &mut Unit) -> Result<(), Error> {
+        if event.n > 1 {
+            unit.publish(&Noted::new(event.writer.as_str(), event.n - 1));
+        }
+        Ok(())
+    }
+}
+
+pub(super) async fn draining_waits_for_what_handlers_publish(home: &impl BusHome) {
+    let store = home.open().await;
+    let probe = Probe::writing("ledger", &store);
+    let stuck = Probe::new("stuck", &store, |_, _, _| super::Action::Wait);
+    let countdown = Subscription::new::<Noted>("countdown", "countdown", Countdown);
+    let bus = start(&store, vec![to(&probe), countdown]).await;
+    publish(&store, &[("a", 5)]).await;
+    drained(&bus).await;
+    assert_eq!(probe.seen("a").await, [5, 4, 3, 2, 1]);
+    bus.add(to(&stuck)).await.unwrap();
+    assert_eq!(bus.drain(Duration::from_millis(20)).await.unwrap(), Drain::TimedOut);
+    bus.stop().await;
+    assert_eq!(store.checkpoint("stuck").await.unwrap(), Position(0), "it lost nothing");
+}

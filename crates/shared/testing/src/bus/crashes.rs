@@ -1,0 +1,91 @@
+use event_bus::Subscription;
+use event_sourcing::StoreExt;
+
+use super::{Action, BusHome, Probe, Seen, drained, letters, publish, start, until};
+use crate::store::Noted;
+
+fn to(probe: &Probe) -> Subscription {
+    Subscription::new::<Noted>(probe.name(), "ledger", probe.clone())
+}
+
+const NOTES: [(&str, u64); 6] = [("a", 1), ("b", 2), ("a", 3), ("c", 4), ("b", 5), ("a", 6)];
+
+/// The bus is dropped after it was given so many turns, for every number of turns until it has come to its end: no effect is
+/// missing, none is there twice, and none without the checkpoint or mark that belongs to it.
+pub(super) async fn dropped_at_any_poll(home: &impl BusHome) {
+    let store = home.open().await;
+    publish(&store, &NOTES).await;
+    for (name, concurrency) in [("one", 1), ("three", 3)] {
+        let mut turns = 0;
+        let mut cut_short = 0;
+        loop {
+            let probe = Probe::new(name, &store, |_, n, attempt| match (n, attempt) {
+                (3, 1) => Action::Fail,
+                (_, _) if n % 2 == 0 => Action::Sleep(1),
+                _ => Action::Write,
+            });
+            let bus = start(&store, vec![to(&probe).with_concurrency(concurrency)]).await;
+            for _ in 0..turns {
+                tokio::task::yield_now().await;
+            }
+            drop(bus);
+            turns += 1;
+            let done: usize =
+                [probe.seen("a").await, probe.seen("b").await, probe.seen("c").await].map(|n| n.len()).iter().sum();
+            cut_short += usize::from(done < NOTES.len());
+            if done == NOTES.len() || turns > 200 {
+                break;
+            }
+        }
+        assert!(cut_short > 0, "it was never dropped half way, so nothing was shown");
+        let probe = Probe::writing(name, &store);
+        let bus = start(&store, vec![to(&probe).with_concurrency(concurrency)]).await;
+        drained(&bus).await;
+        bus.stop().await;
+        let seen = [probe.seen("a").await, probe.seen("b").await, probe.seen("c").await];
+        assert_eq!(seen, [vec![1, 3, 6], vec![2, 5], vec![4]], "{name}");
+        assert_eq!(store.checkpoint(name).await.unwrap().0, NOTES.len() as u64);
+    }
+    assert!(letters(&store).await.is_empty());
+}
+
+/// The first event hangs, those behind it are done; then the process dies.
+pub(super) async fn what_is_done_beyond_the_checkpoint_is_not_repeated(home: &impl BusHome) {
+    for round in 0..3 {
+        let store = home.open().await;
+        if round == 0 {
+            publish(&store, &NOTES).await;
+        }
+        // First the notes of `a` hang, then those that come after the first of them.
+        let probe = Probe::new("ledger", &store, move |key, n, _| match round {
+            0 if key == "a" => Action::Wait,
+            1 if n > 1 => Action::Wait,
+            _ => Action::Write,
+        });
+        let bus = start(&store, vec![to(&probe).with_concurrency(4)]).await;
+        match round {
+            0 => {
+                until("the others are done", async || probe.seen("b").await == [2, 5] && probe.seen("c").await == [4])
+                    .await
+            }
+            1 => until("the first is done", async || probe.seen("a").await == [1]).await,
+            _ => drained(&bus).await,
+        }
+        if round < 2 {
+            assert!(store.checkpoint("ledger").await.unwrap().0 <= 2, "it must not pass what is not done");
+            drop(bus);
+        } else {
+            bus.stop().await;
+            let seen = [probe.seen("a").await, probe.seen("b").await, probe.seen("c").await];
+            assert_eq!(seen, [vec![1, 3, 6], vec![2, 5], vec![4]]);
+            assert_eq!(probe.tries().len(), 2, "only what was missing: {:?}", probe.tries());
+            assert_eq!(store.checkpoint("ledger").await.unwrap().0, NOTES.len() as u64);
+            assert_eq!(store.list::<Seen>(None, 9).await.unwrap().len(), 3);
+            assert_eq!(
+                store.documents("event_bus.inbox", None, 9).await.unwrap(),
+                [],
+                "marks that were passed are gone"
+            );
+        }
+    }
+}

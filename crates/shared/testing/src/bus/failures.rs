@@ -1,0 +1,172 @@
+use std::time::Duration;
+
+use event_bus::{DeadLetter, DeliveryOutcome, OnUnknown, RetryPolicy, Subscription};
+use event_sourcing::{StoreExt, Unit};
+use kernel::Event;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Action, BusHome, Probe, author, drained, letters, options, publish, records, start, start_with, until};
+use crate::store::Noted;
+
+fn to(probe: &Probe) -> Subscription {
+    Subscription::new::<Noted>(probe.name(), "ledger", probe.clone())
+}
+
+pub(super) async fn a_failing_delivery_is_tried_again(home: &impl BusHome) {
+    let store = home.open().await;
+    let probe = Probe::new("unlucky", &store, |_, n, attempt| match (n, attempt) {
+        (1, 1) => Action::Fail,
+        (1, 2) => Action::Panic,
+        _ => Action::Write,
+    });
+    let bus = start(&store, vec![to(&probe)]).await;
+    publish(&store, &[("a", 1), ("a", 2)]).await;
+    drained(&bus).await;
+    assert_eq!(probe.seen("a").await, [1, 2], "of the failures nothing is left");
+    assert_eq!(probe.tries().len(), 4);
+    let records = records(&store).await;
+    let told: Vec<_> = records.iter().map(|r| (r.position.0, r.attempts, r.outcome, r.subscriber.as_str())).collect();
+    assert_eq!(told, [(1, 3, DeliveryOutcome::Done, "unlucky"), (2, 1, DeliveryOutcome::Done, "unlucky")]);
+    bus.stop().await;
+}
+
+/// One event at a time does not mean that all wait for the one that failed.
+pub(super) async fn other_keys_flow_while_one_waits_for_its_next_try(home: &impl BusHome) {
+    let store = home.open().await;
+    let retry = RetryPolicy {
+        first: Duration::from_secs(20),
+        longest: Duration::from_secs(60),
+        attempts: 2,
+        ..RetryPolicy::default()
+    };
+    let probe = Probe::new("waits", &store, |key, _, _| if key == "a" { Action::Fail } else { Action::Write });
+    let bus = start(&store, vec![to(&probe).with_retry(retry)]).await;
+    publish(&store, &[("a", 1), ("b", 2), ("a", 3), ("b", 4)]).await;
+    until("the other key is through", async || probe.seen("b").await == [2, 4]).await;
+    assert_eq!(probe.tries().iter().filter(|(key, _)| key == "a").count(), 1);
+    assert_eq!(store.checkpoint("waits").await.unwrap().0, 0, "the first event is not done");
+    bus.stop().await;
+    // The next run takes up what was done behind it.
+    let probe = Probe::writing("waits", &store);
+    let bus = start(&store, vec![to(&probe)]).await;
+    drained(&bus).await;
+    assert_eq!((probe.seen("a").await, probe.seen("b").await), (vec![1, 3], vec![2, 4]));
+    assert_eq!(store.checkpoint("waits").await.unwrap().0, 4);
+    bus.stop().await;
+}
+
+pub(super) async fn a_poison_event_parks_its_key_and_only_its_key(home: &impl BusHome) {
+    let store = home.open().await;
+    for (name, concurrency) in [("one", 1), ("four", 4)] {
+        let probe = Probe::new(name, &store, |_, n, _| if n == 2 { Action::Fail } else { Action::Write });
+        let bus = start(&store, vec![to(&probe).with_concurrency(concurrency)]).await;
+        if name == "one" {
+            publish(&store, &[("a", 1), ("a", 2), ("b", 1), ("a", 3)]).await;
+        }
+        drained(&bus).await;
+        assert_eq!((probe.seen("a").await, probe.seen("b").await), (vec![1], vec![1]), "{name}");
+        let status = bus.status().await.unwrap().remove(0);
+        assert_eq!((status.parked_keys, status.position), (1, status.head), "parked counts as done");
+        bus.stop().await;
+        assert_eq!(store.checkpoint(name).await.unwrap().0, 4, "parked counts as done");
+    }
+    let parked = letters(&store).await;
+    let of = |name: &str| [(name.to_owned(), "a".to_owned(), 2, 3), (name.to_owned(), "a".to_owned(), 3, 0)];
+    assert_eq!(parked, [of("four"), of("one")].concat());
+    let errors: Vec<_> = store.list::<DeadLetter>(None, 2).await.unwrap().into_iter().map(|l| l.value.error).collect();
+    assert_eq!(errors[0].message, "told to fail");
+    assert!(errors[1].message.contains("an earlier event of this key is parked"));
+    let mut outcomes: Vec<_> =
+        records(&store).await.into_iter().map(|r| (r.subscriber, r.position.0, r.outcome)).collect();
+    outcomes.retain(|(subscriber, _, outcome)| subscriber == "one" && *outcome == DeliveryOutcome::Parked);
+    assert_eq!(outcomes.len(), 2, "each with its record: {outcomes:?}");
+}
+
+pub(super) async fn a_panic_stays_where_it_is(home: &impl BusHome) {
+    let store = home.open().await;
+    let panics = Probe::new("panics", &store, |_, n, _| if n % 2 == 0 { Action::Panic } else { Action::Look });
+    let works = Probe::writing("works", &store);
+    let bus = start(&store, vec![to(&panics).with_concurrency(2), to(&works)]).await;
+    publish(&store, &[("a", 1), ("b", 2), ("c", 3), ("d", 4)]).await;
+    drained(&bus).await;
+    let parked: Vec<_> = letters(&store).await.into_iter().map(|(subscriber, key, ..)| (subscriber, key)).collect();
+    assert_eq!(parked, [("panics".to_owned(), "b".to_owned()), ("panics".to_owned(), "d".to_owned())]);
+    let letter = store.list::<DeadLetter>(None, 1).await.unwrap().remove(0).value;
+    assert_eq!(letter.error.message, "the subscriber panicked");
+    assert_eq!(works.seen("d").await, [4]);
+    bus.stop().await;
+}
+
+/// A note that says less than its contract, or is of a version that nobody knows.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+struct Other<const VERSION: u32> {
+    writer: String,
+}
+
+impl<const VERSION: u32> Event for Other<VERSION> {
+    const NAME: &'static str = Noted::NAME;
+    const VERSION: u32 = VERSION;
+    const PRIORITY: kernel::Priority = Noted::PRIORITY;
+
+    fn key(&self) -> String {
+        self.writer.clone()
+    }
+}
+
+pub(super) async fn what_cannot_be_read_is_parked_skipped_or_halts(home: &impl BusHome) {
+    let store = home.open().await;
+    let mut unit = Unit::new(author());
+    unit.publish(&Noted::new("a", 1));
+    unit.publish(&Other::<1> { writer: "a".into() });
+    unit.publish(&Other::<9> { writer: "b".into() });
+    unit.publish(&Noted::new("a", 2));
+    unit.publish(&Noted::new("c", 3));
+    store.commit(unit).await.unwrap();
+    let probes = ["parks", "skips", "halts"].map(|name| Probe::writing(name, &store));
+    let policies = [OnUnknown::Park, OnUnknown::Skip, OnUnknown::Halt];
+    let subscriptions = probes.iter().zip(policies).map(|(probe, policy)| to(probe).with_unknown(policy));
+    let bus = start(&store, subscriptions.collect()).await;
+    drained(&bus).await;
+    let [parks, skips, halts] = probes;
+    assert_eq!((parks.seen("a").await, parks.seen("c").await), (vec![1], vec![3]));
+    assert_eq!((skips.seen("a").await, skips.seen("c").await), (vec![1, 2], vec![3]));
+    assert_eq!((halts.seen("a").await, halts.seen("c").await), (vec![1], vec![]));
+    let parked: Vec<_> = letters(&store).await.into_iter().map(|(name, key, ..)| name + " " + &key).collect();
+    assert_eq!(parked, ["parks a", "parks b", "parks a"]);
+    let codes: Vec<_> = store.list::<DeadLetter>(None, 9).await.unwrap();
+    let codes: Vec<_> = codes.iter().map(|letter| letter.value.error.code()).collect();
+    assert_eq!(codes, ["event.undecodable", "event.newer_version", "rejected"]);
+    let status = bus.status().await.unwrap();
+    assert!(status[2].halted.as_ref().is_some_and(|why| why.contains("does not fit its contract")), "{status:?}");
+    assert_eq!(status[2].position.0, 1, "it stands before what it cannot read");
+    // Asked to go on, it finds the same.
+    bus.resume("halts").await.unwrap();
+    drained(&bus).await;
+    assert!(halts.seen("c").await.is_empty());
+    bus.stop().await;
+}
+
+pub(super) async fn a_handler_that_does_not_end_is_reported(home: &impl BusHome) {
+    let store = home.open().await;
+    let options = || event_bus::BusOptions { overlong: Duration::from_millis(50), ..options() };
+    for (name, concurrency) in [("straight", 1), ("lanes", 2)] {
+        let probe = Probe::new(name, &store, |_, _, _| Action::Wait);
+        let bus = start_with(&store, vec![to(&probe).with_concurrency(concurrency)], options()).await;
+        if name == "straight" {
+            publish(&store, &[("a", 1)]).await;
+        }
+        until("it is reported", async || !bus.status().await.unwrap()[0].overlong.is_empty()).await;
+        let status = bus.status().await.unwrap().remove(0);
+        let overlong = &status.overlong[0];
+        assert_eq!((overlong.event_type.as_str(), overlong.key.as_str()), (Noted::NAME, "a"));
+        assert!(overlong.age >= Duration::from_millis(50), "{overlong:?}");
+        assert_eq!((status.in_flight, status.position.0), (1, 0));
+        assert!(status.oldest.is_some());
+        probe.gate().add_permits(1);
+        drained(&bus).await;
+        assert_eq!(bus.status().await.unwrap()[0].overlong, []);
+        assert_eq!(probe.seen("a").await, [1], "it was reported, not stopped");
+        bus.stop().await;
+    }
+}
