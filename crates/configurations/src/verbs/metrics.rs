@@ -40,7 +40,10 @@ fn write_metric(text: &mut String, metric: &Reading) -> std::fmt::Result {
             }
             _ => continue,
         };
-        writeln!(text, "  {:<60} {value}", labels(sample))?;
+        match labels(sample) {
+            none if none.is_empty() => writeln!(text, "  {value}")?,
+            labels => writeln!(text, "  {labels:<60} {value}")?,
+        }
     }
     Ok(())
 }
