@@ -15,7 +15,6 @@ const AWAITED: &[&str] = &[
     "event-bus",
     "event-sourcing",
     "mlops",
-    "observability",
     "saga",
     "security",
 ];
