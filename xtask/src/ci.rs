@@ -3,10 +3,11 @@ use std::{process::ExitCode, time::Instant};
 use crate::step;
 
 /// Everything that must pass before a change lands, in this order. The one list of it: `.ci/run` runs this verb.
-const STEPS: [&[&str]; 5] = [
+const STEPS: [&[&str]; 6] = [
     &["fmt", "--check"],
     &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
     &["xtask", "check-boundaries"],
+    &["xtask", "check-contracts", "--locked"],
     &["xtask", "deny", "--if-installed"],
     &["xtask", "test"],
 ];
@@ -14,7 +15,7 @@ const STEPS: [&[&str]; 5] = [
 /// Run what CI runs, and stop at the first step that fails
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  \
-    cargo xtask ci    format, lints, boundaries and tests, with the time each took")]
+    cargo xtask ci    format, lints, boundaries, contracts and tests, with the time each took")]
 pub struct Args {}
 
 pub fn run(_: &Args) -> ExitCode {

@@ -7,11 +7,15 @@
 
 mod bench;
 mod ci;
+mod contracts;
 mod coverage;
 mod deny;
 mod fuzz;
+mod hooks;
+mod new_package;
 mod step;
 mod test;
+mod tools;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -39,12 +43,22 @@ enum Verb {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
+    /// Compare the messages of the contracts crates with docs/contracts
+    #[command(disable_help_flag = true)]
+    CheckContracts {
+        /// Passed on to the program, which is built first; `--help` lists them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
     Test(test::Args),
     Ci(ci::Args),
     Coverage(coverage::Args),
     Deny(deny::Args),
     Fuzz(fuzz::Args),
     Bench(bench::Args),
+    Hooks(hooks::Args),
+    NewPackage(new_package::Args),
+    Tools(tools::Args),
 }
 
 fn main() -> ExitCode {
@@ -52,11 +66,15 @@ fn main() -> ExitCode {
         Verb::CheckBoundaries { args } => {
             boundaries::cli::main([OsString::from("cargo xtask check-boundaries")].into_iter().chain(args))
         }
+        Verb::CheckContracts { args } => contracts::run(&args),
         Verb::Test(args) => test::run(&args),
         Verb::Ci(args) => ci::run(&args),
         Verb::Coverage(args) => coverage::run(&args),
         Verb::Deny(args) => deny::run(&args),
         Verb::Fuzz(args) => fuzz::run(&args),
         Verb::Bench(args) => bench::run(&args),
+        Verb::Hooks(args) => hooks::run(&args),
+        Verb::NewPackage(args) => new_package::run(&args),
+        Verb::Tools(args) => tools::run(&args),
     }
 }

@@ -7,7 +7,7 @@ use std::{
 use cargo_metadata::{Artifact, Message, TargetKind};
 use clap::ValueEnum;
 
-use crate::step;
+use crate::{step, tools};
 
 /// The crate whose integration tests run the real binary.
 const BINARY_CRATE: &str = "configurations";
@@ -36,12 +36,16 @@ enum Category {
     E2e,
 }
 
-/// The tests need nothing that is not in the workspace: the data is in `samples/`, and every test makes its store in a folder
-/// of its own.
+/// The data of the tests is in `samples/`, and every test makes its store in a folder of its own. What they need beside the
+/// workspace is fetched: see `cargo xtask tools`.
 ///
 /// Everything is built by one command whatever is picked: cargo would build the dependencies anew, with other features, for
 /// each selection of packages.
 pub fn run(args: &Args) -> ExitCode {
+    if let Err(why) = tools::fetch() {
+        // Tests that need what is not there fail, and say so.
+        eprintln!("warning: {why}");
+    }
     let programs = match build() {
         Ok(programs) => programs,
         Err(code) => return code.into(),

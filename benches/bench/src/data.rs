@@ -54,7 +54,8 @@ fn check(path: &Path) -> Result<Contender, Failure> {
         check: Vec<DeclaredCheck>,
     }
     let sidecar: Sidecar = toml::from_str(&fs::read_to_string(path.with_extension("toml"))?)?;
-    let (runtime, requests) = (Runtime::new()?, data_quality_alone()?);
+    let runtime = Runtime::new()?;
+    let requests = runtime.block_on(data_quality_alone())?;
     let dataset = runtime.block_on(identify(path))?;
     let cx = Context::new(principal(&[CHECK_QUALITY.name()])?, CorrelationId::new(SystemIds.next()));
     Ok(Contender::sampled(move || {
@@ -68,7 +69,7 @@ fn check(path: &Path) -> Result<Contender, Failure> {
 }
 
 /// One module on a store in memory: what is measured is its work.
-fn data_quality_alone() -> Result<Requests, Failure> {
+async fn data_quality_alone() -> Result<Requests, Failure> {
     let infrastructure = Infrastructure {
         store: Arc::new(MemoryStore::default()),
         blobs: Arc::new(MemoryBlobs::default()),
@@ -77,7 +78,7 @@ fn data_quality_alone() -> Result<Requests, Failure> {
     };
     let grants = [("bench".to_owned(), [CHECK_QUALITY.name().to_owned()].into())].into();
     let options = Options { grants, ..Options::default() };
-    Ok(assemble(vec![data_quality::module()], infrastructure, options)?.answering().requests)
+    Ok(assemble(vec![data_quality::module()], infrastructure, options).await?.answering().requests)
 }
 
 fn aggregates(path: &Path) -> Result<Contender, Failure> {

@@ -31,9 +31,6 @@ pub struct Global {
     /// Settings file [default: borough.toml, if there is one]
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub settings: Option<PathBuf>,
-    /// Act as this user of the settings, in a process that holds the store itself; audited
-    #[arg(long = "as", global = true, value_name = "USER")]
-    pub as_user: Option<String>,
     /// More log lines on stderr: -v, -vv, -vvv; RUST_LOG overrides it
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
@@ -43,6 +40,14 @@ pub struct Global {
     /// When to use colours
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub color: Color,
+}
+
+/// Of verbs that send requests.
+#[derive(Debug, Args)]
+pub struct Acting {
+    /// Act as this user of the settings, in a process that holds the store itself; audited
+    #[arg(long = "as", value_name = "USER")]
+    pub as_user: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -63,6 +68,7 @@ pub enum Verb {
     Sagas(Sagas),
     Serve(Serve),
     Status(Status),
+    Metrics(Metrics),
     Completions(Completions),
     Man(Man),
 }
@@ -103,6 +109,8 @@ pub struct Run {
     /// Write the report as a self-contained HTML page
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub report: Option<PathBuf>,
+    #[command(flatten)]
+    pub acting: Acting,
 }
 
 /// Print the modules with what each serves, publishes and subscribes to, and the context map
@@ -156,7 +164,7 @@ pub struct Requests {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  borough call mlops.list-models '{}'
+  borough call mlops.get-pipeline-run - < run.json
   borough call data-quality.check '{...}' --as anna --key check-2026-11-21
   borough call data-quality.check - < request.json")]
 pub struct Call {
@@ -173,6 +181,8 @@ pub struct Call {
     /// Seconds after which the answer is of no use
     #[arg(long, value_name = "SECONDS")]
     pub timeout: Option<f64>,
+    #[command(flatten)]
+    pub acting: Acting,
 }
 
 /// List what became of every command: who, what, on what, outcome
@@ -306,6 +316,21 @@ pub struct Status {
     /// Print it as one JSON document
     #[arg(long)]
     pub json: bool,
+}
+
+/// Show the metrics of the serving process
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  borough metrics
+  borough metrics --prometheus | promtool check metrics")]
+pub struct Metrics {
+    /// Print them as one JSON document
+    #[arg(long)]
+    pub json: bool,
+    /// Print them in the exposition format of Prometheus
+    #[arg(long, conflicts_with = "json")]
+    pub prometheus: bool,
 }
 
 /// Print a completion script for a shell

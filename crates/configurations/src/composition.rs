@@ -13,12 +13,17 @@ use kernel::{
 };
 use module::{Application, Findings, Grants, Infrastructure, Module, Options, Selection, Timeouts};
 use request::Limits;
-use serde::Deserialize;
+use saga::SagaId;
+use serde::{Deserialize, Deserializer, de::Error as _};
 use settings::Settings;
 use storage_objects::FileBlobs;
 use storage_sqlite::SqliteStore;
 
-use crate::{cli::Global, exit::Failure};
+use crate::{
+    cli::{Acting, Global},
+    exit::Failure,
+    monitoring::MonitoringConfig,
+};
 
 /// Every module of the product. The order is that of the pages that describe them.
 pub fn modules() -> Vec<Module> {
@@ -35,6 +40,7 @@ pub const LOGGED: &[&str] = &[
     "machine_learning",
     "mlops",
     "module",
+    "monitoring_otlp",
     "request",
     "saga",
     "storage_objects",
@@ -49,11 +55,12 @@ pub struct Config {
     pub serve: ServeConfig,
     pub requests: RequestsConfig,
     pub modules: ModulesConfig,
+    pub monitoring: MonitoringConfig,
     pub grants: Grants,
     /// Whom the person at the terminal acts as.
     pub as_user: Option<String>,
-    /// Dotted keys of all settings that there are.
-    keys: Vec<String>,
+    selection: Selection,
+    settings: Settings,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -76,29 +83,70 @@ pub struct PipelineConfig {
 #[serde(deny_unknown_fields)]
 pub struct EventsConfig {
     pub attempts: u32,
+    #[serde(rename = "delivery_seconds", deserialize_with = "seconds")]
+    pub delivery: Duration,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ServeConfig {
-    pub drain_seconds: u64,
+    #[serde(rename = "drain_seconds", deserialize_with = "seconds")]
+    pub drain: Duration,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RequestsConfig {
     pub payload_bytes: usize,
-    pub retry_after_seconds: u64,
+    #[serde(rename = "retry_after_seconds", deserialize_with = "seconds")]
+    pub retry_after: Duration,
+    pub concurrent: u32,
+    pub queue: u32,
+    #[serde(rename = "patience_seconds", deserialize_with = "seconds")]
+    pub patience: Duration,
 }
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModulesConfig {
     pub disabled: Vec<String>,
-    pub start_seconds: u64,
-    pub stop_seconds: u64,
-    pub check_seconds: u64,
-    pub check_every_seconds: u64,
+    pub alone: Vec<String>,
+    pub with_dependencies: Vec<String>,
+    #[serde(rename = "start_seconds", deserialize_with = "seconds")]
+    pub start: Duration,
+    #[serde(rename = "stop_seconds", deserialize_with = "seconds")]
+    pub stop: Duration,
+    #[serde(rename = "check_seconds", deserialize_with = "seconds")]
+    pub check: Duration,
+    #[serde(rename = "check_every_seconds", deserialize_with = "seconds")]
+    pub check_every: Duration,
+}
+
+impl ModulesConfig {
+    /// Which of them run in this process: three ways to say it, of which one can be taken.
+    fn selection(&self) -> Result<Selection, Failure> {
+        match (&self.alone[..], &self.with_dependencies[..], &self.disabled[..]) {
+            ([], [], disabled) => Ok(Selection::AllBut(disabled.into())),
+            (alone, [], []) => Ok(Selection::Alone(alone.into())),
+            ([], roots, []) => Ok(Selection::WithDependencies(roots.into())),
+            _ => Err(Failure::impossible(
+                "[modules] has more than one of `alone`, `with_dependencies` and `disabled`: choose one of them",
+            )),
+        }
+    }
+}
+
+/// Longer is no time that anybody means to wait, and could not be added to the present one.
+const LONGEST_SECONDS: u64 = 366 * 24 * 60 * 60;
+
+pub(crate) fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let seconds = u64::deserialize(deserializer)?;
+    if seconds > LONGEST_SECONDS {
+        return Err(D::Error::custom(format!(
+            "{seconds} seconds are more than a year: choose up to {LONGEST_SECONDS}"
+        )));
+    }
+    Ok(Duration::from_secs(seconds))
 }
 
 #[derive(Debug, Deserialize)]
@@ -119,39 +167,52 @@ impl Config {
             file: global.settings.clone().into(),
             environment: std::env::vars_os().collect(),
             flags,
-            open: &["access.grants"],
+            open: &["access.grants", "monitoring.otlp.headers"],
         })?;
+        let modules: ModulesConfig = settings.section("modules")?;
         Ok(Self {
+            selection: modules.selection()?,
             store: settings.section("store")?,
             pipeline: settings.section("pipeline")?,
             events: settings.section("events")?,
             serve: settings.section("serve")?,
             requests: settings.section("requests")?,
-            modules: settings.section("modules")?,
+            modules,
+            monitoring: settings.section("monitoring")?,
             grants: settings.section::<AccessConfig>("access")?.grants,
-            as_user: global.as_user.clone(),
-            keys: settings.keys(),
+            as_user: None,
+            settings,
         })
+    }
+
+    /// For a verb that sends requests.
+    #[must_use]
+    pub fn acting(self, acting: &Acting) -> Self {
+        Self { as_user: acting.as_user.clone(), ..self }
     }
 
     /// What the modules are assembled with.
     pub fn options(&self) -> Options {
         let Self { requests, modules, .. } = self;
+        let mut limits = Limits {
+            payload: requests.payload_bytes,
+            retry_after: requests.retry_after,
+            patience: requests.patience,
+            ..Limits::default()
+        };
+        (limits.bulkhead.concurrent, limits.bulkhead.queue) = (requests.concurrent, requests.queue);
         Options {
             grants: self.grants.clone(),
-            limits: Limits {
-                payload: requests.payload_bytes,
-                retry_after: Duration::from_secs(requests.retry_after_seconds),
-                ..Limits::default()
-            },
-            selection: Selection::AllBut(modules.disabled.clone()),
+            limits,
+            selection: self.selection.clone(),
             timeouts: Timeouts {
-                start: Duration::from_secs(modules.start_seconds),
-                stop: Duration::from_secs(modules.stop_seconds),
-                check: Duration::from_secs(modules.check_seconds),
-                check_every: Duration::from_secs(modules.check_every_seconds),
+                start: modules.start,
+                stop: modules.stop,
+                check: modules.check,
+                check_every: modules.check_every,
+                delivery: self.events.delivery,
             },
-            settings: Some(self.keys.clone()),
+            settings: Some(self.settings.clone()),
         }
     }
 
@@ -184,7 +245,7 @@ impl Platform {
         let blobs: Arc<dyn Blobs> = Arc::new(files);
         let infrastructure =
             Infrastructure { store: Arc::clone(&store), blobs, clock: Arc::clone(&clock), ids: Arc::clone(&ids) };
-        let mut application = module::assemble(modules(), infrastructure, config.options())?;
+        let mut application = module::assemble(modules(), infrastructure, config.options()).await?;
         for warning in &application.warnings {
             tracing::debug!("{warning}");
         }
@@ -206,6 +267,12 @@ impl Platform {
     pub fn context(&self, config: &Config) -> Result<Context, Failure> {
         let principal = Principal::authenticate(&Terminal(&config.grants), &config.as_user)?;
         Ok(Context::new(Arc::new(principal), CorrelationId::new(self.ids.next())))
+    }
+
+    /// The runs that a piece of work has begun and nobody has ended.
+    pub async fn begun(&self, work: CorrelationId) -> Result<Vec<SagaId>, Failure> {
+        let open = self.application.sagas.open().await?;
+        Ok(open.into_iter().filter(|run| run.correlation_id == work).map(|run| run.id).collect())
     }
 
     pub fn bus(&self) -> &EventBus {
@@ -232,14 +299,14 @@ async fn stop(application: &mut Application) {
 }
 
 /// The modules on a store in memory: to describe them.
-pub fn assemble_in_memory(config: &Config) -> Result<Application, Findings> {
+pub async fn assemble_in_memory(config: &Config) -> Result<Application, Findings> {
     let infrastructure = Infrastructure {
         store: Arc::new(MemoryStore::default()),
         blobs: Arc::new(MemoryBlobs::default()),
         clock: Arc::new(SystemClock),
         ids: Arc::new(SystemIds),
     };
-    module::assemble(modules(), infrastructure, config.options())
+    module::assemble(modules(), infrastructure, config.options()).await
 }
 
 fn open(config: &Config, holder: &str, clock: &dyn Clock) -> Result<SqliteStore, Failure> {
@@ -272,6 +339,11 @@ impl Authenticator for Terminal<'_> {
 
     fn verify(&self, as_user: &Option<String>) -> Result<Claims, AuthenticationError> {
         let user = as_user.as_deref().unwrap_or(LOCAL);
+        if user.starts_with(module::GRANTED_MODULE) {
+            return Err(AuthenticationError(format!(
+                "`{user}` is no user: what a module may do, it may do itself only"
+            )));
+        }
         let permissions = self.0.get(user).cloned();
         let permissions = permissions.ok_or_else(|| {
             AuthenticationError(format!("the settings grant nothing to `{user}`: add it under [access.grants]"))

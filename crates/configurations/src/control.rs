@@ -14,6 +14,9 @@ use std::{
 
 use event_sourcing::Position;
 use kernel::Json;
+use module::Health;
+use monitoring_prometheus::Reading;
+use request::{ModuleState, Trouble};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -43,13 +46,34 @@ pub struct StatusReport {
     pub process: u32,
     pub since: chrono::DateTime<chrono::Utc>,
     pub store: PathBuf,
+    pub health: Health,
     /// Last position of the log.
     pub head: Position,
-    /// The modules that run in it.
-    pub modules: Vec<String>,
+    /// Those that were left out too: they are stopped.
+    pub modules: Vec<ModuleReport>,
     pub subscribers: Vec<SubscriberStatus>,
     /// Runs that this process drives right now.
     pub driving: Vec<Uuid>,
+}
+
+/// The metrics of the serving process.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct MetricsReport {
+    /// In the exposition format of Prometheus.
+    pub text: String,
+    /// The same as data.
+    pub metrics: Vec<Reading>,
+}
+
+/// One line of the service registry.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ModuleReport {
+    pub name: String,
+    pub state: ModuleState,
+    /// Why it is degraded.
+    pub troubles: Vec<Trouble>,
+    /// The requests that it serves.
+    pub services: Vec<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -73,6 +97,9 @@ pub struct CallOrder {
     /// Seconds.
     #[serde(default)]
     pub timeout: Option<f64>,
+    /// W3C Trace Context: where in a trace the caller is.
+    #[serde(default)]
+    pub traceparent: Option<String>,
 }
 
 /// Runs to take up.

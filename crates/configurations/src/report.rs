@@ -1,7 +1,7 @@
 //! The report of a run: one document, shown as JSON, as text for a terminal, and as a page. Pure: nothing here reads or writes.
 
 mod facts;
-mod figures;
+pub mod figures;
 pub mod html;
 mod outcome;
 pub mod terminal;

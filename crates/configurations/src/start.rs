@@ -58,14 +58,15 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
     let Cli { global, verb } = cli;
     match verb {
         Verb::Run(args) => verbs::run(&global, &args).await,
-        Verb::Describe(args) => verbs::describe(&global, &args),
-        Verb::Requests(args) => verbs::requests(&global, &args),
+        Verb::Describe(args) => verbs::describe(&global, &args).await,
+        Verb::Requests(args) => verbs::requests(&global, &args).await,
         Verb::Call(args) => verbs::call(&global, &args).await,
         Verb::Audit(args) => verbs::audit(&global, &args).await,
         Verb::Events(args) => verbs::events(&global, &args).await,
         Verb::Sagas(args) => verbs::sagas(&global, &args).await,
         Verb::Serve(args) => verbs::serve(&global, &args).await,
         Verb::Status(args) => verbs::status(&global, &args).await,
+        Verb::Metrics(args) => verbs::metrics(&global, &args).await,
         Verb::Completions(args) => verbs::completions(&args),
         Verb::Man(args) => verbs::man(&args),
     }

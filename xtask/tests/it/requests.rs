@@ -1,6 +1,10 @@
 //! Every request is tried: what the sources declare is what the tables of tried requests have.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use cargo_metadata::{Package, Target};
 use serde_json::Value;
@@ -48,7 +52,7 @@ fn rows(table: &str) -> Vec<String> {
 }
 
 /// Library and binaries: where a product has its messages.
-fn roots(package: &Package) -> Vec<Root> {
+pub fn roots(package: &Package) -> Vec<Root> {
     let root = |target: &Target| {
         let kind = if target.is_bin() { RootKind::Binary } else { target.is_lib().then_some(RootKind::Library)? };
         Some(Root { kind, path: target.src_path.clone().into_std_path_buf(), edition: Edition::E2018 })
@@ -56,11 +60,16 @@ fn roots(package: &Package) -> Vec<Root> {
     package.targets.iter().filter_map(root).collect()
 }
 
-/// The wire names of all requests in the files that the boundary checker reads for these roots.
+/// The wire names of all requests in the files of these roots.
 fn requests_of(roots: Vec<Root>) -> Vec<String> {
+    files(roots).iter().flat_map(|path| requests_in(path)).collect()
+}
+
+/// The files that the boundary checker reads for these roots.
+pub fn files(roots: Vec<Root>) -> Vec<PathBuf> {
     let graph = SourceGraph::of(&PackageSources { roots, ..PackageSources::default() });
     assert!(graph.problems.is_empty(), "{:?}", graph.problems);
-    graph.files.iter().flat_map(|file| requests_in(&file.path)).collect()
+    graph.files.iter().map(|file| file.path.clone()).collect()
 }
 
 /// An `impl` that says who has access is one of a request, whatever the trait is called there: that constant has no default.

@@ -10,7 +10,8 @@ use tokio::net::TcpStream;
 use uuid::Uuid;
 
 use crate::{
-    control::{CallOrder, ResumeOrder, StatusReport, Ticket},
+    composition::Config,
+    control::{CallOrder, MetricsReport, ResumeOrder, StatusReport, Ticket},
     exit::Failure,
 };
 
@@ -31,8 +32,31 @@ impl Client {
         Some(client)
     }
 
+    /// The serving process, for verbs that show what only it knows.
+    pub async fn serving(config: &Config) -> Result<Self, Failure> {
+        let store = &config.store.path;
+        Self::find(store).await.ok_or_else(|| {
+            Failure::impossible(format!("no process serves {}: start one with `borough serve`", store.display()))
+        })
+    }
+
+    /// The serving process, to do what this one wanted to do itself. It acts for nobody but its own user.
+    pub async fn in_place_of(config: &Config) -> Result<Option<Self>, Failure> {
+        let client = Self::find(&config.store.path).await;
+        if client.is_some() && config.as_user.is_some() {
+            return Err(Failure::impossible(
+                "--as acts as somebody else where this process holds the store, and `borough serve` holds it: stop it",
+            ));
+        }
+        Ok(client)
+    }
+
     pub async fn status(&self) -> Result<StatusReport, Failure> {
         self.call(Method::GET, "/status", &()).await
+    }
+
+    pub async fn metrics(&self) -> Result<MetricsReport, Failure> {
+        self.call(Method::GET, "/metrics", &()).await
     }
 
     pub async fn start(&self, request: &StartPipeline) -> Result<PipelineStarted, Failure> {

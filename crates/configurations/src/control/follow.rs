@@ -30,7 +30,7 @@ pub async fn run_there(client: &Client, config: &Config, request: StartPipeline)
         clock: Arc::new(SystemClock),
         ids: Arc::new(SystemIds),
     };
-    let application = module::assemble(modules(), infrastructure, config.options())?.answering();
+    let application = module::assemble(modules(), infrastructure, config.options()).await?.answering();
     let principal = Principal::authenticate(&Terminal(&config.grants), &config.as_user)?;
     let cx = Context::new(Arc::new(principal), CorrelationId::new(id.0));
     collect(config, &application.requests, &*store, &cx, &record, from).await

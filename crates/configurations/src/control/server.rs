@@ -3,7 +3,7 @@ use std::{io, net::Ipv4Addr, path::PathBuf, sync::Arc};
 use axum::{
     Json, Router,
     extract::{DefaultBodyLimit, Request, State, rejection::JsonRejection},
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -17,13 +17,15 @@ use tokio::{
 use uuid::Uuid;
 
 use crate::{
-    control::{CallOrder, ResumeOrder, StatusReport, Ticket},
+    composition::Config,
+    control::{CallOrder, MetricsReport, ResumeOrder, StatusReport, Ticket},
     exit::Failure,
 };
 
 /// What a client wants of the serving loop, which owns everything.
 pub enum Order {
     Status(oneshot::Sender<Result<StatusReport, Error>>),
+    Metrics(oneshot::Sender<MetricsReport>),
     Start(Box<StartPipeline>, oneshot::Sender<Result<PipelineStarted, Error>>),
     Resume(Vec<Uuid>, oneshot::Sender<()>),
     Call(CallOrder, oneshot::Sender<Result<kernel::Json, Error>>),
@@ -32,8 +34,8 @@ pub enum Order {
 /// Orders that may wait for the loop; a client beyond that waits to be read.
 const WAITING: usize = 64;
 
-/// Of an order; the pipeline has a narrower limit for the request in it.
-const MOST_BYTES: usize = 64 << 20;
+/// Of an order, beside the request in it, whose limit is the settings'.
+const AROUND_A_REQUEST: usize = 64 << 10;
 
 /// The listening endpoint. Dropping it removes the ticket and closes the port.
 pub struct Server {
@@ -51,22 +53,24 @@ impl Drop for Server {
 
 impl Server {
     /// Listens on a free loopback port and leaves the ticket beside the store.
-    pub async fn start(store: &std::path::Path, ids: &dyn Ids) -> Result<(Self, mpsc::Receiver<Order>), Failure> {
+    pub async fn start(config: &Config, ids: &dyn Ids) -> Result<(Self, mpsc::Receiver<Order>), Failure> {
         let cannot = |e: io::Error| Failure::impossible(format!("the control endpoint cannot be opened: {e}"));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(cannot)?;
         let address = listener.local_addr().map_err(cannot)?;
         let token = format!("{}{}", ids.next().simple(), ids.next().simple());
-        let path = Ticket::path(store);
+        let path = Ticket::path(&config.store.path);
         write_private(&path, &serde_json::to_vec(&Ticket { address, token: token.clone() })?)
             .map_err(|e| Failure::impossible(format!("the token file {} cannot be written: {e}", path.display())))?;
         let (orders, receiver) = mpsc::channel(WAITING);
+        let most = config.requests.payload_bytes.saturating_add(AROUND_A_REQUEST);
         let guard = middleware::from_fn_with_state(Arc::<str>::from(token), authorised);
         let router = Router::new()
             .route("/status", get(status))
+            .route("/metrics", get(metrics))
             .route("/pipelines", post(start))
             .route("/sagas/resume", post(resume))
             .route("/call", post(call))
-            .layer(DefaultBodyLimit::max(MOST_BYTES))
+            .layer(DefaultBodyLimit::max(most))
             .layer(guard)
             .with_state(orders);
         let task = tokio::spawn(async move { axum::serve(listener, router).await });
@@ -96,6 +100,11 @@ async fn status(State(orders): Orders) -> Response {
     reply(ask(&orders, Order::Status(answer), answered).await.and_then(|result| result))
 }
 
+async fn metrics(State(orders): Orders) -> Response {
+    let (answer, answered) = oneshot::channel();
+    reply(ask(&orders, Order::Metrics(answer), answered).await)
+}
+
 async fn start(State(orders): Orders, order: Body<StartPipeline>) -> Response {
     let (answer, answered) = oneshot::channel();
     let order = match order {
@@ -113,8 +122,10 @@ async fn resume(State(orders): Orders, order: Body<ResumeOrder>) -> Response {
     }
 }
 
-async fn call(State(orders): Orders, order: Body<CallOrder>) -> Response {
+async fn call(State(orders): Orders, headers: HeaderMap, order: Body<CallOrder>) -> Response {
     let (answer, answered) = oneshot::channel();
+    let traceparent = headers.get("traceparent").and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let order = order.map(|Json(order)| Json(CallOrder { traceparent: order.traceparent.or(traceparent), ..order }));
     match order {
         Ok(Json(order)) => reply(ask(&orders, Order::Call(order, answer), answered).await.and_then(|result| result)),
         Err(rejection) => unreadable(&rejection),
@@ -124,6 +135,11 @@ async fn call(State(orders): Orders, order: Body<CallOrder>) -> Response {
 type Body<T> = Result<Json<T>, JsonRejection>;
 
 fn unreadable(rejection: &JsonRejection) -> Response {
+    if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        let message = "the request has more bytes than `requests.payload_bytes` allows: hand over large data as a file \
+                       that the request names, or raise it and start the serving process again";
+        return refused(&Error::invalid(message).with_code("request.too_large"));
+    }
     refused(&Error::invalid(rejection.body_text()).with_code("request.unreadable"))
 }
 
@@ -147,15 +163,13 @@ fn refused(error: &Error) -> Response {
     (status, [(header::CONTENT_TYPE, "application/problem+json")], Json(problem)).into_response()
 }
 
-/// Writes a file that only its owner can read, in one step: a reader sees the old one or the new one.
+/// Writes a file that only its owner can read, in one step: a reader sees the old one or the new one. The draft has a name
+/// that nobody could have taken before.
 fn write_private(path: &std::path::Path, bytes: &[u8]) -> io::Result<()> {
     use std::io::Write;
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(".partial");
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(&partial)?.write_all(bytes)?;
-    std::fs::rename(&partial, path)
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let mut draft = tempfile::NamedTempFile::new_in(folder.unwrap_or(std::path::Path::new(".")))?;
+    draft.write_all(bytes)?;
+    draft.persist(path)?;
+    Ok(())
 }

@@ -6,6 +6,7 @@ use crate::{
     cli::{self, Audit, Global},
     composition::{Config, open_for_reading},
     exit::Failure,
+    report::figures::visible,
     verbs::print,
 };
 
@@ -57,5 +58,7 @@ fn line(envelope: &Envelope, record: &CommandRecorded, json: bool) -> Result<Str
         (Outcome::Failed, code) => format!("failed: {}", code.as_deref().unwrap_or_default()),
     };
     let subject = record.subject.as_deref().unwrap_or("-");
-    Ok(format!("{time}  {who:<16}  {:<32}  {subject:<24}  {outcome}", record.request))
+    let purpose = record.purpose.as_ref().map(|purpose| format!(", for {purpose}")).unwrap_or_default();
+    // What callers wrote must not look like a line of its own.
+    Ok(visible(&format!("{time}  {who:<16}  {:<32}  {subject:<24}  {outcome}{purpose}", record.request)))
 }

@@ -9,22 +9,27 @@ use crate::{
     composition::{Config, Platform},
     control::{CallOrder, Client},
     exit::Failure,
-    verbs::{print, print_json, run::DRAIN},
+    progress::Progress,
+    verbs::{
+        print, print_json,
+        run::{DRAIN, drive},
+    },
 };
 
 pub async fn call(global: &Global, args: &Call) -> Result<(), Failure> {
-    let config = Config::load(global, Vec::new())?;
+    let config = Config::load(global, Vec::new())?.acting(&args.acting);
     let order = CallOrder {
         name: args.name.clone(),
         request: request(&args.request)?,
         key: args.key.clone(),
         purpose: args.purpose.clone(),
         timeout: args.timeout,
+        // Where a program in a trace hands it on to those that it starts.
+        traceparent: std::env::var("TRACEPARENT").ok(),
     };
     let answer = match Platform::start(&config, "borough call").await {
         Ok(platform) => here(&config, platform, order).await?,
-        Err(Failure::Locked(message)) => match Client::find(&config.store.path).await {
-            Some(_) if config.as_user.is_some() => return Err(not_there()),
+        Err(Failure::Locked(message)) => match Client::in_place_of(&config).await? {
             Some(client) => client.call_by_name(&order).await?,
             None => return Err(Failure::Locked(message)),
         },
@@ -40,26 +45,32 @@ pub async fn call(global: &Global, args: &Call) -> Result<(), Failure> {
     }
 }
 
-/// The result of the call, beside what keeps it from being made.
+/// The result of the call, beside what keeps it from being made. What it has set off is done too: runs that it began, and
+/// what subscribers do.
 async fn here(config: &Config, mut platform: Platform, order: CallOrder) -> Result<Result<Json, Error>, Failure> {
-    let answer = ask(config, &platform, &order).await;
+    let cx = order.context(platform.context(config)?, &*platform.clock)?;
+    let key = order.key.as_deref().map(IdempotencyKey::try_new).transpose()?;
+    let answer = platform.application.requests.call(&cx, &order.name, key.as_ref(), &order.request).await;
+    for run in platform.begun(cx.correlation()).await? {
+        // Its end is in its journal, and not the answer of this call.
+        if let Err(failure) = drive(&platform, run, &Progress::new()).await {
+            tracing::error!("the call is answered, and what it began is still open: {failure}");
+        }
+    }
     if platform.drain(DRAIN).await? == event_bus::Drain::TimedOut {
         tracing::warn!("subscribers are behind: the next run or `borough serve` delivers the rest");
     }
     platform.stop().await;
-    answer
-}
-
-async fn ask(config: &Config, platform: &Platform, order: &CallOrder) -> Result<Result<Json, Error>, Failure> {
-    let cx = order.context(platform.context(config)?, &*platform.clock)?;
-    let key = order.key.as_deref().map(IdempotencyKey::new);
-    Ok(platform.application.requests.call(&cx, &order.name, key.as_ref(), &order.request).await)
+    Ok(answer)
 }
 
 impl CallOrder {
     /// The context with what the order says of the call.
     pub fn context(&self, cx: kernel::Context, clock: &dyn kernel::Clock) -> Result<kernel::Context, Error> {
         let cx = self.purpose.as_ref().map_or(cx.clone(), |purpose| cx.for_purpose(purpose.as_str()));
+        // One that cannot be read begins a trace of its own, as the standard wants it.
+        let parent = self.traceparent.as_ref().and_then(|parent| parent.parse().ok());
+        let cx = parent.map_or(cx.clone(), |parent| cx.within(parent));
         let Some(seconds) = self.timeout else { return Ok(cx) };
         let after = Duration::try_from_secs_f64(seconds).ok().and_then(|after| TimeDelta::from_std(after).ok());
         let deadline = after.and_then(|after| clock.now().checked_add_signed(after));
@@ -79,10 +90,4 @@ fn request(text: &str) -> Result<Json, Failure> {
     };
     Json::from_text(text.trim().to_owned())
         .map_err(|error| Failure::impossible(format!("the request is no JSON: {error}")))
-}
-
-fn not_there() -> Failure {
-    Failure::impossible(
-        "--as acts as somebody else where this process holds the store, and `borough serve` holds it: stop it",
-    )
 }

@@ -10,13 +10,13 @@ use crate::{
     verbs::{print, print_json},
 };
 
-pub fn describe(global: &Global, args: &Describe) -> Result<(), Failure> {
+pub async fn describe(global: &Global, args: &Describe) -> Result<(), Failure> {
     let config = Config::load(global, Vec::new())?;
     let format = if args.json { DescribeFormat::Json } else { args.format };
     if args.pipeline {
         return pipeline(format);
     }
-    let description = assemble_in_memory(&config)?.description;
+    let description = assemble_in_memory(&config).await?.description;
     match (&args.module, format) {
         (None, DescribeFormat::Text) => print(&with_bold_names(&description.to_text())),
         (None, DescribeFormat::Mermaid) => print(&description.to_mermaid()),

@@ -11,9 +11,9 @@ use crate::{
     verbs::{print, print_json},
 };
 
-pub fn requests(global: &Global, args: &Requests) -> Result<(), Failure> {
+pub async fn requests(global: &Global, args: &Requests) -> Result<(), Failure> {
     let config = Config::load(global, Vec::new())?;
-    let served = assemble_in_memory(&config)?.requests.requests();
+    let served = assemble_in_memory(&config).await?.requests.requests();
     let Some(name) = &args.name else {
         let all: Vec<Entry> = served.iter().map(Entry::of).collect();
         return if args.json { print_json(&all) } else { print(&list(&served)) };

@@ -22,7 +22,7 @@ use crate::{
 pub(super) const DRAIN: Duration = Duration::from_secs(30);
 
 pub async fn run(global: &Global, args: &Run) -> Result<(), Failure> {
-    let config = Config::load(global, Vec::new())?;
+    let config = Config::load(global, Vec::new())?.acting(&args.acting);
     let interrupt = interrupted()?;
     let (request, origins) = start_request(&config, args).await?;
     let page = args.report.as_deref().map(|file| Page::begin(file, &config, args)).transpose()?;
@@ -48,7 +48,7 @@ pub async fn run(global: &Global, args: &Run) -> Result<(), Failure> {
 async fn carry_out(config: &Config, request: StartPipeline) -> Result<RunReport, Failure> {
     match Platform::start(config, "borough run").await {
         Ok(platform) => here(config, platform, request).await,
-        Err(Failure::Locked(message)) => match control::Client::find(&config.store.path).await {
+        Err(Failure::Locked(message)) => match control::Client::in_place_of(config).await? {
             Some(client) => control::run_there(&client, config, request).await,
             None => Err(Failure::Locked(message)),
         },

@@ -10,7 +10,7 @@ use crate::{
     control,
     exit::Failure,
     progress::Progress,
-    report::SagaSummary,
+    report::{SagaSummary, figures::visible},
     verbs::{print, print_json, run::drive},
 };
 
@@ -79,7 +79,7 @@ fn write_timeline(text: &mut String, run: &SagaRecord) -> std::fmt::Result {
     writeln!(
         text,
         "  user {}, correlation {}, started {}",
-        run.claims.user,
+        visible(&run.claims.user),
         run.correlation_id,
         seconds(run.started_at)
     )?;
@@ -97,12 +97,12 @@ fn write_timeline(text: &mut String, run: &SagaRecord) -> std::fmt::Result {
             write!(text, " ({} attempts)", step.attempts)?;
         }
         if let Some(error) = &step.error {
-            write!(text, ": {error}")?;
+            write!(text, ": {}", visible(&error.to_string()))?;
         }
         writeln!(text)?;
     }
     if let Some(error) = &run.error {
-        writeln!(text, "  went back because: {error}")?;
+        writeln!(text, "  went back because: {}", visible(&error.to_string()))?;
     }
     if !run.has_ended() {
         writeln!(text, "  go on with: borough sagas resume {}", run.id)?;
@@ -122,7 +122,7 @@ async fn resume(config: &Config, args: &SagaResume) -> Result<(), Failure> {
     let ids: Vec<SagaId> = open.iter().map(|run| run.id).collect();
     let resumed = match Platform::start(config, "borough sagas resume").await {
         Ok(platform) => here(platform, &ids).await?,
-        Err(Failure::Locked(message)) => match control::Client::find(&config.store.path).await {
+        Err(Failure::Locked(message)) => match control::Client::in_place_of(config).await? {
             Some(client) => control::resume_there(&client, config, &ids).await?,
             None => return Err(Failure::Locked(message)),
         },

@@ -1,50 +1,63 @@
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use event_bus::Drain;
 use interfaces_ai::{PipelineStarted, StartPipeline};
-use kernel::{Error, ErrorKind, Json};
+use kernel::{CorrelationId, Error, ErrorKind, Json, SystemClock, SystemIds};
+use module::ModuleStatus;
 use request::IdempotencyKey;
 use saga::{ResumeError, SagaId, SagaRecord, Silent};
 use tokio::{
     sync::oneshot,
     task::{Id, JoinError, JoinSet},
+    time::MissedTickBehavior,
 };
 use uuid::Uuid;
 
 use crate::{
     cli::{Global, Serve},
     composition::{Config, Platform},
-    control::{CallOrder, Order, Server, StatusReport, SubscriberStatus},
+    control::{CallOrder, ModuleReport, Order, Server, StatusReport, SubscriberStatus},
     exit::Failure,
+    monitoring::Monitoring,
     verbs::{interrupted, print},
 };
+
+/// Between two looks at how the process does; histograms are put away as often.
+const LOOK: Duration = Duration::from_secs(5);
 
 pub async fn serve(global: &Global, args: &Serve) -> Result<(), Failure> {
     let flags = args.drain.map(|seconds| ("serve.drain_seconds".to_owned(), seconds.to_string()));
     let config = Config::load(global, flags.into_iter().collect())?;
     let end = interrupted()?;
+    let mut monitoring = Monitoring::start(&config.monitoring, Arc::new(SystemClock), Arc::new(SystemIds))?;
     let platform = Platform::start(&config, "borough serve").await?;
-    let (server, mut orders) = Server::start(&config.store.path, &*platform.ids).await?;
+    monitoring.listen(&config.monitoring.prometheus).await?;
+    let (server, mut orders) = Server::start(&config, &*platform.ids).await?;
     let mut serving = Serving {
         since: platform.clock.now(),
         config,
         platform,
+        monitoring,
         runs: JoinSet::new(),
         driving: HashMap::new(),
         calls: JoinSet::new(),
     };
     serving.take_up_open_runs().await?;
+    serving.monitoring.look(&serving.platform).await;
     print(&format!("serving {}, stop with Ctrl-C or SIGTERM", serving.config.store.path.display()))?;
 
     tokio::pin!(end);
+    let mut look = tokio::time::interval(LOOK);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         // Everything that can happen to a serving process stands here.
         tokio::select! {
             () = &mut end => break,
             Some(order) = orders.recv() => serving.carry_out(order).await,
             Some(ended) = serving.runs.join_next_with_id() => serving.ended(ended),
-            Some(_) = serving.calls.join_next() => {}
+            _ = look.tick() => drop(serving.monitoring.look(&serving.platform).await),
+            Some(answered) = serving.calls.join_next() => serving.answered(answered).await,
         }
     }
     drop(orders);
@@ -56,10 +69,12 @@ pub async fn serve(global: &Global, args: &Serve) -> Result<(), Failure> {
 struct Serving {
     config: Config,
     platform: Platform,
+    monitoring: Monitoring,
     since: DateTime<Utc>,
     runs: JoinSet<Result<SagaRecord, ResumeError>>,
     driving: HashMap<Id, Uuid>,
-    calls: JoinSet<()>,
+    /// Each ends with the work that it was a part of.
+    calls: JoinSet<Option<CorrelationId>>,
 }
 
 impl Serving {
@@ -75,6 +90,10 @@ impl Serving {
         // A client that has gone does not need its answer.
         match order {
             Order::Status(answer) => drop(answer.send(self.status().await)),
+            Order::Metrics(answer) => {
+                self.monitoring.look(&self.platform).await;
+                let _ = answer.send(self.monitoring.report());
+            }
             Order::Start(request, answer) => drop(answer.send(self.start(*request).await)),
             Order::Call(order, answer) => self.call(order, answer),
             Order::Resume(runs, answer) => {
@@ -97,15 +116,28 @@ impl Serving {
         let cx = cx.and_then(|cx| order.context(cx, &*self.platform.clock));
         let requests = self.platform.application.requests.clone();
         self.calls.spawn(async move {
-            let result = match cx {
-                Ok(cx) => {
-                    let key = order.key.map(IdempotencyKey::new);
-                    requests.call(&cx, &order.name, key.as_ref(), &order.request).await
-                }
-                Err(error) => Err(error),
+            let result = async {
+                let cx = cx?;
+                let key = order.key.map(IdempotencyKey::try_new).transpose()?;
+                let answer = requests.call(&cx, &order.name, key.as_ref(), &order.request).await?;
+                Ok((answer, cx.correlation()))
+            };
+            let (result, work) = match result.await {
+                Ok((result, work)) => (Ok(result), Some(work)),
+                Err(error) => (Err(error), None),
             };
             let _ = answer.send(result);
+            work
         });
+    }
+
+    /// What a call has begun is driven here, as what `run` begins.
+    async fn answered(&mut self, call: Result<Option<CorrelationId>, JoinError>) {
+        let Ok(Some(work)) = call else { return };
+        match self.platform.begun(work).await {
+            Ok(runs) => runs.into_iter().for_each(|run| self.drive(run.0)),
+            Err(failure) => tracing::error!("what a call has begun is taken up at the next start: {failure}"),
+        }
     }
 
     fn drive(&mut self, run: Uuid) {
@@ -130,14 +162,14 @@ impl Serving {
 
     async fn status(&self) -> Result<StatusReport, Error> {
         let subscribers = self.platform.bus().status().await?;
-        let modules = self.platform.application.description.modules.iter().filter(|module| !module.left_out);
         Ok(StatusReport {
             version: env!("CARGO_PKG_VERSION").into(),
             process: std::process::id(),
             since: self.since,
             store: std::path::absolute(&self.config.store.path).unwrap_or_else(|_| self.config.store.path.clone()),
+            health: self.monitoring.look(&self.platform).await,
             head: self.platform.store.head().await?,
-            modules: modules.map(|module| module.name.into()).collect(),
+            modules: self.platform.application.modules().into_iter().map(reported).collect(),
             subscribers: subscribers
                 .into_iter()
                 .map(|subscriber| SubscriberStatus {
@@ -153,10 +185,12 @@ impl Serving {
 
     /// Lets runs and subscribers end; what does not in time is in the journal and the log, and goes on with the next process.
     async fn drain(mut self) -> Result<(), Failure> {
-        let timeout = Duration::from_secs(self.config.serve.drain_seconds);
+        let timeout = self.config.serve.drain;
         let deadline = tokio::time::Instant::now() + timeout;
         let ending = async {
-            while self.calls.join_next().await.is_some() {}
+            while let Some(call) = self.calls.join_next().await {
+                self.answered(call).await;
+            }
             while let Some(ended) = self.runs.join_next_with_id().await {
                 if let Ok((_, Err(error))) = &ended {
                     tracing::warn!("{error}");
@@ -169,7 +203,13 @@ impl Serving {
         self.calls.shutdown().await;
         self.runs.shutdown().await;
         self.platform.stop().await;
+        self.monitoring.stop().await;
         let all = in_time && drained == Drain::Complete;
         print(if all { "stopped" } else { "stopped; what was not finished goes on with the next process" })
     }
+}
+
+fn reported(module: ModuleStatus) -> ModuleReport {
+    let ModuleStatus { name, state, troubles, services } = module;
+    ModuleReport { name: name.into(), state, troubles, services: services.into_iter().map(Into::into).collect() }
 }

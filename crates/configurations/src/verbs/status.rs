@@ -3,20 +3,14 @@ use std::fmt::Write;
 use crate::{
     cli::{Global, Status},
     composition::Config,
-    control::{Client, StatusReport},
+    control::{Client, ModuleReport, StatusReport},
     exit::Failure,
     verbs::{print, print_json},
 };
 
 pub async fn status(global: &Global, args: &Status) -> Result<(), Failure> {
     let config = Config::load(global, Vec::new())?;
-    let client = Client::find(&config.store.path).await.ok_or_else(|| {
-        Failure::impossible(format!(
-            "no process serves {}: start one with `borough serve`",
-            config.store.path.display()
-        ))
-    })?;
-    let report = client.status().await?;
+    let report = Client::serving(&config).await?.status().await?;
     if args.json { print_json(&report) } else { print(&render(&report)) }
 }
 
@@ -30,7 +24,14 @@ fn write_status(text: &mut String, report: &StatusReport) -> std::fmt::Result {
     let since = report.since.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
     writeln!(text, "borough {} serves {}", report.version, report.store.display())?;
     writeln!(text, "  process {}, since {since}, log at {}", report.process, report.head)?;
-    writeln!(text, "modules: {}", report.modules.join(", "))?;
+    let ready = if report.health.ready { "ready" } else { "not ready" };
+    writeln!(text, "  {}, {ready} for work", report.health.status)?;
+    report.health.reasons.iter().try_for_each(|reason| writeln!(text, "    {reason}"))?;
+    writeln!(text, "modules")?;
+    for ModuleReport { name, state, troubles, services } in &report.modules {
+        writeln!(text, "  {name:<20} {state}, {} services", services.len())?;
+        troubles.iter().try_for_each(|trouble| writeln!(text, "    {}: {}", trouble.part, trouble.reason))?;
+    }
     writeln!(text, "subscribers")?;
     for subscriber in &report.subscribers {
         writeln!(text, "  {:<20} {} behind, on {}", subscriber.name, subscriber.behind, subscriber.event)?;

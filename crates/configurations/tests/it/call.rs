@@ -70,6 +70,55 @@ fn acting_as_somebody_else_has_their_permissions_and_is_audited() {
     assert!(lines.contains("data.csv"), "on what: {lines}");
 }
 
+/// What a caller writes is shown as what it is, in one line.
+#[test]
+fn an_audit_line_cannot_be_forged() {
+    let home = Home::with_data();
+    let forged = check(&home).replace("data.csv", "x\\n2026-01-01 boss mlops.start-pipeline - done \\u001b[2K");
+    home.run(&["call", "data-quality.check", &forged, "--purpose", "fun\nand profit"]);
+    let lines = home.run(&["audit"]).stdout;
+    assert_eq!(lines.lines().count(), 1, "{lines}");
+    assert!(
+        lines.contains("\\n2026-01-01 boss") && lines.contains("\\u{1b}[2K") && lines.contains("for fun\\nand"),
+        "{lines}"
+    );
+}
+
+/// A run that a call begins is driven, here or by the serving process.
+#[test]
+fn what_a_call_begins_is_carried_out() {
+    let home = Home::with_data();
+    let dataset = document(&check(&home))["dataset"].clone();
+    let options = serde_json::json!({"model_name": "m", "min_score": 0.1, "top_anomalies": 3, "folds": 2, "seed": 1});
+    let start = serde_json::json!({"dataset": dataset, "options": options}).to_string();
+    assert_eq!(home.run(&["call", "mlops.start-pipeline", &start]).code, Some(0));
+    assert_eq!(home.json(&["sagas", "list", "--json"])[0]["state"], "completed");
+    let mut serving = home.spawn(&["serve"], &[]);
+    assert!(serving.prints("serving"));
+    assert_eq!(home.run(&["call", "mlops.start-pipeline", &start]).code, Some(0));
+    serving.signal("-TERM");
+    assert_eq!(home.json(&["sagas", "list", "--json"])[1]["state"], "completed");
+}
+
+/// Here and in the serving process, just above the limit and far above it.
+#[test]
+fn a_payload_over_the_limit_is_refused_by_whoever_would_carry_it_out() {
+    let home = Home::with_data();
+    home.write("borough.toml", "[requests]\npayload_bytes = 1000\n");
+    let too_large = |bytes: usize| {
+        let called = home.run(&["call", "data-quality.check", &format!("{{\"name\":\"{}\"}}", "x".repeat(bytes))]);
+        assert_eq!(called.code, Some(2));
+        assert_eq!(document(&called.stdout)["code"], "request.too_large", "{}", called.stdout);
+        assert!(called.stdout.contains("requests.payload_bytes"), "{}", called.stdout);
+    };
+    too_large(1000);
+    let mut serving = home.spawn(&["serve"], &[]);
+    assert!(serving.prints("serving"));
+    too_large(1000);
+    too_large(100_000);
+    serving.signal("-TERM");
+}
+
 /// A command that is killed at any commit and sent again under its key is done once.
 #[test]
 fn a_key_survives_kill_9() {
@@ -117,12 +166,40 @@ fn the_serving_process_answers_calls() {
 #[test]
 fn what_can_be_called_is_listed() {
     let home = Home::new();
-    expect_file!["snapshots/requests.txt"].assert_eq(&home.run(&["requests"]).stdout);
+    let listed = home.run(&["requests"]).stdout;
+    let line =
+        |line: &&str| ["data-quality.check ", "mlops.get-pipeline-run "].iter().any(|name| line.starts_with(name));
+    let two: Vec<Vec<&str>> = listed.lines().filter(line).map(|line| line.split_whitespace().collect()).collect();
+    let check = ["data-quality.check", "command", "data-quality:check"];
+    assert_eq!(two, [check, ["mlops.get-pipeline-run", "query", "mlops:read"]]);
     let one = home.run(&["requests", "mlops.get-pipeline-run"]).stdout;
     expect!["mlops.get-pipeline-run: query of mlops, mlops:read"].assert_eq(one.split("\n\nrequest").next().unwrap());
     let all = home.json(&["requests", "--json"]);
+    assert_eq!(all.as_array().unwrap().len(), listed.lines().count());
     for request in all.as_array().unwrap() {
         assert!(request["request"]["type"] == "object" && request["response"].is_object(), "{request}");
     }
     assert_eq!(home.run(&["requests", "no.such"]).code, Some(2));
+}
+
+/// The id of the caller's trace is the correlation id of the work, in the process of the verb as in one that serves.
+#[test]
+fn a_call_is_a_part_of_its_callers_trace() {
+    let home = Home::with_data();
+    let check = check(&home);
+    let trace = |digits: &str| format!("00-{digits}-00f067aa0ba902b7-01");
+    let call = |digits: &str| {
+        let called = home.run_with(&["call", "data-quality.check", &check], &[("TRACEPARENT", &trace(digits))]);
+        assert_eq!(called.code, Some(0), "{}", called.stderr);
+    };
+    call("4bf92f3577b34da6a3ce929d0e0e4736");
+    let mut serving = home.spawn(&["serve"], &[]);
+    assert!(serving.prints("serving"));
+    call("4bf92f3577b34da6a3ce929d0e0e4737");
+    assert_eq!(serving.signal("-TERM").code, Some(0));
+    call("no trace");
+    let events = home.run(&["events", "--json"]).stdout;
+    let work: Vec<Value> = events.lines().map(|line| document(line)["metadata"]["correlation_id"].clone()).collect();
+    assert_eq!(work[..2], ["4bf92f35-77b3-4da6-a3ce-929d0e0e4736", "4bf92f35-77b3-4da6-a3ce-929d0e0e4737"]);
+    assert!(!work[2].as_str().unwrap().starts_with("4bf92f35"), "what is no traceparent begins a trace of its own");
 }

@@ -12,7 +12,11 @@ fn it_serves_until_sigterm_and_does_what_others_ask() {
     assert!(serving.prints("serving borough.db"));
 
     let status = home.json(&["status", "--json"]);
-    assert_eq!(status["modules"], json!(["data-quality", "anomaly-detection", "machine-learning", "mlops"]));
+    let modules = status["modules"].as_array().unwrap();
+    let names: Vec<&str> = modules.iter().map(|module| module["name"].as_str().unwrap()).collect();
+    assert!(names.starts_with(&["data-quality", "anomaly-detection", "machine-learning", "mlops"]), "{names:?}");
+    let quality = json!({"name": "data-quality", "state": "up", "troubles": [], "services": ["data-quality.check"]});
+    assert_eq!(modules[0], quality);
     assert_eq!((&status["head"], &status["driving"]), (&json!(0), &json!([])));
     assert!(home.run(&["status"]).stdout.contains("mlops.experiments"));
 
@@ -140,4 +144,89 @@ fn an_interrupted_client_is_told_that_its_run_goes_on() {
     assert!(ended.stderr.contains("the serving process goes on with run "), "{}", ended.stderr);
     assert_eq!(serving.signal("-TERM").code, Some(0));
     assert_eq!(home.json(&["sagas", "list", "--json"])[0]["state"], "completed");
+}
+
+/// Nobody else may read the token, whatever lay where it is drafted.
+#[cfg(unix)]
+#[test]
+fn the_token_file_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = Home::with_data();
+    home.write("borough.db.control.partial", "");
+    home.write("borough.db.control", "");
+    for name in ["borough.db.control.partial", "borough.db.control"] {
+        std::fs::set_permissions(home.path(name), std::fs::Permissions::from_mode(0o644)).unwrap();
+    }
+    let mut serving = home.spawn(&["serve"], &[]);
+    assert!(serving.prints("serving"));
+    let mode = std::fs::metadata(home.path("borough.db.control")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(std::fs::read(home.path("borough.db.control.partial")).unwrap(), b"", "it is nobody's draft");
+    serving.signal("-TERM");
+}
+
+/// The serving process acts for its own user only.
+#[test]
+fn nobody_is_acted_for_by_the_serving_process() {
+    let home = Home::with_data();
+    home.write("borough.toml", "[access.grants]\nintern = []\n");
+    let mut serving = home.spawn(&["serve"], &[]);
+    assert!(serving.prints("serving"));
+    for args in [&["run", "data.csv", "--as", "intern"][..], &["call", "data-quality.check", "{}", "--as", "intern"]] {
+        let refused = home.run(args);
+        assert_eq!(refused.code, Some(2));
+        assert!(refused.stderr.contains("--as acts as somebody else where"), "{}", refused.stderr);
+    }
+    assert_eq!(home.json(&["sagas", "list", "--json"]), json!([]), "nothing has begun");
+    assert!(home.audit().is_empty());
+    serving.signal("-TERM");
+    let module = home.run(&["run", "data.csv", "--as", "module:mlops"]);
+    assert!(module.code == Some(2) && module.stderr.contains("`module:mlops` is no user"), "{}", module.stderr);
+}
+
+#[test]
+fn its_metrics_and_its_health_are_asked_of_the_serving_process() {
+    let home = Home::with_data();
+    let alone = home.run(&["metrics"]);
+    assert_eq!((alone.code, alone.stderr.contains("borough serve")), (Some(2), true), "{}", alone.stderr);
+    let mut serving = home.spawn(&["serve"], &[]);
+    assert!(serving.prints("serving borough.db"));
+    let health = &home.json(&["status", "--json"])["health"];
+    assert_eq!((&health["status"], &health["ready"]), (&json!("healthy"), &json!(true)), "{health}");
+    assert_eq!(health["components"][0], json!({"module": "data-quality", "status": "healthy"}));
+    assert!(home.run(&["status"]).stdout.contains("healthy, ready for work"));
+
+    home.json(&["run", "data.csv", "--json"]);
+    let metrics = home.json(&["metrics", "--json"]);
+    let runs = metrics.as_array().unwrap().iter().find(|metric| metric["name"] == "borough_saga_runs_total").unwrap();
+    let labels = json!({"module": "mlops", "outcome": "completed", "saga": runs["samples"][0]["labels"]["saga"]});
+    assert_eq!((&runs["kind"], &runs["samples"][0]["labels"]), (&json!("counter"), &labels));
+    assert_eq!(runs["samples"][0]["value"], json!(1.0));
+    let exposed = home.run(&["metrics", "--prometheus"]).stdout;
+    assert!(exposed.contains("# TYPE borough_requests_total counter\n"), "{exposed}");
+    let shown = home.run(&["metrics"]).stdout;
+    assert!(shown.contains("borough_request_duration_seconds: ") && shown.contains(" on average"), "{shown}");
+    assert_eq!(serving.signal("-TERM").code, Some(0));
+}
+
+#[test]
+fn it_is_scraped_and_probed_where_the_settings_say() {
+    use std::{
+        io::{Read, Write},
+        net::TcpStream,
+    };
+
+    let home = Home::with_data();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    home.write("borough.toml", format!("[monitoring.prometheus]\nenabled = true\naddress = \"{free}\"\n"));
+    let mut serving = home.spawn(&["serve"], &[]);
+    assert!(serving.prints("serving borough.db"));
+    for (path, told) in [("/metrics", "borough_ready 1\n"), ("/ready", "\"ready\":true"), ("/live", "\"live\":true")] {
+        let mut stream = TcpStream::connect(free).unwrap();
+        write!(stream, "GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.0 200") && answer.contains(told), "{path}: {answer}");
+    }
+    assert_eq!(serving.signal("-TERM").code, Some(0));
 }

@@ -57,3 +57,37 @@ fn a_module_can_be_left_out() {
     assert_eq!(ended.code, Some(2));
     assert!(ended.stderr.contains("did you mean `mlops`?"), "{}", ended.stderr);
 }
+
+#[test]
+fn one_module_alone_or_with_those_that_it_needs() {
+    let home = Home::with_data();
+    let left_out = |settings: &str| {
+        home.write("borough.toml", settings);
+        let described = home.json(&["describe", "--json"]);
+        let modules = described["modules"].as_array().unwrap().iter();
+        let left_out = modules.filter(|module| module["left_out"] == true);
+        left_out.map(|module| module["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let others = ["data-quality", "anomaly-detection", "mlops"];
+    assert_eq!(left_out("[modules]\nalone = [\"machine-learning\"]\n"), others);
+    assert_eq!(left_out("[modules]\nwith_dependencies = [\"machine-learning\"]\n"), others, "it needs nobody");
+    assert!(left_out("[modules]\nwith_dependencies = [\"mlops\"]\n").is_empty(), "it needs all");
+    home.write("borough.toml", "[modules]\nalone = [\"mlops\"]\ndisabled = [\"mlops\"]\n");
+    let both = home.run(&["describe"]);
+    assert!(both.code == Some(2) && both.stderr.contains("choose one of them"), "{}", both.stderr);
+}
+
+#[test]
+fn times_that_nobody_can_wait_are_refused_where_they_stand() {
+    let home = Home::with_data();
+    for key in ["start_seconds", "stop_seconds", "check_seconds", "check_every_seconds"] {
+        home.write("borough.toml", format!("[modules]\n{key} = 9223372036854775807\n"));
+        let refused = home.run(&["describe"]);
+        assert_eq!(refused.code, Some(2), "{key}");
+        assert!(
+            refused.stderr.contains("borough.toml:2") && refused.stderr.contains("more than a year"),
+            "{}",
+            refused.stderr
+        );
+    }
+}

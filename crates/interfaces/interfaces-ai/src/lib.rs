@@ -1,9 +1,11 @@
 //! Contracts of the AI domain: what may be asked of `machine-learning` and `mlops`, and what they publish.
 #![warn(missing_docs)]
 
+mod contracts;
 mod machine_learning;
 mod mlops;
 
+pub use contracts::contracts;
 pub use machine_learning::{
     ClassifierMetrics, ConfusionMatrix, DISCARD_MODEL, DiscardModel, Discarded, ModelTrained, TRAIN_MODEL, TrainModel,
     TrainingReport,

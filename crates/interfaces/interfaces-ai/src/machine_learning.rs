@@ -1,3 +1,5 @@
+use std::ops::RangeInclusive;
+
 use kernel::{Access, DatasetRef, Event, Fingerprint, Permission, Request, RequestKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -21,6 +23,11 @@ pub struct TrainModel {
     pub folds: u32,
     /// The same seed over the same bytes gives the same folds and the same model.
     pub seed: u64,
+}
+
+impl TrainModel {
+    /// Every fold trains a model: beyond this they only take longer.
+    pub const FOLDS: RangeInclusive<u32> = 2..=50;
 }
 
 impl Request for TrainModel {

@@ -1,5 +1,5 @@
 use interfaces_data::{Anomaly, DeclaredCheck, QualityReport};
-use kernel::{Access, DatasetRef, Error, Event, Fingerprint, Permission, Request, RequestKind};
+use kernel::{Access, DatasetRef, Error, Event, Fingerprint, Permission, Priority, Request, RequestKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -196,6 +196,8 @@ pub struct ModelPromoted {
     pub model_name: String,
     /// The version that is the champion from now on.
     pub version: u64,
+    /// Digest of its bytes, by which the blob store has them: what whoever predicts with the champion loads.
+    pub model: Fingerprint,
     /// The version that was it before; absent if there was none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub previous: Option<u64>,
@@ -205,6 +207,8 @@ pub struct ModelPromoted {
 
 impl Event for ModelPromoted {
     const NAME: &'static str = "mlops.model_promoted";
+    // Until it is heard, predictions come from the champion before.
+    const PRIORITY: Priority = Priority::High;
 
     fn key(&self) -> String {
         self.model_name.clone()
@@ -216,6 +220,8 @@ impl Event for ModelPromoted {
 pub struct PipelineFailed {
     /// Identity of the run.
     pub saga_id: Uuid,
+    /// Name of the registry entry that gets no new version.
+    pub model_name: String,
     /// What the run worked on.
     pub dataset: DatasetRef,
     /// Why it was stopped, in one sentence: the message of the error that ended it.
@@ -224,6 +230,8 @@ pub struct PipelineFailed {
 
 impl Event for PipelineFailed {
     const NAME: &'static str = "mlops.pipeline_failed";
+    // Somebody has to look at it.
+    const PRIORITY: Priority = Priority::High;
 
     fn key(&self) -> String {
         self.dataset.fingerprint.to_string()

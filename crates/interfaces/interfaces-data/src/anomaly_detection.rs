@@ -1,4 +1,4 @@
-use kernel::{Access, DatasetRef, Event, Permission, Request, RequestKind};
+use kernel::{Access, DatasetRef, Event, Permission, Priority, Request, RequestKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -99,6 +99,8 @@ pub struct DetectionCompleted {
 
 impl Event for DetectionCompleted {
     const NAME: &'static str = "anomaly_detection.detection_completed";
+    // What was found may have to be acted on.
+    const PRIORITY: Priority = Priority::High;
 
     fn key(&self) -> String {
         self.dataset.fingerprint.to_string()

@@ -5,6 +5,8 @@ use std::{
     sync::Arc,
 };
 
+use metrics::{Unit, describe_counter};
+
 use crate::{
     Blueprint, Failure, Tally,
     book::Book,
@@ -13,6 +15,9 @@ use crate::{
     table::{Slot, Table},
     wire::{Cell, Wire},
 };
+
+const RESOLUTIONS: &str = "borough_container_resolutions_total";
+const MAKES: &str = "borough_container_makes_total";
 
 /// What was built. Immutable, cheap to clone, and shared: every clone gives the same singletons.
 #[derive(Clone)]
@@ -135,14 +140,16 @@ impl Container {
         self.0.book.tallies()
     }
 
-    /// Brings the counters `container_resolutions_total` and `container_makes_total`, by the labels `registration` and
+    /// Brings the counters `borough_container_resolutions_total` and `borough_container_makes_total`, by the labels `registration` and
     /// `place`, up to the [`tallies`](Self::tallies). Resolutions themselves touch no metric, which would cost several
     /// times as much as they do: call this before the metrics are read.
     pub fn publish_tallies(&self) {
+        describe_counter!(RESOLUTIONS, Unit::Count, "Values that were handed out, to callers and to factories");
+        describe_counter!(MAKES, Unit::Count, "Values that were made");
         for Tally { registration, resolved, made } in self.tallies() {
             let labels = [("registration", registration.name.to_owned()), ("place", registration.place.to_string())];
-            metrics::counter!("container_resolutions_total", &labels).absolute(resolved);
-            metrics::counter!("container_makes_total", &labels).absolute(made);
+            metrics::counter!(RESOLUTIONS, &labels).absolute(resolved);
+            metrics::counter!(MAKES, &labels).absolute(made);
         }
     }
 

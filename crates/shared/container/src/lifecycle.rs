@@ -4,7 +4,7 @@ use futures::future::{BoxFuture, FutureExt};
 use tokio::{sync::Mutex, time::timeout};
 
 use crate::{
-    Container, GetError, Step,
+    Container, Step,
     failure::message,
     wire::{AnyWire, Early, Wire},
 };
@@ -93,13 +93,19 @@ fn but(errors: &[HookError]) -> String {
 }
 
 impl Container {
-    /// Makes all singletons that are not there yet, each after what it needs, without their start hooks.
+    /// Makes all singletons that are not there yet, each after what it needs, without their start hooks. Each factory that
+    /// has to be awaited has this long.
     ///
     /// # Errors
-    /// Of the first that fails; what was made before it stays. One with an async factory fails: it takes
-    /// [`start`](Self::start).
-    pub fn warm_up(&self) -> Result<(), GetError> {
-        self.lifecycle().stages.iter().try_for_each(|stage| Ok(stage.early.make()?))
+    /// Of the first that fails; what was made before it stays.
+    ///
+    /// # Cancel safety
+    /// Dropped, it leaves made what is made: another `warm_up`, or [`start`](Self::start), goes on from there.
+    pub async fn warm_up(&self, within: Duration) -> Result<(), HookError> {
+        for stage in &self.lifecycle().stages {
+            stage.make(within).await?;
+        }
+        Ok(())
     }
 
     /// Makes all singletons and runs their start hooks, each after those of what it needs. Each factory that has to be
@@ -185,10 +191,14 @@ impl Stage {
         Self { node, of, wire, early, hooks: Vec::new() }
     }
 
-    async fn start(&self, within: Duration) -> Result<(), HookError> {
+    async fn make(&self, within: Duration) -> Result<(), HookError> {
         let made = Arc::clone(&self.early).make_async();
         let made = made.map(|made| made.map_err(|failure| -> BoxError { failure }));
-        self.bounded(Phase::Make, within, made).await?;
+        self.bounded(Phase::Make, within, made).await
+    }
+
+    async fn start(&self, within: Duration) -> Result<(), HookError> {
+        self.make(within).await?;
         for hook in self.hooks.iter().filter(|hook| hook.phase == Phase::Start) {
             self.bounded(Phase::Start, within, async { (hook.run)(&self.wire).await }).await?;
         }

@@ -197,15 +197,10 @@ fn memo_in<T: ?Sized + Send + Sync + 'static>(cell: &Cell) -> &Memo<T> {
 
 /// A singleton of some type, made before anybody asks.
 pub trait Early: Send + Sync {
-    fn make(&self) -> Result<(), Box<Failure>>;
     fn make_async(self: Arc<Self>) -> BoxFuture<'static, Result<(), Box<Failure>>>;
 }
 
 impl<T: ?Sized + Send + Sync + 'static> Early for Wire<T> {
-    fn make(&self) -> Result<(), Box<Failure>> {
-        self.make_and_keep(self.book.visit(&[])).map(drop)
-    }
-
     fn make_async(self: Arc<Self>) -> BoxFuture<'static, Result<(), Box<Failure>>> {
         self.obtain(Arc::new([])).map(|made| made.map(drop)).boxed()
     }

@@ -13,7 +13,8 @@ use tokio::{
 };
 
 use crate::{
-    BusError, DeliveryClass, InlineSubscribers, Pause, RetryPolicy, SubscriberStatus, Subscription,
+    BusError, DeadLetters, DeliveryClass, InlineSubscribers, LetterFilter, Pause, Retried, RetryPolicy,
+    SubscriberStatus, Subscription,
     control::Orders,
     delivery::Delivery,
     follower::{Follower, PATIENCE},
@@ -21,6 +22,7 @@ use crate::{
     listener::Listener,
     meters::Meters,
     principals::itself,
+    redelivery::Desk,
     standing::Slate,
     subscription::Calls,
 };
@@ -92,6 +94,7 @@ struct Running {
     orders: watch::Sender<Orders>,
     bell: Bell,
     slate: Arc<Slate>,
+    desk: Desk,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -163,6 +166,7 @@ impl EventBus {
         let slate = Arc::new(Slate::default());
         slate.write(|standing| standing.paused = paused);
         let delivery = self.shared.delivery(subscription.clone(), policy, retry);
+        let desk = delivery.desk.clone();
         let (bell, task) = match (&subscription.class, &subscription.calls) {
             (DeliveryClass::Ephemeral { overflow }, Calls::Each(handler)) => {
                 let listener = Listener::open(delivery, Arc::clone(handler), *overflow, ordered, Arc::clone(&slate));
@@ -176,7 +180,7 @@ impl EventBus {
         };
         let delivery_meters = Meters::new(&subscription);
         let task = Mutex::new(Some(task));
-        let added = Arc::new(Running { subscription, delivery_meters, orders, bell, slate, task });
+        let added = Arc::new(Running { subscription, delivery_meters, orders, bell, slate, desk, task });
         let mut running = self.shared.running();
         // Somebody else may have added it meanwhile; then this one's task ends here.
         if running.iter().any(|running| running.subscription.name == name) {
@@ -246,6 +250,54 @@ impl EventBus {
     pub fn letters_changed(&self, name: &str) -> Result<(), BusError> {
         self.named(name)?.order(|orders| orders.letters += 1);
         Ok(())
+    }
+
+    /// Tries dead letters again, once each, in the order of their keys: the key of each letter that the filter takes, from its
+    /// first letter on and until one fails. A letter whose event is handled goes in the unit of the effect; no checkpoint moves.
+    /// The other events of its subscriber wait meanwhile.
+    ///
+    /// # Errors
+    /// The store does not answer, or the bus is being stopped. What was handled until then is handled.
+    ///
+    /// # Cancel safety
+    /// Dropped, what was asked is carried out nevertheless, and only the answer is lost.
+    pub async fn retry_dead_letters(&self, filter: &LetterFilter) -> Result<Retried, BusError> {
+        let (mut retried, mut answers) = (Retried::default(), Vec::new());
+        for name in DeadLetters::of(&*self.shared.store).subscribers(filter).await? {
+            match self.named(&name) {
+                Ok(running) if running.subscription.class == DeliveryClass::Durable => {
+                    answers.push((name, running.desk.ask(filter.clone())));
+                    running.orders.send_modify(|orders| orders.letters += 1);
+                }
+                Ok(_) | Err(_) => retried.elsewhere.push(name),
+            }
+        }
+        for (name, answer) in answers {
+            retried.add(answer.await.map_err(|_| BusError::Unknown(name))??);
+        }
+        Ok(retried)
+    }
+
+    /// Gives dead letters up for good, as [`DeadLetters::discard`], for the user of `cx`; what was parked behind them follows at
+    /// once. The answer counts them.
+    ///
+    /// # Errors
+    /// As [`DeadLetters::discard`].
+    ///
+    /// # Cancel safety
+    /// As [`DeadLetters::discard`].
+    pub async fn discard_dead_letters(
+        &self,
+        filter: &LetterFilter,
+        reason: &str,
+        cx: &Context,
+    ) -> Result<usize, Error> {
+        let Shared { store, clock, ids, .. } = &*self.shared;
+        let (clock, ids) = (Arc::clone(clock), Arc::clone(ids));
+        let origin = event_sourcing::Origin { module: "event-bus", context: cx.clone(), clock, ids };
+        let discarded = DeadLetters::of(&**store).discard(filter, reason, &origin).await?;
+        self.shared.running().iter().for_each(|running| running.orders.send_modify(|orders| orders.letters += 1));
+        Ok(discarded)
     }
 
     /// Commits a unit with what the inline subscribers add to it.
@@ -379,6 +431,7 @@ impl Shared {
             threads: Arc::clone(&self.threads),
             records: self.options.records,
             overlong: self.options.overlong,
+            desk: Desk::default(),
         }
     }
 }

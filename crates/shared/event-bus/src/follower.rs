@@ -11,6 +11,7 @@
 
 mod batches;
 mod lanes;
+mod letters;
 mod straight;
 
 use std::{
@@ -27,6 +28,7 @@ use tokio::{
     time::{Instant, Sleep, sleep},
 };
 
+use self::letters::Letters;
 use crate::{
     control::{Orders, stopped},
     delivery::{Delivery, position},
@@ -47,6 +49,7 @@ pub(crate) struct Follower {
     progress: Progress,
     mailbox: Mailbox,
     parked: HashSet<String>,
+    letters: Letters,
     seat: Seat,
     /// Why it takes nothing until it is resumed.
     halted: Option<String>,
@@ -81,6 +84,7 @@ impl Follower {
             progress: Progress::default(),
             mailbox: Mailbox::default(),
             parked: HashSet::new(),
+            letters: Letters::default(),
             seat,
             halted: None,
             successes: 0,
@@ -126,7 +130,7 @@ impl Follower {
         let marks: BTreeSet<u64> = self.delivery.marks().await?.into_iter().collect();
         self.progress = Progress::new(checkpoint, marks);
         self.mailbox.clear();
-        self.parked = self.delivery.parked_keys().await?;
+        self.look_at_letters().await?;
         self.publish(0, Vec::new());
         Ok(())
     }
@@ -140,6 +144,7 @@ impl Follower {
                 if self.obeyed.stop {
                     return Ok(());
                 }
+                self.redeliver().await?;
                 self.appended.look();
                 let page = self.page().await?;
                 let is_end = page.len() < PAGE.min(delivery.subscription.mailbox);
@@ -201,7 +206,7 @@ impl Follower {
     }
 
     fn is_held(&self) -> bool {
-        self.obeyed.paused || self.obeyed.stop || self.halted.is_some()
+        self.obeyed.paused || self.obeyed.stop || self.halted.is_some() || !self.letters.is_empty()
     }
 
     /// Carries out what was ordered since.
@@ -214,7 +219,7 @@ impl Follower {
                 self.halted = None;
             }
             if orders.letters != self.obeyed.letters {
-                self.parked = self.delivery.parked_keys().await?;
+                self.look_at_letters().await?;
             }
             self.obeyed = orders;
         }
@@ -241,7 +246,7 @@ impl Follower {
         self.flush().await?;
         // Another process may have retried or discarded them.
         if !self.parked.is_empty() {
-            self.parked = self.delivery.parked_keys().await?;
+            self.look_at_letters().await?;
         }
         Ok(())
     }

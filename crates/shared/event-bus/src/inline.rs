@@ -86,7 +86,7 @@ impl InlineSubscribers {
         };
         let cx = Context::new(principal, event.metadata.correlation_id).caused_by(event);
         *unit.origin_mut() = Origin { module: subscription.module, context: cx.clone(), ..origin.clone() };
-        let span = observability::message_span("event", subscription.module, &event.event_type, &cx);
+        let span = observability::delivery_span(subscription.module, subscription.name, &event.event_type, &cx);
         let handled = handler.one(&cx, event, unit, &self.threads);
         let handled = AssertUnwindSafe(handled).catch_unwind().instrument(span).await;
         *unit.origin_mut() = origin;

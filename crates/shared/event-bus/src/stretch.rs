@@ -42,7 +42,7 @@ impl Stretch<'_> {
             if subscription.takes(event) {
                 seat.take(subscription, event)?;
                 let Seat { cx, unit, .. } = &mut *seat;
-                let span = observability::message_span("event", subscription.module, &event.event_type, cx);
+                let span = observability::delivery_span(subscription.module, subscription.name, &event.event_type, cx);
                 handler.handle_one(cx, event, unit, threads).instrument(span).await?;
                 if !unit.is_empty() {
                     return Ok(());

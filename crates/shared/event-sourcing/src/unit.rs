@@ -136,6 +136,7 @@ impl Unit {
                 position: None,
             },
         };
+        observability::originated(observability::EVENT, self.origin.module, E::NAME, event_id.uuid(), context);
         self.writes.push(Write::Append { stream: stream.into(), expected, envelope });
         event_id
     }

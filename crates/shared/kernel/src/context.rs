@@ -2,13 +2,14 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::{CausationId, CorrelationId, Envelope, Principal};
+use crate::{CausationId, CorrelationId, Envelope, Principal, TraceParent};
 
 /// What travels with every message: who asks, on whose behalf, until when. First argument, always. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Context {
     correlation: CorrelationId,
     causation: Option<CausationId>,
+    parent: Option<TraceParent>,
     principal: Arc<Principal>,
     deadline: Option<DateTime<Utc>>,
     purpose: Option<Arc<str>>,
@@ -33,9 +34,10 @@ impl Asked {
 }
 
 impl Context {
-    /// The start of a piece of work.
+    /// The start of a piece of work: for whoever lets it in, and for nobody within it. A service hands on the context that it
+    /// was given; a new one in its place has no deadline, no purpose, and no chain in which a circle of requests is found.
     pub fn new(principal: Arc<Principal>, correlation: CorrelationId) -> Self {
-        Self { correlation, causation: None, principal, deadline: None, purpose: None, asked: None }
+        Self { correlation, causation: None, parent: None, principal, deadline: None, purpose: None, asked: None }
     }
 
     /// The same work, one step on: what `event` set off.
@@ -49,7 +51,16 @@ impl Context {
     pub fn follow(&mut self, event: &Envelope) {
         self.correlation = event.metadata.correlation_id;
         self.causation = Some(CausationId::new(event.event_id.uuid()));
+        self.parent = None;
         self.asked = None;
+    }
+
+    /// A part of the work that the parent is a part of: its trace id becomes the correlation id.
+    #[must_use]
+    pub fn within(mut self, parent: TraceParent) -> Self {
+        self.correlation = parent.trace;
+        self.parent = Some(parent);
+        self
     }
 
     /// Cuts the deadline. A later one than the present is ignored: deadlines are inherited, never extended.
@@ -81,6 +92,11 @@ impl Context {
     /// The event that set this off. Absent where it was a person or a program that began.
     pub fn causation(&self) -> Option<CausationId> {
         self.causation
+    }
+
+    /// Where in a trace this was asked, if that was not in this process: see [`Context::within`].
+    pub fn parent(&self) -> Option<TraceParent> {
+        self.parent
     }
 
     /// On whose behalf: whose permissions count.

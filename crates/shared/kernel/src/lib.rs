@@ -7,6 +7,7 @@
 mod access;
 mod clock;
 mod context;
+mod contract;
 mod dataset;
 mod error;
 mod event;
@@ -15,10 +16,12 @@ mod json;
 mod problem;
 mod request;
 mod secret;
+mod trace;
 
 pub use access::{Access, AuthenticationError, Authenticator, Claims, Permission, Principal};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use context::{Asked, Context};
+pub use contract::{Contract, ContractKind};
 pub use dataset::{DatasetFormat, DatasetRef, Fingerprint, FingerprintError};
 pub use error::{Error, ErrorKind, FieldError};
 pub use event::{Envelope, Event, Metadata, Priority};
@@ -27,3 +30,4 @@ pub use json::Json;
 pub use problem::Problem;
 pub use request::{Request, RequestKind};
 pub use secret::Secret;
+pub use trace::{SpanId, TraceParent, TraceParentError};

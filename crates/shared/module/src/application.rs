@@ -1,10 +1,12 @@
+use chrono::{DateTime, Utc};
 use container::Container;
 use event_bus::Subscription;
+use kernel::Error;
 use request::{ModuleState, Requests, Trouble};
 use saga::SagaEngine;
 use serde::Serialize;
 
-use crate::{Description, Finding, StartError, StopError, lifecycle::Lifecycle};
+use crate::{Description, Finding, Health, StartError, StopError, Undelivered, lifecycle::Lifecycle};
 
 /// All modules, verified and built. Until [`start`](Self::start) nothing runs, and every request is answered with
 /// `module.stopped`.
@@ -38,7 +40,7 @@ pub struct ModuleStatus {
 }
 
 impl Application {
-    /// Starts the modules, each after those that it asks, and as far as that can be, after those whose events it takes: its
+    /// Runs the start hooks of what the modules have registered, then starts the modules, each after those that it asks, and as far as that can be, after those whose events it takes: its
     /// start hooks, a first look at its health. Then it is up, its background jobs begin, and the next module can ask it.
     ///
     /// # Errors
@@ -52,7 +54,7 @@ impl Application {
     }
 
     /// Stops the modules in reverse: each refuses requests, ends its background jobs and runs its stop hooks, the last one
-    /// first. Not started, it does nothing; afterwards it can be started again.
+    /// first; at last the stop hooks of what they have registered. Not started, it does nothing; afterwards it can be started again.
     ///
     /// # Errors
     /// Everything that failed or took too long. The rest was stopped nevertheless.
@@ -71,6 +73,12 @@ impl Application {
             self.requests.states().set(module.name, ModuleState::Up);
         }
         self
+    }
+
+    /// How this process is. What is `undelivered` belongs to it: see [`undelivered`](crate::undelivered); not to know it counts
+    /// as not ready.
+    pub fn health(&self, undelivered: Result<&[Undelivered], &Error>, now: DateTime<Utc>) -> Health {
+        Health::of(self, undelivered, now)
     }
 
     /// The service registry: which module serves what, and whether it can be asked.

@@ -6,14 +6,16 @@ use event_sourcing::{Blobs, Store};
 use kernel::{Clock, Ids};
 use request::{Client, Limits, ModuleState, ModuleStates, Requests, ServiceTable};
 use saga::SagaEngine;
+use settings::{Settings, SettingsError};
 
 use crate::{
     Application, Findings, Grants, Module, Options,
     dependencies::Dependencies,
     description::describe,
-    descriptor::Subscribed,
+    descriptor::{Read, Subscribed},
     lifecycle::{Lifecycle, Member},
-    options::MODULE,
+    options::GRANTED_MODULE,
+    task::Needed,
     verification::{Assembly, verify},
 };
 
@@ -30,11 +32,14 @@ pub struct Infrastructure {
     pub ids: Arc<dyn Ids>,
 }
 
-/// Verifies the modules and builds those that were selected.
+/// Verifies the modules and makes the singletons of those that were selected; no hook has run yet.
 ///
 /// # Errors
-/// Everything that is wrong with them, at once.
-pub fn assemble(
+/// Everything that is wrong with them, at once; and if nothing is, a factory that failed.
+///
+/// # Cancel safety
+/// Dropped, it leaves nothing behind but what factories have done outside of the process.
+pub async fn assemble(
     mut modules: Vec<Module>,
     infrastructure: Infrastructure,
     options: Options,
@@ -53,15 +58,17 @@ pub fn assemble(
         .instance::<dyn Clock>(Arc::clone(&clock))
         .instance::<dyn Ids>(Arc::clone(&ids))
         .instance::<Client>(Arc::new(requests.client()));
-    register(&mut modules, &selected, &mut builder);
+    wrong.extend(register(&mut modules, &selected, options.settings.as_ref(), &mut builder));
+    roots(&modules, &selected, &mut builder);
 
     let assembly = Assembly { modules: &modules, selected: &selected, builder: &builder, options: &options };
     let findings = verify(&assembly, wrong);
     if findings.errors().next().is_some() {
         return Err(findings);
     }
-    let container = builder.build().map_err(|error| Findings::of_building(&error))?;
-    container.warm_up().map_err(|error| Findings::of_building(&error))?;
+    let container = builder.build().expect("a graph without findings can be built");
+    let made = container.warm_up(options.timeouts.start).await;
+    made.map_err(|error| Findings::of_making(&modules, &error))?;
     requests.open(table(&mut modules, &selected, &container, requests.states()));
     let mut sagas = SagaEngine::new(requests.clone(), store, clock, ids);
     for (module, saga) in selected.iter().flat_map(|&i| modules[i].sagas.iter().map(move |saga| (i, saga))) {
@@ -78,14 +85,40 @@ pub fn assemble(
     })
 }
 
-/// Each module remembers which registrations are its own.
-fn register(modules: &mut [Module], selected: &BTreeSet<usize>, builder: &mut Builder) {
+/// Each module remembers which registrations are its own. What is wrong in the settings that they read, with the fix.
+fn register(
+    modules: &mut [Module],
+    selected: &BTreeSet<usize>,
+    settings: Option<&Settings>,
+    builder: &mut Builder,
+) -> Vec<(String, String)> {
+    let mut wrong = Vec::new();
     for &module in selected {
         let before = builder.registered().len();
+        for Read { section, load, .. } in &modules[module].settings {
+            match settings.map(|settings| load(settings, section, builder)) {
+                // A section that there is not is a finding about the module, whether it runs here or not.
+                None | Some(Ok(()) | Err(SettingsError::UnknownSection { .. })) => {}
+                Some(Err(error)) => wrong.push((error.to_string(), "mend it there".into())),
+            }
+        }
         for registrations in take(&mut modules[module].provides) {
             registrations(builder);
         }
         modules[module].registered = builder.registered().skip(before).collect();
+    }
+    wrong
+}
+
+/// What the descriptors take from the container, and what the composition root has put there: all else that nobody needs is
+/// unused.
+fn roots(modules: &[Module], selected: &BTreeSet<usize>, builder: &mut Builder) {
+    builder.root::<dyn Store>().root::<dyn Blobs>().root::<dyn Clock>().root::<dyn Ids>().root::<Client>();
+    let needs = selected.iter().flat_map(|&module| modules[module].needs());
+    // What is missing is a finding already, in the words of the descriptor.
+    let registered: Vec<Needed> = needs.map(|(_, needed)| needed).filter(|n| (n.registered)(builder)).collect();
+    for needed in registered {
+        (needed.root)(builder);
     }
 }
 
@@ -121,7 +154,7 @@ fn subscriptions(
 ) -> Vec<Subscription> {
     let of_module = |&i: &usize| {
         let module = &modules[i];
-        let granted = grants.get(&format!("{MODULE}{}", module.name)).cloned().unwrap_or_default();
+        let granted = grants.get(&format!("{GRANTED_MODULE}{}", module.name)).cloned().unwrap_or_default();
         let subscription = |s: &Subscribed| (s.wire)(container, s.subscriber, module.name);
         module.subscribes.iter().map(move |s| subscription(s).with_permissions(granted.clone()))
     };
@@ -144,6 +177,7 @@ fn lifecycle(
         on_stop: module.on_stop,
         jobs: module.jobs,
         checks: module.checks,
+        registered: module.registered,
     });
     Lifecycle::new(members.collect(), container.clone(), states.clone(), options.timeouts)
 }

@@ -6,6 +6,8 @@ use event_sourcing::Document;
 use kernel::{Error, Event, Permission, Request};
 use request::{Cached, RequestInfo, Requirement, Service, ServiceTable};
 use saga::{Saga, SagaEngine};
+use serde::de::DeserializeOwned;
+use settings::{Settings, SettingsError};
 
 use crate::{
     Shutdown,
@@ -65,6 +67,7 @@ pub(crate) struct Message {
 pub(crate) struct Read {
     pub section: &'static str,
     pub about: &'static str,
+    pub load: fn(&Settings, &str, &mut Builder) -> Result<(), SettingsError>,
 }
 
 pub(crate) struct Subscribed {
@@ -108,6 +111,18 @@ impl Module {
     /// Its name, as other modules and the settings know it.
     pub fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// What it takes from the container, and for what.
+    pub(crate) fn needs(&self) -> impl Iterator<Item = (String, Needed)> {
+        let serves = self.serves.iter().map(|s| (format!("request `{}`", s.info.name), s.needs));
+        let subscribes = self.subscribes.iter().map(|s| (format!("subscriber `{}`", s.subscriber), s.needs));
+        let sagas = self.sagas.iter().map(|s| (format!("saga `{}`", s.name), s.needs));
+        let starts = self.on_start.iter().map(|hook| (format!("start hook `{}`", hook.name), hook.needs));
+        let stops = self.on_stop.iter().map(|hook| (format!("stop hook `{}`", hook.name), hook.needs));
+        let checks = self.checks.iter().map(|check| (format!("health check `{}`", check.name), check.needs));
+        let jobs = self.jobs.iter().map(|job| (format!("background job `{}`", job.name), job.needs));
+        serves.chain(subscribes).chain(sagas).chain(starts).chain(stops).chain(checks).chain(jobs)
     }
 
     /// Container registrations of the package.
@@ -185,10 +200,19 @@ impl Module {
         self
     }
 
-    /// The package reads this section of the settings; `about` is one sentence on what for.
+    /// The package reads this section of the settings as a `T`, which the container has from then on; `about` is one sentence
+    /// on what for.
     #[must_use]
-    pub fn reads(mut self, section: &'static str, about: &'static str) -> Self {
-        self.settings.push(Read { section, about });
+    pub fn reads<T: DeserializeOwned + Send + Sync + 'static>(
+        mut self,
+        section: &'static str,
+        about: &'static str,
+    ) -> Self {
+        let load = |settings: &Settings, section: &str, builder: &mut Builder| {
+            builder.value(settings.section::<T>(section)?);
+            Ok(())
+        };
+        self.settings.push(Read { section, about, load });
         self
     }
 

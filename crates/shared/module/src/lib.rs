@@ -14,6 +14,7 @@ mod dependencies;
 mod description;
 mod descriptor;
 mod finding;
+mod health;
 mod lifecycle;
 mod options;
 mod selection;
@@ -28,7 +29,8 @@ pub use description::{
 };
 pub use descriptor::Module;
 pub use finding::{Finding, FindingLevel, Findings};
+pub use health::{Component, Health, HealthStatus, Undelivered, undelivered};
 pub use lifecycle::{Cause, LifecycleError, Phase, StartError, StopError};
-pub use options::{Grants, Options, Timeouts};
+pub use options::{GRANTED_MODULE, Grants, Options, Timeouts};
 pub use selection::Selection;
 pub use task::Shutdown;

@@ -2,7 +2,7 @@ mod error;
 mod health;
 mod job;
 
-use std::sync::Arc;
+use std::{panic::Location, sync::Arc};
 
 use container::Container;
 use request::{ModuleState, ModuleStates};
@@ -14,6 +14,8 @@ use crate::{
 };
 use error::{Allowed, outcome};
 pub use error::{Cause, LifecycleError, Phase, StartError, StopError};
+use health::Pulse;
+pub(crate) use health::part;
 use job::Jobs;
 
 /// What runs of one module beside its services, subscribers and sagas.
@@ -23,6 +25,7 @@ pub(crate) struct Member {
     pub on_stop: Vec<Hook>,
     pub jobs: Vec<Job>,
     pub checks: Vec<Hook>,
+    pub registered: Vec<(&'static str, &'static Location<'static>)>,
 }
 
 /// The modules of this process, started and stopped. Owns what runs of them: dropping it ends their background jobs.
@@ -36,15 +39,28 @@ pub(crate) struct Lifecycle {
     running: Vec<Jobs>,
     /// Looks at their health, while all of them run.
     watch: JoinSet<()>,
+    pulse: Pulse,
 }
 
 impl Lifecycle {
     pub fn new(members: Vec<Member>, container: Container, states: ModuleStates, timeouts: Timeouts) -> Self {
         let members = members.into_iter().map(Arc::new).collect();
-        Self { members, container, states, timeouts, running: Vec::new(), watch: JoinSet::new() }
+        Self {
+            members,
+            container,
+            states,
+            timeouts,
+            running: Vec::new(),
+            watch: JoinSet::new(),
+            pulse: Pulse::default(),
+        }
     }
 
     pub async fn start(&mut self) -> Result<(), StartError> {
+        if let Err(container::StartError { failed, rollback }) = self.container.start(self.timeouts.start).await {
+            let rollback = rollback.into_iter().map(|error| self.of_container(error)).collect();
+            return Err(StartError { failed: self.of_container(failed), rollback });
+        }
         while let Some(member) = self.members.get(self.running.len()).map(Arc::clone) {
             // From here on it is one of those to stop, also when it has started only in part.
             self.running.push(Jobs::default());
@@ -53,9 +69,10 @@ impl Lifecycle {
                 return Err(StartError { failed, rollback });
             }
         }
-        if self.watch.is_empty() && self.members.iter().any(|member| !member.checks.is_empty()) {
+        if self.watch.is_empty() {
             let (container, states) = (self.container.clone(), self.states.clone());
-            self.watch.spawn(health::watch(self.members.clone(), container, states, self.timeouts));
+            let watch = health::watch(self.members.clone(), container, states, self.timeouts, self.pulse.clone());
+            self.watch.spawn(watch);
         }
         Ok(())
     }
@@ -76,6 +93,21 @@ impl Lifecycle {
         Ok(())
     }
 
+    /// Module and name of every health check.
+    pub fn checks(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.members.iter().flat_map(|member| member.checks.iter().map(|check| (member.module, check.name)))
+    }
+
+    pub fn timeouts(&self) -> Timeouts {
+        self.timeouts
+    }
+
+    /// Whether the runtime of this process gets round to its tasks: the last round of looks is not long ago.
+    pub fn is_live(&self) -> bool {
+        let Timeouts { check, check_every, .. } = self.timeouts;
+        self.pulse.is_within(2 * check_every + check)
+    }
+
     pub async fn stop(&mut self) -> Result<(), StopError> {
         self.watch.abort_all();
         self.watch = JoinSet::new();
@@ -90,7 +122,16 @@ impl Lifecycle {
             self.running.pop();
             tracing::debug!(module = member.module, "stopped");
         }
+        let container = self.container.stop(self.timeouts.stop).await.err().map_or_else(Vec::new, |error| error.0);
+        errors.extend(container.into_iter().map(|error| self.of_container(error)));
         if errors.is_empty() { Ok(()) } else { Err(StopError(errors)) }
+    }
+
+    /// A hook of a registration is that of the module that has registered it.
+    fn of_container(&self, error: container::HookError) -> LifecycleError {
+        let is_here = |member: &&Arc<Member>| member.registered.iter().any(|(_, place)| *place == error.of.place);
+        let module = self.members.iter().find(is_here).map_or("container", |member| member.module);
+        LifecycleError::container(module, error)
     }
 
     async fn stop_hooks(&self, member: &Member) -> Vec<LifecycleError> {

@@ -4,6 +4,7 @@ use std::{
 };
 
 use request::Limits;
+use settings::Settings;
 
 use crate::Selection;
 
@@ -12,7 +13,7 @@ use crate::Selection;
 pub type Grants = BTreeMap<String, BTreeSet<String>>;
 
 /// What the name of a module begins with among those of users.
-pub(crate) const MODULE: &str = "module:";
+pub const GRANTED_MODULE: &str = "module:";
 
 /// What the composition root decides about an assembly.
 #[derive(Debug, Clone, Default)]
@@ -25,8 +26,8 @@ pub struct Options {
     pub selection: Selection,
     /// How long modules may take.
     pub timeouts: Timeouts,
-    /// Dotted keys of all settings that there are, sections included. With them, what the modules read is verified.
-    pub settings: Option<Vec<String>>,
+    /// Where the modules read their sections.
+    pub settings: Option<Settings>,
 }
 
 /// How long modules may take.
@@ -40,12 +41,14 @@ pub struct Timeouts {
     pub check: Duration,
     /// Between two looks.
     pub check_every: Duration,
+    /// For an event to be delivered: while one is older, the process is not ready.
+    pub delivery: Duration,
 }
 
 impl Default for Timeouts {
-    /// 30 s, 10 s, 5 s, 10 s.
+    /// 30 s, 10 s, 5 s, 10 s; 5 minutes for a delivery.
     fn default() -> Self {
-        let [start, stop, check, check_every] = [30, 10, 5, 10].map(Duration::from_secs);
-        Self { start, stop, check, check_every }
+        let [start, stop, check, check_every, delivery] = [30, 10, 5, 10, 300].map(Duration::from_secs);
+        Self { start, stop, check, check_every, delivery }
     }
 }

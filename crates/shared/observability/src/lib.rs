@@ -13,8 +13,21 @@
 //! ```
 #![warn(missing_docs)]
 
+mod bounded;
+mod fields;
 mod log;
+mod metric;
 mod span;
+mod trace;
 
+pub use bounded::{Bounded, Bounds, Catalogue, LABELS, MetricInfo, MetricKind};
+pub use fields::{Field, FieldValue};
 pub use log::{InitError, Options, init, subscriber};
-pub use span::{CORRELATION_ID, KIND, MESSAGE, MODULE, SPAN_TARGET, USER, message_span};
+pub use metric::{Label, Metric};
+pub use metrics::{Counter, Gauge, Histogram, Unit};
+pub use span::{
+    CAUSATION_ID, CORRELATION_ID, ERROR, EVENT, KIND, MESSAGE, MODULE, ORIGIN, ORIGIN_ID, ORIGIN_OF, ORIGIN_TARGET,
+    REQUEST, RUN, SAGA, SAGA_STEP, SPAN_TARGET, STEP, SUBSCRIBER, TRACEPARENT, USER, delivery_span, failed,
+    message_span, originated, saga_span, step_span,
+};
+pub use trace::{EndedSpan, Export, ExportError, SpanLine, SpanSink, export_spans, traceparent};

@@ -1,15 +1,16 @@
-use std::{env, fmt, io};
+use std::{env, io};
 
 use kernel::Clock;
 use tracing::Subscriber;
 use tracing_subscriber::{
-    EnvFilter,
+    EnvFilter, Layer,
     filter::{Directive, LevelFilter, ParseError},
-    fmt::{MakeWriter, format::Writer, time::FormatTime},
+    fmt::{self, MakeWriter, format::Writer, time::FormatTime},
+    layer::SubscriberExt,
     util::{SubscriberInitExt, TryInitError},
 };
 
-use crate::SPAN_TARGET;
+use crate::{SPAN_TARGET, trace::Tracer};
 
 /// The environment variable that overrules [`Options::verbosity`].
 const FILTER_VARIABLE: &str = "RUST_LOG";
@@ -75,15 +76,11 @@ pub fn subscriber<W>(
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter(options, directives)?)
-        .with_timer(Stamp(clock))
-        .with_writer(writer);
-    Ok(if options.json {
-        Box::new(builder.json().finish())
-    } else {
-        Box::new(builder.with_ansi(options.ansi).compact().finish())
-    })
+    let (tracer, switch) = Tracer::new();
+    let lines = fmt::layer().with_timer(Stamp(clock)).with_writer(writer);
+    let lines = if options.json { lines.json().boxed() } else { lines.with_ansi(options.ansi).compact().boxed() };
+    let registry = tracing_subscriber::registry().with(tracer.with_filter(switch));
+    Ok(Box::new(registry.with(lines.with_filter(filter(options, directives)?))))
 }
 
 fn filter(options: Options, directives: Option<&str>) -> Result<EnvFilter, InitError> {
@@ -115,7 +112,7 @@ fn directive(target: &str, level: LevelFilter) -> Directive {
 struct Stamp<C>(C);
 
 impl<C: Clock> FormatTime for Stamp<C> {
-    fn format_time(&self, writer: &mut Writer<'_>) -> fmt::Result {
+    fn format_time(&self, writer: &mut Writer<'_>) -> std::fmt::Result {
         write!(writer, "{}", self.0.now().format("%Y-%m-%dT%H:%M:%S%.3fZ"))
     }
 }

@@ -55,13 +55,13 @@ impl Event for CommandRecorded {
 }
 
 /// A command that is under way.
-pub(crate) struct Audited {
+pub(crate) struct Audited<'a> {
     pub module: &'static str,
-    pub request: &'static str,
+    pub request: &'a str,
     pub subject: Option<String>,
 }
 
-impl Audited {
+impl Audited<'_> {
     pub fn done(&self, cx: &Context, unit: &mut Unit) {
         self.record(cx, unit, Outcome::Done, None);
     }

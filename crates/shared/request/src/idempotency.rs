@@ -2,6 +2,8 @@ use event_sourcing::{Document, Expected, Store, StoreExt, Unit};
 use kernel::{Context, Error, ErrorKind, Fingerprint, Json, Request};
 use serde::{Deserialize, Serialize};
 
+use crate::RequestInfo;
+
 /// Makes a command safe to send again: the second time it answers as the first did and writes nothing. A key is its user's
 /// own: the same text from somebody else is another key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -9,8 +11,17 @@ pub struct IdempotencyKey(String);
 
 impl IdempotencyKey {
     /// Any text that its user has for no other command: a UUID, the number of an order. Answers are kept for good.
-    pub fn new(key: impl Into<String>) -> Self {
-        Self(key.into())
+    ///
+    /// # Errors
+    /// `request.key_empty`: there is nothing in it but blanks, as in a variable that nobody has set.
+    pub fn try_new(key: impl Into<String>) -> Result<Self, Error> {
+        let key = key.into();
+        if key.trim().is_empty() {
+            let message =
+                "an idempotency key is empty: every command would have the same; give it one of its own, or none";
+            return Err(Error::invalid(message).with_code("request.key_empty"));
+        }
+        Ok(Self(key))
     }
 
     /// Where the answer is kept.
@@ -42,8 +53,11 @@ pub(crate) struct Once<'a> {
 
 impl<'a> Once<'a> {
     pub(crate) fn new<R: Request>(cx: &Context, key: &'a IdempotencyKey, request: &R) -> Result<Self, Error> {
-        let bytes = serde_json::to_vec(request).map_err(|e| unreadable::<R>(&e))?;
-        Ok(Self { key, document: key.document(cx), payload: Fingerprint::of(&bytes) })
+        // Maps may be written in another order each time.
+        let mut canonical = serde_json::to_value(request).map_err(|e| unreadable::<R>(&e))?;
+        canonical.sort_all_objects();
+        let payload = Fingerprint::of(canonical.to_string().as_bytes());
+        Ok(Self { key, document: key.document(cx), payload })
     }
 
     /// # Errors
@@ -63,11 +77,16 @@ impl<'a> Once<'a> {
         answered.response.read().map(Some).map_err(|e| unreadable::<R>(&e))
     }
 
-    pub(crate) fn remember<R: Request>(&self, response: &R::Response, unit: &mut Unit) -> Result<(), Error> {
-        let response = Json::of(response).map_err(|e| unreadable::<R>(&e))?;
-        let answered = AnsweredCommand { request: R::NAME.into(), payload: self.payload.clone(), response };
+    /// The answer as it will be read back, which for a number that JSON does not have is another one.
+    ///
+    /// # Errors
+    /// It cannot be kept or read back: neither is it given the first time.
+    pub(crate) fn remember<R: Request>(&self, response: &R::Response, unit: &mut Unit) -> Result<R::Response, Error> {
+        let kept = Json::of(response).map_err(|e| unreadable::<R>(&e))?;
+        let response = kept.read().map_err(|e| unreadable::<R>(&e))?;
+        let answered = AnsweredCommand { request: R::NAME.into(), payload: self.payload.clone(), response: kept };
         unit.put(self.document.clone(), &answered, Expected::Absent);
-        Ok(())
+        Ok(response)
     }
 }
 
@@ -80,6 +99,13 @@ pub(crate) async fn answered<R: Request>(
     let found = store.get::<AnsweredCommand>(&key.document(cx)).await?;
     let answer = found.map(|found| found.value).filter(|answered| answered.request == R::NAME);
     answer.map(|answered| answered.response.read().map_err(|e| unreadable::<R>(&e))).transpose()
+}
+
+/// A query changes nothing that could happen twice.
+#[cold]
+pub(crate) fn without_effect(RequestInfo { name, module, .. }: &RequestInfo) -> Error {
+    let message = format!("`{name}` of module `{module}` is a query, which takes no idempotency key: ask without one");
+    Error::invalid(message).with_code("request.key_on_query")
 }
 
 fn unreadable<R: Request>(error: &serde_json::Error) -> Error {

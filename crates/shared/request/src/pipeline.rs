@@ -1,25 +1,24 @@
 use std::{
-    any::Any,
-    panic::AssertUnwindSafe,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
-use event_sourcing::{CommitError, Origin, Store, Unit};
-use futures::FutureExt;
+use event_sourcing::{CommitError, Store, Unit};
 use kernel::{Access, Clock, Context, Error, ErrorKind, Ids, Json, Request, RequestKind};
-use resilience::{BreakerOptions, Breakers, Bulkhead, BulkheadOptions};
-use tokio::time::{Instant, timeout_at};
-use tracing::Instrument;
+use metrics::{NoopRecorder, with_local_recorder};
+use resilience::{BreakerOptions, Breakers, Bulkhead};
+use tokio::time::Instant;
 
 use crate::{
-    Client, IdempotencyKey, ModuleStates, RequestInfo, ServiceTable, Stage,
+    Client, IdempotencyKey, Limits, ModuleStates, RequestInfo, ServiceTable, Stage,
     audit::Audited,
     blocking::Watched,
     cache::{Generations, Lookup},
     compliance,
     idempotency::{self, Once},
-    meters,
+    meters::{self, Meters},
+    passage::Passage,
     table::{Entry, Typed},
 };
 
@@ -31,10 +30,10 @@ pub(crate) struct Inner {
     open: OnceLock<Open>,
     states: ModuleStates,
     breakers: Breakers,
-    store: Arc<dyn Store>,
-    clock: Arc<dyn Clock>,
-    ids: Arc<dyn Ids>,
-    limits: Limits,
+    pub store: Arc<dyn Store>,
+    pub clock: Arc<dyn Clock>,
+    pub ids: Arc<dyn Ids>,
+    pub limits: Limits,
 }
 
 /// What there is once the services are known.
@@ -43,67 +42,18 @@ struct Open {
     generations: Generations,
 }
 
-/// How much a request may take.
-#[derive(Debug, Clone)]
-pub struct Limits {
-    /// Bytes of JSON of a request that is called by name.
-    pub payload: usize,
-    /// When to ask again for what is not available now.
-    pub retry_after: Duration,
-    /// Of each request.
-    pub bulkhead: BulkheadOptions,
-    /// Of each request; `targets` does not matter.
-    pub breaker: BreakerOptions,
-    /// A service that holds its thread for longer is named in the log; debug builds only.
-    pub blocking: Duration,
-}
-
-impl Default for Limits {
-    /// 1 MiB, 5 s, 100 ms; the defaults of bulkheads and breakers.
-    fn default() -> Self {
-        Self {
-            payload: 1 << 20,
-            retry_after: Duration::from_secs(5),
-            bulkhead: BulkheadOptions::default(),
-            breaker: BreakerOptions::default(),
-            blocking: Duration::from_millis(100),
-        }
-    }
-}
-
 /// A request that nobody serves here.
 struct Absent {
     /// Whose it is.
     module: &'static str,
+    meters: Meters,
     why: Error,
 }
 
 impl Absent {
-    fn everywhere(why: Error) -> Box<Self> {
-        Box::new(Self { module: "nobody", why })
-    }
-}
-
-/// One request on its way.
-#[derive(Clone, Copy)]
-struct Passage<'a> {
-    cx: &'a Context,
-    info: &'a RequestInfo,
-    audited: Option<&'a Audited>,
-    /// The deadline by the runtime's timers, once it was looked at.
-    until: Option<Instant>,
-}
-
-impl Passage<'_> {
-    async fn in_time<T>(&self, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        match self.until {
-            Some(until) => timeout_at(until, answer).await.unwrap_or_else(|_| Err(late(self.info))),
-            None => answer.await,
-        }
-    }
-
-    fn enter(&self, stage: Stage) {
-        tracing::trace!(stage = stage.name(), "enters");
+    fn everywhere(request: &'static str, why: Error) -> Box<Self> {
+        let module = "nobody";
+        Box::new(Self { module, meters: Meters::new(module, request), why })
     }
 }
 
@@ -129,7 +79,8 @@ impl Requests {
         // How many targets there are the table says.
         let breaker = BreakerOptions { targets: usize::MAX, ..limits.breaker.clone() };
         let breakers = Breakers::try_new(breaker, Arc::clone(&clock))?;
-        Bulkhead::try_new("", limits.bulkhead.clone())?;
+        // Only to look at the options: it is not to be counted.
+        with_local_recorder(&NoopRecorder, || Bulkhead::try_new("", limits.bulkhead.clone()))?;
         let states = ModuleStates::default();
         Ok(Self(Arc::new(Inner { open: OnceLock::new(), states, breakers, store, clock, ids, limits })))
     }
@@ -162,7 +113,7 @@ impl Requests {
     /// Dropped before the commit, nothing happened; dropped during it, the command is done or not done as a whole, which a
     /// second try with the same [`IdempotencyKey`] finds out.
     pub async fn ask<R: Request>(&self, cx: &Context, request: R) -> Result<R::Response, Error> {
-        self.dispatch(cx, None, request).await
+        self.dispatch(cx, None, || Ok(request)).await
     }
 
     /// A command that may be sent again under the same key.
@@ -170,7 +121,7 @@ impl Requests {
     /// # Cancel safety
     /// As [`Requests::ask`].
     pub async fn send<R: Request>(&self, cx: &Context, key: &IdempotencyKey, request: R) -> Result<R::Response, Error> {
-        self.dispatch(cx, Some(key), request).await
+        self.dispatch(cx, Some(key), || Ok(request)).await
     }
 
     /// What a command that this user sent under this key answered, if it was done.
@@ -192,17 +143,16 @@ impl Requests {
         key: Option<&IdempotencyKey>,
         request: &Json,
     ) -> Result<Json, Error> {
-        let open = self.opened()?;
-        let call = open.table.json(name).map_err(|unknown| self.absent(open, name, unknown).why)?;
-        let (size, limit) = (request.text().len(), self.0.limits.payload);
-        if size > limit {
-            let message = format!(
-                "the JSON of `{name}` has {size} bytes, and {limit} are taken: hand over large data as a file that the \
-                 request names, or raise `requests.payload_bytes`"
-            );
-            return Err(Error::invalid(message).with_code("request.too_large"));
+        match self.named(name) {
+            Ok(entry) => (entry.json)(self, cx, key, entry, request).await,
+            Err(absent) => {
+                let Absent { module, meters, why } = &*absent;
+                // Nobody here knows whether it is a command: it might be one.
+                let audited = Audited { module, request: name, subject: None };
+                let passage = Passage { cx, module, request: name, meters, audited: Some(&audited), until: None };
+                self.pass(&passage, async { Err(why.clone()) }).await
+            }
         }
-        call(self, cx, key, request).await
     }
 
     /// Every request that is served, by name.
@@ -218,55 +168,56 @@ impl Requests {
     }
 
     fn find<R: Request>(&self) -> Result<(&Open, &Entry, &Typed<R>), Box<Absent>> {
-        let open = self.opened().map_err(Absent::everywhere)?;
-        let (entry, typed) = open.table.typed::<R>().map_err(|unknown| self.absent(open, R::NAME, unknown))?;
+        let open = self.opened().map_err(|why| Absent::everywhere(R::NAME, why))?;
+        let (entry, typed) = open.table.typed::<R>().map_err(|why| self.absent(open, R::NAME, R::NAME, why))?;
         Ok((open, entry, typed))
     }
 
-    #[cold]
-    fn absent(&self, open: &Open, request: &str, unknown: Error) -> Box<Absent> {
-        let Some(module) = open.table.elsewhere(request) else { return Absent::everywhere(unknown) };
-        let stopped = self.0.states.check(module, request, self.0.limits.retry_after).err();
-        Box::new(Absent { module, why: stopped.unwrap_or(unknown) })
+    fn named(&self, name: &str) -> Result<&Entry, Box<Absent>> {
+        // Metrics have one name for all names that callers think of.
+        let open = self.opened().map_err(|why| Absent::everywhere("unknown", why))?;
+        open.table.named(name).map_err(|why| self.absent(open, name, "unknown", why))
     }
 
+    #[cold]
+    fn absent(&self, open: &Open, request: &str, measured: &'static str, unknown: Error) -> Box<Absent> {
+        let Some((request, module)) = open.table.elsewhere(request) else {
+            return Absent::everywhere(measured, unknown);
+        };
+        let stopped = self.0.states.check(module, request, self.0.limits.retry_after).err();
+        Box::new(Absent { module, meters: Meters::new(module, request), why: stopped.unwrap_or(unknown) })
+    }
+
+    /// What cannot be given passes as the reason, to be refused where requests are validated.
     pub(crate) async fn dispatch<R: Request>(
         &self,
         cx: &Context,
         key: Option<&IdempotencyKey>,
-        request: R,
+        given: impl FnOnce() -> Result<R, Error>,
     ) -> Result<R::Response, Error> {
         let found = self.find::<R>();
-        let unserved = RequestInfo::of::<R>(found.as_ref().err().map_or("nobody", |absent| absent.module));
-        let info = found.as_ref().map_or(&unserved, |(_, entry, _)| &entry.info);
-        let span = observability::message_span("request", info.module, info.name, cx);
-        let audited = (R::KIND == RequestKind::Command).then(|| Audited {
-            module: info.module,
-            request: R::NAME,
-            subject: request.subject(),
-        });
-        let passage = Passage { cx, info, audited: audited.as_ref(), until: None };
-        async {
-            passage.enter(Stage::Span);
-            let start = Instant::now();
-            let _in_flight = found.as_ref().ok().map(|(_, entry, _)| entry.meters.enter());
-            let stages = async {
-                let (open, entry, typed) = found.as_ref().map_err(|absent| absent.why.clone())?;
-                self.stages(&passage, open, entry, typed, key, request).await
-            };
-            let result = AssertUnwindSafe(stages).catch_unwind().await;
-            let result = result.unwrap_or_else(|panic| Err(panicked(info, panic.as_ref())));
-            if let Ok((_, entry, _)) = &found {
-                entry.meters.ended(start.elapsed(), result.as_ref().err());
-            }
-            match &result {
-                Ok(_) => tracing::info!("answered"),
-                Err(error) => self.not_answered(&passage, error).await,
-            }
-            result
-        }
-        .instrument(span)
-        .await
+        let (module, meters) = match &found {
+            Ok((_, entry, _)) => (entry.info.module, &entry.meters),
+            Err(absent) => (absent.module, &absent.meters),
+        };
+        let passage = Passage { cx, module, request: R::NAME, meters, audited: None, until: None };
+        let is_command = R::KIND == RequestKind::Command;
+        let given = catch_unwind(AssertUnwindSafe(|| {
+            let request = given()?;
+            let subject = if is_command { request.subject() } else { None };
+            Ok((request, subject))
+        }));
+        let (request, subject) = match given.unwrap_or_else(|panic| Err(passage.panicked(panic.as_ref()))) {
+            Ok((request, subject)) => (Ok(request), subject),
+            Err(error) => (Err(error), None),
+        };
+        let audited = is_command.then_some(Audited { module, request: R::NAME, subject });
+        let passage = Passage { audited: audited.as_ref(), ..passage };
+        let stages = async {
+            let (open, entry, typed) = found.as_ref().map_err(|absent| absent.why.clone())?;
+            self.stages(&passage, open, entry, typed, key, request).await
+        };
+        self.pass(&passage, stages).await
     }
 
     async fn stages<R: Request>(
@@ -276,20 +227,24 @@ impl Requests {
         entry: &Entry,
         typed: &Typed<R>,
         key: Option<&IdempotencyKey>,
-        request: R,
+        request: Result<R, Error>,
     ) -> Result<R::Response, Error> {
-        let (cx, info) = (passage.cx, passage.info);
-        passage.enter(Stage::Route);
+        let (cx, info) = (passage.cx, &entry.info);
+        Stage::Route.enter();
         self.0.states.check(info.module, info.name, self.0.limits.retry_after)?;
         route(cx, open, info)?;
-        passage.enter(Stage::Access);
+        Stage::Access.enter();
         access(cx, info)?;
-        passage.enter(Stage::Validation);
+        Stage::Validation.enter();
+        if let (RequestKind::Query, Some(_)) = (R::KIND, key) {
+            return Err(idempotency::without_effect(info));
+        }
+        let request = request?;
         typed.service.validate(&request).map_err(Error::invalid_fields)?;
-        passage.enter(Stage::Compliance);
+        Stage::Compliance.enter();
         let redacted = compliance::check(&typed.requirements, cx, &request)?;
-        passage.enter(Stage::Deadline);
-        let until = self.remaining(cx, info)?.map(|remaining| Instant::now() + remaining);
+        Stage::Deadline.enter();
+        let until = self.remaining(passage)?.map(|remaining| Instant::now() + remaining);
         let passage = &Passage { until, ..*passage };
         let answer = async {
             match R::KIND {
@@ -297,13 +252,17 @@ impl Requests {
                 RequestKind::Command => self.command(passage, entry, typed, key, request).await,
             }
         };
-        let Answered { mut response, work } = passage.in_time(answer).await?;
-        if let Some(work) = work {
-            passage.enter(Stage::Commit);
-            self.remaining(cx, info)?;
-            response = self.commit::<R>(passage, response, work).await?;
+        let Answered { response, work } = passage.in_time(answer).await?;
+        // A service that holds its thread is not cut: the timer is not looked at before it answers.
+        self.remaining(passage)?;
+        let redact = |response| compliance::redact::<R>(response, &redacted);
+        match work {
+            None => redact(response),
+            Some(work) => {
+                Stage::Commit.enter();
+                self.commit::<R>(passage, response, work, redact).await
+            }
         }
-        if redacted.is_empty() { Ok(response) } else { compliance::redact::<R>(response, &redacted) }
     }
 
     async fn query<'a, R: Request>(
@@ -314,7 +273,7 @@ impl Requests {
         typed: &Typed<R>,
         request: R,
     ) -> Result<Answered<'a, R::Response>, Error> {
-        passage.enter(Stage::Cache);
+        Stage::Cache.enter();
         let Some(answers) = &typed.answers else {
             return self.fresh(passage, entry, typed, request).await.map(Answered::already);
         };
@@ -336,7 +295,7 @@ impl Requests {
         if unit.is_empty() {
             return Ok(response);
         }
-        let RequestInfo { name, module, .. } = passage.info;
+        let RequestInfo { name, module, .. } = entry.info;
         Err(Error::internal(format!("`{name}` of module `{module}` is a query and tried to write: make it a command")))
     }
 
@@ -348,7 +307,7 @@ impl Requests {
         key: Option<&'a IdempotencyKey>,
         request: R,
     ) -> Result<Answered<'a, R::Response>, Error> {
-        passage.enter(Stage::Idempotency);
+        Stage::Idempotency.enter();
         let once = key.map(|key| Once::new(passage.cx, key, &request)).transpose()?;
         if let Some(once) = &once
             && let Some(answer) = once.earlier::<R>(&*self.0.store).await?
@@ -359,7 +318,7 @@ impl Requests {
         Ok(Answered { response, work: Some(Work { unit, once }) })
     }
 
-    /// Not to be answered before the deadline is a failure of the service, not to be admitted is none.
+    /// Not to be answered is a failure of the service if it had its time, not to be admitted is none.
     async fn serve<R: Request>(
         &self,
         passage: &Passage<'_>,
@@ -367,12 +326,13 @@ impl Requests {
         typed: &Typed<R>,
         request: R,
     ) -> Result<(R::Response, Unit), Error> {
-        let Passage { cx, info, .. } = *passage;
-        passage.enter(Stage::Admission);
+        let (cx, info) = (passage.cx, &entry.info);
+        Stage::Admission.enter();
         let guard = entry.guard.as_ref().expect("whoever opens the table guards it");
         let _slot = guard.bulkhead.enter().await?;
         let permit = guard.breaker.admit()?;
-        passage.enter(Stage::Service);
+        let hurried = passage.until.filter(|until| *until < Instant::now() + self.0.limits.patience);
+        Stage::Service.enter();
         let cx = cx.serving(info.module, info.name);
         let mut unit = self.unit(&cx, info.module);
         let answer = typed.service.execute(&cx, &mut unit, request);
@@ -381,59 +341,45 @@ impl Requests {
         } else {
             passage.in_time(answer).await
         };
-        permit.record(resilience::Outcome::of(&result));
+        let is_late = matches!(&result, Err(error) if error.kind == ErrorKind::Deadline);
+        if is_late && hurried.is_some_and(|until| until <= Instant::now()) {
+            // The caller went away: that says nothing about the service.
+            drop(permit);
+        } else {
+            permit.record(resilience::Outcome::of(&result));
+        }
         Ok((result?, unit))
     }
 
-    fn unit(&self, cx: &Context, module: &'static str) -> Unit {
-        let (clock, ids) = (Arc::clone(&self.0.clock), Arc::clone(&self.0.ids));
-        Unit::new(Origin { module, context: cx.clone(), clock, ids })
-    }
-
-    fn remaining(&self, cx: &Context, info: &RequestInfo) -> Result<Option<Duration>, Error> {
-        let Some(deadline) = cx.deadline() else { return Ok(None) };
-        let remaining = (deadline - self.0.clock.now()).to_std().map_err(|_| late(info))?;
+    fn remaining(&self, passage: &Passage<'_>) -> Result<Option<Duration>, Error> {
+        let Some(deadline) = passage.cx.deadline() else { return Ok(None) };
+        let remaining = (deadline - self.0.clock.now()).to_std().map_err(|_| passage.late())?;
         Ok(Some(remaining))
     }
 
     /// Commits the command with its answer and its audit record. Where another one under the same key was faster, its answer
-    /// holds.
+    /// holds. What cannot be answered is not done.
     async fn commit<R: Request>(
         &self,
         passage: &Passage<'_>,
-        response: R::Response,
+        mut response: R::Response,
         Work { mut unit, once }: Work<'_>,
+        redact: impl Fn(R::Response) -> Result<R::Response, Error>,
     ) -> Result<R::Response, Error> {
         if let Some(once) = &once {
-            once.remember::<R>(&response, &mut unit)?;
+            response = once.remember::<R>(&response, &mut unit)?;
         }
+        let response = redact(response)?;
         if let Some(audited) = &passage.audited {
             audited.done(passage.cx, &mut unit);
         }
         match (self.0.store.commit(unit).await, once) {
             (Ok(_), _) => Ok(response),
             (Err(CommitError::Conflict(conflict)), Some(once)) => match once.earlier::<R>(&*self.0.store).await? {
-                Some(answer) => Ok(answer),
+                Some(answer) => redact(answer),
                 None => Err(CommitError::Conflict(conflict).into()),
             },
             (Err(error), _) => Err(error.into()),
-        }
-    }
-
-    /// Says that a request was not answered: in the log, and for a command in the audit log.
-    async fn not_answered(&self, passage: &Passage<'_>, error: &Error) {
-        let (code, detail) = (error.code(), error.detail.as_deref());
-        // What the caller can mend is the caller's news; what only we can is ours.
-        if error.kind.is_of_the_caller() {
-            tracing::info!(code, "{error}");
-        } else {
-            tracing::warn!(code, detail, "{error}");
-        }
-        let Some(audited) = &passage.audited else { return };
-        let mut unit = self.unit(passage.cx, passage.info.module);
-        audited.not_done(passage.cx, &mut unit, error);
-        if let Err(unwritten) = self.0.store.commit(unit).await {
-            tracing::error!("the audit record of a command that was not done could not be written: {unwritten}");
         }
     }
 }
@@ -498,20 +444,4 @@ fn access(cx: &Context, info: &RequestInfo) -> Result<(), Error> {
             ),
         )),
     }
-}
-
-/// A service that panics fails its own request and nothing else: what it had added to the unit is dropped with it.
-fn panicked(info: &RequestInfo, panic: &(dyn Any + Send)) -> Error {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-    let RequestInfo { name, module, .. } = info;
-    Error::internal(format!("the service of `{name}` in module `{module}` failed by a fault of its own: see the log"))
-        .with_code("request.panicked")
-        .with_detail(text.unwrap_or_else(|| "a panic without a text".into()))
-}
-
-fn late(info: &RequestInfo) -> Error {
-    let RequestInfo { name, module, .. } = info;
-    let message = format!("`{name}` of module `{module}` was not answered before its deadline: allow it more time");
-    Error::new(ErrorKind::Deadline, message)
 }

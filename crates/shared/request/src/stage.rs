@@ -10,7 +10,9 @@ pub enum Stage {
     Route,
     /// The principal is asked for the permission that [`Request::ACCESS`](kernel::Request::ACCESS) requires.
     Access,
-    /// The service looks at the request's fields: [`Service::validate`](crate::Service::validate).
+    /// What was given is a request: JSON that cannot be read, or is too large, is refused here. Then the service looks at its
+    /// fields: [`Service::validate`](crate::Service::validate). Errors: `request.unreadable`, `request.too_large`,
+    /// `request.key_on_query`.
     Validation,
     /// Every [`Requirement`](crate::Requirement) of the request is asked, and what it redacts noted for the answer.
     Compliance,
@@ -72,10 +74,15 @@ impl Stage {
             Self::Deadline => "what is late already is refused, and the rest is cut at the deadline",
             Self::Cache => "queries: a kept answer, if nothing has happened since that it depends on",
             Self::Idempotency => "commands with a key: the first answer, if it was done before",
-            Self::Admission => "the module has room (bulkhead) and is well (breaker)",
+            Self::Admission => "the service of the request has room (bulkhead) and is well (breaker)",
             Self::Service => "the service answers and adds its writes to the unit",
             Self::Commit => "commands: the unit is committed, with the answer under its key and the audit record",
         }
+    }
+
+    /// Says in the trace that a request is here.
+    pub(crate) fn enter(self) {
+        tracing::trace!(stage = self.name(), "enters");
     }
 
     /// Whether requests of this kind pass it.

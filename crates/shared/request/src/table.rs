@@ -1,7 +1,7 @@
 use std::{
     any::{Any, TypeId},
     collections::{HashMap, HashSet},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use kernel::{Access, Error, ErrorKind, Request, RequestKind};
@@ -12,6 +12,7 @@ use crate::{
     Cached, Requirement, Service, ServiceInfo,
     cache::{Answers, KeptAnswers},
     erased::{JsonCall, json_call},
+    form::Form,
     meters::Meters,
     service::ErasedService,
 };
@@ -68,7 +69,15 @@ pub(crate) struct Entry {
     pub info: RequestInfo,
     pub meters: Meters,
     typed: Box<dyn Any + Send + Sync>,
-    json: JsonCall,
+    pub json: JsonCall,
+    /// Made when it is first called by name.
+    form: OnceLock<Form>,
+}
+
+impl Entry {
+    pub fn form(&self) -> &Form {
+        self.form.get_or_init(|| Form::of((self.info.request)()))
+    }
 }
 
 /// What a service is called behind.
@@ -94,7 +103,8 @@ impl ServiceTable {
         let typed = Typed::<R> { service: Arc::new(service), requirements: Vec::new(), answers: None };
         let (meters, json) = (Meters::new(module, R::NAME), json_call::<R> as JsonCall);
         self.by_name.insert(R::NAME, TypeId::of::<R>());
-        self.by_type.insert(TypeId::of::<R>(), Entry { guard: None, info, meters, typed: Box::new(typed), json });
+        let entry = Entry { guard: None, info, meters, typed: Box::new(typed), json, form: OnceLock::new() };
+        self.by_type.insert(TypeId::of::<R>(), entry);
     }
 
     /// Keeps the answers of `R`.
@@ -150,9 +160,9 @@ impl ServiceTable {
         module != request.module && self.asks.get(module).is_some_and(|asks| !asks.contains(request.name))
     }
 
-    /// The module that would serve this request if it ran in this process.
-    pub(crate) fn elsewhere(&self, request: &str) -> Option<&'static str> {
-        self.elsewhere.get(request).copied()
+    /// The request, and the module that would serve it if it ran in this process.
+    pub(crate) fn elsewhere(&self, request: &str) -> Option<(&'static str, &'static str)> {
+        self.elsewhere.get_key_value(request).map(|(request, module)| (*request, *module))
     }
 
     pub(crate) fn typed<R: Request>(&self) -> Result<(&Entry, &Typed<R>), Error> {
@@ -165,9 +175,9 @@ impl ServiceTable {
         entry.typed.downcast_mut().expect("an entry is for the type that it stands under")
     }
 
-    pub(crate) fn json(&self, name: &str) -> Result<JsonCall, Error> {
-        let by_name = self.by_name.get(name).and_then(|id| self.by_type.get(id));
-        by_name.map(|entry| entry.json).ok_or_else(|| self.unknown(name))
+    pub(crate) fn named(&self, name: &str) -> Result<&Entry, Error> {
+        let entry = self.by_name.get(name).and_then(|id| self.by_type.get(id));
+        entry.ok_or_else(|| self.unknown(name))
     }
 
     fn unknown(&self, name: &str) -> Error {

@@ -9,9 +9,10 @@ use chrono::{DateTime, Utc};
 use event_sourcing::{Expected, Found, Origin, Store, StoreExt, Unit};
 use kernel::{AuthenticationError, Authenticator, Claims, Clock, Context, Error, ErrorKind, Ids, Principal};
 use request::Requests;
+use tokio::time::Instant;
 use tracing::Instrument;
 
-use crate::{Saga, SagaId, SagaRecord, SagaState, Step, StepContext, StepRecord, StepState, Undo, step::Phase};
+use crate::{Saga, SagaId, SagaRecord, SagaState, Step, StepContext, StepRecord, StepState, Undo, meters, step::Phase};
 
 /// How often a step is tried when it fails for a passing reason, and an undo for any.
 const ATTEMPTS: u32 = 3;
@@ -143,6 +144,7 @@ impl SagaEngine {
             data,
             error: None,
         };
+        observability::originated(observability::SAGA, unit.origin().module, S::NAME, id.0, cx);
         unit.put(id.to_string(), &record, Expected::Absent);
         Ok(id)
     }
@@ -168,9 +170,13 @@ impl SagaEngine {
             .map_err(|e| Error::new(ErrorKind::Denied, e.to_string()))?;
         let context = Context::new(Arc::new(principal), found.value.correlation_id);
         let context = context.serving(definition.module(), definition.name());
-        let span = observability::message_span("saga", definition.module(), &saga, &context);
+        let span = observability::saga_span(definition.module(), &saga, id.0, &context);
         let run = Run { engine: self, definition: &**definition, context, journal: found, observer };
-        run.finish().instrument(span).await
+        let ended = run.finish().instrument(span).await?;
+        if ended.has_ended() || ended.state == SagaState::Stuck {
+            meters::ended(definition.module(), definition.name(), ended.state);
+        }
+        Ok(ended)
     }
 
     /// The runs that have not ended, oldest first.
@@ -388,12 +394,24 @@ impl Run<'_> {
         let mut record = self.journal.value.clone();
         let mut unit = self.unit();
         let cx = self.step_context(index, Phase::Run);
-        if let Err(error) = self.definition.run(index, &cx, &mut record, &mut unit).await {
+        let ran = self.definition.run(index, &cx, &mut record, &mut unit);
+        if let Err(error) = self.in_span(index, ran).await {
             return Ok(Err(error));
         }
         let step = &mut record.steps[index];
         (step.state, step.ended_at, step.error) = (StepState::Done, Some(self.now()), None);
         self.commit_step(record, unit).await
+    }
+
+    /// One try, in a span of its own.
+    async fn in_span<T>(&self, index: usize, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let (definition, step) = (self.definition, &self.journal.value.steps[index].name);
+        let span = observability::step_span(definition.module(), definition.name(), step, &self.context);
+        let start = Instant::now();
+        let failed = |error: &Error| observability::failed(error.code());
+        let result = async { work.await.inspect_err(failed) }.instrument(span).await;
+        meters::tried(definition.name(), step, start.elapsed(), result.as_ref().err());
+        result
     }
 
     async fn back(&mut self) -> Result<(), ResumeError> {
@@ -435,7 +453,8 @@ impl Run<'_> {
         let mut record = self.at(SagaState::Compensating);
         let mut unit = self.unit();
         let cx = self.step_context(index, Phase::Undo);
-        let undo = match self.definition.undo(index, &cx, &record, &mut unit).await {
+        let undo = self.definition.undo(index, &cx, &record, &mut unit);
+        let undo = match self.in_span(index, undo).await {
             Ok(undo) => undo,
             Err(error) => return Ok(Err(error)),
         };

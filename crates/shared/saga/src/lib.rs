@@ -10,6 +10,7 @@
 
 mod engine;
 mod journal;
+mod meters;
 mod step;
 
 pub use engine::{Observer, ResumeError, SagaEngine, Silent};

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use event_sourcing::Unit;
-use kernel::{Context, Error, Request};
+use kernel::{Context, Error, Request, RequestKind};
 use request::{IdempotencyKey, Requests};
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -81,9 +81,12 @@ impl StepContext<'_> {
     }
 
     /// Asks under an idempotency key of saga, step and request name: a repeated step gets the first answer. So a step sends
-    /// each kind of command once.
+    /// each kind of command once. A query is asked anew.
     pub async fn ask<R: Request>(&self, request: R) -> Result<R::Response, Error> {
-        self.requests.send(self.context, &self.key::<R>(self.phase), request).await
+        match R::KIND {
+            RequestKind::Query => self.requests.ask(self.context, request).await,
+            RequestKind::Command => self.requests.send(self.context, &self.key::<R>(self.phase), request).await,
+        }
     }
 
     /// What this step's run was answered to `R`, if that command was done: how an undo learns what a run did that failed or
@@ -97,6 +100,7 @@ impl StepContext<'_> {
             Phase::Run => "",
             Phase::Undo => "/undo",
         };
-        IdempotencyKey::new(format!("{}/{}{undo}/{}", self.saga, self.step, R::NAME))
+        let key = format!("{}/{}{undo}/{}", self.saga, self.step, R::NAME);
+        IdempotencyKey::try_new(key).expect("it has the id of the run")
     }
 }

@@ -4,6 +4,7 @@
 mod actors;
 mod blobs;
 pub mod bus;
+mod letters;
 mod patience;
 pub mod requests;
 pub mod saga;
@@ -12,5 +13,6 @@ pub mod store;
 pub use actors::{context, origin, published};
 pub use blobs::blobs_conformance;
 pub use bus::bus_conformance;
+pub use letters::dead_letters_conformance;
 pub use patience::{polled, soon};
 pub use store::store_conformance;

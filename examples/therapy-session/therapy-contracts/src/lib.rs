@@ -2,11 +2,13 @@
 #![warn(missing_docs)]
 
 mod billing;
+mod contracts;
 mod mental_health;
 mod notifications;
 mod users;
 
 pub use billing::{GetSessionCharge, READ_CHARGES, SessionCharge, SessionCharged};
+pub use contracts::contracts;
 pub use mental_health::{
     GetSession, Person, READ_SESSIONS, SCHEDULE_SESSIONS, ScheduleSession, Session, SessionId, SessionType,
     SessionView, TherapySessionScheduled,

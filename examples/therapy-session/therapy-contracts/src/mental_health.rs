@@ -1,7 +1,7 @@
 use std::fmt;
 
 use chrono::{DateTime, Utc};
-use kernel::{Access, Event, Permission, Request, RequestKind};
+use kernel::{Access, Event, Permission, Priority, Request, RequestKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -134,6 +134,8 @@ pub struct TherapySessionScheduled {
 
 impl Event for TherapySessionScheduled {
     const NAME: &'static str = "therapy_session.scheduled";
+    // Two people wait for their confirmation.
+    const PRIORITY: Priority = Priority::High;
 
     fn key(&self) -> String {
         self.session_id.to_string()

@@ -1,4 +1,4 @@
-use kernel::Event;
+use kernel::{Event, Priority};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +15,8 @@ pub struct NotificationSent {
 
 impl Event for NotificationSent {
     const NAME: &'static str = "notification.sent";
+    // For the record: the message itself is on its way.
+    const PRIORITY: Priority = Priority::Low;
 
     fn key(&self) -> String {
         self.session_id.to_string()

@@ -39,7 +39,7 @@ pub fn grants() -> Grants {
 ///
 /// # Errors
 /// All that keeps the modules from fitting together.
-pub fn application(infrastructure: Infrastructure, outside: Outside) -> Result<Application, Findings> {
+pub async fn application(infrastructure: Infrastructure, outside: Outside) -> Result<Application, Findings> {
     let options = Options { grants: grants(), ..Options::default() };
-    module::assemble(modules(outside), infrastructure, options)
+    module::assemble(modules(outside), infrastructure, options).await
 }

@@ -50,7 +50,7 @@ impl Practice {
             ids: Arc::clone(&ids),
         };
         let outside = Outside { records: Arc::<Line>::clone(&directory), mail: Arc::<MemoryMail>::clone(&mail) };
-        let mut application = application(infrastructure, outside)?;
+        let mut application = application(infrastructure, outside).await?;
         application.start().await?;
         let subscriptions = std::mem::take(&mut application.subscriptions);
         let ports = Ports { store: Some(Arc::clone(&store)), clock: time, ids: Arc::clone(&ids) };

@@ -18,9 +18,6 @@ pub struct Trainer {
     blobs: Arc<dyn Blobs>,
 }
 
-/// Every fold trains a model; beyond this they only take longer.
-const MAX_FOLDS: u32 = 50;
-
 impl Trainer {
     pub fn new(blobs: Arc<dyn Blobs>) -> Self {
         Self { blobs }
@@ -62,8 +59,9 @@ impl Service<TrainModel> for Trainer {
         if request.target.trim().is_empty() {
             fields.push(refused("/target", "no condition: give one on the columns, such as `delay > 15`"));
         }
-        if !(2..=MAX_FOLDS).contains(&request.folds) {
-            fields.push(refused("/folds", format!("{} folds: choose from 2 to {MAX_FOLDS}", request.folds)));
+        if !TrainModel::FOLDS.contains(&request.folds) {
+            let (least, most) = TrainModel::FOLDS.into_inner();
+            fields.push(refused("/folds", format!("{} folds: choose from {least} to {most}", request.folds)));
         }
         if fields.is_empty() { Ok(()) } else { Err(fields) }
     }

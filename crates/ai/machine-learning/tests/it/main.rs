@@ -18,7 +18,7 @@ struct Assembly {
 }
 
 impl Assembly {
-    fn new() -> Self {
+    async fn new() -> Self {
         let (store, blobs): (Arc<dyn Store>, Arc<dyn Blobs>) =
             (Arc::new(MemoryStore::default()), Arc::new(MemoryBlobs::default()));
         let infrastructure = Infrastructure {
@@ -30,7 +30,7 @@ impl Assembly {
         let permissions = [TRAIN_MODEL, DISCARD_MODEL].map(|permission| permission.name().to_owned());
         let grants = Grants::from([("tester".to_owned(), permissions.into())]);
         let options = Options { grants, ..Options::default() };
-        let application = assemble(vec![machine_learning::module()], infrastructure, options).unwrap();
+        let application = assemble(vec![machine_learning::module()], infrastructure, options).await.unwrap();
         let requests = application.answering().requests;
         Self { requests, store, blobs }
     }
@@ -89,7 +89,7 @@ async fn late_flights_are_predicted_better_than_by_the_majority() {
     let sample = Path::new("../../../samples/flights-week.csv");
     let dataset = dataset::identify(sample).await.unwrap();
     let known_too_late = ["dep_delay", "dep_time", "arr_time", "air_time"];
-    let report = Assembly::new().train(request(&dataset, "arr_delay > 15", &known_too_late)).await.unwrap();
+    let report = Assembly::new().await.train(request(&dataset, "arr_delay > 15", &known_too_late)).await.unwrap();
     assert_eq!(report.rows, 6043);
     let (metrics, baseline) = (report.metrics, report.baseline);
     expect![[r#"
@@ -107,7 +107,7 @@ async fn late_flights_are_predicted_better_than_by_the_majority() {
 #[tokio::test]
 async fn a_model_is_stored_and_announced() {
     let (_folder, dataset) = orders().await;
-    let assembly = Assembly::new();
+    let assembly = Assembly::new().await;
     let report = assembly.train(request(&dataset, "returned = 'yes'", &[])).await.unwrap();
     assert!(report.metrics.auc > 0.9 && report.metrics.accuracy > report.baseline.accuracy, "{report:?}");
 
@@ -136,7 +136,7 @@ async fn a_model_is_stored_and_announced() {
 async fn neither_the_targets_columns_nor_excluded_ones_are_features() {
     let (_folder, dataset) = orders().await;
     let target = "(amount > 10 AND colour <> 'red') OR gift";
-    let report = Assembly::new().train(request(&dataset, target, &["price", "returned"])).await.unwrap();
+    let report = Assembly::new().await.train(request(&dataset, target, &["price", "returned"])).await.unwrap();
     assert_eq!(report.features, ["day", "at"]);
 }
 
@@ -145,7 +145,7 @@ async fn the_same_request_has_the_same_answer() {
     let (_folder, dataset) = orders().await;
     let train = async |seed| {
         let request = TrainModel { seed, ..request(&dataset, "returned = 'yes'", &[]) };
-        Assembly::new().train(request).await.unwrap()
+        Assembly::new().await.train(request).await.unwrap()
     };
     assert_eq!(train(42).await, train(42).await);
     assert_ne!(train(42).await.folds, train(43).await.folds);
@@ -154,7 +154,7 @@ async fn the_same_request_has_the_same_answer() {
 #[tokio::test]
 async fn a_model_is_discarded_once() {
     let (_folder, dataset) = orders().await;
-    let assembly = Assembly::new();
+    let assembly = Assembly::new().await;
     let model = assembly.train(request(&dataset, "returned = 'yes'", &[])).await.unwrap().model;
     let discard = async || {
         let context = testing::context(&[DISCARD_MODEL.name()]);
@@ -168,7 +168,7 @@ async fn a_model_is_discarded_once() {
 #[tokio::test]
 async fn what_cannot_be_trained_is_refused_and_leaves_nothing() {
     let (_folder, dataset) = orders().await;
-    let assembly = Assembly::new();
+    let assembly = Assembly::new().await;
     let check = async |request: TrainModel, message: Expect| {
         let error = assembly.train(request).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Invalid);

@@ -71,7 +71,8 @@ impl Saga for Pipeline {
 
     fn compensated(&self, id: SagaId, state: &PipelineState, error: &Error, unit: &mut Unit) {
         let (dataset, reason) = (state.dataset.clone(), error.message.clone());
-        unit.publish(&PipelineFailed { saga_id: id.0, dataset, reason });
+        let model_name = state.options.model_name.clone();
+        unit.publish(&PipelineFailed { saga_id: id.0, model_name, dataset, reason });
     }
 }
 
@@ -235,7 +236,7 @@ impl Step<PipelineState> for Register {
         let previous = line.champion;
         if decision.promote {
             let (model_name, reason) = (model_name.clone(), decision.reason.clone());
-            unit.publish(&ModelPromoted { model_name, version: number, previous, reason });
+            unit.publish(&ModelPromoted { model_name, version: number, model: model.clone(), previous, reason });
         }
         state.registry = Some(RegistryStage {
             status: if decision.promote { RegistryStatus::Promoted } else { RegistryStatus::Registered },

@@ -1,5 +1,5 @@
 use event_sourcing::Unit;
-use interfaces_ai::{PipelineStarted, StartPipeline};
+use interfaces_ai::{PipelineStarted, StartPipeline, TrainModel};
 use kernel::{Context, Error, FieldError};
 use request::Service;
 use saga::SagaEngine;
@@ -36,8 +36,9 @@ impl Service<StartPipeline> for PipelineStarter {
         if !(0.0..=1.0).contains(&options.min_score) {
             refuse("min_score", format!("{} is no score: choose one from 0 to 1", options.min_score));
         }
-        if options.folds < 2 {
-            refuse("folds", format!("{} folds: cross-validation needs at least 2", options.folds));
+        if !TrainModel::FOLDS.contains(&options.folds) {
+            let (least, most) = TrainModel::FOLDS.into_inner();
+            refuse("folds", format!("{} folds: choose from {least} to {most}", options.folds));
         }
         if options.top_anomalies == 0 {
             refuse("top_anomalies", "0 anomalies: ask for at least 1".into());

@@ -27,7 +27,7 @@ impl Platform {
         Self { store: Arc::new(MemoryStore::default()), blobs: Arc::new(MemoryBlobs::default()) }
     }
 
-    fn assemble(&self, neighbours: Neighbours) -> Application {
+    async fn assemble(&self, neighbours: Neighbours) -> Application {
         let others = Module::new("neighbours", "the other packages")
             .provides(|c| {
                 c.value(neighbours);
@@ -50,12 +50,12 @@ impl Platform {
         let grants = Grants::from([("local".to_owned(), granted)]);
         assert!(PERMISSIONS.contains(&DISCARD_MODEL.name()));
         let options = Options { grants, ..Options::default() };
-        assemble(vec![mlops::module(), others], infrastructure, options).unwrap().answering()
+        assemble(vec![mlops::module(), others], infrastructure, options).await.unwrap().answering()
     }
 
     /// One run, with its neighbours answering so, subscribers drained.
     async fn run(&self, neighbours: Neighbours, bytes: &str, options: PipelineOptions) -> (SagaState, PipelineRun) {
-        let application = self.assemble(neighbours);
+        let application = self.assemble(neighbours).await;
         let cx = testing::context(PERMISSIONS);
         let request = StartPipeline { dataset: dataset(bytes), options };
         let started = application.requests.ask(&cx, request).await.unwrap();
@@ -138,7 +138,7 @@ async fn the_ledger_counts_each_training_once() {
 #[tokio::test]
 async fn every_wrong_option_is_told_at_once() {
     let platform = Platform::new();
-    let application = platform.assemble(platform.content());
+    let application = platform.assemble(platform.content()).await;
     let wrong = PipelineOptions { model_name: " ".into(), min_score: 1.5, folds: 1, top_anomalies: 0, ..options(None) };
     let request = StartPipeline { dataset: dataset("bytes"), options: wrong };
     let error = application.requests.ask(&testing::context(PERMISSIONS), request).await.unwrap_err();

@@ -16,7 +16,7 @@ struct Assembly {
 }
 
 impl Assembly {
-    fn new() -> Self {
+    async fn new() -> Self {
         let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
         let infrastructure = Infrastructure {
             store: Arc::clone(&store),
@@ -27,7 +27,7 @@ impl Assembly {
         let permissions = [DETECT_ANOMALIES.name().to_owned()];
         let grants = Grants::from([("tester".to_owned(), permissions.into())]);
         let options = Options { grants, ..Options::default() };
-        let application = assemble(vec![anomaly_detection::module()], infrastructure, options).unwrap();
+        let application = assemble(vec![anomaly_detection::module()], infrastructure, options).await.unwrap();
         let requests = application.answering().requests;
         Self { requests, store }
     }
@@ -71,7 +71,7 @@ fn listing(report: &AnomalyReport) -> String {
 async fn flights_that_are_unlike_the_others_are_named_with_what_makes_them_so() {
     let sample = Path::new("../../../samples/flights-week.csv");
     let dataset = dataset::identify(sample).await.unwrap();
-    let report = Assembly::new().detect(request(dataset, 5)).await.unwrap();
+    let report = Assembly::new().await.detect(request(dataset, 5)).await.unwrap();
     assert_eq!((report.rows, report.columns.len()), (6099, 14));
     expect![[r#"
         row 1788, 0.683: dep_delay=156 (24 %) arr_delay=143 (15 %) sched_arr_time=437 (13 %)
@@ -91,7 +91,7 @@ async fn a_detection_is_announced() {
     }
     text.push_str("item 50,900\n");
     let (_folder, dataset) = csv(&text).await;
-    let assembly = Assembly::new();
+    let assembly = Assembly::new().await;
     let report = assembly.detect(request(dataset.clone(), 1)).await.unwrap();
     assert_eq!(report.columns, ["amount"]);
     assert_eq!(report.anomalies[0].row, 51);
@@ -104,7 +104,7 @@ async fn a_detection_is_announced() {
 #[tokio::test]
 async fn without_numbers_there_are_no_anomalies() {
     let (_folder, dataset) = csv("colour,known\nred,true\nblue,\n").await;
-    let assembly = Assembly::new();
+    let assembly = Assembly::new().await;
     let report = assembly.detect(request(dataset.clone(), 3)).await.unwrap();
     assert_eq!((report.rows, report.columns, report.anomalies), (2, vec![], vec![]));
     let announced = DetectionCompleted { dataset, rows: 2, anomalies: 0, highest_score: 0.0 };
@@ -114,7 +114,7 @@ async fn without_numbers_there_are_no_anomalies() {
 #[tokio::test]
 async fn rows_that_are_all_alike_are_no_anomalies() {
     let (_folder, dataset) = csv("a,b\n1,2\n1,2\n1,2\n").await;
-    let report = Assembly::new().detect(request(dataset, 3)).await.unwrap();
+    let report = Assembly::new().await.detect(request(dataset, 3)).await.unwrap();
     assert_eq!((report.columns.len(), report.anomalies), (2, vec![]));
 }
 
@@ -122,15 +122,15 @@ async fn rows_that_are_all_alike_are_no_anomalies() {
 async fn the_same_request_has_the_same_answer() {
     let text: String = (0..300).map(|row| format!("{},{}\n", row * row % 101, row % 13)).collect();
     let (_folder, dataset) = csv(&format!("a,b\n{text}")).await;
-    let first = Assembly::new().detect(request(dataset.clone(), 20)).await.unwrap();
-    let second = Assembly::new().detect(request(dataset, 20)).await.unwrap();
+    let first = Assembly::new().await.detect(request(dataset.clone(), 20)).await.unwrap();
+    let second = Assembly::new().await.detect(request(dataset, 20)).await.unwrap();
     assert_eq!(first, second);
 }
 
 #[tokio::test]
 async fn every_refused_field_is_named() {
     let (_folder, dataset) = csv("a\n1\n").await;
-    let assembly = Assembly::new();
+    let assembly = Assembly::new().await;
     let refusal = async |top, trees, samples| {
         let forest = ForestOptions { trees, samples, seed: 1 };
         let error = assembly.detect(DetectAnomalies { forest, ..request(dataset.clone(), top) }).await.unwrap_err();

@@ -26,7 +26,8 @@ async fn a_check_is_announced_unless_it_was_refused() {
     let permission = CHECK_QUALITY.name();
     let grants: Grants = BTreeMap::from([("tester".to_owned(), [permission.to_owned()].into())]);
     let options = Options { grants, ..Options::default() };
-    let requests = assemble(vec![data_quality::module()], infrastructure, options).unwrap().answering().requests;
+    let application = assemble(vec![data_quality::module()], infrastructure, options).await.unwrap();
+    let requests = application.answering().requests;
     let ask = |column: &str| {
         let checks = vec![declared(Rule::NotNull { column: column.into() })];
         let (requests, dataset) = (requests.clone(), dataset.clone());

@@ -6,6 +6,7 @@ use std::{
         Arc, OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use container::{Builder, Container, GetError, Reason};
@@ -74,16 +75,20 @@ fn panicking_factory_names_its_chain_and_is_tried_again() {
     assert!(scope.try_get::<Report>().is_ok());
 }
 
-#[test]
-fn warm_up_makes_all_singletons_or_says_which_failed() {
+#[tokio::test]
+async fn warm_up_makes_all_singletons_or_says_which_failed() {
     let mut b = Builder::new();
-    b.singleton(|_: Arc<Sqlite>| Ledger).try_singleton(flaky(1)).transient(|| -> Report { panic!("nobody asked") });
+    b.singleton(|_: Arc<Sqlite>| Ledger)
+        .try_singleton(flaky(1))
+        .singleton_async(async || Ok::<_, io::Error>(7_u8))
+        .transient(|| -> Report { panic!("nobody asked") });
     let container = b.build().unwrap();
-    expect!["the factory of `Sqlite`, registered at errors.rs, failed: disk full, run 0"]
-        .assert_eq(&with_causes(&container.warm_up().unwrap_err()));
-    container.warm_up().unwrap();
+    expect!["making `Sqlite`, registered at errors.rs, failed: the factory of `Sqlite`, registered at errors.rs, failed: disk full, run 0"]
+        .assert_eq(&with_causes(&container.warm_up(Duration::from_secs(1)).await.unwrap_err()));
+    container.warm_up(Duration::from_secs(1)).await.unwrap();
+    assert_eq!(*container.get::<u8>(), 7, "what is made can be had at once");
     let made: Vec<u64> = container.tallies().iter().map(|tally| tally.made).collect();
-    assert_eq!(made, [1, 1, 0]);
+    assert_eq!(made, [1, 1, 1, 0]);
 }
 
 #[test]

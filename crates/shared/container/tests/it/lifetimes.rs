@@ -5,6 +5,7 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 use container::{Builder, Container, Keyed};
@@ -84,8 +85,8 @@ fn singleton_is_made_once_when_first_asked_for() {
     assert_eq!(counts.pools.count(), 1);
 }
 
-#[test]
-fn singletons_are_made_after_what_they_need_and_else_in_order_of_registration() {
+#[tokio::test]
+async fn singletons_are_made_after_what_they_need_and_else_in_order_of_registration() {
     let log = Arc::new(std::sync::Mutex::new(Vec::new()));
     let note = |name: &'static str| {
         let log = log.clone();
@@ -108,7 +109,7 @@ fn singletons_are_made_after_what_they_need_and_else_in_order_of_registration() 
         });
     let container = builder.build().unwrap();
     assert!(log.lock().unwrap().is_empty(), "nothing runs while it is built");
-    container.warm_up().unwrap();
+    container.warm_up(Duration::from_secs(1)).await.unwrap();
     assert_eq!(*log.lock().unwrap(), ["pool", "ledger", "report"]);
 }
 

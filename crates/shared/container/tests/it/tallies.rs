@@ -89,13 +89,13 @@ fn published_to_the_metrics_facade() {
     let lines: Vec<String> =
         counters.iter().map(|(key, value)| format!("{key} {}", value.load(Ordering::Relaxed))).collect();
     expect![[r#"
-        Key(container_makes_total, [registration = Clock, place = tallies.rs]) 1
-        Key(container_makes_total, [registration = Job, place = tallies.rs]) 0
-        Key(container_makes_total, [registration = Session, place = tallies.rs]) 1
-        Key(container_makes_total, [registration = u8, place = tallies.rs]) 0
-        Key(container_resolutions_total, [registration = Clock, place = tallies.rs]) 2
-        Key(container_resolutions_total, [registration = Job, place = tallies.rs]) 0
-        Key(container_resolutions_total, [registration = Session, place = tallies.rs]) 1
-        Key(container_resolutions_total, [registration = u8, place = tallies.rs]) 0"#]]
+        Key(borough_container_makes_total, [registration = Clock, place = tallies.rs]) 1
+        Key(borough_container_makes_total, [registration = Job, place = tallies.rs]) 0
+        Key(borough_container_makes_total, [registration = Session, place = tallies.rs]) 1
+        Key(borough_container_makes_total, [registration = u8, place = tallies.rs]) 0
+        Key(borough_container_resolutions_total, [registration = Clock, place = tallies.rs]) 2
+        Key(borough_container_resolutions_total, [registration = Job, place = tallies.rs]) 0
+        Key(borough_container_resolutions_total, [registration = Session, place = tallies.rs]) 1
+        Key(borough_container_resolutions_total, [registration = u8, place = tallies.rs]) 0"#]]
     .assert_eq(&lines.join("\n"));
 }

@@ -37,6 +37,7 @@ impl Follower {
             if self.obeyed.stop {
                 return Ok(());
             }
+            self.redeliver().await?;
             self.appended.look();
             let missing = options.size - batch.len();
             let page = if missing > 0 && !self.is_held() { self.page().await? } else { Vec::new() };
@@ -165,7 +166,8 @@ impl Follower {
         let delivery = Arc::clone(&self.delivery);
         let mut unit = delivery.own_work();
         let cx = unit.origin().context.clone();
-        let span = observability::message_span("event", delivery.subscription.module, &batch[0].event_type, &cx);
+        let (module, name) = (delivery.subscription.module, delivery.subscription.name);
+        let span = observability::delivery_span(module, name, &batch[0].event_type, &cx);
         let result = {
             let handling = AssertUnwindSafe(handler.batch(&cx, batch, &mut unit)).catch_unwind().instrument(span);
             let mut handling = std::pin::pin!(handling);

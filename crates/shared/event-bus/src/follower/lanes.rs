@@ -71,6 +71,9 @@ impl Follower {
                     return broken.map_or(Ok(()), Err);
                 }
             } else {
+                if work.in_flight() == 0 {
+                    self.redeliver().await?;
+                }
                 if !at_end && self.has_room() {
                     self.appended.look();
                     let page = self.page().await;
@@ -103,9 +106,9 @@ impl Follower {
                     work.look = Instant::now() + PATIENCE;
                     at_end = false;
                     if !self.parked.is_empty()
-                        && let Ok(parked) = self.delivery.parked_keys().await
+                        && let Err(error) = self.look_at_letters().await
                     {
-                        self.parked = parked;
+                        broken = Some(error);
                     }
                 }
             }

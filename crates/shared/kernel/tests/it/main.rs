@@ -1,12 +1,17 @@
 //! What is written down and sent: the wire forms.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod traceparent;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use expect_test::expect;
 use kernel::{
-    AuthenticationError, Authenticator, CausationId, Claims, Clock, Context, CorrelationId, Envelope, Error, ErrorKind,
-    EventId, FieldError, Fingerprint, Json, ManualClock, Metadata, Permission, Principal, Priority, Problem, Secret,
+    AuthenticationError, Authenticator, CausationId, Claims, Clock, Context, Contract, ContractKind, CorrelationId,
+    Envelope, Error, ErrorKind, Event, EventId, FieldError, Fingerprint, Json, ManualClock, Metadata, Permission,
+    Principal, Priority, Problem, Secret,
 };
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::{sync::Arc, time::Duration};
 use uuid::Uuid;
@@ -60,6 +65,75 @@ fn the_wire_form_of_an_event() {
           }
         }"#]]
     .assert_eq(&serde_json::to_string_pretty(&envelope()).unwrap());
+}
+
+/// Nothing is written as `null`: a field that has no value is not there.
+#[test]
+fn the_wire_form_of_an_event_without_cause_and_place() {
+    let mut envelope = envelope();
+    (envelope.metadata.causation_id, envelope.metadata.position) = (None, None);
+    envelope.timestamp = DateTime::UNIX_EPOCH;
+    envelope.metadata.priority = Priority::Low;
+    expect![[r#"
+        {
+          "event_id": "00000000-0000-0000-0000-000000000001",
+          "timestamp": "1970-01-01T00:00:00.000Z",
+          "source_module": "data-quality",
+          "event_type": "data_quality.check_completed",
+          "data": {"rows":3},
+          "metadata": {
+            "correlation_id": "00000000-0000-0000-0000-000000000002",
+            "user_id": "local",
+            "schema_version": 1,
+            "key": "k",
+            "priority": "low"
+          }
+        }"#]]
+    .assert_eq(&serde_json::to_string_pretty(&envelope).unwrap());
+}
+
+/// What a later program adds to the envelope does not keep this one from reading it; what it leaves out does.
+#[test]
+fn an_envelope_of_another_program_is_read() {
+    let written = serde_json::to_value(envelope()).unwrap();
+    let mut later = written.clone();
+    later["metadata"]["tenant"] = json!("north");
+    later["signature"] = json!("none");
+    later["timestamp"] = json!("2026-11-21T10:00:00+01:00");
+    let read: Envelope = serde_json::from_value(later).unwrap();
+    assert_eq!(serde_json::to_value(&read).unwrap()["timestamp"], json!("2026-11-21T09:00:00.000Z"));
+    for field in ["correlation_id", "user_id", "schema_version", "key", "priority"] {
+        let mut less = written.clone();
+        less["metadata"].as_object_mut().unwrap().remove(field).unwrap();
+        assert!(serde_json::from_value::<Envelope>(less).is_err(), "{field}");
+    }
+}
+
+#[derive(Serialize, Deserialize, JsonSchema)]
+struct Arrived {
+    train: String,
+    #[serde(default)]
+    late: u32,
+}
+
+impl Event for Arrived {
+    const NAME: &'static str = "station.arrived";
+    const VERSION: u32 = 3;
+    const PRIORITY: Priority = Priority::Critical;
+
+    fn key(&self) -> String {
+        self.train.clone()
+    }
+}
+
+/// A field with a default: always written, and not asked of those who wrote before there was one.
+#[test]
+fn a_contract_tells_what_is_written_from_what_is_read() {
+    let contract = Contract::of_event::<Arrived>();
+    let kind = ContractKind::Event { version: 3, priority: Priority::Critical };
+    assert_eq!((contract.name, contract.type_name, contract.kind), ("station.arrived", "it::Arrived", kind));
+    assert_eq!(contract.written.get("required"), Some(&json!(["train", "late"])));
+    assert_eq!(contract.read.get("required"), Some(&json!(["train"])));
 }
 
 #[test]
@@ -152,6 +226,9 @@ fn an_error_as_a_problem() {
     let busy = Error::new(ErrorKind::Unavailable, "busy").with_retry_after(Duration::from_millis(1500));
     let problem = Problem::from(&busy);
     assert_eq!((problem.status, problem.code.as_str(), problem.retry_after), (503, "unavailable", Some(1.5)));
+    // Whoever it was: somebody else, or the caller with a key that was used.
+    let reused = Error::new(ErrorKind::Conflict, "used").with_code("request.key_reused");
+    assert_eq!(Problem::from(&reused).title, "In conflict with what was done before");
 }
 
 /// Errors are kept in journals and sent between processes: what is for the log only stays behind.
@@ -174,6 +251,15 @@ fn a_secret_does_not_show() {
     let secret: Secret<String> = serde_json::from_str("\"open sesame\"").unwrap();
     assert_eq!(format!("{secret:?}"), "Secret(..)");
     assert_eq!(secret.expose(), "open sesame");
+}
+
+/// Of another type than it should be, it does not show either.
+#[test]
+fn a_secret_that_cannot_be_read_does_not_show() {
+    for given in ["\"hunter2\"", "{\"pin\": \"hunter2\"}"] {
+        let error = serde_json::from_str::<Secret<u64>>(given).unwrap_err().to_string();
+        assert!(!error.contains("hunter2") && error.contains("the secret is no u64"), "{error}");
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 use std::{any::Any, fmt, panic::AssertUnwindSafe, time::Duration};
 
+use container::HookReason;
 use futures::FutureExt;
 use kernel::Error;
 use tokio::time::{Instant, timeout_at};
@@ -61,6 +62,28 @@ impl LifecycleError {
     }
 }
 
+impl LifecycleError {
+    /// Of the hook of a registration.
+    pub(super) fn container(module: &'static str, error: container::HookError) -> Self {
+        let container::HookError { of, phase, reason } = error;
+        let (phase, what, setting) = match phase {
+            container::Phase::Make => (Phase::Start, "making", "modules.start_seconds"),
+            container::Phase::Start => (Phase::Start, "the start hook of", "modules.start_seconds"),
+            container::Phase::Stop => (Phase::Stop, "the stop hook of", "modules.stop_seconds"),
+        };
+        let cause = match reason {
+            HookReason::Failed(error) => {
+                let causes = std::iter::successors(error.source(), |cause| cause.source());
+                let text = causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
+                Cause::Failed(Box::new(error.downcast().map_or_else(|_| Error::internal(text), |own: Box<Error>| *own)))
+            }
+            HookReason::Panicked(text) => Cause::Panicked(text),
+            HookReason::TimedOut(within) => Cause::TimedOut(within, setting),
+        };
+        Self { module, phase, part: format!("{what} `{}`, registered at {},", of.name, of.place), cause }
+    }
+}
+
 impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -96,6 +119,9 @@ impl fmt::Display for StopError {
     }
 }
 
+/// Longer than any process runs, and short enough to be added to the present time.
+const FOREVER: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
+
 /// How much time there is, and which setting gives more.
 #[derive(Clone, Copy)]
 pub(super) struct Allowed {
@@ -106,7 +132,7 @@ pub(super) struct Allowed {
 
 impl Allowed {
     pub fn from_now(within: Duration, setting: &'static str) -> Self {
-        Self { within, until: Instant::now() + within, setting }
+        Self { within, until: Instant::now() + within.min(FOREVER), setting }
     }
 
     pub fn exceeded(&self) -> Cause {

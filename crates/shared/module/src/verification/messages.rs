@@ -42,6 +42,26 @@ pub(super) fn requests(modules: &[Module], findings: &mut Findings) {
     }
 }
 
+/// An event and a request of one wire name that are two types: whoever reads the log, the metrics or a trace cannot tell them apart.
+pub(super) fn kinds(modules: &[Module], findings: &mut Findings) {
+    let served = modules.iter().flat_map(|module| module.serves.iter().map(move |served| (module, served)));
+    let served: BTreeMap<&str, (&Module, &Served)> =
+        served.map(|(m, served)| (served.info.name, (m, served))).collect();
+    for module in modules {
+        let events = module.publishes.iter().map(|event| (event.name, event.type_name));
+        let taken = module.subscribes.iter().map(|subscribed| (subscribed.event, subscribed.type_name));
+        for (name, event) in events.chain(taken) {
+            let Some((other, request)) = served.get(name).filter(|(_, request)| request.type_name != event) else {
+                continue;
+            };
+            let (other, request) = (other.name, request.type_name);
+            let problem =
+                format!("event `{name}` (`{event}`) has the name of a request of module `{other}` (`{request}`)");
+            findings.error(module.name, problem, "rename one");
+        }
+    }
+}
+
 /// Caches and regulations of requests.
 pub(super) fn rules(modules: &[Module], findings: &mut Findings) {
     let published: BTreeSet<&str> = modules.iter().flat_map(|m| &m.publishes).map(|event| event.name).collect();

@@ -2,12 +2,12 @@ use event_bus::Subscriber;
 use event_sourcing::Unit;
 use expect_test::expect;
 use kernel::{Access, Clock, Context, Error, Event, Request, RequestKind};
-use module::{Description, Module, Options, Selection, assemble};
+use module::{Description, Link, Module, Options, Selection, assemble};
 use request::Service;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::shop::{Clerk, Delivery, Receipt, Sell, Sold, Till, infrastructure, options, shop};
+use crate::shop::{Clerk, Delivery, Receipt, Sell, Sold, Till, infrastructure, now, options, settings, shop};
 
 /// A shop, and a stock that asks and hears it.
 fn shop_and_stock(options: Options) -> Description {
@@ -19,7 +19,7 @@ fn shop_and_stock(options: Options) -> Description {
         .publishes::<Sold>()
         .runs::<Delivery>()
         .keeps::<Receipt>()
-        .reads("shop.till", "how much it holds")
+        .reads::<u32>("shop.till", "how much it holds")
         .checks("drawer", |_: std::sync::Arc<dyn Clock>| async { Ok(()) })
         .starts("count", |_: std::sync::Arc<dyn Clock>, _| async { Ok(()) });
     let stock = Module::new("stock", "counts")
@@ -28,7 +28,8 @@ fn shop_and_stock(options: Options) -> Description {
         })
         .asks::<Sell>()
         .subscribes::<Sold, Clerk>("stock.count");
-    assemble(vec![shop, stock], infrastructure(), options).unwrap().description
+    let options = Options { settings: Some(settings("[shop]\ntill = 7")), ..options };
+    now(assemble(vec![shop, stock], infrastructure(), options)).unwrap().description
 }
 
 fn without_stock() -> Description {
@@ -50,6 +51,7 @@ fn as_text() {
           reads       [shop.till]: how much it holds
           checks      drawer
           starts      count
+          provides    u32
           provides    it::shop::Clerk
           provides    it::shop::Delivery
 
@@ -214,6 +216,7 @@ fn as_json() {
                 "count"
               ],
               "provides": [
+                "u32",
                 "it::shop::Clerk",
                 "it::shop::Delivery"
               ]
@@ -268,6 +271,7 @@ fn a_module_that_there_is_not() {
     assert_eq!(unknown("mlops"), "no module is named `mlops`: there are shop, stock");
 }
 
+/// No assembly has it; whoever makes a description of something else may.
 const HOSTILE: &str = "a\"] --> <b>;\n%%{x}%% #quot; |`$!include{} \\end";
 
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -275,13 +279,13 @@ struct Hostile;
 
 impl Request for Hostile {
     type Response = ();
-    const NAME: &'static str = HOSTILE;
+    const NAME: &'static str = "hostile";
     const KIND: RequestKind = RequestKind::Query;
     const ACCESS: Access = Access::Public { reason: "a test" };
 }
 
 impl Event for Hostile {
-    const NAME: &'static str = HOSTILE;
+    const NAME: &'static str = "hostile";
 
     fn key(&self) -> String {
         String::new()
@@ -304,10 +308,19 @@ impl Subscriber<Hostile> for Clerk {
 #[test]
 fn no_name_breaks_a_picture() {
     let harmless = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || " .,:-_'()/#;<>+".contains(c));
-    let hostile = Module::new(HOSTILE, HOSTILE).serves::<Hostile, Clerk>().publishes::<Hostile>();
-    let other = Module::new("other", "reaches it").asks::<Hostile>().subscribes::<Hostile, Clerk>(HOSTILE);
+    let hostile = Module::new("hostile", HOSTILE).serves::<Hostile, Clerk>().publishes::<Hostile>();
+    let other = Module::new("other", "reaches it").asks::<Hostile>().subscribes::<Hostile, Clerk>("hostile");
     let modules = vec![hostile.provides(|c| _ = c.value(Clerk)), other];
-    let description = assemble(modules, infrastructure(), Options::default()).unwrap().description;
+    let mut description = now(assemble(modules, infrastructure(), Options::default())).unwrap().description;
+    for module in &mut description.modules {
+        let served = module.serves.iter_mut().map(|served| &mut served.name);
+        let subscribed = module.subscribes.iter_mut().flat_map(|s| [&mut s.subscriber, &mut s.event]);
+        let names = served.chain(subscribed).chain(&mut module.asks).chain(&mut module.publishes);
+        names.chain([&mut module.name]).filter(|name| **name == "hostile").for_each(|name| *name = HOSTILE);
+    }
+    for Link { from, to, message, .. } in &mut description.links {
+        [from, to, message].into_iter().filter(|name| **name == "hostile").for_each(|name| *name = HOSTILE);
+    }
     let (hostile, other) = (description.canvas(HOSTILE).unwrap(), description.canvas("other").unwrap());
     for (picture, lines) in [
         (description.to_mermaid(), 7),

@@ -39,7 +39,7 @@ async fn a_subscriber_asks_with_what_is_granted_to_its_module() {
         let Infrastructure { store, clock, ids, .. } = infrastructure();
         let infrastructure = Infrastructure { store: Arc::clone(&store), ..infrastructure() };
         let modules = vec![shop().serves::<Sell, Clerk>().publishes::<Sold>(), stock()];
-        let application = assemble(modules, infrastructure, to(grantee)).unwrap().answering();
+        let application = assemble(modules, infrastructure, to(grantee)).await.unwrap().answering();
         let mut unit = Unit::new(testing::origin("shop"));
         unit.publish(&Sold {});
         store.commit(unit).await.unwrap();
@@ -60,11 +60,11 @@ async fn a_subscriber_asks_with_what_is_granted_to_its_module() {
     }
 }
 
-#[test]
-fn a_grant_to_a_module_that_there_is_not() {
+#[tokio::test]
+async fn a_grant_to_a_module_that_there_is_not() {
     let modules = || vec![shop().serves::<Sell, Clerk>().publishes::<Sold>(), stock()];
-    assert!(assemble(modules(), infrastructure(), to("module:stock")).is_ok());
-    let findings = assemble(modules(), infrastructure(), to("module:stocks")).map(drop).unwrap_err();
+    assert!(assemble(modules(), infrastructure(), to("module:stock")).await.is_ok());
+    let findings = assemble(modules(), infrastructure(), to("module:stocks")).await.map(drop).unwrap_err();
     expect![[r#"
         the modules do not fit together:
           module `settings`: permissions are granted to `module:stocks`, and there is no module `stocks`: did you mean `stock`?"#]].assert_eq(&findings.to_string());

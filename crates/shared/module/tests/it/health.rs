@@ -6,12 +6,18 @@ use std::{
     time::Duration,
 };
 
-use expect_test::expect;
+use chrono::TimeDelta;
+use event_bus::{BusOptions, EventBus, Ports, Subscriber};
+use event_sourcing::{Origin, Unit};
+use expect_test::{Expect, expect};
 use futures::FutureExt;
-use kernel::{Clock, Error};
-use module::Module;
+use kernel::{Clock, Context, Error, ErrorKind, ManualClock};
+use module::{Application, Infrastructure, Module, Options, Undelivered, assemble, undelivered};
 
-use crate::town::{Ask, built, states, town, troubles};
+use crate::{
+    shop::infrastructure,
+    town::{Ask, Said, built, states, town, troubles},
+};
 
 #[derive(Clone, Copy)]
 enum Roof {
@@ -34,7 +40,7 @@ async fn a_module_is_degraded_while_a_check_of_it_fails() {
     let mut modules: Vec<Module> = town("").into_iter().take(2).collect();
     let m0 = modules.remove(0).checks("roof", check).checks("walls", |_: Arc<dyn Clock>| async { Ok(()) });
     modules.insert(0, m0);
-    let mut application = built(modules);
+    let mut application = built(modules).await;
 
     application.start().await.unwrap();
     assert_eq!(states(&application), "m0 degraded, m1 up", "the first look is a part of the start");
@@ -59,4 +65,117 @@ async fn a_module_is_degraded_while_a_check_of_it_fails() {
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(states(&application), "m0 stopped, m1 stopped", "nobody looks any more");
     assert_eq!(troubles(&application, "m0"), [""; 0]);
+}
+
+/// `healthy, live, ready`, then what is not well, then each component.
+fn check(application: &Application, waiting: Result<&[Undelivered], &Error>, clock: &dyn Clock, expected: Expect) {
+    let health = application.health(waiting, clock.now());
+    let flag = |holds, name: &str| if holds { format!(", {name}") } else { format!(", not {name}") };
+    let mut text = format!("{}{}{}\n", health.status, flag(health.live, "live"), flag(health.ready, "ready"));
+    health.reasons.iter().for_each(|reason| text += &format!("- {reason}\n"));
+    for component in &health.components {
+        let name = component.part.as_ref().map_or(component.module.clone(), |part| format!("  {part}"));
+        let reason = component.reason.as_ref().map_or(String::new(), |reason| format!(": {reason}"));
+        text += &format!("{name} {}{reason}\n", component.status);
+    }
+    expected.assert_eq(&text);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_health_of_a_process_is_one_word_and_each_component() {
+    let leaks = Arc::new(Mutex::new(true));
+    let seen = Arc::clone(&leaks);
+    let roof = move |_: Arc<dyn Clock>| {
+        let leaks = *seen.lock().unwrap();
+        async move { if leaks { Err(Error::internal("it rains on the beds")) } else { Ok(()) } }
+    };
+    let mut modules: Vec<Module> = town("").into_iter().take(2).collect();
+    let m0 = modules.remove(0).checks("roof", roof).checks("walls", |_: Arc<dyn Clock>| async { Ok(()) });
+    modules.insert(0, m0);
+    let (mut application, clock) = (built(modules).await, ManualClock::default());
+    let stopped = expect![[r#"
+        unhealthy, live, not ready
+        - module `m0` is stopped
+        - module `m1` is stopped
+        m0 unhealthy
+        m1 unhealthy
+    "#]];
+    check(&application, Ok(&[]), &clock, stopped);
+
+    application.start().await.unwrap();
+    let degraded = expect![[r#"
+        degraded, live, ready
+        m0 degraded
+          health check `walls` healthy
+          health check `roof` unhealthy: failed: it rains on the beds
+        m1 healthy
+    "#]];
+    check(&application, Ok(&[]), &clock, degraded);
+
+    *leaks.lock().unwrap() = false;
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    let healthy = expect![[r#"
+        healthy, live, ready
+        m0 healthy
+          health check `roof` healthy
+          health check `walls` healthy
+        m1 healthy
+    "#]];
+    check(&application, Ok(&[]), &clock, healthy);
+
+    let unknown = Error::new(ErrorKind::Unavailable, "the store does not answer");
+    assert_eq!(
+        application.health(Err(&unknown), clock.now()).reasons,
+        ["which events wait is not known: the store does not answer"]
+    );
+    application.stop().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(26)).await;
+    assert!(!application.health(Ok(&[]), clock.now()).live, "nobody has looked for two rounds");
+}
+
+/// Takes events and never gets through with one.
+struct Deaf;
+
+impl Subscriber<Said<0>> for Deaf {
+    async fn handle(&self, _: &Context, _: &Said<0>, _: &mut Unit) -> Result<(), Error> {
+        pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_is_not_ready_while_an_event_has_waited_for_too_long() {
+    let (clock, infrastructure) = (Arc::new(ManualClock::default()), infrastructure());
+    let infrastructure = Infrastructure { clock: Arc::clone(&clock) as _, ..infrastructure };
+    let Infrastructure { store, ids, .. } = infrastructure.clone();
+    let deaf = Module::new("deaf", "hears nothing").subscribes::<Said<0>, Deaf>("deaf.m0").provides(|c| {
+        c.value(Deaf);
+    });
+    let modules = town("").into_iter().take(1).chain([deaf]).collect();
+    let mut application = assemble(modules, infrastructure, Options::default()).await.unwrap();
+    application.start().await.unwrap();
+    let subscriptions = std::mem::take(&mut application.subscriptions);
+    let ports = Ports { store: Some(Arc::clone(&store)), clock: Arc::clone(&clock) as _, ids: Arc::clone(&ids) };
+    let bus = EventBus::start(subscriptions, ports, BusOptions::default());
+    let bus = bus.await.unwrap();
+
+    let nothing = undelivered(&bus, &*store).await.unwrap();
+    assert_eq!(nothing, [Undelivered { module: "deaf", subscriber: "deaf.m0", since: None }]);
+    let context = testing::context(&[]);
+    let mut unit = Unit::new(Origin { module: "m0", context, clock: Arc::clone(&clock) as _, ids });
+    unit.publish(&Said::<0>);
+    store.commit(unit).await.unwrap();
+    let (since, waiting) = (clock.now(), undelivered(&bus, &*store).await.unwrap());
+    assert_eq!(waiting[0].since, Some(since));
+
+    clock.advance(TimeDelta::minutes(5));
+    assert!(application.health(Ok(&waiting), clock.now()).ready, "five minutes are allowed");
+    clock.advance(TimeDelta::seconds(1));
+    let late = expect![[r#"
+        unhealthy, live, not ready
+        - an event has waited for subscriber `deaf.m0` of module `deaf` for 301 s, and 300 s are allowed: see `borough status`, or raise `events.delivery_seconds`
+        m0 healthy
+        deaf healthy
+    "#]];
+    check(&application, Ok(&waiting), &*clock, late);
+    bus.stop().await;
 }

@@ -40,7 +40,7 @@ async fn a_job_runs_until_its_module_stops() {
             Ok(())
         }
     };
-    let mut application = built(with(|m0| diary.of(m0.starts("sweep", sweeps))));
+    let mut application = built(with(|m0| diary.of(m0.starts("sweep", sweeps)))).await;
     assert_eq!(diary.take(), "", "nothing runs before the start");
     application.start().await.unwrap();
     a_while().await;
@@ -64,7 +64,7 @@ async fn a_job_that_ends_too_early_degrades_its_module() {
                 Ok(())
             })
     });
-    let mut application = built(modules);
+    let mut application = built(modules).await;
     application.start().await.unwrap();
     a_while().await;
     assert_eq!(states(&application), "m0 degraded, m1 up");
@@ -85,7 +85,7 @@ async fn a_job_can_ask_its_own_module() {
         shutdown.begun().await;
         Ok(())
     };
-    let mut application = built(with(|m0| m0.starts("ask", asks)));
+    let mut application = built(with(|m0| m0.starts("ask", asks))).await;
     application.start().await.unwrap();
     a_while().await;
     assert_eq!(states(&application), "m0 up, m1 up");
@@ -99,7 +99,7 @@ async fn a_job_that_does_not_end_is_dropped_and_named() {
             Err(Error::internal("the floor is still wet"))
         })
     });
-    let mut application = built(modules);
+    let mut application = built(modules).await;
     application.start().await.unwrap();
     let error = application.stop().await.unwrap_err();
     expect!["module `m0` did not stop: background job `mop` failed: the floor is still wet; and module `m0` did not stop: background job `sweep` was not done within 10s: see what it waits for, or raise `modules.stop_seconds`"]
@@ -124,7 +124,7 @@ async fn jobs_end_with_the_application() {
             pending().await
         }
     };
-    let mut application = built(with(|m0| m0.starts("wait", waits)));
+    let mut application = built(with(|m0| m0.starts("wait", waits))).await;
     application.start().await.unwrap();
     a_while().await;
     assert_eq!(diary.take(), "");

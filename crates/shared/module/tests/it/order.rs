@@ -4,15 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
+use crate::shop::now;
 use crate::town::{Diary, NAMES, built, town};
 
 fn started(ways: &str) -> String {
     let diary = Diary::default();
-    let mut application = built(town(ways).into_iter().map(|module| diary.of(module)).collect());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    runtime.block_on(application.start()).unwrap();
-    let order = diary.take();
-    runtime.block_on(application.stop()).unwrap();
+    let modules = town(ways).into_iter().map(|module| diary.of(module)).collect();
+    let order = now(async {
+        let mut application = built(modules).await;
+        application.start().await.unwrap();
+        let order = diary.take();
+        application.stop().await.unwrap();
+        order
+    });
     let mut reverse: Vec<String> = order.split(", ").map(|start| start.replace('+', "-")).collect();
     reverse.reverse();
     assert_eq!(diary.take(), reverse.join(", "), "they stop in reverse");

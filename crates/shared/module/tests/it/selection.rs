@@ -8,7 +8,7 @@ use module::{Module, Options, Selection, assemble};
 use request::Limits;
 
 use crate::{
-    shop::infrastructure,
+    shop::{infrastructure, now},
     town::{Ask, Diary, Said, built_with, states, town},
 };
 
@@ -26,7 +26,7 @@ fn names(names: &[&str]) -> Vec<String> {
 async fn check(selection: Selection, expected: &str) {
     let diary = Diary::default();
     let modules = town(WAYS).into_iter().take(5).map(|module| diary.of(module)).collect();
-    let mut application = built_with(modules, options(selection));
+    let mut application = built_with(modules, options(selection)).await;
     application.start().await.unwrap();
     assert_eq!(diary.take(), expected);
     for module in application.modules() {
@@ -50,7 +50,7 @@ async fn one_alone_with_whom_it_needs_or_all() {
 #[tokio::test]
 async fn what_a_left_out_module_serves_is_not_available() {
     let cx = testing::context(&[]);
-    let mut application = built_with(town(WAYS), options(Selection::AllBut(names(&["m1"]))));
+    let mut application = built_with(town(WAYS), options(Selection::AllBut(names(&["m1"])))).await;
     application.start().await.unwrap();
     assert_eq!(application.requests.ask(&cx, Ask::<0>).await.unwrap(), "m0");
     let error = application.requests.ask(&cx, Ask::<1>).await.unwrap_err();
@@ -69,14 +69,14 @@ async fn without_a_start_the_selected_modules_can_be_let_answer() {
     let cx = testing::context(&[]);
     let diary = Diary::default();
     let modules = town(WAYS).into_iter().map(|module| diary.of(module)).collect();
-    let application = built_with(modules, options(Selection::Alone(names(&["m1"])))).answering();
+    let application = built_with(modules, options(Selection::Alone(names(&["m1"])))).await.answering();
     assert_eq!(application.requests.ask(&cx, Ask::<1>).await.unwrap(), "m1");
     assert_eq!(application.requests.ask(&cx, Ask::<0>).await.unwrap_err().code(), "module.stopped");
     assert_eq!(diary.take(), "");
 }
 
 fn refused(modules: Vec<Module>, selection: Selection, expected: Expect) {
-    let findings = assemble(modules, infrastructure(), options(selection)).map(|_| ()).unwrap_err();
+    let findings = now(assemble(modules, infrastructure(), options(selection))).map(|_| ()).unwrap_err();
     let errors: Vec<String> = findings.errors().map(ToString::to_string).collect();
     expected.assert_eq(&errors.join("\n"));
 }
@@ -105,7 +105,7 @@ fn limits_that_cannot_be() {
     let mut limits = Limits::default();
     limits.bulkhead.concurrent = 0;
     let options = Options { limits, selection: Selection::Alone(names(&["m9"])), ..Options::default() };
-    let findings = assemble(town(""), infrastructure(), options).map(|_| ()).unwrap_err();
+    let findings = now(assemble(town(""), infrastructure(), options)).map(|_| ()).unwrap_err();
     let errors: Vec<String> = findings.errors().map(ToString::to_string).collect();
     expect![[r#"
         module `settings`: `m9` is to be started, and no module is named so: there are m0, m1, m2, m3, m4, m5

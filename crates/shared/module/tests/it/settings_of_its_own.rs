@@ -42,17 +42,19 @@ impl Service<Whereto> for Postman {
     }
 }
 
-fn post(config: PostConfig) -> Module {
+fn post() -> Module {
     Module::new("post", "carries letters")
-        .reads("post", "which office, and the key to it")
-        .provides(move |c| {
-            c.value(PostOffice { address: format!("{}?key={}", config.office, config.key) }).singleton(Postman);
+        .reads::<PostConfig>("post", "which office, and the key to it")
+        .provides(|c| {
+            let office =
+                |config: Arc<PostConfig>| PostOffice { address: format!("{}?key={}", config.office, config.key) };
+            c.singleton(office).singleton(Postman);
         })
         .serves::<Whereto, Postman>()
 }
 
 #[tokio::test]
-async fn one_function_configures_a_package_from_its_section() {
+async fn a_package_is_configured_by_its_section() {
     let settings = Settings::load(Sources {
         defaults: "[post]\noffice = 'main street'\nkey = ''",
         file: None.into(),
@@ -61,8 +63,8 @@ async fn one_function_configures_a_package_from_its_section() {
         open: &[],
     })
     .unwrap();
-    let options = Options { settings: Some(settings.keys()), ..Options::default() };
-    let mut application = assemble(vec![post(settings.section("post").unwrap())], infrastructure(), options).unwrap();
+    let options = Options { settings: Some(settings), ..Options::default() };
+    let mut application = assemble(vec![post()], infrastructure(), options).await.unwrap();
     application.start().await.unwrap();
     let asked = application.requests.ask(&testing::context(&[]), Whereto).await.unwrap();
     assert_eq!(asked, "main street?key=s3same");

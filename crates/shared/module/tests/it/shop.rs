@@ -9,6 +9,18 @@ use module::{Grants, Infrastructure, Module, Options};
 use request::{Cached, Client, Service};
 use saga::{Saga, Step, StepContext};
 use serde::{Deserialize, Serialize};
+use settings::{Settings, Sources};
+
+/// With these defaults, which are all there is.
+pub fn settings(defaults: &str) -> Settings {
+    let sources = Sources { defaults, file: None.into(), environment: Vec::new(), flags: Vec::new(), open: &[] };
+    Settings::load(sources).unwrap()
+}
+
+/// For a test that has nothing else to wait for.
+pub fn now<F: Future>(work: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(work)
+}
 
 macro_rules! message {
     ($($name:ident = $wire:literal),*) => {

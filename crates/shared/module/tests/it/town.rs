@@ -98,12 +98,12 @@ fn reaches<const N: usize, const M: usize>(house: Module, how: &str) -> Module {
     }
 }
 
-pub fn built(modules: Vec<Module>) -> Application {
-    built_with(modules, Options::default())
+pub async fn built(modules: Vec<Module>) -> Application {
+    built_with(modules, Options::default()).await
 }
 
-pub fn built_with(modules: Vec<Module>, options: Options) -> Application {
-    assemble(modules, infrastructure(), options).unwrap()
+pub async fn built_with(modules: Vec<Module>, options: Options) -> Application {
+    assemble(modules, infrastructure(), options).await.unwrap()
 }
 
 /// `m0 up, m1 stopped`, of those that there are.

@@ -5,7 +5,8 @@ use module::{Grants, Module, Options, assemble};
 use request::{Regulation, Requirement, Verdict};
 
 use crate::shop::{
-    Boss, Clerk, Delivery, Receipt, Sell, SellAgain, Sold, SoldAgain, Till, infrastructure, office, options, shop,
+    Boss, Clerk, Delivery, Receipt, Sell, SellAgain, Sold, SoldAgain, Till, infrastructure, now, office, options,
+    settings, shop,
 };
 
 fn check(modules: Vec<Module>, expected: Expect) {
@@ -13,7 +14,7 @@ fn check(modules: Vec<Module>, expected: Expect) {
 }
 
 fn check_with(modules: Vec<Module>, options: Options, expected: Expect) {
-    let text = match assemble(modules, infrastructure(), options) {
+    let text = match now(assemble(modules, infrastructure(), options)) {
         Ok(application) => {
             let warnings: Vec<String> = application.warnings.iter().map(ToString::to_string).collect();
             format!("fits together\n{}", warnings.join("\n"))
@@ -43,8 +44,8 @@ fn modules_that_fit() {
     check(
         vec![shop().serves::<Sell, Clerk>(), till],
         expect![[r#"
-        fits together
-    "#]],
+            fits together
+            module `till`: unused `Till` (verification.rs): nothing that is asked for needs it; remove it, or declare `root::<Till>()` if somebody gets it from the container: mend the registrations in `.provides`"#]],
     );
     check(
         vec![shop().serves::<Sell, Clerk>().publishes::<Sold>()],
@@ -82,6 +83,18 @@ fn two_requests_of_one_name() {
         expect![[r#"
             the modules do not fit together:
               module `shop`: `Sell` and `SellAgain` are both named `shop.sell`: rename one"#]],
+    );
+}
+
+#[test]
+fn an_event_with_the_name_of_a_request() {
+    let other = Module::new("other", "tells").publishes::<SellAgain>();
+    check(
+        vec![shop().serves::<Sell, Clerk>().subscribes::<SellAgain, Clerk>("shop.echo"), other],
+        expect![[r#"
+        the modules do not fit together:
+          module `other`: event `shop.sell` (`SellAgain`) has the name of a request of module `shop` (`Sell`): rename one
+          module `shop`: event `shop.sell` (`SellAgain`) has the name of a request of module `shop` (`Sell`): rename one"#]],
     );
 }
 
@@ -138,9 +151,7 @@ fn an_event_that_two_publish() {
         vec![shop().serves::<Sell, Clerk>().publishes::<Sold>(), other],
         expect![[r#"
             the modules do not fit together:
-              module `other`: event `shop.sold` (`Sold`) is also published by module `shop` (`Sold`): an event has one publisher: rename one
-              module `other`: publishes event `shop.sold`, to which nobody subscribes: fine if it is for the log only
-              module `shop`: publishes event `shop.sold`, to which nobody subscribes: fine if it is for the log only"#]],
+              module `other`: event `shop.sold` (`Sold`) is also published by module `shop` (`Sold`): an event has one publisher: rename one"#]],
     );
 }
 
@@ -231,6 +242,70 @@ fn what_runs_beside_requests_needs_its_types_too() {
     );
 }
 
+/// What all requests share cannot be one for each scope, nor need such a one.
+#[test]
+fn a_service_that_lives_in_a_scope() {
+    let counter = Module::new("counter", "counts").provides(|c| {
+        c.scoped(|| 0_u8).transient(|_: Arc<u8>| Till);
+    });
+    let scoped = Module::new("shop", "sells").provides(|c| {
+        c.scoped(|| Clerk);
+    });
+    let listens = scoped.serves::<Sell, Clerk>().publishes::<Sold>().subscribes::<Sold, Clerk>("shop.stock");
+    check(
+        vec![counter.checks("drawer", |_: Arc<Till>| async { Ok(()) }), listens],
+        expect![[r#"
+        the modules do not fit together:
+          module `counter`: health check `drawer` needs `Till`, which lives in a scope and is shared by all here: register it, and what it needs, with `.provides(|c| c.singleton(..))`
+          module `shop`: request `shop.sell` needs `Clerk`, which lives in a scope and is shared by all here: register it, and what it needs, with `.provides(|c| c.singleton(..))`
+          module `shop`: subscriber `shop.stock` needs `Clerk`, which lives in a scope and is shared by all here: register it, and what it needs, with `.provides(|c| c.singleton(..))`"#]],
+    );
+}
+
+/// Whose registration it is, not who needs it.
+#[test]
+fn a_factory_that_fails() {
+    let broken = |register: fn(&mut container::Builder)| {
+        let till = Module::new("till", "is jammed").provides(register);
+        let shop = Module::new("shop", "sells").provides(|c| {
+            c.singleton(|_: Arc<Till>| Clerk);
+        });
+        vec![shop.serves::<Sell, Clerk>(), till]
+    };
+    check(
+        broken(|c| {
+            c.singleton(|| -> Till { panic!("the drawer is jammed") });
+        }),
+        expect![[r#"
+            the modules do not fit together:
+              module `till`: making `Till`, registered at verification.rs, failed: the factory of `Till`, registered at verification.rs, panicked with: the drawer is jammed: mend the factory, or what it is given"#]],
+    );
+    check(
+        broken(|c| {
+            c.try_transient(|| Err::<Till, _>("the drawer is jammed"));
+        }),
+        expect![[r#"
+            the modules do not fit together:
+              module `till`: making `Clerk`, registered at verification.rs, failed: `Clerk` needs `Till`: the factory of `Till`, registered at verification.rs, failed: the drawer is jammed: mend the factory, or what it is given"#]],
+    );
+}
+
+#[test]
+fn names_that_are_none() {
+    let odd = Module::new("a b/\n\"x\"", "odd").keeps::<Receipt>();
+    let nameless = Module::new("", "nameless").provides(|c| {
+        c.singleton(|| Clerk);
+    });
+    check(
+        vec![odd, nameless.subscribes::<Sold, Clerk>(" ").publishes::<Sold>().serves::<Sell, Clerk>()],
+        expect![[r#"
+            the modules do not fit together:
+              module ``: module `` has no name that can be written everywhere: give it one of letters, digits, `-`, `_` and `.`
+              module ``: subscriber ` ` has no name that can be written everywhere: give it one of letters, digits, `-`, `_` and `.`
+              module `a b//n/"x/"`: module `a b//n/"x/"` has no name that can be written everywhere: give it one of letters, digits, `-`, `_` and `.`"#]],
+    );
+}
+
 #[test]
 fn jobs_and_checks_of_one_module_have_names_of_their_own() {
     let busy = |module: Module| {
@@ -248,28 +323,35 @@ fn jobs_and_checks_of_one_module_have_names_of_their_own() {
 }
 
 #[test]
-fn settings_that_there_are_not() {
-    let shop = || shop().serves::<Sell, Clerk>().reads("till.drawre", "how much it holds");
-    let known = ["store", "till", "till.drawer"].map(str::to_owned).to_vec();
+fn settings_that_there_are_not_or_do_not_fit() {
+    let shop = || shop().serves::<Sell, Clerk>().reads::<u32>("till.drawre", "how much it holds");
+    let with = |defaults: &str| Options { settings: Some(settings(defaults)), ..options() };
     check_with(
         vec![shop()],
-        Options { settings: Some(known), ..options() },
+        with("[till]\ndrawer = 7"),
         expect![[r#"
         the modules do not fit together:
           module `shop`: reads the settings [till.drawre], which there are not: did you mean `till.drawer`?"#]],
     );
     check_with(
         vec![shop()],
-        Options { settings: Some(vec!["till.drawre".into()]), ..options() },
+        with("[till]\ndrawre = 7"),
         expect![[r#"
         fits together
-    "#]],
+        module `shop`: unused `u32` (crates/shared/module/src/descriptor.rs): nothing that is asked for needs it; remove it, or declare `root::<u32>()` if somebody gets it from the container: mend the registrations in `.provides`"#]],
+    );
+    check_with(
+        vec![shop()],
+        with("[till]\ndrawre = 'much'"),
+        expect![[r#"
+        the modules do not fit together:
+          module `settings`: defaults:2:1: `till.drawre`: invalid type: string "much", expected u32: mend it there"#]],
     );
     check(
         vec![shop()],
         expect![[r#"
-        fits together
-    "#]],
+        the modules do not fit together:
+          module `shop`: reads the settings [till.drawre], which there are not: there is none"#]],
     );
 }
 

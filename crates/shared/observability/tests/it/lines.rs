@@ -21,7 +21,7 @@ impl Authenticator for Trusting {
     }
 }
 
-fn context() -> Context {
+pub fn context() -> Context {
     let principal = Principal::authenticate(&Trusting, "alice").unwrap();
     Context::new(Arc::new(principal), CorrelationId::new(Uuid::from_u128(7)))
 }

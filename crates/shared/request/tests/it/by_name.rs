@@ -14,7 +14,7 @@ async fn by_name_and_in_json_it_is_the_same_pipeline() {
     let shop = Shop::new();
     assert_eq!(call(&shop, "till.pay-in", r#"{"amount":4}"#).await.unwrap(), "4");
     assert_eq!(call(&shop, "till.pay-in", r#"{"amount":3}"#).await.unwrap_err().message, "/amount: must be even");
-    let (key, request) = (IdempotencyKey::new("once"), Json::from_text(r#"{"amount":4}"#.into()).unwrap());
+    let (key, request) = (IdempotencyKey::try_new("once").unwrap(), Json::from_text(r#"{"amount":4}"#.into()).unwrap());
     for _ in 0..2 {
         let answer = shop.requests.call(&shop.cx, "till.pay-in", Some(&key), &request).await.unwrap();
         assert_eq!(answer.text(), "8");
@@ -38,8 +38,8 @@ async fn what_cannot_be_read_is_named() {
         told.push_str(&format!("{} {:?} {pointers:?}: {error}\n", error.code(), error.kind));
     }
     expect![[r#"
-        request.unreadable Invalid [""]: `till.pay-in` cannot be read from this JSON: missing field `amount` at line 1 column 9
-        request.unreadable Invalid ["/amount"]: `till.pay-in` cannot be read from this JSON: /amount: invalid type: string "four", expected i64 at line 1 column 16
+        request.unreadable Invalid ["/amount", "/sum"]: `till.pay-in` cannot be read from this JSON: /amount: is missing; /sum: there is no such field: there are amount
+        request.unreadable Invalid ["/amount"]: `till.pay-in` cannot be read from this JSON: /amount: must be an integer, and is a string
         request.too_large Invalid []: the JSON of `till.pay-in` has 74 bytes, and 64 are taken: hand over large data as a file that the request names, or raise `requests.payload_bytes`
         request.unknown NotFound []: no module here serves `till.payin`: did you mean `till.pay-in`?
         request.unknown NotFound []: no module here serves `orders.cancel`: `borough requests` lists what is served; a module serves a request with `.serves::<R, S>()`

@@ -1,6 +1,6 @@
 use event_sourcing::Unit;
 use kernel::{Access, Context, Error, ErrorKind, Request, RequestKind};
-use request::{Regulation, Requirement, Service, ServiceTable, Verdict};
+use request::{IdempotencyKey, Outcome, Regulation, Requirement, Service, ServiceTable, Verdict};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -104,4 +104,29 @@ async fn a_forbidden_command_is_audited() {
     shop.requests.ask(&shop.cx, PayIn { amount: 4 }).await.unwrap_err();
     assert_eq!(shop.balance().await, 0);
     assert_eq!(shop.audit().await[0].code.as_deref(), Some("compliance.forbidden"));
+}
+
+/// One record says how it ended, and it ended undone.
+#[tokio::test]
+async fn a_command_whose_answer_cannot_be_redacted_is_not_done() {
+    let shop = Shop::with(|table| {
+        table.require::<PayIn>(Requirement::new(Regulation::GDPR, |_, _| Verdict::Redact(&[""])));
+    });
+    let key = IdempotencyKey::try_new("order-1").unwrap();
+    let error = shop.requests.send(&shop.cx, &key, PayIn { amount: 4 }).await.unwrap_err();
+    assert_eq!((error.kind, error.code()), (ErrorKind::Internal, "compliance.redaction"));
+    assert_eq!(shop.balance().await, 0);
+    let audit = shop.audit().await;
+    assert_eq!(audit.iter().map(|record| record.outcome).collect::<Vec<_>>(), [Outcome::Failed]);
+    assert_eq!(shop.requests.answered::<PayIn>(&shop.cx, &key).await.unwrap(), None);
+}
+
+#[test]
+fn a_regulation_has_a_name_that_can_be_read() {
+    for name in ["GDPR", "ISO 27001", "x"] {
+        assert_eq!(Regulation::new(name).name(), name);
+    }
+    for name in ["", " ", " x", "x ", "a\nb", "\u{e9}"] {
+        assert!(std::panic::catch_unwind(|| Regulation::new(name)).is_err(), "{name:?}");
+    }
 }

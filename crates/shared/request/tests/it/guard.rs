@@ -1,7 +1,9 @@
 //! Bulkhead and breaker before each service.
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
-use kernel::ErrorKind;
+use kernel::{Context, ErrorKind};
 use request::{Limits, ModuleState, Requests};
 use resilience::{BreakerOptions, BreakerState, BulkheadOptions, WindowOptions};
 
@@ -62,11 +64,29 @@ async fn refusals_are_no_failures() {
 
 #[tokio::test(start_paused = true)]
 async fn not_to_answer_in_time_is_a_failure() {
-    let shop = Shop::limited(limits());
+    let shop = Shop::limited(Limits { patience: Duration::from_secs(5), ..limits() });
     let hurried = shop.cx.clone().until(after_the_epoch(5));
     for code in ["deadline", "deadline", "resilience.open"] {
         assert_eq!(shop.requests.ask(&hurried, Sleep { amount: 2 }).await.unwrap_err().code(), code);
     }
+}
+
+/// Who is in a hurry keeps nobody else from a service that is well, and gives the place of a probe back.
+#[tokio::test(start_paused = true)]
+async fn a_deadline_that_a_caller_cuts_short_says_nothing_about_the_service() {
+    let shop = Shop::limited(Limits { patience: Duration::from_secs(5), ..limits() });
+    let [hurried, patient] = [4, 5].map(|seconds| shop.cx.clone().until(after_the_epoch(seconds)));
+    let sleep = async |cx: &Context| shop.requests.ask(cx, Sleep { amount: 2 }).await.unwrap_err().code().to_owned();
+    for _ in 0..5 {
+        assert_eq!(sleep(&hurried).await, "deadline");
+    }
+    assert_eq!(
+        [sleep(&patient).await, sleep(&patient).await, sleep(&patient).await],
+        ["deadline", "deadline", "resilience.open"]
+    );
+    shop.clock.advance(TimeDelta::seconds(60));
+    let later = shop.cx.clone().until(after_the_epoch(64));
+    assert_eq!([sleep(&later).await, sleep(&later).await], ["deadline", "deadline"], "one probe after the other");
 }
 
 /// One runs, one waits, the third is refused at once; who waits does so within its deadline.

@@ -206,7 +206,11 @@ impl Shop {
     }
 
     pub fn limited(limits: Limits) -> Self {
-        Self::made(Arc::new(MemoryStore::default()), limits, |_| {})
+        Self::limited_with(limits, |_| {})
+    }
+
+    pub fn limited_with(limits: Limits, more: impl FnOnce(&mut ServiceTable)) -> Self {
+        Self::made(Arc::new(MemoryStore::default()), limits, more)
     }
 
     pub fn on(store: Arc<dyn Store>, more: impl FnOnce(&mut ServiceTable)) -> Self {

@@ -73,6 +73,22 @@ async fn an_answer_after_the_deadline_is_none() {
     assert_eq!(shop.balance().await, 0);
 }
 
+/// A service that holds its thread answers before any timer is looked at.
+#[tokio::test]
+async fn an_answer_after_the_deadline_is_none_for_a_query_too() {
+    let shop = Shop::new();
+    shop.clerk.gate.forget_permits(1000);
+    let hurried = shop.cx.clone().until(after_the_epoch(5));
+    let slow = shop.requests.ask(&hurried, Balance { amount: 0 });
+    let while_it_waits = async {
+        tokio::task::yield_now().await;
+        shop.clock.advance(chrono::TimeDelta::seconds(6));
+        shop.clerk.gate.add_permits(1);
+    };
+    let (answer, ()) = tokio::join!(slow, while_it_waits);
+    assert_eq!(answer.unwrap_err().kind, ErrorKind::Deadline);
+}
+
 #[tokio::test]
 async fn a_query_that_writes_is_a_fault() {
     let shop = Shop::new();

@@ -1,0 +1,183 @@
+//! How a process is: alive, ready for work, and how each of its components does.
+
+use std::{fmt, time::Duration};
+
+use chrono::{DateTime, Utc};
+use event_bus::EventBus;
+use event_sourcing::{LogQuery, Store};
+use kernel::Error;
+use observability::{Gauge, Label, Metric};
+use request::{ModuleState, Trouble};
+use serde::{Deserialize, Serialize};
+
+use crate::{Application, ModuleStatus, lifecycle};
+
+const STATE: Metric<Gauge, 2> = Metric::gauge(
+    "borough_module_state",
+    "1 for the state that a module is in, 0 for the others",
+    [Label::open("module"), Label::of("state", &["up", "degraded", "stopped", "unreachable"])],
+);
+const READY: Metric<Gauge> = Metric::gauge("borough_ready", "1 if the process is ready for work, else 0", []);
+
+/// How this process is, at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// All of it in one word.
+    pub status: HealthStatus,
+    /// Its runtime gets round to its tasks. If not, only starting it anew helps.
+    pub live: bool,
+    /// It can take on work: every module answers, and no event waits for too long.
+    pub ready: bool,
+    /// Why it is not alive or not ready.
+    pub reasons: Vec<String>,
+    /// Every module of this process, each followed by its parts: all health checks, and of the rest what does not work.
+    pub components: Vec<Component>,
+}
+
+/// How something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HealthStatus {
+    /// It works.
+    Healthy,
+    /// It works, and a part of it does not.
+    Degraded,
+    /// It does not work.
+    Unhealthy,
+}
+
+impl fmt::Display for HealthStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Healthy => "healthy",
+            Self::Degraded => "degraded",
+            Self::Unhealthy => "unhealthy",
+        })
+    }
+}
+
+/// A module, or a part of one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Component {
+    /// The module.
+    pub module: String,
+    /// What it is of it: `health check `index``. Absent for the module itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub part: Option<String>,
+    /// How it is.
+    pub status: HealthStatus,
+    /// Why it is not healthy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// What a subscriber has not been through with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undelivered {
+    /// Its module.
+    pub module: &'static str,
+    /// Its stable name.
+    pub subscriber: &'static str,
+    /// When the oldest such event happened. `None`: there is none.
+    pub since: Option<DateTime<Utc>>,
+}
+
+/// How long events have waited for each subscriber of this process. Parked events do not wait any more, nor do those of a
+/// subscriber that somebody has paused.
+///
+/// # Errors
+/// The store does not answer.
+pub async fn undelivered(bus: &EventBus, store: &dyn Store) -> Result<Vec<Undelivered>, Error> {
+    let mut all = Vec::new();
+    for lag in bus.status().await?.into_iter().filter(|subscriber| !subscriber.paused) {
+        // The event behind its position is the oldest that it may still have to do with, of whatever type.
+        let next =
+            if lag.position < lag.head { store.log(LogQuery::after(lag.position, 1)).await? } else { Vec::new() };
+        let since = next.first().map(|event| event.timestamp);
+        all.push(Undelivered { module: lag.module, subscriber: lag.name, since });
+    }
+    Ok(all)
+}
+
+impl Health {
+    pub(crate) fn of(
+        application: &Application,
+        undelivered: Result<&[Undelivered], &Error>,
+        now: DateTime<Utc>,
+    ) -> Self {
+        let live = application.lifecycle.is_live();
+        let mut reasons = Vec::new();
+        if !live {
+            reasons.push("nothing has looked at its health for too long: its threads are held by something".into());
+        }
+        let here = application.description.modules.iter().filter(|module| !module.left_out);
+        let here: Vec<&str> = here.map(|module| module.name).collect();
+        let mut components = Vec::new();
+        for module in application.modules().iter().filter(|module| here.contains(&module.name)) {
+            publish(module);
+            if matches!(module.state, ModuleState::Stopped | ModuleState::Unreachable) {
+                reasons.push(format!("module `{}` is {}", module.name, module.state));
+            }
+            components.extend(parts(module, application.lifecycle.checks()));
+        }
+        let limit = application.lifecycle.timeouts().delivery;
+        match undelivered {
+            Ok(undelivered) => reasons.extend(undelivered.iter().filter_map(|waiting| waiting.too_long(now, limit))),
+            Err(error) => reasons.push(format!("which events wait is not known: {error}")),
+        }
+        let ready = reasons.is_empty();
+        READY.of([]).set(f64::from(u8::from(ready)));
+        let is_whole = components.iter().all(|component| component.status == HealthStatus::Healthy);
+        let status = match (ready, is_whole) {
+            (false, _) => HealthStatus::Unhealthy,
+            (true, false) => HealthStatus::Degraded,
+            (true, true) => HealthStatus::Healthy,
+        };
+        Self { status, live, ready, reasons, components }
+    }
+}
+
+impl Undelivered {
+    /// Why the process is not ready, if it is not because of this.
+    fn too_long(&self, now: DateTime<Utc>, limit: Duration) -> Option<String> {
+        let Self { module, subscriber, since } = self;
+        // A clock that was set back makes no age.
+        let age = since.map_or(Duration::ZERO, |since| (now - since).to_std().unwrap_or_default());
+        (age > limit).then(|| {
+            format!(
+                "an event has waited for subscriber `{subscriber}` of module `{module}` for {} s, and {} s are allowed: \
+                 see `borough status`, or raise `events.delivery_seconds`",
+                age.as_secs(),
+                limit.as_secs()
+            )
+        })
+    }
+}
+
+fn publish(module: &ModuleStatus) {
+    let states = [ModuleState::Up, ModuleState::Degraded, ModuleState::Stopped, ModuleState::Unreachable];
+    for state in states {
+        let gauge = STATE.of([module.name, &state.to_string()]);
+        gauge.set(f64::from(u8::from(module.state == state)));
+    }
+}
+
+/// The module and its parts.
+fn parts(module: &ModuleStatus, checks: impl Iterator<Item = (&'static str, &'static str)>) -> Vec<Component> {
+    let status = match module.state {
+        ModuleState::Up => HealthStatus::Healthy,
+        ModuleState::Degraded => HealthStatus::Degraded,
+        ModuleState::Stopped | ModuleState::Unreachable => HealthStatus::Unhealthy,
+    };
+    let component = |part, status, reason| Component { module: module.name.into(), part, status, reason };
+    let mut components = vec![component(None, status, None)];
+    let failing = |part: &str| module.troubles.iter().any(|trouble| trouble.part == part);
+    let checks = checks.filter(|(of, _)| *of == module.name && status != HealthStatus::Unhealthy);
+    let sound = checks.map(|(_, check)| lifecycle::part(check)).filter(|part| !failing(part));
+    components.extend(sound.map(|part| component(Some(part), HealthStatus::Healthy, None)));
+    let trouble = |trouble: &Trouble| {
+        component(Some(trouble.part.clone()), HealthStatus::Unhealthy, Some(trouble.reason.clone()))
+    };
+    components.extend(module.troubles.iter().map(trouble));
+    components
+}

@@ -1,0 +1,21 @@
+use kernel::Contract;
+
+use crate::{
+    GetSession, GetSessionCharge, GetUserById, GetUserProfile, IsUserActive, NotificationSent, ScheduleSession,
+    SessionCharged, TherapySessionScheduled,
+};
+
+/// Every message of this crate: each has a file in `docs/contracts`.
+pub fn contracts() -> Vec<Contract> {
+    vec![
+        Contract::of_request::<GetSessionCharge>(),
+        Contract::of_event::<SessionCharged>(),
+        Contract::of_request::<GetSession>(),
+        Contract::of_request::<ScheduleSession>(),
+        Contract::of_event::<TherapySessionScheduled>(),
+        Contract::of_event::<NotificationSent>(),
+        Contract::of_request::<GetUserById>(),
+        Contract::of_request::<GetUserProfile>(),
+        Contract::of_request::<IsUserActive>(),
+    ]
+}
