@@ -25,6 +25,7 @@ pub(crate) struct Mailbox {
     /// By priority, each in the order in which they became ready.
     ready: [VecDeque<Ready>; 4],
     dequeues: u64,
+    became_ready: u64,
     len: usize,
 }
 
@@ -39,6 +40,8 @@ struct Ready {
     key: Arc<str>,
     /// How many had been taken when it became ready.
     since: u64,
+    /// Its place among all that ever became ready.
+    order: u64,
 }
 
 /// An event, and what has been tried.
@@ -136,7 +139,9 @@ impl Mailbox {
 
     fn becomes_ready(&mut self, key: Arc<str>, priority: Priority) {
         let since = self.dequeues;
-        self.ready[priority as usize].push_back(Ready { key, since });
+        let order = self.became_ready;
+        self.became_ready += 1;
+        self.ready[priority as usize].push_back(Ready { key, since, order });
     }
 
     /// The priority whose next key has waited too long, and longest.
@@ -144,8 +149,10 @@ impl Mailbox {
         if cfg!(mutant = "low_starves") {
             return None;
         }
-        let waits = |(priority, ready): (usize, &VecDeque<Ready>)| Some((ready.front()?.since, priority));
-        let (since, priority) = self.ready.iter().enumerate().filter_map(waits).min()?;
+        let waits = |(priority, ready): (usize, &VecDeque<Ready>)| {
+            ready.front().map(|first| (first.order, first.since, priority))
+        };
+        let (_, since, priority) = self.ready.iter().enumerate().filter_map(waits).min()?;
         (self.dequeues - since >= OVERDUE).then_some(priority)
     }
 }
