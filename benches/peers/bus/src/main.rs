@@ -59,7 +59,7 @@ fn answer<Q: Queue>(question: &str) -> Option<f64> {
 /// What ours has, built by the same code, for a queue that takes it without a unit.
 fn envelope(origin: &Origin, n: u64) -> Arc<Envelope> {
     match unit(origin, n).into_writes().pop() {
-        Some(Write::Append { envelope, .. }) => Arc::new(envelope),
+        Some(Write::Append { envelope, .. }) => envelope,
         _ => unreachable!("the unit has one event"),
     }
 }

@@ -160,7 +160,10 @@ impl EventBus {
             return Ok(());
         }
         let policy = subscription.retry.unwrap_or(options.retry);
-        let retry = policy.of(name, options.seed).map_err(|error| BusError::Options(error.message))?;
+        let retry = policy.of(name, options.seed).map_err(|error| match subscription.retry {
+            Some(_) => BusError::Subscription { name, fault: format!("its retry is out of range: {}", error.message) },
+            None => BusError::Options(error.message),
+        })?;
         let paused = store.get::<Pause>(name).await?.is_some();
         let (orders, ordered) = watch::channel(Orders { paused, ..Orders::default() });
         let slate = Arc::new(Slate::default());

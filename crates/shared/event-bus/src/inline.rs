@@ -52,7 +52,7 @@ impl InlineSubscribers {
         let (mut seen, mut events) = (0, 0);
         while seen < unit.writes().len() {
             let event = match &unit.writes()[seen] {
-                Write::Append { envelope, .. } => Some(Arc::new(envelope.clone())),
+                Write::Append { envelope, .. } => Some(Arc::clone(envelope)),
                 Write::Put { .. } | Write::Delete { .. } | Write::Checkpoint { .. } => None,
             };
             seen += 1;

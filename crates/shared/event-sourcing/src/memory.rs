@@ -169,11 +169,11 @@ impl State {
             match write {
                 Write::Append { stream, mut envelope, .. } => {
                     let index = log.len() + placed;
-                    envelope.metadata.position = Some(index as u64 + 1);
+                    Arc::make_mut(&mut envelope).metadata.position = Some(index as u64 + 1);
                     let stream = self.streams.entry(stream).or_default();
                     stream.push(index);
                     receipt.events.push((envelope.event_id, stream.len() as u64));
-                    log.place(placed, Arc::new(envelope));
+                    log.place(placed, envelope);
                     placed += 1;
                 }
                 Write::Put { collection, key, body, .. } => {

@@ -3,6 +3,7 @@
 
 mod anonymous;
 mod conformance;
+mod edges;
 mod random;
 
 use std::{
