@@ -4,7 +4,7 @@ use std::{
     time::Duration,
 };
 
-use event_sourcing::{Expected, MemoryStore, Receipt, Store, StoreExt, Unit};
+use event_sourcing::{EventRules, Expected, MemoryStore, Receipt, Store, StoreExt, Unit};
 use kernel::{Clock, Context, CorrelationId, Error, Ids};
 use tokio::{
     sync::{Semaphore, watch},
@@ -55,6 +55,8 @@ pub struct BusOptions {
     pub threads: usize,
     /// Of the jitter between tries; another one in each process.
     pub seed: u64,
+    /// What the events of subscribers are held to.
+    pub rules: EventRules,
 }
 
 impl Default for BusOptions {
@@ -66,6 +68,7 @@ impl Default for BusOptions {
             overlong: Duration::from_secs(30),
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             seed: 0,
+            rules: EventRules::default(),
         }
     }
 }
@@ -117,7 +120,6 @@ impl EventBus {
     /// # Cancel safety
     /// Dropped, nothing runs.
     pub async fn start(subscriptions: Vec<Subscription>, ports: Ports, options: BusOptions) -> Result<Self, BusError> {
-        let inline = InlineSubscribers::of(&subscriptions);
         let threads = Arc::new(Semaphore::new(options.threads));
         if options.threads == 0 {
             return Err(BusError::Options("threads is 0: allow one thread for computations or more".into()));
@@ -125,6 +127,7 @@ impl EventBus {
         let Ports { store, clock, ids } = ports;
         let is_durable = store.is_some();
         let store = store.unwrap_or_else(|| Arc::new(MemoryStore::default()));
+        let inline = InlineSubscribers::of(&subscriptions).holding_to(options.rules.clone(), Arc::clone(&store));
         let running = Mutex::default();
         let shared = Arc::new(Shared { store, is_durable, clock, ids, options, inline, threads, running });
         // Owns the tasks from the first one on, so that an error on the way stops them.

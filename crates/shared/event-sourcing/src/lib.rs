@@ -22,11 +22,13 @@
 
 mod blobs;
 mod memory;
+mod rules;
 mod store;
 mod unit;
 
 pub use blobs::{BlobError, Blobs, MemoryBlobs};
 pub use memory::MemoryStore;
+pub use rules::{EventLimits, EventRules};
 pub use store::{
     CommitError, Conflict, Found, LogQuery, Position, Receipt, Store, StoreError, StoreErrorKind, StoreExt,
     StoredDocument,

@@ -81,7 +81,7 @@ impl Eq for EventRules {}
 impl EventRules {
     /// Within these limits; every module may publish everything.
     pub fn new(limits: EventLimits) -> Self {
-        Self::declare(limits, [])
+        Self::declare(limits, std::iter::empty::<(_, [_; 0])>())
     }
 
     /// As [`new`](Self::new), and the modules named here publish these events and no others.

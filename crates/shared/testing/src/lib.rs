@@ -7,6 +7,7 @@ pub mod bus;
 mod letters;
 mod patience;
 pub mod requests;
+mod rules;
 pub mod saga;
 pub mod store;
 
@@ -15,4 +16,5 @@ pub use blobs::blobs_conformance;
 pub use bus::bus_conformance;
 pub use letters::dead_letters_conformance;
 pub use patience::{polled, soon};
+pub use rules::event_rules_conformance;
 pub use store::store_conformance;

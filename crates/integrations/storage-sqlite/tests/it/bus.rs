@@ -39,6 +39,11 @@ async fn dead_letters_conform_over_it() {
     testing::dead_letters_conformance(async || home()).await;
 }
 
+#[tokio::test]
+async fn event_rules_conform_over_it() {
+    testing::event_rules_conformance(async || home()).await;
+}
+
 fn home() -> Home {
     let (folder, path) = super::place();
     Home { _folder: folder, path }

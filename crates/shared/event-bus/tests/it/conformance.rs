@@ -27,3 +27,8 @@ async fn on_several_threads() {
 async fn dead_letters_over_the_store_in_memory() {
     testing::dead_letters_conformance(async || Memory(Arc::default())).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn event_rules_over_the_store_in_memory() {
+    testing::event_rules_conformance(async || Memory(Arc::default())).await;
+}

@@ -112,6 +112,13 @@ pub(super) fn events(modules: &[Module], findings: &mut Findings) {
             }
         }
     }
+    for module in modules {
+        for subscription in module.subscribes.iter().filter(|s| module.publishes.iter().any(|e| e.name == s.event)) {
+            let (subscriber, event) = (subscription.subscriber, subscription.event);
+            let problem = format!("publishes event `{event}`, and its own subscriber `{subscriber}` takes it");
+            findings.warning(module.name, problem, "fine unless that one publishes it: then it sets itself off");
+        }
+    }
     let subscribed: BTreeSet<&str> = modules.iter().flat_map(|m| &m.subscribes).map(|s| s.event).collect();
     for module in modules {
         for event in module.publishes.iter().filter(|e| !subscribed.contains(e.name)) {
