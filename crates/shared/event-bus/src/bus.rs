@@ -25,6 +25,7 @@ use crate::{
     redelivery::Desk,
     standing::Standing,
     subscription::Calls,
+    timekeeper::Timekeeper,
 };
 
 /// How long a subscriber that is told to stop may take, which is to answer for a commit that it has begun.
@@ -468,11 +469,17 @@ impl Drop for Running {
     }
 }
 
-/// Every second: whom somebody has paused or resumed, perhaps in another process, and what the gauges show.
+/// Every second: what is due by the clock, whom somebody has paused or resumed, perhaps in another process, and what the gauges show.
 async fn take_care(shared: Arc<Shared>) {
+    let (store, inline) = (Arc::clone(&shared.store), shared.inline.clone());
+    let timekeeper = Timekeeper { store, inline, clock: Arc::clone(&shared.clock), ids: Arc::clone(&shared.ids) };
     loop {
         sleep(PATIENCE).await;
         let running = shared.running().clone();
+        if shared.is_durable {
+            let is_named = |event: &str| running.iter().any(|running| running.subscription.event_type == event);
+            timekeeper.tick(|event| is_named(event) || shared.inline.name(event)).await;
+        }
         match paused(&*shared.store).await {
             Ok(paused) => running.iter().for_each(|running| {
                 let is_paused = paused.contains(running.subscription.name);

@@ -63,6 +63,11 @@ impl InlineSubscribers {
         }
     }
 
+    /// Whether one of them subscribes to exactly these events.
+    pub(crate) fn name(&self, event_type: &str) -> bool {
+        self.subscriptions.iter().any(|subscription| subscription.event_type == event_type)
+    }
+
     async fn call_all(&self, unit: &mut Unit) -> Result<(), Error> {
         let (mut seen, mut events) = (0, 0);
         while seen < unit.writes().len() {

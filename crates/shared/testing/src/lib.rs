@@ -10,6 +10,7 @@ pub mod requests;
 mod rules;
 pub mod saga;
 pub mod store;
+mod time;
 
 pub use actors::{context, origin, published};
 pub use blobs::blobs_conformance;
@@ -18,3 +19,4 @@ pub use letters::dead_letters_conformance;
 pub use patience::{polled, soon};
 pub use rules::event_rules_conformance;
 pub use store::store_conformance;
+pub use time::time_conformance;

@@ -44,6 +44,11 @@ async fn event_rules_conform_over_it() {
     testing::event_rules_conformance(async || home()).await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn time_conforms_over_it() {
+    testing::time_conformance(async || home()).await;
+}
+
 fn home() -> Home {
     let (folder, path) = super::place();
     Home { _folder: folder, path }

@@ -32,3 +32,8 @@ async fn dead_letters_over_the_store_in_memory() {
 async fn event_rules_over_the_store_in_memory() {
     testing::event_rules_conformance(async || Memory(Arc::default())).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn time_over_the_store_in_memory() {
+    testing::time_conformance(async || Memory(Arc::default())).await;
+}

@@ -97,7 +97,7 @@ pub(super) fn events(modules: &[Module], findings: &mut Findings) {
     for module in modules {
         for subscription in &module.subscribes {
             let (subscriber, event) = (subscription.subscriber, subscription.event);
-            if !published.contains_key(event) {
+            if !published.contains_key(event) && !event_bus::TIME_EVENTS.contains(&event) {
                 let problem = format!("subscriber `{subscriber}` waits for event `{event}`, which no module publishes");
                 findings.error(module.name, problem, "declare it with `.publishes` in the module that does");
             }

@@ -169,7 +169,8 @@ fn names_that_are_used_twice() {
               module `shop`: duplicate `Clerk`: registered at shop.rs and at shop.rs; keep one: mend the registrations in `.provides`
               module `shop`: event `shop.sold` (`Sold`) is also published by module `shop` (`Sold`): an event has one publisher: rename one
               module `shop`: module `shop` is also declared by module `shop`: give one of them another name
-              module `shop`: subscriber `shop.stock` is also declared by module `shop`: give one of them another name"#]],
+              module `shop`: subscriber `shop.stock` is also declared by module `shop`: give one of them another name
+              module `shop`: publishes event `shop.sold`, and its own subscriber `shop.stock` takes it: fine unless that one publishes it: then it sets itself off"#]],
     );
 }
 
@@ -195,7 +196,8 @@ fn a_type_that_is_not_registered() {
             the modules do not fit together:
               module `shop`: request `shop.sell` needs `Clerk`, which is not registered: register it with `.provides(|c| c.singleton(..))`
               module `shop`: saga `shop.delivery` needs `Delivery`, which is not registered: register it with `.provides(|c| c.singleton(..))`
-              module `shop`: subscriber `shop.stock` needs `Clerk`, which is not registered: register it with `.provides(|c| c.singleton(..))`"#]],
+              module `shop`: subscriber `shop.stock` needs `Clerk`, which is not registered: register it with `.provides(|c| c.singleton(..))`
+              module `shop`: publishes event `shop.sold`, and its own subscriber `shop.stock` takes it: fine unless that one publishes it: then it sets itself off"#]],
     );
 }
 
