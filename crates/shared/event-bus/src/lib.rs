@@ -44,6 +44,7 @@ mod meters;
 mod passage;
 mod principals;
 mod progress;
+mod publisher;
 mod record;
 mod redelivery;
 mod retry;
@@ -61,6 +62,9 @@ pub use error::BusError;
 pub use inline::InlineSubscribers;
 pub use letter::DeadLetter;
 pub use passage::{DayPassed, HourPassed, MonthPassed, TIME_EVENTS};
+pub use publisher::{
+    KeptEvent, PublishError, Published, Publisher, PublisherOptions, PublisherStatus, RefusedPublish, SpoolError,
+};
 pub use record::{DeliveryOutcome, DeliveryRecord};
 pub use redelivery::Retried;
 pub use retry::RetryPolicy;

@@ -49,6 +49,12 @@ async fn time_conforms_over_it() {
     testing::time_conformance(async || home()).await;
 }
 
+#[tokio::test]
+async fn publishers_conform_over_it() {
+    let folder = TempDir::new().unwrap();
+    testing::publisher_conformance(async || home(), folder.path()).await;
+}
+
 fn home() -> Home {
     let (folder, path) = super::place();
     Home { _folder: folder, path }

@@ -37,3 +37,9 @@ async fn event_rules_over_the_store_in_memory() {
 async fn time_over_the_store_in_memory() {
     testing::time_conformance(async || Memory(Arc::default())).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn publishers_over_the_store_in_memory() {
+    let folder = tempfile::TempDir::new().unwrap();
+    testing::publisher_conformance(async || Memory(Arc::default()), folder.path()).await;
+}
