@@ -11,6 +11,7 @@ mod contracts;
 mod coverage;
 mod deny;
 mod fuzz;
+mod hooks;
 mod new_package;
 mod step;
 mod test;
@@ -55,6 +56,7 @@ enum Verb {
     Deny(deny::Args),
     Fuzz(fuzz::Args),
     Bench(bench::Args),
+    Hooks(hooks::Args),
     NewPackage(new_package::Args),
     Tools(tools::Args),
 }
@@ -71,6 +73,7 @@ fn main() -> ExitCode {
         Verb::Deny(args) => deny::run(&args),
         Verb::Fuzz(args) => fuzz::run(&args),
         Verb::Bench(args) => bench::run(&args),
+        Verb::Hooks(args) => hooks::run(&args),
         Verb::NewPackage(args) => new_package::run(&args),
         Verb::Tools(args) => tools::run(&args),
     }

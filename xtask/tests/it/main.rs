@@ -3,6 +3,8 @@
 
 mod columns;
 mod contracts;
+mod hooks;
+mod new_package;
 mod requests;
 mod seeds;
 
@@ -93,7 +95,7 @@ fn only_these_vouch_for_principals() {
         // The person at the terminal, by the settings.
         "configurations/src/composition.rs",
         // Whoever an event was published for.
-        "shared/event-bus/src/delivery.rs",
+        "shared/event-bus/src/principals.rs",
         // Whoever started a run, from its journal.
         "shared/saga/src/engine.rs",
         // Whoever a test needs.

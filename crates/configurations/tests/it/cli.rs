@@ -27,15 +27,24 @@ fn help_of_every_verb() {
     check(&["sagas", "resume", "--help"], expect_file!["snapshots/help-sagas-resume.txt"]);
     check(&["serve", "--help"], expect_file!["snapshots/help-serve.txt"]);
     check(&["status", "--help"], expect_file!["snapshots/help-status.txt"]);
+    check(&["metrics", "--help"], expect_file!["snapshots/help-metrics.txt"]);
     check(&["completions", "--help"], expect_file!["snapshots/help-completions.txt"]);
     check(&["man", "--help"], expect_file!["snapshots/help-man.txt"]);
 }
 
 #[test]
 fn the_modules_and_their_context_map() {
-    check(&["describe"], expect_file!["snapshots/describe.txt"]);
-    check(&["describe", "--json"], expect_file!["snapshots/describe.json"]);
-    check(&["describe", "--format", "json"], expect_file!["snapshots/describe.json"]);
+    check(&["describe", "mlops"], expect_file!["snapshots/describe-mlops.txt"]);
+    check(&["describe", "mlops", "--json"], expect_file!["snapshots/describe-mlops.json"]);
+    check(&["describe", "mlops", "--format", "json"], expect_file!["snapshots/describe-mlops.json"]);
+    let home = Home::new();
+    let all = home.json(&["describe", "--json"]);
+    let text = home.run(&["describe"]).stdout;
+    for module in all["modules"].as_array().unwrap() {
+        let heading = format!("{}: {}", module["name"].as_str().unwrap(), module["about"].as_str().unwrap());
+        assert!(text.lines().any(|line| line == heading), "{heading}\n{text}");
+    }
+    assert!(text.contains("\n  mlops  asks  data-quality  (data-quality.check)\n"), "{text}");
     check(&["describe", "--pipeline"], expect_file!["snapshots/describe-pipeline.txt"]);
 }
 

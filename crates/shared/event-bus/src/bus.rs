@@ -4,7 +4,7 @@ use std::{
     time::Duration,
 };
 
-use event_sourcing::{EventRules, Expected, MemoryStore, Receipt, Store, StoreExt, Unit};
+use event_sourcing::{Bell, EventRules, Expected, MemoryStore, Receipt, Store, StoreExt, Unit};
 use kernel::{Clock, Context, CorrelationId, Error, Ids};
 use tokio::{
     sync::{Semaphore, watch},
@@ -13,8 +13,8 @@ use tokio::{
 };
 
 use crate::{
-    BusError, DeadLetters, DeliveryClass, InlineSubscribers, LetterFilter, Pause, Retried, RetryPolicy, SubscriberStatus,
-    Subscription,
+    BusError, DeadLetters, DeliveryClass, InlineSubscribers, LetterFilter, Pause, Retried, RetryPolicy,
+    SubscriberStatus, Subscription,
     control::Orders,
     delivery::Delivery,
     follower::{Follower, PATIENCE},
@@ -23,7 +23,7 @@ use crate::{
     meters::Meters,
     principals::itself,
     redelivery::Desk,
-    standing::Standing,
+    standing::Slate,
     subscription::Calls,
     timekeeper::Timekeeper,
 };
@@ -96,7 +96,8 @@ struct Running {
     subscription: Subscription,
     delivery_meters: Meters,
     orders: watch::Sender<Orders>,
-    standing: watch::Receiver<Standing>,
+    bell: Bell,
+    slate: Arc<Slate>,
     desk: Desk,
     task: Mutex<Option<JoinHandle<()>>>,
 }
@@ -166,19 +167,24 @@ impl EventBus {
         let retry = policy.of(name, options.seed).map_err(|error| BusError::Options(error.message))?;
         let paused = store.get::<Pause>(name).await?.is_some();
         let (orders, ordered) = watch::channel(Orders { paused, ..Orders::default() });
-        let (told, standing) = watch::channel(Standing { paused, ..Standing::default() });
+        let slate = Arc::new(Slate::default());
+        slate.write(|standing| standing.paused = paused);
         let delivery = self.shared.delivery(subscription.clone(), policy, retry);
         let desk = delivery.desk.clone();
-        let task = match (&subscription.class, &subscription.calls) {
+        let (bell, task) = match (&subscription.class, &subscription.calls) {
             (DeliveryClass::Ephemeral { overflow }, Calls::Each(handler)) => {
-                let listener = Listener::open(delivery, Arc::clone(handler), *overflow, ordered, told);
-                tokio::spawn(listener.await?.run())
+                let listener = Listener::open(delivery, Arc::clone(handler), *overflow, ordered, Arc::clone(&slate));
+                let listener = listener.await?;
+                (listener.bell(), tokio::spawn(ending(Arc::clone(&slate), listener.run())))
             }
-            _ => tokio::spawn(Follower::open(delivery, ordered, told).await?.run()),
+            _ => {
+                let follower = Follower::open(delivery, ordered, Arc::clone(&slate)).await?;
+                (follower.bell(), tokio::spawn(ending(Arc::clone(&slate), follower.run())))
+            }
         };
         let delivery_meters = Meters::new(&subscription);
         let task = Mutex::new(Some(task));
-        let added = Arc::new(Running { subscription, delivery_meters, orders, standing, desk, task });
+        let added = Arc::new(Running { subscription, delivery_meters, orders, bell, slate, desk, task });
         let mut running = self.shared.running();
         // Somebody else may have added it meanwhile; then this one's task ends here.
         if running.iter().any(|running| running.subscription.name == name) {
@@ -217,7 +223,7 @@ impl EventBus {
         let mut unit = self.own_work(&running.subscription);
         unit.put(name, &Pause { since: self.shared.clock.now() }, Expected::Any);
         self.shared.store.commit(unit).await.map_err(BusError::of_commit)?;
-        running.orders.send_modify(|orders| orders.paused = true);
+        running.order(|orders| orders.paused = true);
         Ok(())
     }
 
@@ -233,7 +239,7 @@ impl EventBus {
         let mut unit = self.own_work(&running.subscription);
         unit.delete::<Pause>(name, Expected::Any);
         self.shared.store.commit(unit).await.map_err(BusError::of_commit)?;
-        running.orders.send_modify(|orders| {
+        running.order(|orders| {
             orders.paused = false;
             orders.resumed += 1;
         });
@@ -246,7 +252,7 @@ impl EventBus {
     /// # Errors
     /// There is none of that name.
     pub fn letters_changed(&self, name: &str) -> Result<(), BusError> {
-        self.named(name)?.orders.send_modify(|orders| orders.letters += 1);
+        self.named(name)?.order(|orders| orders.letters += 1);
         Ok(())
     }
 
@@ -284,7 +290,12 @@ impl EventBus {
     ///
     /// # Cancel safety
     /// As [`DeadLetters::discard`].
-    pub async fn discard_dead_letters(&self, filter: &LetterFilter, reason: &str, cx: &Context) -> Result<usize, Error> {
+    pub async fn discard_dead_letters(
+        &self,
+        filter: &LetterFilter,
+        reason: &str,
+        cx: &Context,
+    ) -> Result<usize, Error> {
         let Shared { store, clock, ids, .. } = &*self.shared;
         let (clock, ids) = (Arc::clone(clock), Arc::clone(ids));
         let origin = event_sourcing::Origin { module: "event-bus", context: cx.clone(), clock, ids };
@@ -330,11 +341,7 @@ impl EventBus {
             let head = self.shared.store.head().await?;
             let running = self.shared.running().clone();
             for running in running {
-                let mut standing = running.standing.clone();
-                // A closed channel is a task that ended with the bus: nothing more to wait for.
-                let _closed = standing
-                    .wait_for(|standing| standing.paused || standing.halted.is_some() || standing.position >= head)
-                    .await;
+                running.slate.wait_for(|standing| standing.is_through(head)).await;
             }
             if self.shared.store.head().await? == head {
                 return Ok(());
@@ -352,7 +359,7 @@ impl EventBus {
         let running = self.shared.running();
         let status = running.iter().map(|running| {
             let Subscription { name, module, event_type, class, .. } = running.subscription;
-            let standing = running.standing.borrow().clone();
+            let standing = running.slate.read().clone();
             SubscriberStatus {
                 name,
                 module,
@@ -379,7 +386,7 @@ impl EventBus {
     /// Dropped, they stop nevertheless.
     pub async fn stop(mut self) {
         let running = std::mem::take(&mut *self.shared.running());
-        running.iter().for_each(|running| running.order_stop());
+        running.iter().for_each(|running| running.order(|orders| orders.stop = true));
         for running in running {
             running.stop().await;
         }
@@ -434,12 +441,13 @@ impl Shared {
 }
 
 impl Running {
-    fn order_stop(&self) {
-        self.orders.send_modify(|orders| orders.stop = true);
+    fn order(&self, change: impl FnOnce(&mut Orders)) {
+        self.orders.send_modify(change);
+        self.bell.ring();
     }
 
     async fn stop(&self) {
-        self.order_stop();
+        self.order(|orders| orders.stop = true);
         let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(mut task) = task else { return };
         if timeout(STOP, &mut task).await.is_err() {
@@ -448,7 +456,7 @@ impl Running {
     }
 
     fn measure(&self, head: u64, now: chrono::DateTime<chrono::Utc>) {
-        let standing = self.standing.borrow();
+        let standing = self.slate.read();
         let meters = &self.delivery_meters;
         meters.mailbox.set(standing.queued as f64);
         meters.in_flight.set(standing.in_flight as f64);
@@ -469,7 +477,13 @@ impl Drop for Running {
     }
 }
 
-/// Every second: what is due by the clock, whom somebody has paused or resumed, perhaps in another process, and what the gauges show.
+async fn ending(slate: Arc<Slate>, task: impl Future<Output = ()>) {
+    task.await;
+    slate.write(|standing| standing.ended = true);
+}
+
+/// Every second: what is due by the clock, whom somebody has paused or resumed, perhaps in another process, and what the gauges
+/// show.
 async fn take_care(shared: Arc<Shared>) {
     let (store, inline) = (Arc::clone(&shared.store), shared.inline.clone());
     let timekeeper = Timekeeper { store, inline, clock: Arc::clone(&shared.clock), ids: Arc::clone(&shared.ids) };
@@ -483,7 +497,9 @@ async fn take_care(shared: Arc<Shared>) {
         match paused(&*shared.store).await {
             Ok(paused) => running.iter().for_each(|running| {
                 let is_paused = paused.contains(running.subscription.name);
-                running.orders.send_if_modified(|orders| std::mem::replace(&mut orders.paused, is_paused) != is_paused);
+                if running.orders.borrow().paused != is_paused {
+                    running.order(|orders| orders.paused = is_paused);
+                }
             }),
             Err(error) => tracing::warn!("who is paused cannot be read: {error}"),
         }

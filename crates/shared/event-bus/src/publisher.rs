@@ -11,7 +11,9 @@ use std::{
 use event_sourcing::{
     CommitError, Document, Expected, Origin, Receipt, Store, StoreError, StoreErrorKind, StoreExt, Unit, Write,
 };
-use kernel::{AuthenticationError, Authenticator, Claims, Clock, Context, CorrelationId, Error, ErrorKind, Ids, Principal};
+use kernel::{
+    AuthenticationError, Authenticator, Claims, Clock, Context, CorrelationId, Error, ErrorKind, Ids, Principal,
+};
 use serde::{Deserialize, Serialize};
 use tokio::{
     sync::{Notify, watch},
@@ -172,7 +174,10 @@ impl Publisher {
         let spool = Spool::open(options.file.clone())?;
         let status = PublisherStatus { waiting: spool.len(), torn: spool.was_torn(), ..PublisherStatus::default() };
         if status.torn {
-            tracing::warn!(publisher = options.name, "the spool ended in the middle of a line, which was never promised");
+            tracing::warn!(
+                publisher = options.name,
+                "the spool ended in the middle of a line, which was never promised"
+            );
         }
         let (spool, known, wake) = (Arc::new(Mutex::new(spool)), Mutex::default(), Notify::new());
         let status = watch::Sender::new(status);
@@ -180,7 +185,9 @@ impl Publisher {
         match shared.left_behind().await {
             Ok(left) => shared.known().extend(left),
             // They stay until a process starts that can read them.
-            Err(error) => tracing::debug!(publisher = shared.options.name, "earlier attempts are not looked at: {error}"),
+            Err(error) => {
+                tracing::debug!(publisher = shared.options.name, "earlier attempts are not looked at: {error}")
+            }
         }
         let keeper = tokio::spawn(keep_trying(Arc::clone(&shared)));
         Ok(Self { shared, keeper })

@@ -76,7 +76,11 @@ impl Timekeeper {
         unit.take_up(stream, event);
         if let Err(error) = self.inline.add_to(&mut unit).await {
             // It stays scheduled: what an inline subscriber refuses today it may take tomorrow.
-            tracing::error!(schedule = key, detail = error.detail.as_deref(), "`{event_type}` is due and refused: {error}");
+            tracing::error!(
+                schedule = key,
+                detail = error.detail.as_deref(),
+                "`{event_type}` is due and refused: {error}"
+            );
             return Ok(());
         }
         if !cfg!(mutant = "fired_again") {
@@ -100,7 +104,9 @@ impl Timekeeper {
         };
         let passed = span.passed(until, now);
         if let Some((began, _)) = passed.first().filter(|(began, _)| *began > until) {
-            tracing::warn!("`{name}` was not published for what passed between {until} and {began}: that is too long ago");
+            tracing::warn!(
+                "`{name}` was not published for what passed between {until} and {began}: that is too long ago"
+            );
         }
         for (began, ended) in passed {
             let mut unit = self.unit(CorrelationId::new(self.ids.next()));

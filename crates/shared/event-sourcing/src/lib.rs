@@ -20,12 +20,15 @@
 //! ```
 #![warn(missing_docs)]
 
+mod appended;
 mod blobs;
 mod memory;
 mod rules;
 mod store;
+mod sync;
 mod unit;
 
+pub use appended::{Appended, Appends, Bell};
 pub use blobs::{BlobError, Blobs, MemoryBlobs};
 pub use memory::MemoryStore;
 pub use rules::{EventLimits, EventRules};

@@ -184,11 +184,7 @@ async fn discarding_leaves_a_record_and_frees_those_behind(home: &impl BusHome) 
     let record = |n, error: &str, reason: &str| (n, error.into(), reason.into(), "tester".into());
     assert_eq!(
         records,
-        [
-            record(1, "told to fail", "booked by hand"),
-            record(2, "told to fail", "twice"),
-            record(5, behind, "twice")
-        ]
+        [record(1, "told to fail", "booked by hand"), record(2, "told to fail", "twice"), record(5, behind, "twice")]
     );
 }
 

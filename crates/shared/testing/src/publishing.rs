@@ -10,15 +10,12 @@ use std::{
     time::Duration,
 };
 
-use event_bus::{
-    InlineSubscribers, PublishError, Published, Publisher, PublisherOptions, RefusedPublish, SpoolError,
-};
+use event_bus::{InlineSubscribers, PublishError, Published, Publisher, PublisherOptions, RefusedPublish, SpoolError};
 use event_sourcing::{
-    CommitError, EventLimits, EventRules, Expected, LogQuery, Origin, Position, Receipt, Store, StoreError,
+    Appended, CommitError, EventLimits, EventRules, Expected, LogQuery, Origin, Position, Receipt, Store, StoreError,
     StoreErrorKind, StoreExt, StoredDocument, Unit,
 };
 use kernel::{Envelope, ManualClock, SystemIds};
-use tokio::sync::watch;
 
 use crate::{
     actors::{origin, published},
@@ -123,7 +120,7 @@ impl Store for Flaky {
         self.store.checkpoint(subscriber).await
     }
 
-    fn appended(&self) -> watch::Receiver<Position> {
+    fn appended(&self) -> Appended {
         self.store.appended()
     }
 }

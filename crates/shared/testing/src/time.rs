@@ -47,8 +47,7 @@ impl Town {
     }
 
     async fn start(&self, subscriptions: Vec<Subscription>) -> EventBus {
-        let ports =
-            Ports { store: Some(Arc::clone(&self.store)), clock: self.clock.clone(), ids: Arc::new(SystemIds) };
+        let ports = Ports { store: Some(Arc::clone(&self.store)), clock: self.clock.clone(), ids: Arc::new(SystemIds) };
         EventBus::start(subscriptions, ports, options()).await.unwrap()
     }
 
@@ -103,7 +102,11 @@ async fn what_is_due_is_published_once_and_in_order(home: &impl BusHome) {
     assert_eq!(left.iter().map(|found| found.value.event.decode::<Noted>().unwrap().n).collect::<Vec<_>>(), [4]);
     let log = town.store.log(LogQuery::after(Position(0), 10)).await.unwrap();
     let first = &log[1];
-    assert_eq!((&*first.source_module, first.metadata.user_id.as_str()), ("calendar", "tester"), "whoever scheduled it");
+    assert_eq!(
+        (&*first.source_module, first.metadata.user_id.as_str()),
+        ("calendar", "tester"),
+        "whoever scheduled it"
+    );
     assert_eq!(first.timestamp, START.parse::<DateTime<Utc>>().unwrap() + TimeDelta::seconds(1_099), "as of now");
     bus.stop().await;
 }

@@ -38,7 +38,7 @@ impl Follower {
                 return Ok(());
             }
             self.redeliver().await?;
-            self.appended.borrow_and_update();
+            self.appended.look();
             let missing = options.size - batch.len();
             let page = if missing > 0 && !self.is_held() { self.page().await? } else { Vec::new() };
             if batch.is_empty() {

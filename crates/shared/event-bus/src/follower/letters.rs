@@ -96,7 +96,10 @@ impl Follower {
 
     /// The keys of which a letter is wanted, or was parked behind others that are gone: each from its first letter on, until
     /// one fails.
-    async fn redeliver_all(&mut self, is_wanted: impl Fn(&DeadLetter) -> bool + Send + Sync) -> Result<Retried, StoreError> {
+    async fn redeliver_all(
+        &mut self,
+        is_wanted: impl Fn(&DeadLetter) -> bool + Send + Sync,
+    ) -> Result<Retried, StoreError> {
         let mut order: Vec<Sequence> = Vec::new();
         let mut by_key: HashMap<String, usize> = HashMap::new();
         let delivery = Arc::clone(&self.delivery);
@@ -162,7 +165,8 @@ impl Follower {
         };
         delivery.meters.failed.increment(1);
         let (Fault::Failed(error) | Fault::Unreadable(error)) = fault;
-        let (subscriber, event_id, detail) = (delivery.subscription.name, &letter.event.event_id, error.detail.as_deref());
+        let (subscriber, event_id, detail) =
+            (delivery.subscription.name, &letter.event.event_id, error.detail.as_deref());
         tracing::warn!(subscriber, %event_id, detail, "a dead letter failed again: {error}");
         let mut unit = delivery.own_unit(&letter.event);
         delivery.record(&mut unit, &waiting, took, DeliveryOutcome::Parked, Some(&error));

@@ -130,13 +130,8 @@ impl Spool {
 impl Lines {
     fn open(path: PathBuf) -> Result<(Self, VecDeque<Kept>), SpoolError> {
         let error = |cause| SpoolError::File { path: path.display().to_string(), cause };
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(error)?;
+        let mut file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(error)?;
         sync_folder(&path).map_err(error)?;
         let mut text = Vec::new();
         file.read_to_end(&mut text).map_err(error)?;

@@ -1,0 +1,110 @@
+use std::{
+    ffi::OsString,
+    fs, io,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode, Stdio},
+};
+
+use clap::Subcommand;
+
+use crate::{contracts, step};
+
+/// What git runs before a commit
+#[derive(clap::Args)]
+#[command(after_help = "Example:\n  \
+    cargo xtask hooks install    format, boundaries and contracts are checked before each commit")]
+pub struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Have git check format, boundaries and contracts before each commit
+    Install,
+    /// What the hook runs
+    PreCommit,
+}
+
+/// The whole hook: what it runs is this program's, and changes with it.
+const HOOK: &str = "#!/bin/sh\n# Installed by `cargo xtask hooks install`; delete it to be rid of it.\nexec cargo xtask hooks pre-commit\n";
+
+pub fn run(args: &Args) -> ExitCode {
+    match args.verb {
+        Verb::PreCommit => check(),
+        Verb::Install => match install(&step::root()) {
+            Ok(hook) => {
+                println!("{} checks format, boundaries and contracts before each commit", hook.display());
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                eprintln!("error: {error}");
+                2.into()
+            }
+        },
+    }
+}
+
+/// What is quick where nothing has changed, the form beside the rest. Lints and tests are CI's.
+fn check() -> ExitCode {
+    let mut cargo = step::cargo(["fmt", "--check"]);
+    let form = match cargo.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn() {
+        Ok(child) => child,
+        Err(error) => {
+            eprintln!("error: {}", step::not_started(&cargo, &error));
+            return 2.into();
+        }
+    };
+    let boundaries = boundaries::cli::main([OsString::from("cargo xtask check-boundaries")]);
+    let contracts = contracts::run(&[]);
+    let form = match form.wait_with_output() {
+        Ok(output) if output.status.success() => ExitCode::SUCCESS,
+        Ok(output) => {
+            print!("{}", String::from_utf8_lossy(&output.stdout));
+            eprintln!("{}error: `cargo fmt` has not been run", String::from_utf8_lossy(&output.stderr));
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            eprintln!("error: `cargo fmt --check` did not end: {error}");
+            2.into()
+        }
+    };
+    [boundaries, contracts, form].into_iter().find(|&code| code != ExitCode::SUCCESS).unwrap_or(ExitCode::SUCCESS)
+}
+
+fn install(root: &Path) -> Result<PathBuf, String> {
+    let hook = folder(root)?.join("pre-commit");
+    let cannot = |error: io::Error| format!("{} cannot be written: {error}", hook.display());
+    match fs::read_to_string(&hook) {
+        Ok(present) if present == HOOK => return Ok(hook),
+        Ok(_) => {
+            let line = "cargo xtask hooks pre-commit";
+            return Err(format!("{} is there already: add the line `{line}` to it", hook.display()));
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(format!("{} cannot be read: {error}", hook.display())),
+    }
+    fs::create_dir_all(hook.parent().unwrap_or(root)).map_err(cannot)?;
+    fs::write(&hook, HOOK).map_err(cannot)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).map_err(cannot)?;
+    }
+    Ok(hook)
+}
+
+/// Where git looks for hooks: `core.hooksPath`, or a folder of the repository that worktrees share.
+fn folder(root: &Path) -> Result<PathBuf, String> {
+    let mut git = Command::new("git");
+    git.args(["rev-parse", "--git-path", "hooks"]).current_dir(root);
+    let output = git.output().map_err(|error| step::not_started(&git, &error))?;
+    if !output.status.success() {
+        return Err(format!(
+            "{} is no git repository: {}",
+            root.display(),
+            String::from_utf8_lossy(&output.stderr).trim()
+        ));
+    }
+    Ok(root.join(String::from_utf8_lossy(&output.stdout).trim()))
+}

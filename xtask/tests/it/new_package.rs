@@ -1,0 +1,74 @@
+//! `cargo xtask new-package` in a copy of this workspace, with all that is not committed yet.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// The same folder each time, so that what was built for it last time is known to cargo.
+fn copy() -> PathBuf {
+    let metadata = crate::workspace();
+    let (root, target) = (metadata.workspace_root.as_std_path(), metadata.target_directory.as_std_path());
+    let copy = target.join("tests").join("new-package");
+    let _nothing_there = fs::remove_dir_all(&copy);
+    let listed = Command::new("git")
+        .args(["ls-files", "--cached", "--others", "--exclude-standard", "-z"])
+        .current_dir(root)
+        .output()
+        .unwrap();
+    for file in std::str::from_utf8(&listed.stdout).unwrap().split_terminator('\0') {
+        let (from, to) = (root.join(file), copy.join(file));
+        // Listed, and deleted since.
+        if from.is_file() {
+            fs::create_dir_all(to.parent().unwrap()).unwrap();
+            fs::copy(from, to).unwrap();
+        }
+    }
+    git(&copy, &["init", "--quiet"]);
+    copy
+}
+
+fn git(folder: &Path, args: &[&str]) {
+    assert!(Command::new("git").args(args).current_dir(folder).status().unwrap().success());
+}
+
+/// Runs cargo in the copy, on the target folder of this workspace, and answers whether it went well and what it said.
+fn cargo(copy: &Path, args: &[&str]) -> (bool, String) {
+    let target = crate::workspace().target_directory;
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let output = cargo.args(args).current_dir(copy).env("CARGO_TARGET_DIR", target).output().unwrap();
+    let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    (output.status.success(), said)
+}
+
+#[test]
+fn a_package_is_made_wired_and_passes_every_check() {
+    let copy = copy();
+    let run = |args: &[&str]| {
+        let (went_well, said) = cargo(&copy, args);
+        assert!(went_well, "cargo {}\n{said}", args.join(" "));
+    };
+    run(&["xtask", "new-package", "data", "sales-forecast"]);
+    run(&["xtask", "new-package", "enterprise", "ledger"]);
+    let (taken, said) = cargo(&copy, &["xtask", "new-package", "ai", "ledger"]);
+    assert!(!taken && said.contains("is there already: choose another name"), "{said}");
+
+    run(&["fmt", "--check"]);
+    run(&["xtask", "check-boundaries"]);
+    run(&["xtask", "check-contracts", "--locked"]);
+    let packages = ["--package", "sales-forecast", "--package", "ledger"];
+    let root = ["--package", "configurations", "--all-targets", "--", "-D", "warnings"];
+    run(&[&["clippy"], &packages[..], &root[..]].concat());
+    run(&[&["test"], &packages[..]].concat());
+}
+
+#[test]
+fn a_name_that_cannot_be_one_is_refused_and_nothing_is_written() {
+    let root = crate::workspace().workspace_root;
+    for name in ["Sales", "2nd", "sales_forecast", "sales-", "match", "tokio"] {
+        let (went_well, said) = cargo(root.as_std_path(), &["xtask", "new-package", "data", name]);
+        assert!(!went_well && said.contains("take "), "{name}: {said}");
+        assert!(!root.join("crates/data").join(name).exists());
+    }
+}
