@@ -141,6 +141,12 @@ impl Unit {
         event_id
     }
 
+    /// Appends an event that was made earlier and not committed then: with its identity, its time and whose it was.
+    pub fn take_up(&mut self, stream: impl Into<String>, mut envelope: Envelope) {
+        envelope.metadata.position = None;
+        self.writes.push(Write::Append { stream: stream.into(), expected: Expected::Any, envelope });
+    }
+
     /// # Panics
     /// As [`Unit::append`].
     pub fn put<D: Document>(&mut self, key: impl Into<String>, document: &D, expected: Expected) {

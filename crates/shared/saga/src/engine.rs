@@ -468,6 +468,9 @@ impl Run<'_> {
 
     /// Commits a step's own writes with the journal; a conflict of the writes is the step's to retry.
     async fn commit_step(&mut self, record: SagaRecord, unit: Unit) -> Outcome {
+        if let Err(error) = self.engine.requests.event_rules().check(&unit, &*self.engine.store).await {
+            return Ok(Err(error));
+        }
         match self.commit(record, unit).await {
             Ok(()) => Ok(Ok(())),
             Err(ResumeError::Failed(error)) if error.kind == ErrorKind::Conflict => Ok(Err(error)),
