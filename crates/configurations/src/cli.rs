@@ -68,6 +68,7 @@ pub enum Verb {
     Sagas(Sagas),
     Serve(Serve),
     Status(Status),
+    Metrics(Metrics),
     Completions(Completions),
     Man(Man),
 }
@@ -315,6 +316,21 @@ pub struct Status {
     /// Print it as one JSON document
     #[arg(long)]
     pub json: bool,
+}
+
+/// Show the metrics of the serving process
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  borough metrics
+  borough metrics --prometheus | promtool check metrics")]
+pub struct Metrics {
+    /// Print them as one JSON document
+    #[arg(long)]
+    pub json: bool,
+    /// Print them in the exposition format of Prometheus
+    #[arg(long, conflicts_with = "json")]
+    pub prometheus: bool,
 }
 
 /// Print a completion script for a shell

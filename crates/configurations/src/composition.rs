@@ -22,6 +22,7 @@ use storage_sqlite::SqliteStore;
 use crate::{
     cli::{Acting, Global},
     exit::Failure,
+    monitoring::MonitoringConfig,
 };
 
 /// Every module of the product. The order is that of the pages that describe them.
@@ -39,6 +40,7 @@ pub const LOGGED: &[&str] = &[
     "machine_learning",
     "mlops",
     "module",
+    "monitoring_otlp",
     "request",
     "saga",
     "storage_objects",
@@ -53,6 +55,7 @@ pub struct Config {
     pub serve: ServeConfig,
     pub requests: RequestsConfig,
     pub modules: ModulesConfig,
+    pub monitoring: MonitoringConfig,
     pub grants: Grants,
     /// Whom the person at the terminal acts as.
     pub as_user: Option<String>,
@@ -136,7 +139,7 @@ impl ModulesConfig {
 /// Longer is no time that anybody means to wait, and could not be added to the present one.
 const LONGEST_SECONDS: u64 = 366 * 24 * 60 * 60;
 
-fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+pub(crate) fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let seconds = u64::deserialize(deserializer)?;
     if seconds > LONGEST_SECONDS {
         return Err(D::Error::custom(format!(
@@ -164,7 +167,7 @@ impl Config {
             file: global.settings.clone().into(),
             environment: std::env::vars_os().collect(),
             flags,
-            open: &["access.grants"],
+            open: &["access.grants", "monitoring.otlp.headers"],
         })?;
         let modules: ModulesConfig = settings.section("modules")?;
         Ok(Self {
@@ -175,6 +178,7 @@ impl Config {
             serve: settings.section("serve")?,
             requests: settings.section("requests")?,
             modules,
+            monitoring: settings.section("monitoring")?,
             grants: settings.section::<AccessConfig>("access")?.grants,
             as_user: None,
             settings,

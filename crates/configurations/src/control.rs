@@ -14,6 +14,8 @@ use std::{
 
 use event_sourcing::Position;
 use kernel::Json;
+use module::Health;
+use monitoring_prometheus::Reading;
 use request::{ModuleState, Trouble};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -44,6 +46,7 @@ pub struct StatusReport {
     pub process: u32,
     pub since: chrono::DateTime<chrono::Utc>,
     pub store: PathBuf,
+    pub health: Health,
     /// Last position of the log.
     pub head: Position,
     /// Those that were left out too: they are stopped.
@@ -51,6 +54,15 @@ pub struct StatusReport {
     pub subscribers: Vec<SubscriberStatus>,
     /// Runs that this process drives right now.
     pub driving: Vec<Uuid>,
+}
+
+/// The metrics of the serving process.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct MetricsReport {
+    /// In the exposition format of Prometheus.
+    pub text: String,
+    /// The same as data.
+    pub metrics: Vec<Reading>,
 }
 
 /// One line of the service registry.
@@ -85,6 +97,9 @@ pub struct CallOrder {
     /// Seconds.
     #[serde(default)]
     pub timeout: Option<f64>,
+    /// W3C Trace Context: where in a trace the caller is.
+    #[serde(default)]
+    pub traceparent: Option<String>,
 }
 
 /// Runs to take up.

@@ -5,6 +5,7 @@ mod cli;
 mod composition;
 mod control;
 mod exit;
+mod monitoring;
 mod origins;
 mod progress;
 mod report;

@@ -66,6 +66,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Verb::Sagas(args) => verbs::sagas(&global, &args).await,
         Verb::Serve(args) => verbs::serve(&global, &args).await,
         Verb::Status(args) => verbs::status(&global, &args).await,
+        Verb::Metrics(args) => verbs::metrics(&global, &args).await,
         Verb::Completions(args) => verbs::completions(&args),
         Verb::Man(args) => verbs::man(&args),
     }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     composition::Config,
-    control::{CallOrder, ResumeOrder, StatusReport, Ticket},
+    control::{CallOrder, MetricsReport, ResumeOrder, StatusReport, Ticket},
     exit::Failure,
 };
 
@@ -32,6 +32,14 @@ impl Client {
         Some(client)
     }
 
+    /// The serving process, for verbs that show what only it knows.
+    pub async fn serving(config: &Config) -> Result<Self, Failure> {
+        let store = &config.store.path;
+        Self::find(store).await.ok_or_else(|| {
+            Failure::impossible(format!("no process serves {}: start one with `borough serve`", store.display()))
+        })
+    }
+
     /// The serving process, to do what this one wanted to do itself. It acts for nobody but its own user.
     pub async fn in_place_of(config: &Config) -> Result<Option<Self>, Failure> {
         let client = Self::find(&config.store.path).await;
@@ -45,6 +53,10 @@ impl Client {
 
     pub async fn status(&self) -> Result<StatusReport, Failure> {
         self.call(Method::GET, "/status", &()).await
+    }
+
+    pub async fn metrics(&self) -> Result<MetricsReport, Failure> {
+        self.call(Method::GET, "/metrics", &()).await
     }
 
     pub async fn start(&self, request: &StartPipeline) -> Result<PipelineStarted, Failure> {

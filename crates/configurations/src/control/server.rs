@@ -3,7 +3,7 @@ use std::{io, net::Ipv4Addr, path::PathBuf, sync::Arc};
 use axum::{
     Json, Router,
     extract::{DefaultBodyLimit, Request, State, rejection::JsonRejection},
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -18,13 +18,14 @@ use uuid::Uuid;
 
 use crate::{
     composition::Config,
-    control::{CallOrder, ResumeOrder, StatusReport, Ticket},
+    control::{CallOrder, MetricsReport, ResumeOrder, StatusReport, Ticket},
     exit::Failure,
 };
 
 /// What a client wants of the serving loop, which owns everything.
 pub enum Order {
     Status(oneshot::Sender<Result<StatusReport, Error>>),
+    Metrics(oneshot::Sender<MetricsReport>),
     Start(Box<StartPipeline>, oneshot::Sender<Result<PipelineStarted, Error>>),
     Resume(Vec<Uuid>, oneshot::Sender<()>),
     Call(CallOrder, oneshot::Sender<Result<kernel::Json, Error>>),
@@ -65,6 +66,7 @@ impl Server {
         let guard = middleware::from_fn_with_state(Arc::<str>::from(token), authorised);
         let router = Router::new()
             .route("/status", get(status))
+            .route("/metrics", get(metrics))
             .route("/pipelines", post(start))
             .route("/sagas/resume", post(resume))
             .route("/call", post(call))
@@ -98,6 +100,11 @@ async fn status(State(orders): Orders) -> Response {
     reply(ask(&orders, Order::Status(answer), answered).await.and_then(|result| result))
 }
 
+async fn metrics(State(orders): Orders) -> Response {
+    let (answer, answered) = oneshot::channel();
+    reply(ask(&orders, Order::Metrics(answer), answered).await)
+}
+
 async fn start(State(orders): Orders, order: Body<StartPipeline>) -> Response {
     let (answer, answered) = oneshot::channel();
     let order = match order {
@@ -115,8 +122,10 @@ async fn resume(State(orders): Orders, order: Body<ResumeOrder>) -> Response {
     }
 }
 
-async fn call(State(orders): Orders, order: Body<CallOrder>) -> Response {
+async fn call(State(orders): Orders, headers: HeaderMap, order: Body<CallOrder>) -> Response {
     let (answer, answered) = oneshot::channel();
+    let traceparent = headers.get("traceparent").and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let order = order.map(|Json(order)| Json(CallOrder { traceparent: order.traceparent.or(traceparent), ..order }));
     match order {
         Ok(Json(order)) => reply(ask(&orders, Order::Call(order, answer), answered).await.and_then(|result| result)),
         Err(rejection) => unreadable(&rejection),

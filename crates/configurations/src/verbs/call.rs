@@ -24,6 +24,8 @@ pub async fn call(global: &Global, args: &Call) -> Result<(), Failure> {
         key: args.key.clone(),
         purpose: args.purpose.clone(),
         timeout: args.timeout,
+        // Where a program in a trace hands it on to those that it starts.
+        traceparent: std::env::var("TRACEPARENT").ok(),
     };
     let answer = match Platform::start(&config, "borough call").await {
         Ok(platform) => here(&config, platform, order).await?,
@@ -66,6 +68,9 @@ impl CallOrder {
     /// The context with what the order says of the call.
     pub fn context(&self, cx: kernel::Context, clock: &dyn kernel::Clock) -> Result<kernel::Context, Error> {
         let cx = self.purpose.as_ref().map_or(cx.clone(), |purpose| cx.for_purpose(purpose.as_str()));
+        // One that cannot be read begins a trace of its own, as the standard wants it.
+        let parent = self.traceparent.as_ref().and_then(|parent| parent.parse().ok());
+        let cx = parent.map_or(cx.clone(), |parent| cx.within(parent));
         let Some(seconds) = self.timeout else { return Ok(cx) };
         let after = Duration::try_from_secs_f64(seconds).ok().and_then(|after| TimeDelta::from_std(after).ok());
         let deadline = after.and_then(|after| clock.now().checked_add_signed(after));

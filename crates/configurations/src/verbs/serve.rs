@@ -1,15 +1,16 @@
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use event_bus::Drain;
 use interfaces_ai::{PipelineStarted, StartPipeline};
-use kernel::{CorrelationId, Error, ErrorKind, Json};
+use kernel::{CorrelationId, Error, ErrorKind, Json, SystemClock, SystemIds};
 use module::ModuleStatus;
 use request::IdempotencyKey;
 use saga::{ResumeError, SagaId, SagaRecord, Silent};
 use tokio::{
     sync::oneshot,
     task::{Id, JoinError, JoinSet},
+    time::MissedTickBehavior,
 };
 use uuid::Uuid;
 
@@ -18,33 +19,44 @@ use crate::{
     composition::{Config, Platform},
     control::{CallOrder, ModuleReport, Order, Server, StatusReport, SubscriberStatus},
     exit::Failure,
+    monitoring::Monitoring,
     verbs::{interrupted, print},
 };
+
+/// Between two looks at how the process does; histograms are put away as often.
+const LOOK: Duration = Duration::from_secs(5);
 
 pub async fn serve(global: &Global, args: &Serve) -> Result<(), Failure> {
     let flags = args.drain.map(|seconds| ("serve.drain_seconds".to_owned(), seconds.to_string()));
     let config = Config::load(global, flags.into_iter().collect())?;
     let end = interrupted()?;
+    let mut monitoring = Monitoring::start(&config.monitoring, Arc::new(SystemClock), Arc::new(SystemIds))?;
     let platform = Platform::start(&config, "borough serve").await?;
+    monitoring.listen(&config.monitoring.prometheus).await?;
     let (server, mut orders) = Server::start(&config, &*platform.ids).await?;
     let mut serving = Serving {
         since: platform.clock.now(),
         config,
         platform,
+        monitoring,
         runs: JoinSet::new(),
         driving: HashMap::new(),
         calls: JoinSet::new(),
     };
     serving.take_up_open_runs().await?;
+    serving.monitoring.look(&serving.platform).await;
     print(&format!("serving {}, stop with Ctrl-C or SIGTERM", serving.config.store.path.display()))?;
 
     tokio::pin!(end);
+    let mut look = tokio::time::interval(LOOK);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         // Everything that can happen to a serving process stands here.
         tokio::select! {
             () = &mut end => break,
             Some(order) = orders.recv() => serving.carry_out(order).await,
             Some(ended) = serving.runs.join_next_with_id() => serving.ended(ended),
+            _ = look.tick() => drop(serving.monitoring.look(&serving.platform).await),
             Some(answered) = serving.calls.join_next() => serving.answered(answered).await,
         }
     }
@@ -57,6 +69,7 @@ pub async fn serve(global: &Global, args: &Serve) -> Result<(), Failure> {
 struct Serving {
     config: Config,
     platform: Platform,
+    monitoring: Monitoring,
     since: DateTime<Utc>,
     runs: JoinSet<Result<SagaRecord, ResumeError>>,
     driving: HashMap<Id, Uuid>,
@@ -77,6 +90,10 @@ impl Serving {
         // A client that has gone does not need its answer.
         match order {
             Order::Status(answer) => drop(answer.send(self.status().await)),
+            Order::Metrics(answer) => {
+                self.monitoring.look(&self.platform).await;
+                let _ = answer.send(self.monitoring.report());
+            }
             Order::Start(request, answer) => drop(answer.send(self.start(*request).await)),
             Order::Call(order, answer) => self.call(order, answer),
             Order::Resume(runs, answer) => {
@@ -150,6 +167,7 @@ impl Serving {
             process: std::process::id(),
             since: self.since,
             store: std::path::absolute(&self.config.store.path).unwrap_or_else(|_| self.config.store.path.clone()),
+            health: self.monitoring.look(&self.platform).await,
             head: self.platform.store.head().await?,
             modules: self.platform.application.modules().into_iter().map(reported).collect(),
             subscribers: subscribers
@@ -185,6 +203,7 @@ impl Serving {
         self.calls.shutdown().await;
         self.runs.shutdown().await;
         self.platform.stop().await;
+        self.monitoring.stop().await;
         let all = in_time && drained == Drain::Complete;
         print(if all { "stopped" } else { "stopped; what was not finished goes on with the next process" })
     }

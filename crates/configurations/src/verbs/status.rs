@@ -10,13 +10,7 @@ use crate::{
 
 pub async fn status(global: &Global, args: &Status) -> Result<(), Failure> {
     let config = Config::load(global, Vec::new())?;
-    let client = Client::find(&config.store.path).await.ok_or_else(|| {
-        Failure::impossible(format!(
-            "no process serves {}: start one with `borough serve`",
-            config.store.path.display()
-        ))
-    })?;
-    let report = client.status().await?;
+    let report = Client::serving(&config).await?.status().await?;
     if args.json { print_json(&report) } else { print(&render(&report)) }
 }
 
@@ -30,6 +24,9 @@ fn write_status(text: &mut String, report: &StatusReport) -> std::fmt::Result {
     let since = report.since.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
     writeln!(text, "borough {} serves {}", report.version, report.store.display())?;
     writeln!(text, "  process {}, since {since}, log at {}", report.process, report.head)?;
+    let ready = if report.health.ready { "ready" } else { "not ready" };
+    writeln!(text, "  {}, {ready} for work", report.health.status)?;
+    report.health.reasons.iter().try_for_each(|reason| writeln!(text, "    {reason}"))?;
     writeln!(text, "modules")?;
     for ModuleReport { name, state, troubles, services } in &report.modules {
         writeln!(text, "  {name:<20} {state}, {} services", services.len())?;

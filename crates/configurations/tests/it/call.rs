@@ -181,3 +181,25 @@ fn what_can_be_called_is_listed() {
     }
     assert_eq!(home.run(&["requests", "no.such"]).code, Some(2));
 }
+
+/// The id of the caller's trace is the correlation id of the work, in the process of the verb as in one that serves.
+#[test]
+fn a_call_is_a_part_of_its_callers_trace() {
+    let home = Home::with_data();
+    let check = check(&home);
+    let trace = |digits: &str| format!("00-{digits}-00f067aa0ba902b7-01");
+    let call = |digits: &str| {
+        let called = home.run_with(&["call", "data-quality.check", &check], &[("TRACEPARENT", &trace(digits))]);
+        assert_eq!(called.code, Some(0), "{}", called.stderr);
+    };
+    call("4bf92f3577b34da6a3ce929d0e0e4736");
+    let mut serving = home.spawn(&["serve"], &[]);
+    assert!(serving.prints("serving"));
+    call("4bf92f3577b34da6a3ce929d0e0e4737");
+    assert_eq!(serving.signal("-TERM").code, Some(0));
+    call("no trace");
+    let events = home.run(&["events", "--json"]).stdout;
+    let work: Vec<Value> = events.lines().map(|line| document(line)["metadata"]["correlation_id"].clone()).collect();
+    assert_eq!(work[..2], ["4bf92f35-77b3-4da6-a3ce-929d0e0e4736", "4bf92f35-77b3-4da6-a3ce-929d0e0e4737"]);
+    assert!(!work[2].as_str().unwrap().starts_with("4bf92f35"), "what is no traceparent begins a trace of its own");
+}

@@ -27,6 +27,7 @@ fn help_of_every_verb() {
     check(&["sagas", "resume", "--help"], expect_file!["snapshots/help-sagas-resume.txt"]);
     check(&["serve", "--help"], expect_file!["snapshots/help-serve.txt"]);
     check(&["status", "--help"], expect_file!["snapshots/help-status.txt"]);
+    check(&["metrics", "--help"], expect_file!["snapshots/help-metrics.txt"]);
     check(&["completions", "--help"], expect_file!["snapshots/help-completions.txt"]);
     check(&["man", "--help"], expect_file!["snapshots/help-man.txt"]);
 }

@@ -183,3 +183,50 @@ fn nobody_is_acted_for_by_the_serving_process() {
     let module = home.run(&["run", "data.csv", "--as", "module:mlops"]);
     assert!(module.code == Some(2) && module.stderr.contains("`module:mlops` is no user"), "{}", module.stderr);
 }
+
+#[test]
+fn its_metrics_and_its_health_are_asked_of_the_serving_process() {
+    let home = Home::with_data();
+    let alone = home.run(&["metrics"]);
+    assert_eq!((alone.code, alone.stderr.contains("borough serve")), (Some(2), true), "{}", alone.stderr);
+    let mut serving = home.spawn(&["serve"], &[]);
+    assert!(serving.prints("serving borough.db"));
+    let health = &home.json(&["status", "--json"])["health"];
+    assert_eq!((&health["status"], &health["ready"]), (&json!("healthy"), &json!(true)), "{health}");
+    assert_eq!(health["components"][0], json!({"module": "data-quality", "status": "healthy"}));
+    assert!(home.run(&["status"]).stdout.contains("healthy, ready for work"));
+
+    home.json(&["run", "data.csv", "--json"]);
+    let metrics = home.json(&["metrics", "--json"]);
+    let runs = metrics.as_array().unwrap().iter().find(|metric| metric["name"] == "borough_saga_runs_total").unwrap();
+    let labels = json!({"module": "mlops", "outcome": "completed", "saga": runs["samples"][0]["labels"]["saga"]});
+    assert_eq!((&runs["kind"], &runs["samples"][0]["labels"]), (&json!("counter"), &labels));
+    assert_eq!(runs["samples"][0]["value"], json!(1.0));
+    let exposed = home.run(&["metrics", "--prometheus"]).stdout;
+    assert!(exposed.contains("# TYPE borough_requests_total counter\n"), "{exposed}");
+    let shown = home.run(&["metrics"]).stdout;
+    assert!(shown.contains("borough_request_duration_seconds: ") && shown.contains(" on average"), "{shown}");
+    assert_eq!(serving.signal("-TERM").code, Some(0));
+}
+
+#[test]
+fn it_is_scraped_and_probed_where_the_settings_say() {
+    use std::{
+        io::{Read, Write},
+        net::TcpStream,
+    };
+
+    let home = Home::with_data();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    home.write("borough.toml", format!("[monitoring.prometheus]\nenabled = true\naddress = \"{free}\"\n"));
+    let mut serving = home.spawn(&["serve"], &[]);
+    assert!(serving.prints("serving borough.db"));
+    for (path, told) in [("/metrics", "borough_ready 1\n"), ("/ready", "\"ready\":true"), ("/live", "\"live\":true")] {
+        let mut stream = TcpStream::connect(free).unwrap();
+        write!(stream, "GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.0 200") && answer.contains(told), "{path}: {answer}");
+    }
+    assert_eq!(serving.signal("-TERM").code, Some(0));
+}

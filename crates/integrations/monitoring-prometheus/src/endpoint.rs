@@ -55,7 +55,6 @@ impl Endpoint {
         let listener = TcpListener::bind(address).await.map_err(cannot)?;
         let address = listener.local_addr().map_err(cannot)?;
         let look: Look = Arc::new(look);
-        let kept = exporter.clone();
         let router = Router::new()
             .route("/metrics", get(metrics))
             .route("/live", get(|State((_, look)): Shown| async move { answer(&look(), |probe| probe.live) }))
@@ -66,7 +65,6 @@ impl Endpoint {
             // It accepts until it is dropped: connections that fail are the other side's.
             let _ = axum::serve(listener, router).await;
         });
-        tasks.spawn(async move { kept.keep().await });
         Ok(Self { address, _tasks: tasks })
     }
 

@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use observability::{Bounded, Bounds, Catalogue};
 
@@ -13,9 +11,6 @@ const BYTES: [f64; 10] =
     [256.0, 1024.0, 4096.0, 16_384.0, 65_536.0, 262_144.0, 1_048_576.0, 4_194_304.0, 16_777_216.0, 67_108_864.0];
 /// Of what is counted.
 const SIZES: [f64; 11] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 10_000.0];
-
-/// How long values of histograms may wait to be put into their buckets when nobody scrapes.
-const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Reads the metrics that the recorder has. Cheap to clone.
 #[derive(Clone)]
@@ -78,15 +73,9 @@ impl Exporter {
         &self.catalogue
     }
 
-    /// Puts the values of histograms into their buckets now and then, which rendering does too: without either, they would
-    /// pile up. Never ends; [`Endpoint`](crate::Endpoint) does it.
-    ///
-    /// # Cancel safety
-    /// Can be dropped and called again.
-    pub async fn keep(&self) {
-        loop {
-            tokio::time::sleep(UPKEEP).await;
-            self.handle.run_upkeep();
-        }
+    /// Puts the values of histograms into their buckets, which rendering does too: where neither happens every few seconds,
+    /// they pile up.
+    pub fn keep_up(&self) {
+        self.handle.run_upkeep();
     }
 }

@@ -9,6 +9,8 @@
 //! # drop(endpoint); Ok(()) }
 //! ```
 //!
+//! Whoever owns the exporter calls [`Exporter::keep_up`] every few seconds, for the time when nobody scrapes.
+//!
 //! The recorder stands behind [`observability::Bounded`], so that the number of series is bounded whatever a label is given.
 #![warn(missing_docs)]
 

@@ -3,11 +3,11 @@ use std::{fmt, path::Path, sync::Arc};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use event_sourcing::{
-    CommitError, LogQuery, Position, Receipt, Store, StoreError, StoreErrorKind, StoredDocument, Unit,
+    Appended, Appends, CommitError, LogQuery, Position, Receipt, Store, StoreError, StoreErrorKind, StoredDocument,
+    Unit,
 };
 use kernel::Envelope;
 use rusqlite::{Connection, OpenFlags};
-use tokio::sync::watch;
 
 use crate::{
     fault::StoreFile,
@@ -43,7 +43,7 @@ pub struct SqliteStore {
     readers: Arc<Readers>,
     writer: Option<Writer>,
     _lock: Option<Lock>,
-    appended: watch::Sender<Position>,
+    appended: Appends,
     file: StoreFile,
 }
 
@@ -64,7 +64,7 @@ impl SqliteStore {
         prepare(&connection, &file, &options)?;
         schema::migrate(&mut connection, &file)?;
         let head = readers::head(&connection).map_err(|cause| file.fault(&cause))?;
-        let appended = watch::Sender::new(head);
+        let appended = Appends::new(head);
         let writer = Writer::start(connection, file.clone(), appended.clone())?;
         Ok(Self {
             readers: Arc::new(Readers::new(file.clone())),
@@ -91,13 +91,7 @@ impl SqliteStore {
             return Ok(None);
         }
         let head = readers.read_now(readers::head)?;
-        Ok(Some(Self {
-            readers: Arc::new(readers),
-            writer: None,
-            _lock: None,
-            appended: watch::Sender::new(head),
-            file,
-        }))
+        Ok(Some(Self { readers: Arc::new(readers), writer: None, _lock: None, appended: Appends::new(head), file }))
     }
 }
 
@@ -189,8 +183,8 @@ impl Store for SqliteStore {
         self.readers.read(move |connection| readers::checkpoint(connection, &subscriber)).await
     }
 
-    fn appended(&self) -> watch::Receiver<Position> {
-        self.appended.subscribe()
+    fn appended(&self) -> Appended {
+        self.appended.listen()
     }
 }
 

@@ -1,8 +1,8 @@
 use std::thread;
 
-use event_sourcing::{CommitError, Conflict, Position, Receipt, StoreError, StoreErrorKind, Unit, Write};
+use event_sourcing::{Appends, CommitError, Conflict, Position, Receipt, StoreError, StoreErrorKind, Unit, Write};
 use rusqlite::Connection;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     fault::StoreFile,
@@ -41,11 +41,7 @@ impl Job {
 }
 
 impl Writer {
-    pub fn start(
-        connection: Connection,
-        file: StoreFile,
-        appended: watch::Sender<Position>,
-    ) -> Result<Self, StoreError> {
+    pub fn start(connection: Connection, file: StoreFile, appended: Appends) -> Result<Self, StoreError> {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let desk = Desk {
             connection,
@@ -99,7 +95,7 @@ struct Desk {
     connection: Connection,
     file: StoreFile,
     known: Known,
-    appended: watch::Sender<Position>,
+    appended: Appends,
     #[cfg(debug_assertions)]
     halt: Option<crate::halt::Halt>,
 }
@@ -178,7 +174,7 @@ impl Desk {
         if let Some(halt) = &mut self.halt {
             halt.after(written);
         }
-        self.appended.send_if_modified(|last| std::mem::replace(last, head) != head);
+        self.appended.announce(head);
         Ok(outcomes)
     }
 }

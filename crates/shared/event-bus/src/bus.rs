@@ -4,7 +4,7 @@ use std::{
     time::Duration,
 };
 
-use event_sourcing::{Expected, MemoryStore, Receipt, Store, StoreExt, Unit};
+use event_sourcing::{Bell, Expected, MemoryStore, Receipt, Store, StoreExt, Unit};
 use kernel::{Clock, Context, CorrelationId, Error, Ids};
 use tokio::{
     sync::{Semaphore, watch},
@@ -13,7 +13,8 @@ use tokio::{
 };
 
 use crate::{
-    BusError, DeliveryClass, InlineSubscribers, Pause, RetryPolicy, SubscriberStatus, Subscription,
+    BusError, DeadLetters, DeliveryClass, InlineSubscribers, LetterFilter, Pause, Retried, RetryPolicy,
+    SubscriberStatus, Subscription,
     control::Orders,
     delivery::Delivery,
     follower::{Follower, PATIENCE},
@@ -21,7 +22,8 @@ use crate::{
     listener::Listener,
     meters::Meters,
     principals::itself,
-    standing::Standing,
+    redelivery::Desk,
+    standing::Slate,
     subscription::Calls,
 };
 
@@ -90,7 +92,9 @@ struct Running {
     subscription: Subscription,
     delivery_meters: Meters,
     orders: watch::Sender<Orders>,
-    standing: watch::Receiver<Standing>,
+    bell: Bell,
+    slate: Arc<Slate>,
+    desk: Desk,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -159,18 +163,24 @@ impl EventBus {
         let retry = policy.of(name, options.seed).map_err(|error| BusError::Options(error.message))?;
         let paused = store.get::<Pause>(name).await?.is_some();
         let (orders, ordered) = watch::channel(Orders { paused, ..Orders::default() });
-        let (told, standing) = watch::channel(Standing { paused, ..Standing::default() });
+        let slate = Arc::new(Slate::default());
+        slate.write(|standing| standing.paused = paused);
         let delivery = self.shared.delivery(subscription.clone(), policy, retry);
-        let task = match (&subscription.class, &subscription.calls) {
+        let desk = delivery.desk.clone();
+        let (bell, task) = match (&subscription.class, &subscription.calls) {
             (DeliveryClass::Ephemeral { overflow }, Calls::Each(handler)) => {
-                let listener = Listener::open(delivery, Arc::clone(handler), *overflow, ordered, told);
-                tokio::spawn(listener.await?.run())
+                let listener = Listener::open(delivery, Arc::clone(handler), *overflow, ordered, Arc::clone(&slate));
+                let listener = listener.await?;
+                (listener.bell(), tokio::spawn(ending(Arc::clone(&slate), listener.run())))
             }
-            _ => tokio::spawn(Follower::open(delivery, ordered, told).await?.run()),
+            _ => {
+                let follower = Follower::open(delivery, ordered, Arc::clone(&slate)).await?;
+                (follower.bell(), tokio::spawn(ending(Arc::clone(&slate), follower.run())))
+            }
         };
         let delivery_meters = Meters::new(&subscription);
         let task = Mutex::new(Some(task));
-        let added = Arc::new(Running { subscription, delivery_meters, orders, standing, task });
+        let added = Arc::new(Running { subscription, delivery_meters, orders, bell, slate, desk, task });
         let mut running = self.shared.running();
         // Somebody else may have added it meanwhile; then this one's task ends here.
         if running.iter().any(|running| running.subscription.name == name) {
@@ -209,7 +219,7 @@ impl EventBus {
         let mut unit = self.own_work(&running.subscription);
         unit.put(name, &Pause { since: self.shared.clock.now() }, Expected::Any);
         self.shared.store.commit(unit).await.map_err(BusError::of_commit)?;
-        running.orders.send_modify(|orders| orders.paused = true);
+        running.order(|orders| orders.paused = true);
         Ok(())
     }
 
@@ -225,7 +235,7 @@ impl EventBus {
         let mut unit = self.own_work(&running.subscription);
         unit.delete::<Pause>(name, Expected::Any);
         self.shared.store.commit(unit).await.map_err(BusError::of_commit)?;
-        running.orders.send_modify(|orders| {
+        running.order(|orders| {
             orders.paused = false;
             orders.resumed += 1;
         });
@@ -238,8 +248,56 @@ impl EventBus {
     /// # Errors
     /// There is none of that name.
     pub fn letters_changed(&self, name: &str) -> Result<(), BusError> {
-        self.named(name)?.orders.send_modify(|orders| orders.letters += 1);
+        self.named(name)?.order(|orders| orders.letters += 1);
         Ok(())
+    }
+
+    /// Tries dead letters again, once each, in the order of their keys: the key of each letter that the filter takes, from its
+    /// first letter on and until one fails. A letter whose event is handled goes in the unit of the effect; no checkpoint moves.
+    /// The other events of its subscriber wait meanwhile.
+    ///
+    /// # Errors
+    /// The store does not answer, or the bus is being stopped. What was handled until then is handled.
+    ///
+    /// # Cancel safety
+    /// Dropped, what was asked is carried out nevertheless, and only the answer is lost.
+    pub async fn retry_dead_letters(&self, filter: &LetterFilter) -> Result<Retried, BusError> {
+        let (mut retried, mut answers) = (Retried::default(), Vec::new());
+        for name in DeadLetters::of(&*self.shared.store).subscribers(filter).await? {
+            match self.named(&name) {
+                Ok(running) if running.subscription.class == DeliveryClass::Durable => {
+                    answers.push((name, running.desk.ask(filter.clone())));
+                    running.orders.send_modify(|orders| orders.letters += 1);
+                }
+                Ok(_) | Err(_) => retried.elsewhere.push(name),
+            }
+        }
+        for (name, answer) in answers {
+            retried.add(answer.await.map_err(|_| BusError::Unknown(name))??);
+        }
+        Ok(retried)
+    }
+
+    /// Gives dead letters up for good, as [`DeadLetters::discard`], for the user of `cx`; what was parked behind them follows at
+    /// once. The answer counts them.
+    ///
+    /// # Errors
+    /// As [`DeadLetters::discard`].
+    ///
+    /// # Cancel safety
+    /// As [`DeadLetters::discard`].
+    pub async fn discard_dead_letters(
+        &self,
+        filter: &LetterFilter,
+        reason: &str,
+        cx: &Context,
+    ) -> Result<usize, Error> {
+        let Shared { store, clock, ids, .. } = &*self.shared;
+        let (clock, ids) = (Arc::clone(clock), Arc::clone(ids));
+        let origin = event_sourcing::Origin { module: "event-bus", context: cx.clone(), clock, ids };
+        let discarded = DeadLetters::of(&**store).discard(filter, reason, &origin).await?;
+        self.shared.running().iter().for_each(|running| running.orders.send_modify(|orders| orders.letters += 1));
+        Ok(discarded)
     }
 
     /// Commits a unit with what the inline subscribers add to it.
@@ -279,11 +337,7 @@ impl EventBus {
             let head = self.shared.store.head().await?;
             let running = self.shared.running().clone();
             for running in running {
-                let mut standing = running.standing.clone();
-                // A closed channel is a task that ended with the bus: nothing more to wait for.
-                let _closed = standing
-                    .wait_for(|standing| standing.paused || standing.halted.is_some() || standing.position >= head)
-                    .await;
+                running.slate.wait_for(|standing| standing.is_through(head)).await;
             }
             if self.shared.store.head().await? == head {
                 return Ok(());
@@ -301,7 +355,7 @@ impl EventBus {
         let running = self.shared.running();
         let status = running.iter().map(|running| {
             let Subscription { name, module, event_type, class, .. } = running.subscription;
-            let standing = running.standing.borrow().clone();
+            let standing = running.slate.read().clone();
             SubscriberStatus {
                 name,
                 module,
@@ -328,7 +382,7 @@ impl EventBus {
     /// Dropped, they stop nevertheless.
     pub async fn stop(mut self) {
         let running = std::mem::take(&mut *self.shared.running());
-        running.iter().for_each(|running| running.order_stop());
+        running.iter().for_each(|running| running.order(|orders| orders.stop = true));
         for running in running {
             running.stop().await;
         }
@@ -377,17 +431,19 @@ impl Shared {
             threads: Arc::clone(&self.threads),
             records: self.options.records,
             overlong: self.options.overlong,
+            desk: Desk::default(),
         }
     }
 }
 
 impl Running {
-    fn order_stop(&self) {
-        self.orders.send_modify(|orders| orders.stop = true);
+    fn order(&self, change: impl FnOnce(&mut Orders)) {
+        self.orders.send_modify(change);
+        self.bell.ring();
     }
 
     async fn stop(&self) {
-        self.order_stop();
+        self.order(|orders| orders.stop = true);
         let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(mut task) = task else { return };
         if timeout(STOP, &mut task).await.is_err() {
@@ -396,7 +452,7 @@ impl Running {
     }
 
     fn measure(&self, head: u64, now: chrono::DateTime<chrono::Utc>) {
-        let standing = self.standing.borrow();
+        let standing = self.slate.read();
         let meters = &self.delivery_meters;
         meters.mailbox.set(standing.queued as f64);
         meters.in_flight.set(standing.in_flight as f64);
@@ -417,6 +473,11 @@ impl Drop for Running {
     }
 }
 
+async fn ending(slate: Arc<Slate>, task: impl Future<Output = ()>) {
+    task.await;
+    slate.write(|standing| standing.ended = true);
+}
+
 /// Every second: whom somebody has paused or resumed, perhaps in another process, and what the gauges show.
 async fn take_care(shared: Arc<Shared>) {
     loop {
@@ -425,7 +486,9 @@ async fn take_care(shared: Arc<Shared>) {
         match paused(&*shared.store).await {
             Ok(paused) => running.iter().for_each(|running| {
                 let is_paused = paused.contains(running.subscription.name);
-                running.orders.send_if_modified(|orders| std::mem::replace(&mut orders.paused, is_paused) != is_paused);
+                if running.orders.borrow().paused != is_paused {
+                    running.order(|orders| orders.paused = is_paused);
+                }
             }),
             Err(error) => tracing::warn!("who is paused cannot be read: {error}"),
         }

@@ -1,6 +1,6 @@
 //! One event at one subscriber: what is called, and what is written down.
 
-use std::{any::Any, collections::HashSet, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{any::Any, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use event_sourcing::{Document, Expected, Origin, Position, Store, StoreError, StoreExt, Unit};
@@ -18,6 +18,7 @@ use crate::{
     meters::Meters,
     principals::{caused_by, itself},
     progress::{Mark, key},
+    redelivery::Desk,
 };
 
 /// Documents read from the store at once.
@@ -38,6 +39,8 @@ pub(crate) struct Delivery {
     pub records: bool,
     /// After how long a handler that has not ended is reported.
     pub overlong: Duration,
+    /// Where it is asked to try dead letters again.
+    pub desk: Desk,
 }
 
 /// A try that has ended, before anything of it is committed.
@@ -198,13 +201,6 @@ impl Delivery {
         Unit::new(Origin { module: self.subscription.module, context, clock, ids })
     }
 
-    /// The keys of this subscriber that have a dead letter.
-    pub async fn parked_keys(&self) -> Result<HashSet<String>, StoreError> {
-        let mut keys = HashSet::new();
-        self.each::<DeadLetter>(|_, letter| _ = keys.insert(letter.event.metadata.key)).await?;
-        Ok(keys)
-    }
-
     /// The events beyond the checkpoint that are done.
     pub async fn marks(&self) -> Result<Vec<u64>, StoreError> {
         let mut marks = Vec::new();
@@ -213,7 +209,7 @@ impl Delivery {
     }
 
     /// All documents of this subscriber in one collection, whose keys begin with its name.
-    async fn each<D: Document>(&self, mut see: impl FnMut(&str, D) + Send) -> Result<(), StoreError> {
+    pub async fn each<D: Document>(&self, mut see: impl FnMut(&str, D) + Send) -> Result<(), StoreError> {
         let prefix = format!("{}/", self.subscription.name);
         let mut after = prefix.clone();
         loop {

@@ -11,27 +11,30 @@
 
 mod batches;
 mod lanes;
+mod letters;
 mod straight;
 
 use std::{
     collections::{BTreeSet, HashSet},
+    pin::Pin,
     sync::Arc,
     time::Duration,
 };
 
-use event_sourcing::{CommitError, Expected, LogQuery, Position, Receipt, StoreError};
+use event_sourcing::{Appended, Bell, CommitError, Expected, LogQuery, Receipt, StoreError};
 use kernel::Envelope;
 use tokio::{
     sync::watch,
-    time::{Instant, sleep, timeout},
+    time::{Instant, Sleep, sleep},
 };
 
+use self::letters::Letters;
 use crate::{
     control::{Orders, stopped},
     delivery::{Delivery, position},
     mailbox::Mailbox,
     progress::{Mark, Progress},
-    standing::{Overlong, Standing},
+    standing::{Overlong, Slate},
     stretch::Seat,
     subscription::Calls,
 };
@@ -46,24 +49,32 @@ pub(crate) struct Follower {
     progress: Progress,
     mailbox: Mailbox,
     parked: HashSet<String>,
+    letters: Letters,
     seat: Seat,
     /// Why it takes nothing until it is resumed.
     halted: Option<String>,
     /// Deliveries since the last failure that the budget for retries has not heard of.
     successes: u32,
-    appended: watch::Receiver<Position>,
+    appended: Appended,
+    /// The slow poll beside the wake-ups. It goes on from one wait to the next, for to set a timer costs more than most handlers.
+    poll: Pin<Box<Sleep>>,
     orders: watch::Receiver<Orders>,
     /// Those that are carried out.
     obeyed: Orders,
-    standing: watch::Sender<Standing>,
+    slate: Arc<Slate>,
 }
 
 impl Follower {
+    /// Wakes it to look at its orders.
+    pub fn bell(&self) -> Bell {
+        self.appended.bell()
+    }
+
     /// From what the store has.
     pub async fn open(
         delivery: Delivery,
         orders: watch::Receiver<Orders>,
-        standing: watch::Sender<Standing>,
+        slate: Arc<Slate>,
     ) -> Result<Self, StoreError> {
         let appended = delivery.store.appended();
         let seat = Seat::new(delivery.bare_unit());
@@ -73,13 +84,15 @@ impl Follower {
             progress: Progress::default(),
             mailbox: Mailbox::default(),
             parked: HashSet::new(),
+            letters: Letters::default(),
             seat,
             halted: None,
             successes: 0,
             appended,
+            poll: Box::pin(sleep(PATIENCE)),
             orders,
             obeyed,
-            standing,
+            slate,
         };
         follower.recover().await?;
         Ok(follower)
@@ -117,7 +130,7 @@ impl Follower {
         let marks: BTreeSet<u64> = self.delivery.marks().await?.into_iter().collect();
         self.progress = Progress::new(checkpoint, marks);
         self.mailbox.clear();
-        self.parked = self.delivery.parked_keys().await?;
+        self.look_at_letters().await?;
         self.publish(0, Vec::new());
         Ok(())
     }
@@ -131,7 +144,8 @@ impl Follower {
                 if self.obeyed.stop {
                     return Ok(());
                 }
-                self.appended.borrow_and_update();
+                self.redeliver().await?;
+                self.appended.look();
                 let page = self.page().await?;
                 if page.is_empty() {
                     self.idle().await?;
@@ -183,18 +197,20 @@ impl Follower {
     }
 
     fn is_held(&self) -> bool {
-        self.obeyed.paused || self.obeyed.stop || self.halted.is_some()
+        self.obeyed.paused || self.obeyed.stop || self.halted.is_some() || !self.letters.is_empty()
     }
 
     /// Carries out what was ordered since.
     async fn obey(&mut self) -> Result<(), StoreError> {
-        let orders = *self.orders.borrow_and_update();
+        let mut orders = *self.orders.borrow_and_update();
+        // Nobody is left who could order anything.
+        orders.stop |= self.orders.has_changed().is_err();
         if orders != self.obeyed {
             if orders.resumed != self.obeyed.resumed {
                 self.halted = None;
             }
             if orders.letters != self.obeyed.letters {
-                self.parked = self.delivery.parked_keys().await?;
+                self.look_at_letters().await?;
             }
             self.obeyed = orders;
         }
@@ -205,15 +221,13 @@ impl Follower {
     async fn idle(&mut self) -> Result<(), StoreError> {
         self.publish(0, Vec::new());
         tokio::select! {
-            ordered = self.orders.changed() => if ordered.is_err() { self.obeyed.stop = true },
-            // The wake-up is a hint, the poll the guarantee; both end in the same read.
-            woken = timeout(PATIENCE, self.appended.changed()) => match woken {
-                Ok(Ok(())) => {}
-                Ok(Err(_)) => sleep(PATIENCE).await,
-                Err(_) => self.tend().await?,
-            },
+            // The wake-up is a hint, the poll the guarantee; both end in the same read. Whoever gives an order rings.
+            _ = self.appended.changed() => Ok(()),
+            () = self.poll.as_mut() => {
+                self.poll.as_mut().reset(Instant::now() + PATIENCE);
+                self.tend().await
+            }
         }
-        Ok(())
     }
 
     /// What is done every second in which nothing happens.
@@ -222,7 +236,7 @@ impl Follower {
         self.flush().await?;
         // Another process may have retried or discarded them.
         if !self.parked.is_empty() {
-            self.parked = self.delivery.parked_keys().await?;
+            self.look_at_letters().await?;
         }
         Ok(())
     }
@@ -245,7 +259,7 @@ impl Follower {
     }
 
     fn publish(&self, in_flight: usize, overlong: Vec<Overlong>) {
-        self.standing.send_modify(|standing| {
+        self.slate.write(|standing| {
             standing.position = self.progress.position();
             standing.queued = self.mailbox.len();
             standing.in_flight = in_flight;

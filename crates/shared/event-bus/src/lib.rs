@@ -16,7 +16,8 @@
 //! after it.
 //!
 //! An event that keeps failing parks its key: it and the later events of that key go to the dead letters, the other keys
-//! flow on, and the checkpoint moves past them. While a try waits for the next, other keys flow as well.
+//! flow on, and the checkpoint moves past them. While a try waits for the next, other keys flow as well. Dead letters are tried
+//! again by [`EventBus::retry_dead_letters`] in the order of their key, which flows again when the last of them is gone.
 //!
 //! A delivery that wrote nothing is not committed: its progress is kept in memory and stored with the next unit, after 256
 //! events, when a second passes without events, and at the stop. After a crash such an event comes again; there is no effect of
@@ -27,6 +28,7 @@
 
 mod bus;
 mod control;
+mod dead_letters;
 mod delivery;
 mod error;
 mod follower;
@@ -39,6 +41,7 @@ mod meters;
 mod principals;
 mod progress;
 mod record;
+mod redelivery;
 mod retry;
 mod standing;
 mod stretch;
@@ -47,10 +50,12 @@ mod subscription;
 
 pub use bus::{BusOptions, Drain, EventBus, Ports};
 pub use control::Pause;
+pub use dead_letters::{DeadLetters, Discarded, LetterFilter};
 pub use error::BusError;
 pub use inline::InlineSubscribers;
 pub use letter::DeadLetter;
 pub use record::{DeliveryOutcome, DeliveryRecord};
+pub use redelivery::Retried;
 pub use retry::RetryPolicy;
 pub use standing::{Overlong, SubscriberStatus};
 pub use subscriber::{BatchSubscriber, CpuSubscriber, EnvelopeSubscriber, Subscriber};

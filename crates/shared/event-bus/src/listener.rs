@@ -1,11 +1,8 @@
 use std::{collections::VecDeque, pin::pin, sync::Arc};
 
-use event_sourcing::{LogQuery, Position, StoreError};
+use event_sourcing::{Appended, Bell, LogQuery, Position, StoreError};
 use kernel::Envelope;
-use tokio::{
-    sync::watch,
-    time::{sleep, timeout},
-};
+use tokio::{sync::watch, time::sleep};
 
 use crate::{
     Overflow,
@@ -14,7 +11,7 @@ use crate::{
     follower::{Flight, PATIENCE},
     handler::{Fault, Handler},
     mailbox::Waiting,
-    standing::{Overlong, Standing},
+    standing::{Overlong, Slate},
 };
 
 /// Events read from the log at once.
@@ -31,9 +28,9 @@ pub(crate) struct Listener {
     dropped: u64,
     /// Whether the log goes on behind what was taken.
     is_behind: bool,
-    appended: watch::Receiver<Position>,
+    appended: Appended,
     orders: watch::Receiver<Orders>,
-    standing: watch::Sender<Standing>,
+    slate: Arc<Slate>,
 }
 
 impl Listener {
@@ -43,7 +40,7 @@ impl Listener {
         handler: Arc<dyn Handler>,
         overflow: Overflow,
         orders: watch::Receiver<Orders>,
-        standing: watch::Sender<Standing>,
+        slate: Arc<Slate>,
     ) -> Result<Self, StoreError> {
         let appended = delivery.store.appended();
         let read = delivery.store.head().await?;
@@ -57,10 +54,15 @@ impl Listener {
             is_behind: false,
             appended,
             orders,
-            standing,
+            slate,
         };
         listener.publish(None, Vec::new());
         Ok(listener)
+    }
+
+    /// Wakes it to look at its orders.
+    pub fn bell(&self) -> Bell {
+        self.appended.bell()
     }
 
     /// Until it is ordered to stop.
@@ -81,12 +83,10 @@ impl Listener {
                     self.publish(None, Vec::new());
                     tokio::select! {
                         ordered = self.orders.changed() => if ordered.is_err() { return },
-                        woken = timeout(PATIENCE, self.appended.changed()) => match woken {
-                            Ok(Ok(())) => self.is_behind = true,
-                            Ok(Err(_)) => sleep(PATIENCE).await,
-                            Err(_) => self.is_behind = true,
-                        },
+                        _ = self.appended.changed() => {}
+                        () = sleep(PATIENCE) => {}
                     }
+                    self.is_behind = true;
                 }
             }
         }
@@ -104,11 +104,8 @@ impl Listener {
                 biased;
                 tried = &mut handling => break tried,
                 () = stopped(&mut self.orders) => return false,
-                woken = self.appended.changed(), if !self.is_behind || self.overflow != Overflow::Wait => {
+                _ = self.appended.changed(), if !self.is_behind || self.overflow != Overflow::Wait => {
                     self.is_behind = true;
-                    if woken.is_err() {
-                        sleep(PATIENCE).await;
-                    }
                     self.fill().await;
                 }
                 () = sleep(PATIENCE) => {}
@@ -142,11 +139,10 @@ impl Listener {
 
     /// Takes what the log has, as the policy of the mailbox allows.
     async fn fill(&mut self) {
-        let has_changed = self.appended.has_changed().unwrap_or(false);
-        if !has_changed && !self.is_behind {
+        if !self.appended.has_changed() && !self.is_behind {
             return;
         }
-        self.appended.borrow_and_update();
+        self.appended.look();
         self.is_behind = true;
         let most = self.delivery.subscription.mailbox;
         loop {
@@ -195,7 +191,7 @@ impl Listener {
 
     fn publish(&self, handled: Option<&Arc<Envelope>>, overlong: Vec<Overlong>) {
         let first = handled.or(self.mailbox.front());
-        self.standing.send_modify(|standing| {
+        self.slate.write(|standing| {
             standing.position = first.map_or(self.read, |event| Position(position(event).0 - 1));
             standing.queued = self.mailbox.len();
             standing.in_flight = usize::from(handled.is_some());

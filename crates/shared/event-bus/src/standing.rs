@@ -1,8 +1,13 @@
-use std::time::Duration;
+use std::{
+    pin::pin,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use chrono::{DateTime, Utc};
 use event_sourcing::Position;
 use kernel::EventId;
+use tokio::sync::Notify;
 
 use crate::DeliveryClass;
 
@@ -65,4 +70,43 @@ pub(crate) struct Standing {
     pub halted: Option<String>,
     pub dropped: u64,
     pub overlong: Vec<Overlong>,
+    /// Its task has ended.
+    pub ended: bool,
+}
+
+impl Standing {
+    /// Whether it will do nothing more about what is in the log up to here.
+    pub fn is_through(&self, head: Position) -> bool {
+        self.position >= head || self.paused || self.halted.is_some() || self.ended
+    }
+}
+
+/// Where one follower writes how it stands, and others read it.
+#[derive(Default)]
+pub(crate) struct Slate {
+    standing: Mutex<Standing>,
+    changed: Notify,
+}
+
+impl Slate {
+    pub fn read(&self) -> MutexGuard<'_, Standing> {
+        // Fields are set one by one, and none of it can panic.
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn write(&self, change: impl FnOnce(&mut Standing)) {
+        change(&mut self.read());
+        self.changed.notify_waiters();
+    }
+
+    pub async fn wait_for(&self, is_so: impl Fn(&Standing) -> bool) {
+        loop {
+            let mut changed = pin!(self.changed.notified());
+            changed.as_mut().enable();
+            if is_so(&self.read()) {
+                return;
+            }
+            changed.await;
+        }
+    }
 }

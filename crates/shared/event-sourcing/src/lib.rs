@@ -20,11 +20,14 @@
 //! ```
 #![warn(missing_docs)]
 
+mod appended;
 mod blobs;
 mod memory;
 mod store;
+mod sync;
 mod unit;
 
+pub use appended::{Appended, Appends, Bell};
 pub use blobs::{BlobError, Blobs, MemoryBlobs};
 pub use memory::MemoryStore;
 pub use store::{

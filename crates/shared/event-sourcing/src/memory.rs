@@ -6,16 +6,16 @@ use std::{
 
 use async_trait::async_trait;
 use kernel::{Envelope, Json};
-use tokio::sync::watch;
 
 use crate::{
-    CommitError, Conflict, Expected, LogQuery, Position, Receipt, Store, StoreError, StoredDocument, Unit, Write,
+    Appended, Appends, CommitError, Conflict, Expected, LogQuery, Position, Receipt, Store, StoreError, StoredDocument,
+    Unit, Write,
 };
 
 /// The whole store in memory: for a process that keeps nothing, and the model that the other adapters are compared with.
 pub struct MemoryStore {
     state: Mutex<State>,
-    appended: watch::Sender<Position>,
+    appended: Appends,
 }
 
 #[derive(Default)]
@@ -29,7 +29,7 @@ struct State {
 
 impl Default for MemoryStore {
     fn default() -> Self {
-        Self { state: Mutex::default(), appended: watch::Sender::new(Position(0)) }
+        Self { state: Mutex::default(), appended: Appends::new(Position(0)) }
     }
 }
 
@@ -50,7 +50,7 @@ impl Store for MemoryStore {
             (receipt, Position(state.log.len() as u64))
         };
         if !receipt.events.is_empty() {
-            self.appended.send_replace(head);
+            self.appended.announce(head);
         }
         Ok(receipt)
     }
@@ -113,14 +113,17 @@ impl Store for MemoryStore {
         Ok(self.state().checkpoints.get(subscriber).copied().unwrap_or_default())
     }
 
-    fn appended(&self) -> watch::Receiver<Position> {
-        self.appended.subscribe()
+    fn appended(&self) -> Appended {
+        self.appended.listen()
     }
 }
 
 impl State {
     /// Whether every guard of the unit holds, counting what the unit itself wrote before.
     fn check(&self, writes: &[Write]) -> Result<(), Conflict> {
+        if !writes.iter().any(Write::is_guarded) {
+            return Ok(());
+        }
         let mut versions: HashMap<&str, u64> = HashMap::new();
         let mut revisions: HashMap<(&str, &str), u64> = HashMap::new();
         for write in writes {

@@ -3,9 +3,8 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 use kernel::{CorrelationId, Envelope, Error, ErrorKind, EventId, Json};
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
 
-use crate::{Document, Unit};
+use crate::{Appended, Document, Unit};
 
 /// Place in the log's one gap-free order. The first event has position 1; 0 is before all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -54,7 +53,7 @@ pub trait Store: Send + Sync + 'static {
     async fn checkpoint(&self, subscriber: &str) -> Result<Position, StoreError>;
 
     /// Wakes when this process has appended. A hint: what is in the log decides.
-    fn appended(&self) -> watch::Receiver<Position>;
+    fn appended(&self) -> Appended;
 }
 
 /// Which part of the log.

@@ -85,6 +85,18 @@ pub enum Write {
     },
 }
 
+impl Write {
+    /// Whether it can be refused.
+    pub(crate) fn is_guarded(&self) -> bool {
+        match self {
+            Self::Append { expected, .. } | Self::Put { expected, .. } | Self::Delete { expected, .. } => {
+                *expected != Expected::Any
+            }
+            Self::Checkpoint { .. } => false,
+        }
+    }
+}
+
 impl Unit {
     /// Empty so far: dropped or committed like this, it writes nothing.
     pub fn new(origin: Origin) -> Self {

@@ -8,10 +8,11 @@ pub struct Permission(&'static str);
 
 impl Permission {
     /// # Panics
-    /// If the name is not `domain:verb`: at compile time when used for a `const`, as all declarations do.
+    /// If the name is not `domain:verb`, of lower-case letters, digits, `-`, `_` and `.`: at compile time when used for a
+    /// `const`, as all declarations do.
     pub const fn new(name: &'static str) -> Self {
         assert!(!name.is_empty(), "a permission needs a name");
-        assert!(is_domain_and_verb(name.as_bytes()), "a permission is named `domain:verb`");
+        assert!(is_domain_and_verb(name.as_bytes()), "a permission is named `domain:verb`, in lower case");
         Self(name)
     }
 
@@ -21,7 +22,7 @@ impl Permission {
     }
 }
 
-/// One colon, with something on both sides of it.
+/// One colon, with a word on both sides of it.
 const fn is_domain_and_verb(name: &[u8]) -> bool {
     let (mut colon, mut index) = (None, 0);
     while index < name.len() {
@@ -30,6 +31,8 @@ const fn is_domain_and_verb(name: &[u8]) -> bool {
                 return false;
             }
             colon = Some(index);
+        } else if !matches!(name[index], b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.') {
+            return false;
         }
         index += 1;
     }

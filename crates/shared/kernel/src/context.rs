@@ -34,7 +34,8 @@ impl Asked {
 }
 
 impl Context {
-    /// The start of a piece of work.
+    /// The start of a piece of work: for whoever lets it in, and for nobody within it. A service hands on the context that it
+    /// was given; a new one in its place has no deadline, no purpose, and no chain in which a circle of requests is found.
     pub fn new(principal: Arc<Principal>, correlation: CorrelationId) -> Self {
         Self { correlation, causation: None, parent: None, principal, deadline: None, purpose: None, asked: None }
     }

@@ -59,7 +59,7 @@ fn status(kind: ErrorKind) -> (u16, &'static str) {
         ErrorKind::Invalid => (400, "The input is wrong"),
         ErrorKind::Denied => (403, "Not permitted"),
         ErrorKind::NotFound => (404, "Not found"),
-        ErrorKind::Conflict => (409, "Changed by somebody else"),
+        ErrorKind::Conflict => (409, "In conflict with what was done before"),
         ErrorKind::Rejected => (422, "Refused by a rule"),
         ErrorKind::Unavailable => (503, "Not available now"),
         ErrorKind::Deadline => (504, "Too late"),

@@ -1,6 +1,6 @@
-use std::fmt;
+use std::{any::type_name, fmt};
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, de::Error};
 use zeroize::{Zeroize, Zeroizing};
 
 /// A password, a key, a token: read from the settings, never written. It has no `Display` and no `Serialize`, so it can stand
@@ -28,6 +28,9 @@ impl<T: Zeroize> fmt::Debug for Secret<T> {
 
 impl<'de, T: Zeroize + Deserialize<'de>> Deserialize<'de> for Secret<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        T::deserialize(deserializer).map(Self::new)
+        // The reason would tell what was given.
+        let hidden =
+            |_| D::Error::custom(format!("the secret is no {}: what was given is not shown", type_name::<T>()));
+        T::deserialize(deserializer).map(Self::new).map_err(hidden)
     }
 }

@@ -66,8 +66,9 @@ pub async fn assemble(
     if findings.errors().next().is_some() {
         return Err(findings);
     }
-    let container = builder.build().map_err(|error| Findings::of_building(&error))?;
-    container.warm_up(options.timeouts.start).await.map_err(|error| Findings::of_building(&error))?;
+    let container = builder.build().expect("a graph without findings can be built");
+    let made = container.warm_up(options.timeouts.start).await;
+    made.map_err(|error| Findings::of_making(&modules, &error))?;
     requests.open(table(&mut modules, &selected, &container, requests.states()));
     let mut sagas = SagaEngine::new(requests.clone(), store, clock, ids);
     for (module, saga) in selected.iter().flat_map(|&i| modules[i].sagas.iter().map(move |saga| (i, saga))) {

@@ -1,4 +1,8 @@
-use std::fmt;
+use std::{error::Error, fmt};
+
+use container::{Failure, HookError, HookReason};
+
+use crate::{Module, verification::registrar};
 
 /// Something wrong with an assembly.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,20 +28,21 @@ pub enum FindingLevel {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "module `{}`: {}: {}", self.module, self.problem, self.fix)
+        write!(f, "module `{}`: {}: {}", self.module.escape_debug(), self.problem, self.fix)
     }
 }
 
-/// Everything that is wrong with an assembly, errors first.
+/// Everything that is wrong with an assembly, errors first. Warnings are not shown beside them: they would hide what has to be
+/// mended now.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Findings(pub Vec<Finding>);
 
-impl std::error::Error for Findings {}
+impl Error for Findings {}
 
 impl fmt::Display for Findings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the modules do not fit together:")?;
-        self.0.iter().try_for_each(|finding| write!(f, "\n  {finding}"))
+        self.errors().try_for_each(|finding| write!(f, "\n  {finding}"))
     }
 }
 
@@ -55,12 +60,17 @@ impl Findings {
         self.0.push(Finding { level: FindingLevel::Warning, module: module.into(), problem, fix: fix.into() });
     }
 
-    /// A container that is sound and cannot be built: a factory failed.
-    pub(crate) fn of_building(error: &dyn std::error::Error) -> Self {
-        let causes = std::iter::successors(error.source(), |cause| cause.source());
+    /// A container that is sound, and a factory failed: of the module that has registered that one.
+    pub(crate) fn of_making(modules: &[Module], error: &HookError) -> Self {
+        let at_fault = match &error.reason {
+            HookReason::Failed(failure) => failure.downcast_ref::<Failure>().and_then(|failure| failure.chain().last()),
+            HookReason::Panicked(_) | HookReason::TimedOut(_) => None,
+        };
+        let causes = std::iter::successors(error.source(), |&cause| cause.source());
         let problem = causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
         let mut findings = Self::default();
-        findings.error("container", problem, "see its cause");
+        let fix = "mend the factory, or what it is given";
+        findings.error(registrar(modules, at_fault.unwrap_or(error.of).place), problem, fix);
         findings
     }
 }

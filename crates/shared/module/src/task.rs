@@ -10,12 +10,18 @@ use tokio::sync::watch;
 pub(crate) struct Needed {
     pub type_name: &'static str,
     pub registered: fn(&Builder) -> bool,
+    pub scoped: fn(&Builder) -> bool,
     pub root: fn(&mut Builder) -> &mut Builder,
 }
 
 impl Needed {
     pub fn of<T: ?Sized + Send + Sync + 'static>() -> Self {
-        Self { type_name: std::any::type_name::<T>(), registered: Builder::contains::<T>, root: Builder::root::<T> }
+        Self {
+            type_name: std::any::type_name::<T>(),
+            registered: Builder::contains::<T>,
+            scoped: Builder::is_scoped::<T>,
+            root: Builder::root::<T>,
+        }
     }
 }
 

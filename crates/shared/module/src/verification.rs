@@ -1,11 +1,14 @@
 mod messages;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    panic::Location,
+};
 
 use container::Builder;
 use settings::Settings;
 
-use crate::{Findings, Module, Options, closest::way_out, options::GRANTED_MODULE, task::Needed};
+use crate::{Findings, Module, Options, closest::way_out, options::GRANTED_MODULE};
 
 /// What is verified: the descriptors of all modules, and what those have registered that run in this process.
 pub(crate) struct Assembly<'a> {
@@ -22,6 +25,7 @@ pub(crate) fn verify(assembly: &Assembly<'_>, wrong: Vec<(String, String)>) -> F
     for (problem, fix) in wrong {
         findings.error("settings", problem, fix);
     }
+    words(modules, &mut findings);
     names(modules, &mut findings);
     messages::requests(modules, &mut findings);
     messages::rules(modules, &mut findings);
@@ -34,6 +38,25 @@ pub(crate) fn verify(assembly: &Assembly<'_>, wrong: Vec<(String, String)>) -> F
     findings.0.sort();
     findings.0.dedup();
     findings
+}
+
+/// Names that stand in metrics, logs, addresses and settings are words.
+fn words(modules: &[Module], findings: &mut Findings) {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "-_.:/".contains(c);
+    for module in modules {
+        let requests = module.serves.iter().map(|served| ("request", served.info.name));
+        let events = module.publishes.iter().map(|event| ("event", event.name));
+        let subscribers = module.subscribes.iter().map(|s| ("subscriber", s.subscriber));
+        let sagas = module.sagas.iter().map(|saga| ("saga", saga.name));
+        let collections = module.collections.iter().map(|collection| ("collection", *collection));
+        let all = [("module", module.name)].into_iter().chain(requests).chain(events).chain(subscribers);
+        for (kind, name) in all.chain(sagas).chain(collections) {
+            if name.is_empty() || !name.chars().all(is_part) {
+                let problem = format!("{kind} `{}` has no name that can be written everywhere", name.escape_debug());
+                findings.error(module.name, problem, "give it one of letters, digits, `-`, `_` and `.`");
+            }
+        }
+    }
 }
 
 /// Names that must not be used twice: of modules, subscribers, sagas, collections; and within a module, of what it does.
@@ -94,10 +117,19 @@ fn settings(modules: &[Module], options: &Options, findings: &mut Findings) {
 /// What the descriptors take from the container, each as a whole and not only the first that misses something.
 fn needs(Assembly { modules, selected, builder, .. }: &Assembly<'_>, findings: &mut Findings) {
     for module in selected.iter().map(|&module| &modules[module]) {
-        let missing = |(_, needed): &(String, Needed)| !(needed.registered)(builder);
-        for (what, needed) in module.needs().filter(missing) {
-            let problem = format!("{what} needs `{}`, which is not registered", needed.type_name);
-            findings.error(module.name, problem, "register it with `.provides(|c| c.singleton(..))`");
+        for (what, needed) in module.needs() {
+            if !(needed.registered)(builder) {
+                let problem = format!("{what} needs `{}`, which is not registered", needed.type_name);
+                findings.error(module.name, problem, "register it with `.provides(|c| c.singleton(..))`");
+            } else if (needed.scoped)(builder) {
+                let problem =
+                    format!("{what} needs `{}`, which lives in a scope and is shared by all here", needed.type_name);
+                findings.error(
+                    module.name,
+                    problem,
+                    "register it, and what it needs, with `.provides(|c| c.singleton(..))`",
+                );
+            }
         }
     }
 }
@@ -105,8 +137,7 @@ fn needs(Assembly { modules, selected, builder, .. }: &Assembly<'_>, findings: &
 /// The container's graph. A finding is that of the module that has registered what has to be mended.
 fn registrations(Assembly { modules, builder, .. }: &Assembly<'_>, findings: &mut Findings) {
     for finding in builder.validate() {
-        let is_here = |module: &&Module| module.registered.iter().any(|(_, place)| *place == finding.place());
-        let module = modules.iter().rfind(is_here).map_or("container", |module| module.name);
+        let module = registrar(modules, finding.place());
         let (problem, fix) = (finding.to_string(), "mend the registrations in `.provides`");
         if finding.is_warning() {
             findings.warning(module, problem, fix);
@@ -114,4 +145,10 @@ fn registrations(Assembly { modules, builder, .. }: &Assembly<'_>, findings: &mu
             findings.error(module, problem, fix);
         }
     }
+}
+
+/// Whose registration stands at this place.
+pub(crate) fn registrar(modules: &[Module], place: &Location<'_>) -> &'static str {
+    let is_here = |module: &&Module| module.registered.iter().any(|(_, own)| *own == place);
+    modules.iter().rfind(is_here).map_or("container", |module| module.name)
 }

@@ -41,14 +41,14 @@ pub const SAGA: &str = "saga";
 /// [`KIND`] of a step of a saga, also of one that is undone.
 pub const SAGA_STEP: &str = "saga_step";
 /// [`KIND`] of the moment in which an event, or a run of a saga, came to be.
-pub const ORIGIN: &str = "origin";
+pub const ORIGIN: &str = "begin";
 
 /// The target of every message span. [`init`](crate::init) keeps it enabled under any filter, or a line that does pass
 /// the filter would not say which message it is about.
 pub const SPAN_TARGET: &str = "message";
 
 /// The target of the spans of kind [`ORIGIN`], which no line stands in: they are made for a trace only.
-pub const ORIGIN_TARGET: &str = "origin";
+pub const ORIGIN_TARGET: &str = "begin";
 
 /// The span in which one message is handled. Its name is `message`, its target [`SPAN_TARGET`].
 ///
@@ -120,7 +120,7 @@ pub fn originated(of: &'static str, module: &str, name: &str, id: Uuid, cx: &Con
     // A span without a duration: it stands for a point.
     drop(tracing::info_span!(
         target: ORIGIN_TARGET,
-        "origin",
+        "begin",
         { KIND } = ORIGIN,
         { ORIGIN_OF } = of,
         { MODULE } = module,

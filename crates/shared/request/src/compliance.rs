@@ -14,9 +14,13 @@ impl Regulation {
     pub const HIPAA: Self = Self("HIPAA");
 
     /// # Panics
-    /// If the name is empty: at compile time when used for a `const`.
+    /// If the name is empty, begins or ends with a blank, or has other than printable ASCII characters: at compile time when
+    /// used for a `const`.
     pub const fn new(name: &'static str) -> Self {
-        assert!(!name.is_empty(), "a regulation needs a name");
+        assert!(
+            is_printable(name.as_bytes()),
+            "a regulation needs a name, of printable ASCII without blanks around it"
+        );
         Self(name)
     }
 
@@ -24,6 +28,18 @@ impl Regulation {
     pub const fn name(self) -> &'static str {
         self.0
     }
+}
+
+const fn is_printable(name: &[u8]) -> bool {
+    let mut index = 0;
+    while index < name.len() {
+        let is_blank = name[index] == b' ' && index > 0 && index + 1 < name.len();
+        if !(name[index].is_ascii_graphic() || is_blank) {
+            return false;
+        }
+        index += 1;
+    }
+    index > 0
 }
 
 impl fmt::Display for Regulation {

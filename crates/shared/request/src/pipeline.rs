@@ -6,6 +6,7 @@ use std::{
 
 use event_sourcing::{CommitError, Store, Unit};
 use kernel::{Access, Clock, Context, Error, ErrorKind, Ids, Json, Request, RequestKind};
+use metrics::{NoopRecorder, with_local_recorder};
 use resilience::{BreakerOptions, Breakers, Bulkhead};
 use tokio::time::Instant;
 
@@ -78,7 +79,8 @@ impl Requests {
         // How many targets there are the table says.
         let breaker = BreakerOptions { targets: usize::MAX, ..limits.breaker.clone() };
         let breakers = Breakers::try_new(breaker, Arc::clone(&clock))?;
-        Bulkhead::try_new("", limits.bulkhead.clone())?;
+        // Only to look at the options: it is not to be counted.
+        with_local_recorder(&NoopRecorder, || Bulkhead::try_new("", limits.bulkhead.clone()))?;
         let states = ModuleStates::default();
         Ok(Self(Arc::new(Inner { open: OnceLock::new(), states, breakers, store, clock, ids, limits })))
     }

@@ -11,13 +11,13 @@ use std::sync::{
 
 use async_trait::async_trait;
 use event_sourcing::{
-    CommitError, LogQuery, MemoryStore, Origin, Position, Receipt, Store, StoreError, StoredDocument, Unit,
+    Appended, CommitError, LogQuery, MemoryStore, Origin, Position, Receipt, Store, StoreError, StoredDocument, Unit,
 };
 use kernel::{Envelope, Error, ErrorKind, ManualClock, SequentialIds};
 use request::{Requests, ServiceTable};
 use saga::{Saga, SagaEngine, SagaId, SagaRecord, SagaState, Silent, Step, StepContext, Undo};
 use serde_json::Value;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 
 /// What a run left behind, read from the store and from wherever else the services keep something.
 pub type Effects = Value;
@@ -296,7 +296,7 @@ impl Store for CrashingStore {
         self.store.checkpoint(subscriber).await
     }
 
-    fn appended(&self) -> watch::Receiver<Position> {
+    fn appended(&self) -> Appended {
         self.store.appended()
     }
 }

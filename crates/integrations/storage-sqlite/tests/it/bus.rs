@@ -31,9 +31,15 @@ impl BusHome for Home {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_bus_conforms_over_it() {
-    testing::bus_conformance(async || {
-        let (folder, path) = super::place();
-        Home { _folder: folder, path }
-    })
-    .await;
+    testing::bus_conformance(async || home()).await;
+}
+
+#[tokio::test]
+async fn dead_letters_conform_over_it() {
+    testing::dead_letters_conformance(async || home()).await;
+}
+
+fn home() -> Home {
+    let (folder, path) = super::place();
+    Home { _folder: folder, path }
 }

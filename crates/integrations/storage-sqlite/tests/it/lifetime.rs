@@ -15,7 +15,7 @@ async fn what_was_committed_is_there_after_reopening() {
     let (folder, path) = place();
     for n in 1..=5 {
         let store = open(&path).unwrap();
-        assert_eq!(*store.appended().borrow(), Position(2 * (n - 1)));
+        assert_eq!(store.appended().look(), Position(2 * (n - 1)));
         store.commit(numbered(n)).await.unwrap();
         assert_eq!(numbers(&store).await, (1..=n).collect::<Vec<_>>());
         drop(store);

@@ -9,6 +9,7 @@ use crate::{
     Blueprint, Container, Finding, Findings, Lifetime,
     book::Book,
     container::Contents,
+    factory::Key,
     graph::{Graph, Node},
     lifecycle::{Lifecycle, Stage},
     table::{NO_CELL, Slot, Table},
@@ -26,6 +27,13 @@ impl Builder {
     /// What is registered so far, and who needs whom, whether it can be built or not.
     pub fn blueprint(&self) -> Blueprint {
         Blueprint::of(&self.graph())
+    }
+
+    /// Whether `T` is scoped, or needs something that is: then only a [`Scope`](crate::Scope) gives it.
+    pub fn is_scoped<T: ?Sized + 'static>(&self) -> bool {
+        let graph = self.graph();
+        let providers = graph.providers.get(&Key::of::<T>().id);
+        providers.into_iter().flatten().any(|&node| graph.is_scoped(node))
     }
 
     /// Checks the graph. Runs no factory: a singleton is made when it is first asked for, or by

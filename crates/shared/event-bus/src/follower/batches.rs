@@ -37,7 +37,8 @@ impl Follower {
             if self.obeyed.stop {
                 return Ok(());
             }
-            self.appended.borrow_and_update();
+            self.redeliver().await?;
+            self.appended.look();
             let missing = options.size - batch.len();
             let page = if missing > 0 && !self.is_held() { self.page().await? } else { Vec::new() };
             if batch.is_empty() {

@@ -71,8 +71,11 @@ impl Follower {
                     return broken.map_or(Ok(()), Err);
                 }
             } else {
+                if work.in_flight() == 0 {
+                    self.redeliver().await?;
+                }
                 if !at_end && self.has_room() {
-                    self.appended.borrow_and_update();
+                    self.appended.look();
                     let page = self.page().await;
                     match page {
                         Ok(page) => {
@@ -98,14 +101,14 @@ impl Follower {
                 Some(tried) = work.handling.next() => self.tried(tried, &mut work),
                 Some(waiting) = work.sleeping.next() => self.mailbox.put_back(waiting),
                 ordered = self.orders.changed() => if ordered.is_err() { self.obeyed.stop = true },
-                woken = self.appended.changed(), if may_read => at_end = woken.is_err(),
+                _ = self.appended.changed(), if may_read => at_end = false,
                 () = sleep_until(work.look) => {
                     work.look = Instant::now() + PATIENCE;
                     at_end = false;
                     if !self.parked.is_empty()
-                        && let Ok(parked) = self.delivery.parked_keys().await
+                        && let Err(error) = self.look_at_letters().await
                     {
-                        self.parked = parked;
+                        broken = Some(error);
                     }
                 }
             }

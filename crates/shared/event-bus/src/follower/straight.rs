@@ -5,6 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    task::Poll,
 };
 
 use event_sourcing::{CommitError, Position, StoreError};
@@ -70,20 +71,24 @@ impl Follower {
 
     /// Drives the handler through the page from `at` on, and looks at it every second if it takes that long.
     async fn stretch(&mut self, handler: &dyn Handler, page: &[Arc<Envelope>], at: &AtomicUsize) -> End {
-        let Self { delivery, seat, orders, obeyed, progress, standing, .. } = self;
+        let Self { delivery, seat, orders, obeyed, progress, slate, .. } = self;
         let from = at.load(Ordering::Relaxed);
         let behind = |index: usize| Position(position(&page[index]).0 - 1);
-        standing.send_modify(|standing| {
-            standing.position = progress.position();
-            standing.in_flight = 1;
-            standing.queued = page.len() - from - 1;
-            standing.oldest = Some(page[from].timestamp);
-        });
         let hold = AtomicBool::new(false);
         let (subscription, threads) = (&delivery.subscription, &delivery.threads);
         let stretch = Stretch { subscription, events: page, at, hold: &hold, seat, threads };
-        let result = {
+        let result = 'handled: {
             let mut handling = pin!(AssertUnwindSafe(handler.stretch(stretch)).catch_unwind());
+            if let Poll::Ready(ended) = futures::poll!(&mut handling) {
+                break 'handled ended;
+            }
+            // It takes its time: now it is worth to say so.
+            slate.write(|standing| {
+                standing.position = progress.position();
+                standing.in_flight = 1;
+                standing.queued = page.len() - from - 1;
+                standing.oldest = Some(page[from].timestamp);
+            });
             let mut flight: Option<(usize, Flight)> = None;
             loop {
                 tokio::select! {
@@ -105,7 +110,7 @@ impl Follower {
                             flight = Some((here, Flight { since, ..Flight::new(&page[here]) }));
                         }
                         let overlong = flight.as_mut().and_then(|(_, flight)| flight.overlong(delivery));
-                        standing.send_modify(|standing| {
+                        slate.write(|standing| {
                             standing.position = standing.position.max(behind(here));
                             standing.queued = page.len() - here - 1;
                             standing.oldest = Some(page[here].timestamp);

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use event_sourcing::{CommitError, LogQuery, Position, Receipt, Store, StoreError, StoredDocument, Unit};
+use event_sourcing::{Appended, CommitError, LogQuery, Position, Receipt, Store, StoreError, StoredDocument, Unit};
 use kernel::Envelope;
-use tokio::sync::watch;
 
 pub struct Anonymous(pub Arc<dyn Store>);
 
@@ -47,7 +46,7 @@ impl Store for Anonymous {
         self.0.checkpoint(subscriber).await
     }
 
-    fn appended(&self) -> watch::Receiver<Position> {
+    fn appended(&self) -> Appended {
         self.0.appended()
     }
 }

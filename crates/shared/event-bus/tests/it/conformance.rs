@@ -22,3 +22,8 @@ async fn over_the_store_in_memory() {
 async fn on_several_threads() {
     testing::bus_conformance(async || Memory(Arc::default())).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn dead_letters_over_the_store_in_memory() {
+    testing::dead_letters_conformance(async || Memory(Arc::default())).await;
+}

@@ -226,6 +226,9 @@ fn an_error_as_a_problem() {
     let busy = Error::new(ErrorKind::Unavailable, "busy").with_retry_after(Duration::from_millis(1500));
     let problem = Problem::from(&busy);
     assert_eq!((problem.status, problem.code.as_str(), problem.retry_after), (503, "unavailable", Some(1.5)));
+    // Whoever it was: somebody else, or the caller with a key that was used.
+    let reused = Error::new(ErrorKind::Conflict, "used").with_code("request.key_reused");
+    assert_eq!(Problem::from(&reused).title, "In conflict with what was done before");
 }
 
 /// Errors are kept in journals and sent between processes: what is for the log only stays behind.
@@ -248,6 +251,15 @@ fn a_secret_does_not_show() {
     let secret: Secret<String> = serde_json::from_str("\"open sesame\"").unwrap();
     assert_eq!(format!("{secret:?}"), "Secret(..)");
     assert_eq!(secret.expose(), "open sesame");
+}
+
+/// Of another type than it should be, it does not show either.
+#[test]
+fn a_secret_that_cannot_be_read_does_not_show() {
+    for given in ["\"hunter2\"", "{\"pin\": \"hunter2\"}"] {
+        let error = serde_json::from_str::<Secret<u64>>(given).unwrap_err().to_string();
+        assert!(!error.contains("hunter2") && error.contains("the secret is no u64"), "{error}");
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@ use event_bus::Subscriber;
 use event_sourcing::Unit;
 use expect_test::expect;
 use kernel::{Access, Clock, Context, Error, Event, Request, RequestKind};
-use module::{Description, Module, Options, Selection, assemble};
+use module::{Description, Link, Module, Options, Selection, assemble};
 use request::Service;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -271,6 +271,7 @@ fn a_module_that_there_is_not() {
     assert_eq!(unknown("mlops"), "no module is named `mlops`: there are shop, stock");
 }
 
+/// No assembly has it; whoever makes a description of something else may.
 const HOSTILE: &str = "a\"] --> <b>;\n%%{x}%% #quot; |`$!include{} \\end";
 
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -278,13 +279,13 @@ struct Hostile;
 
 impl Request for Hostile {
     type Response = ();
-    const NAME: &'static str = HOSTILE;
+    const NAME: &'static str = "hostile";
     const KIND: RequestKind = RequestKind::Query;
     const ACCESS: Access = Access::Public { reason: "a test" };
 }
 
 impl Event for Hostile {
-    const NAME: &'static str = HOSTILE;
+    const NAME: &'static str = "hostile";
 
     fn key(&self) -> String {
         String::new()
@@ -307,10 +308,19 @@ impl Subscriber<Hostile> for Clerk {
 #[test]
 fn no_name_breaks_a_picture() {
     let harmless = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || " .,:-_'()/#;<>+".contains(c));
-    let hostile = Module::new(HOSTILE, HOSTILE).serves::<Hostile, Clerk>().publishes::<Hostile>();
-    let other = Module::new("other", "reaches it").asks::<Hostile>().subscribes::<Hostile, Clerk>(HOSTILE);
+    let hostile = Module::new("hostile", HOSTILE).serves::<Hostile, Clerk>().publishes::<Hostile>();
+    let other = Module::new("other", "reaches it").asks::<Hostile>().subscribes::<Hostile, Clerk>("hostile");
     let modules = vec![hostile.provides(|c| _ = c.value(Clerk)), other];
-    let description = now(assemble(modules, infrastructure(), Options::default())).unwrap().description;
+    let mut description = now(assemble(modules, infrastructure(), Options::default())).unwrap().description;
+    for module in &mut description.modules {
+        let served = module.serves.iter_mut().map(|served| &mut served.name);
+        let subscribed = module.subscribes.iter_mut().flat_map(|s| [&mut s.subscriber, &mut s.event]);
+        let names = served.chain(subscribed).chain(&mut module.asks).chain(&mut module.publishes);
+        names.chain([&mut module.name]).filter(|name| **name == "hostile").for_each(|name| *name = HOSTILE);
+    }
+    for Link { from, to, message, .. } in &mut description.links {
+        [from, to, message].into_iter().filter(|name| **name == "hostile").for_each(|name| *name = HOSTILE);
+    }
     let (hostile, other) = (description.canvas(HOSTILE).unwrap(), description.canvas("other").unwrap());
     for (picture, lines) in [
         (description.to_mermaid(), 7),

@@ -151,9 +151,7 @@ fn an_event_that_two_publish() {
         vec![shop().serves::<Sell, Clerk>().publishes::<Sold>(), other],
         expect![[r#"
             the modules do not fit together:
-              module `other`: event `shop.sold` (`Sold`) is also published by module `shop` (`Sold`): an event has one publisher: rename one
-              module `other`: publishes event `shop.sold`, to which nobody subscribes: fine if it is for the log only
-              module `shop`: publishes event `shop.sold`, to which nobody subscribes: fine if it is for the log only"#]],
+              module `other`: event `shop.sold` (`Sold`) is also published by module `shop` (`Sold`): an event has one publisher: rename one"#]],
     );
 }
 
@@ -221,12 +219,7 @@ fn a_container_graph_that_cannot_be_built() {
               module `again`: duplicate `Clerk`: registered at shop.rs and at verification.rs; keep one: mend the registrations in `.provides`
               module `keeps`: singleton captures a scoped value: i8 (verification.rs) -> Till (verification.rs); make the first scoped or the last a singleton: mend the registrations in `.provides`
               module `round`: cycle: u8 (verification.rs) -> alloc::string::String (verification.rs) -> u8 (verification.rs); let one of them take what it needs as an argument of its methods: mend the registrations in `.provides`
-              module `shop`: missing `Boss`: needed by Delivery (verification.rs); register or bind it: mend the registrations in `.provides`
-              module `keeps`: unused `i8` (verification.rs): nothing that is asked for needs it; remove it, or declare `root::<i8>()` if somebody gets it from the container: mend the registrations in `.provides`
-              module `keeps`: unused `Till` (verification.rs): nothing that is asked for needs it; remove it, or declare `root::<Till>()` if somebody gets it from the container: mend the registrations in `.provides`
-              module `round`: unused `alloc::string::String` (verification.rs): nothing that is asked for needs it; remove it, or declare `root::<alloc::string::String>()` if somebody gets it from the container: mend the registrations in `.provides`
-              module `round`: unused `u8` (verification.rs): nothing that is asked for needs it; remove it, or declare `root::<u8>()` if somebody gets it from the container: mend the registrations in `.provides`
-              module `shop`: unused `Delivery` (verification.rs): nothing that is asked for needs it; remove it, or declare `root::<Delivery>()` if somebody gets it from the container: mend the registrations in `.provides`"#]],
+              module `shop`: missing `Boss`: needed by Delivery (verification.rs); register or bind it: mend the registrations in `.provides`"#]],
     );
 }
 
@@ -246,6 +239,70 @@ fn what_runs_beside_requests_needs_its_types_too() {
           module `shop`: health check `drawer` needs `Till`, which is not registered: register it with `.provides(|c| c.singleton(..))`
           module `shop`: start hook `open` needs `Till`, which is not registered: register it with `.provides(|c| c.singleton(..))`
           module `shop`: stop hook `close` needs `Till`, which is not registered: register it with `.provides(|c| c.singleton(..))`"#]],
+    );
+}
+
+/// What all requests share cannot be one for each scope, nor need such a one.
+#[test]
+fn a_service_that_lives_in_a_scope() {
+    let counter = Module::new("counter", "counts").provides(|c| {
+        c.scoped(|| 0_u8).transient(|_: Arc<u8>| Till);
+    });
+    let scoped = Module::new("shop", "sells").provides(|c| {
+        c.scoped(|| Clerk);
+    });
+    let listens = scoped.serves::<Sell, Clerk>().publishes::<Sold>().subscribes::<Sold, Clerk>("shop.stock");
+    check(
+        vec![counter.checks("drawer", |_: Arc<Till>| async { Ok(()) }), listens],
+        expect![[r#"
+        the modules do not fit together:
+          module `counter`: health check `drawer` needs `Till`, which lives in a scope and is shared by all here: register it, and what it needs, with `.provides(|c| c.singleton(..))`
+          module `shop`: request `shop.sell` needs `Clerk`, which lives in a scope and is shared by all here: register it, and what it needs, with `.provides(|c| c.singleton(..))`
+          module `shop`: subscriber `shop.stock` needs `Clerk`, which lives in a scope and is shared by all here: register it, and what it needs, with `.provides(|c| c.singleton(..))`"#]],
+    );
+}
+
+/// Whose registration it is, not who needs it.
+#[test]
+fn a_factory_that_fails() {
+    let broken = |register: fn(&mut container::Builder)| {
+        let till = Module::new("till", "is jammed").provides(register);
+        let shop = Module::new("shop", "sells").provides(|c| {
+            c.singleton(|_: Arc<Till>| Clerk);
+        });
+        vec![shop.serves::<Sell, Clerk>(), till]
+    };
+    check(
+        broken(|c| {
+            c.singleton(|| -> Till { panic!("the drawer is jammed") });
+        }),
+        expect![[r#"
+            the modules do not fit together:
+              module `till`: making `Till`, registered at verification.rs, failed: the factory of `Till`, registered at verification.rs, panicked with: the drawer is jammed: mend the factory, or what it is given"#]],
+    );
+    check(
+        broken(|c| {
+            c.try_transient(|| Err::<Till, _>("the drawer is jammed"));
+        }),
+        expect![[r#"
+            the modules do not fit together:
+              module `till`: making `Clerk`, registered at verification.rs, failed: `Clerk` needs `Till`: the factory of `Till`, registered at verification.rs, failed: the drawer is jammed: mend the factory, or what it is given"#]],
+    );
+}
+
+#[test]
+fn names_that_are_none() {
+    let odd = Module::new("a b/\n\"x\"", "odd").keeps::<Receipt>();
+    let nameless = Module::new("", "nameless").provides(|c| {
+        c.singleton(|| Clerk);
+    });
+    check(
+        vec![odd, nameless.subscribes::<Sold, Clerk>(" ").publishes::<Sold>().serves::<Sell, Clerk>()],
+        expect![[r#"
+            the modules do not fit together:
+              module ``: module `` has no name that can be written everywhere: give it one of letters, digits, `-`, `_` and `.`
+              module ``: subscriber ` ` has no name that can be written everywhere: give it one of letters, digits, `-`, `_` and `.`
+              module `a b//n/"x/"`: module `a b//n/"x/"` has no name that can be written everywhere: give it one of letters, digits, `-`, `_` and `.`"#]],
     );
 }
 
@@ -320,7 +377,6 @@ fn what_is_cached_and_regulated() {
         expect![[r#"
             the modules do not fit together:
               module `office`: `shop.sell` is cached or regulated here and not served here: say it in the module that serves it
-              module `shop`: answers of `shop.sell` are kept until `shop.nothing`, which no module publishes: declare it with `.publishes` in the module that does
-              module `office`: unused `Boss` (shop.rs): nothing that is asked for needs it; remove it, or declare `root::<Boss>()` if somebody gets it from the container: mend the registrations in `.provides`"#]],
+              module `shop`: answers of `shop.sell` are kept until `shop.nothing`, which no module publishes: declare it with `.publishes` in the module that does"#]],
     );
 }

@@ -120,3 +120,13 @@ async fn a_command_whose_answer_cannot_be_redacted_is_not_done() {
     assert_eq!(audit.iter().map(|record| record.outcome).collect::<Vec<_>>(), [Outcome::Failed]);
     assert_eq!(shop.requests.answered::<PayIn>(&shop.cx, &key).await.unwrap(), None);
 }
+
+#[test]
+fn a_regulation_has_a_name_that_can_be_read() {
+    for name in ["GDPR", "ISO 27001", "x"] {
+        assert_eq!(Regulation::new(name).name(), name);
+    }
+    for name in ["", " ", " x", "x ", "a\nb", "\u{e9}"] {
+        assert!(std::panic::catch_unwind(|| Regulation::new(name)).is_err(), "{name:?}");
+    }
+}

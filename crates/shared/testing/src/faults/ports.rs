@@ -5,11 +5,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use event_bus::Subscriber;
 use event_sourcing::{
-    BlobError, Blobs, CommitError, LogQuery, Position, Receipt, Store, StoreError, StoreErrorKind, StoredDocument, Unit,
+    Appended, BlobError, Blobs, CommitError, LogQuery, Position, Receipt, Store, StoreError, StoreErrorKind,
+    StoredDocument, Unit,
 };
 use kernel::{Context, Envelope, Error, ErrorKind, Event, FieldError, Fingerprint, Request};
 use request::{Service, ServiceInfo};
-use tokio::sync::watch;
 
 use super::Faulty;
 
@@ -57,7 +57,7 @@ impl<S: Store + ?Sized> Store for Faulty<S> {
         self.plan.spoil("store.checkpoint", store_error, self.inner.checkpoint(subscriber)).await
     }
 
-    fn appended(&self) -> watch::Receiver<Position> {
+    fn appended(&self) -> Appended {
         self.inner.appended()
     }
 }

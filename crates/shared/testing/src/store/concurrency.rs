@@ -70,7 +70,7 @@ async fn follow(store: Arc<dyn Store>, limit: usize, is_done: tokio::sync::watch
     let mut order: BTreeMap<String, u64> = BTreeMap::new();
     loop {
         let was_done = *is_done.borrow();
-        appended.borrow_and_update();
+        appended.look();
         let page = store.log(LogQuery::after(last, limit)).await.unwrap();
         for event in &page {
             let position = event.metadata.position.unwrap();
@@ -87,7 +87,7 @@ async fn follow(store: Arc<dyn Store>, limit: usize, is_done: tokio::sync::watch
         if page.is_empty() {
             let mut is_done = is_done.clone();
             tokio::select! {
-                woken = appended.changed() => woken.unwrap(),
+                _ = appended.changed() => {}
                 done = is_done.wait_for(|done| *done) => drop(done.unwrap()),
             }
         }

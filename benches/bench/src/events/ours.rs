@@ -1,0 +1,50 @@
+//! The bus over the store in memory: durable subscribers to every envelope.
+
+use std::sync::Arc;
+
+use event_bus::{BusOptions, EnvelopeSubscriber, EventBus, Ports, Subscription};
+use event_sourcing::{MemoryStore, Origin, Store, Unit};
+use kernel::{Context, Envelope, Error, SystemClock, SystemIds};
+
+use super::load::{Counters, Queue, unit};
+
+pub struct Borough {
+    store: Arc<dyn Store>,
+    _bus: EventBus,
+}
+
+struct Counting {
+    subscriber: usize,
+    counters: Arc<Counters>,
+}
+
+impl EnvelopeSubscriber for Counting {
+    async fn handle(&self, _: &Context, event: &Arc<Envelope>, _: &mut Unit) -> Result<(), Error> {
+        self.counters.hit(self.subscriber, event);
+        Ok(())
+    }
+}
+
+const NAMES: [&str; 16] = [
+    "s00", "s01", "s02", "s03", "s04", "s05", "s06", "s07", "s08", "s09", "s10", "s11", "s12", "s13", "s14", "s15",
+];
+
+impl Queue for Borough {
+    async fn open(subscribers: usize, counters: &Arc<Counters>) -> Self {
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
+        let subscription = |(subscriber, name): (usize, &&'static str)| {
+            let counting = Counting { subscriber, counters: Arc::clone(counters) };
+            Subscription::envelopes(name, "bench", "*", counting)
+        };
+        let subscriptions = NAMES[..subscribers].iter().enumerate().map(subscription).collect();
+        let ports =
+            Ports { store: Some(Arc::clone(&store)), clock: Arc::new(SystemClock), ids: Arc::new(SystemIds) };
+        let bus = EventBus::start(subscriptions, ports, BusOptions::default()).await.expect("it starts");
+        Self { store, _bus: bus }
+    }
+
+    async fn publish(&self, origin: &Origin, n: u64) {
+        self.store.commit(unit(origin, n)).await.expect("memory takes everything");
+        tokio::task::consume_budget().await;
+    }
+}

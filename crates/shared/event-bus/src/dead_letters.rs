@@ -1,0 +1,168 @@
+use chrono::{DateTime, Utc};
+use event_sourcing::{CommitError, Document, Expected, Found, Origin, Position, Store, StoreError, StoreExt, Unit};
+use kernel::Error;
+use serde::{Deserialize, Serialize};
+
+use crate::DeadLetter;
+
+/// Letters read from the store at once.
+const PAGE: usize = 256;
+
+/// The dead letters of all subscribers, as any process sees them that can read the store.
+///
+/// They are tried again by the process whose subscribers run: see
+/// [`EventBus::retry_dead_letters`](crate::EventBus::retry_dead_letters).
+#[derive(Clone, Copy)]
+pub struct DeadLetters<'a> {
+    store: &'a dyn Store,
+}
+
+/// Which letters: those to which all that is said here applies; all of them where nothing is said.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LetterFilter {
+    /// Of this subscriber.
+    pub subscriber: Option<String>,
+    /// Of events of this wire name.
+    pub event_type: Option<String>,
+    /// Of events of this key.
+    pub key: Option<String>,
+    /// Of the event at this place of the log.
+    pub position: Option<Position>,
+}
+
+/// What became of a letter that somebody has given up for good, stored under the letter's own key.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Discarded {
+    /// As it was.
+    pub letter: DeadLetter,
+    /// Why, in the words of whoever did it.
+    pub reason: String,
+    /// Name of the user who did it.
+    pub by: String,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+impl Document for Discarded {
+    const COLLECTION: &'static str = "event_bus.discarded_letters";
+}
+
+impl LetterFilter {
+    /// The one letter of this subscriber and this event.
+    pub fn one(subscriber: impl Into<String>, position: Position) -> Self {
+        Self { subscriber: Some(subscriber.into()), position: Some(position), ..Self::default() }
+    }
+
+    /// Every letter of one subscriber.
+    pub fn of(subscriber: impl Into<String>) -> Self {
+        Self { subscriber: Some(subscriber.into()), ..Self::default() }
+    }
+
+    pub(crate) fn takes(&self, DeadLetter { subscriber, event, .. }: &DeadLetter) -> bool {
+        let Self { subscriber: of, event_type, key, position } = self;
+        of.as_ref().is_none_or(|of| of == subscriber)
+            && event_type.as_ref().is_none_or(|wanted| *wanted == event.event_type)
+            && key.as_ref().is_none_or(|wanted| *wanted == event.metadata.key)
+            && position.is_none_or(|wanted| Some(wanted.0) == event.metadata.position)
+    }
+}
+
+impl<'a> DeadLetters<'a> {
+    /// Those that are in this store.
+    pub fn of(store: &'a dyn Store) -> Self {
+        Self { store }
+    }
+
+    /// At most `limit` letters by subscriber and place in the log, from the first whose key comes after `after`.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn list(
+        &self,
+        filter: &LetterFilter,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Found<DeadLetter>>, StoreError> {
+        let first = filter.subscriber.as_ref().map(|subscriber| format!("{subscriber}/"));
+        let mut after = first.as_deref().max(after).map(str::to_owned);
+        let mut letters = Vec::new();
+        while letters.len() < limit {
+            let page = self.store.list::<DeadLetter>(after.as_deref(), PAGE).await?;
+            let Some(last) = page.last() else { break };
+            let is_past = first.as_ref().is_some_and(|first| !last.key.starts_with(first));
+            after = Some(last.key.clone());
+            letters.extend(page.into_iter().filter(|letter| filter.takes(&letter.value)));
+            if is_past {
+                break;
+            }
+        }
+        letters.truncate(limit);
+        Ok(letters)
+    }
+
+    /// One letter by its key, `subscriber/position`: its event, what the last try failed with, and how many there were.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn show(&self, key: &str) -> Result<Option<Found<DeadLetter>>, StoreError> {
+        self.store.get(key).await
+    }
+
+    /// Gives letters up for good. Each leaves a [`Discarded`] in the unit in which it goes. Where the first letter of a key
+    /// goes, those that were parked behind it are delivered next, by the process whose subscribers run.
+    ///
+    /// The answer counts them. `origin` says who does it.
+    ///
+    /// # Errors
+    /// A reason that says nothing; what the store says. Then those before are discarded.
+    ///
+    /// # Cancel safety
+    /// Dropped, some of them are discarded, each with its record.
+    pub async fn discard(&self, filter: &LetterFilter, reason: &str, origin: &Origin) -> Result<usize, Error> {
+        if reason.trim().is_empty() {
+            return Err(Error::invalid("dead letters are not discarded without a reason: say why"));
+        }
+        let (mut after, mut discarded) = (None, 0);
+        loop {
+            let page = self.list(filter, after.as_deref(), PAGE).await?;
+            let Some(last) = page.last() else { return Ok(discarded) };
+            after = Some(last.key.clone());
+            for found in page {
+                discarded += usize::from(self.discard_one(found, reason, origin).await?);
+            }
+        }
+    }
+
+    /// Whether it was still there.
+    async fn discard_one(&self, found: Found<DeadLetter>, reason: &str, origin: &Origin) -> Result<bool, Error> {
+        let mut found = Some(found);
+        // A letter that fails again meanwhile is another revision of the same letter.
+        while let Some(Found { key, value: letter, revision }) = found {
+            let by = origin.context.principal().user().to_owned();
+            let discarded = Discarded { letter, reason: reason.into(), by, at: origin.clock.now() };
+            let mut unit = Unit::new(origin.clone());
+            unit.delete::<DeadLetter>(key.as_str(), Expected::Exact(revision));
+            if !cfg!(mutant = "discarded_in_silence") {
+                unit.put(key.as_str(), &discarded, Expected::Any);
+            }
+            match self.store.commit(unit).await {
+                Ok(_) => return Ok(true),
+                Err(CommitError::Conflict(_)) => found = self.show(&key).await?,
+                Err(CommitError::Store(error)) => return Err(error.into()),
+            }
+        }
+        Ok(false)
+    }
+
+    /// Names of the subscribers that have such letters.
+    pub(crate) async fn subscribers(&self, filter: &LetterFilter) -> Result<Vec<String>, StoreError> {
+        let (mut names, mut after): (Vec<String>, _) = (Vec::new(), None);
+        loop {
+            let page = self.list(filter, after.as_deref(), PAGE).await?;
+            let Some(last) = page.last() else { return Ok(names) };
+            after = Some(last.key.clone());
+            names.extend(page.into_iter().map(|letter| letter.value.subscriber));
+            names.dedup();
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! What must hold of the events of a unit, whoever commits it: a service, a subscriber, a step of a saga.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use kernel::{CausationId, CorrelationId, Envelope, Error, ErrorKind};
+
+use crate::{LogQuery, Position, Store, Unit, Write};
+
+/// How large and how far from its cause an event may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventLimits {
+    /// Bytes of JSON of the data of one event.
+    pub payload: usize,
+    /// Events that may set each other off in a row: from the one that no event has caused, which counts as none.
+    pub depth: u32,
+}
+
+impl Default for EventLimits {
+    /// 1 MiB; 100 in a row.
+    fn default() -> Self {
+        Self { payload: 1 << 20, depth: 100 }
+    }
+}
+
+/// The rules that everybody who commits a unit holds its events to, before the commit. Clones share what they have counted.
+///
+/// * A module publishes what its descriptor declares; of modules that were not [declared](Self::declare) nothing is known.
+/// * An event is no larger than the limits say.
+/// * Modules do not set each other off without end. The wire form of an event names its cause and not how many there were
+///   before that, so the depth is read from the log, and only where it may be too great: when a piece of work has had as many
+///   events with a cause as the limit allows in a row, counted in this process, and after that as often as it could have got
+///   there since, or has grown by a quarter. A process that starts again counts anew, and finds the whole chain in the log.
+#[derive(Clone)]
+pub struct EventRules(Arc<Inner>);
+
+struct Inner {
+    limits: EventLimits,
+    /// Wire names of events by the module that publishes them.
+    declared: BTreeMap<&'static str, BTreeSet<&'static str>>,
+    works: Mutex<HashMap<CorrelationId, Work>>,
+}
+
+/// A piece of work of which events have had causes.
+struct Work {
+    events: u64,
+    /// The log is looked at when there have been so many.
+    look: u64,
+}
+
+/// Pieces of work that are counted; beyond that all are forgotten at once, and each is counted anew.
+const WORKS: usize = 1 << 16;
+/// Events read from the log at once.
+const PAGE: usize = 1024;
+
+impl Default for EventRules {
+    fn default() -> Self {
+        Self::new(EventLimits::default())
+    }
+}
+
+impl fmt::Debug for EventRules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { limits, declared, .. } = &*self.0;
+        f.debug_struct("EventRules").field("limits", limits).field("declared", declared).finish_non_exhaustive()
+    }
+}
+
+impl PartialEq for EventRules {
+    /// The same ones, not such that say the same.
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for EventRules {}
+
+impl EventRules {
+    /// Within these limits; every module may publish everything.
+    pub fn new(limits: EventLimits) -> Self {
+        Self::declare(limits, [])
+    }
+
+    /// As [`new`](Self::new), and the modules named here publish these events and no others.
+    pub fn declare<E: IntoIterator<Item = &'static str>>(
+        limits: EventLimits,
+        declared: impl IntoIterator<Item = (&'static str, E)>,
+    ) -> Self {
+        let declared = declared.into_iter().map(|(module, events)| (module, events.into_iter().collect())).collect();
+        Self(Arc::new(Inner { limits, declared, works: Mutex::default() }))
+    }
+
+    /// Whether the events of the unit may be published. To be asked once, right before the commit.
+    ///
+    /// # Errors
+    /// `event.undeclared`, `event.too_large` or `event.storm`, naming module, event and what to do; what the store says.
+    ///
+    /// # Cancel safety
+    /// Dropped, nothing happened, but that the unit's events may be counted twice.
+    pub async fn check(&self, unit: &Unit, store: &dyn Store) -> Result<(), Error> {
+        let mut caused = 0;
+        for event in appended(unit) {
+            self.0.declared(event)?;
+            self.0.small(event)?;
+            caused += u64::from(event.metadata.causation_id.is_some());
+        }
+        if caused == 0 || !self.0.may_be_deep(unit, caused) || cfg!(mutant = "no_storm_guard") {
+            return Ok(());
+        }
+        self.0.shallow(unit, store).await
+    }
+
+    /// Whether an error is of these rules: another try of the same will not end otherwise.
+    pub fn refused(error: &Error) -> bool {
+        ["event.undeclared", "event.too_large", "event.storm"].contains(&error.code())
+    }
+}
+
+fn appended(unit: &Unit) -> impl Iterator<Item = &Envelope> {
+    unit.writes().iter().filter_map(|write| match write {
+        Write::Append { envelope, .. } => Some(envelope),
+        Write::Put { .. } | Write::Delete { .. } | Write::Checkpoint { .. } => None,
+    })
+}
+
+impl Inner {
+    fn declared(&self, Envelope { source_module, event_type, .. }: &Envelope) -> Result<(), Error> {
+        match self.declared.get(&**source_module) {
+            Some(declared) if !declared.contains(&**event_type) => {
+                let message = format!(
+                    "module `{source_module}` publishes event `{event_type}`, which its descriptor does not declare: add \
+                     `.publishes::<..>()` with its type to the module's `module()`"
+                );
+                Err(Error::internal(message).with_code("event.undeclared"))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn small(&self, Envelope { source_module, event_type, data, .. }: &Envelope) -> Result<(), Error> {
+        let (size, most) = (data.text().len(), self.limits.payload);
+        if size <= most {
+            return Ok(());
+        }
+        let message = format!(
+            "event `{event_type}` of module `{source_module}` has {size} bytes of data, and {most} are allowed: publish where \
+             the data is instead of the data, or raise the limit"
+        );
+        Err(Error::new(ErrorKind::Rejected, message).with_code("event.too_large"))
+    }
+
+    /// Counts, and says whether it is time to look at the log.
+    fn may_be_deep(&self, unit: &Unit, caused: u64) -> bool {
+        let mut works = self.works();
+        if works.len() >= WORKS {
+            works.clear();
+        }
+        let work = works
+            .entry(unit.origin().context.correlation())
+            .or_insert_with(|| Work { events: 0, look: u64::from(self.limits.depth) });
+        work.events += caused;
+        work.events > work.look
+    }
+
+    /// Follows the causes through the log.
+    async fn shallow(&self, unit: &Unit, store: &dyn Store) -> Result<(), Error> {
+        let correlation = unit.origin().context.correlation();
+        let mut chain = Chain::default();
+        let mut query = LogQuery { correlation: Some(correlation), ..LogQuery::after(Position(0), PAGE) };
+        loop {
+            let page = store.log(query.clone()).await?;
+            let Some(last) = page.last() else { break };
+            query.after = Position(last.metadata.position.expect("an event read from the log has its position"));
+            page.iter().for_each(|event| chain.add(event));
+        }
+        for event in appended(unit) {
+            chain.add(event);
+            let depth = chain.depth(event);
+            if depth > self.limits.depth {
+                return Err(self.storm(event, depth, &chain));
+            }
+        }
+        let mut works = self.works();
+        if let Some(work) = works.get_mut(&correlation) {
+            let left = u64::from(self.limits.depth.saturating_sub(chain.deepest));
+            work.look = work.events + left.max(work.events / 4);
+        }
+        Ok(())
+    }
+
+    fn storm(&self, event: &Envelope, depth: u32, chain: &Chain) -> Error {
+        let circle = chain.circle(event);
+        let who: Vec<String> =
+            circle.iter().map(|(event, module)| format!("`{event}` of module `{module}`")).collect();
+        let what = match &who[..] {
+            [one] => format!("{one} sets itself off"),
+            [rest @ .., last] => format!("{} and {last} set each other off", rest.join(", ")),
+            [] => "events set each other off".into(),
+        };
+        let message = format!(
+            "{what}: {depth} events in a row in the piece of work {}, and {} are allowed: let one of their subscribers publish \
+             only when something has changed, or raise the limit if so many are meant",
+            event.metadata.correlation_id, self.limits.depth
+        );
+        Error::new(ErrorKind::Rejected, message).with_code("event.storm")
+    }
+
+    fn works(&self) -> MutexGuard<'_, HashMap<CorrelationId, Work>> {
+        // Counts are right or too low by one whatever a panic leaves.
+        self.works.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The events of one piece of work and what caused them. A cause comes before its effect.
+#[derive(Default)]
+struct Chain {
+    links: HashMap<CausationId, Link>,
+    deepest: u32,
+}
+
+struct Link {
+    cause: Option<CausationId>,
+    depth: u32,
+    event_type: String,
+    module: String,
+}
+
+impl Chain {
+    fn add(&mut self, event: &Envelope) {
+        let cause = event.metadata.causation_id;
+        let depth = cause.map_or(0, |cause| self.links.get(&cause).map_or(1, |cause| cause.depth + 1));
+        self.deepest = self.deepest.max(depth);
+        let (event_type, module) = (event.event_type.clone().into_owned(), event.source_module.clone().into_owned());
+        self.links.insert(CausationId::new(event.event_id.uuid()), Link { cause, depth, event_type, module });
+    }
+
+    fn depth(&self, event: &Envelope) -> u32 {
+        self.links.get(&CausationId::new(event.event_id.uuid())).map_or(0, |link| link.depth)
+    }
+
+    /// What comes again and again: from the last event of the same type on, in the order in which it happens.
+    fn circle(&self, event: &Envelope) -> Vec<(&str, &str)> {
+        let mut circle = Vec::new();
+        let mut at = self.links.get(&CausationId::new(event.event_id.uuid()));
+        while let Some(link) = at {
+            if !circle.is_empty() && link.event_type == event.event_type {
+                break;
+            }
+            if !circle.contains(&(link.event_type.as_str(), link.module.as_str())) {
+                circle.push((link.event_type.as_str(), link.module.as_str()));
+            }
+            at = link.cause.and_then(|cause| self.links.get(&cause));
+        }
+        circle.reverse();
+        circle
+    }
+}

@@ -1,0 +1,5 @@
+const BLANK: kernel::Permission = kernel::Permission::new(" : ");
+
+fn main() {
+    let _ = BLANK;
+}
