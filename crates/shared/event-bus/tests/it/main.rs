@@ -3,6 +3,7 @@
 
 mod anonymous;
 mod conformance;
+mod faults;
 
 use std::{
     sync::{

@@ -8,16 +8,13 @@ use std::{
     time::Duration,
 };
 
-use event_bus::{EventBus, Ports, Subscription};
-use event_sourcing::{Blobs, Document, Expected, MemoryBlobs, MemoryStore, Store, StoreExt, Unit};
-use kernel::{Fingerprint, ManualClock, SequentialIds};
-use serde::{Deserialize, Serialize};
+use event_sourcing::{Blobs, Expected, MemoryBlobs, MemoryStore, Store, StoreExt, Unit};
+use kernel::Fingerprint;
 use testing::{
     Scenario,
-    bus::{drained, letters, options, publish},
     faults::{Fault, FaultPlan, each_seed},
     origin,
-    store::{Card, Noted},
+    store::Card,
 };
 
 use crate::{
@@ -143,72 +140,5 @@ async fn a_seed_that_fails_is_told_with_the_command_that_replays_it() {
     assert!(
         replayed.status.success() && String::from_utf8_lossy(&replayed.stdout).contains("1 passed"),
         "{replayed:?}"
-    );
-}
-
-/// What a subscriber has done, as numbers of notes.
-#[derive(Debug, Default, Clone, Serialize, Deserialize)]
-struct Done {
-    notes: Vec<u64>,
-}
-
-impl Document for Done {
-    const COLLECTION: &'static str = "testing.done";
-}
-
-struct Ledger(Arc<dyn Store>);
-
-impl event_bus::Subscriber<Noted> for Ledger {
-    async fn handle(&self, _: &kernel::Context, event: &Noted, unit: &mut Unit) -> Result<(), kernel::Error> {
-        let found = self.0.get::<Done>(&event.writer).await?;
-        let expected = found.as_ref().map_or(Expected::Absent, |found| Expected::Exact(found.revision));
-        let mut done = found.map(|found| found.value).unwrap_or_default();
-        done.notes.push(event.n);
-        unit.put(&*event.writer, &done, expected);
-        Ok(())
-    }
-}
-
-/// Whatever store and handler do: each event has its effect once and in the order of its key, or is a dead letter.
-#[tokio::test(start_paused = true)]
-async fn effects_are_exactly_once_whatever_fails() {
-    const NOTES: [(&str, u64); 9] =
-        [("a", 1), ("b", 2), ("a", 3), ("c", 4), ("b", 5), ("a", 6), ("c", 7), ("a", 8), ("b", 9)];
-    let parked = Mutex::new(0);
-    each_seed(100, async |seed| {
-        let memory: Arc<dyn Store> = Arc::new(MemoryStore::default());
-        publish(&memory, &NOTES).await;
-        let late = Fault::Delay(Duration::from_millis(5));
-        let of_store = seed.faults(6, &[Fault::Fail, Fault::Drop(0), Fault::Drop(1), late]);
-        let of_store = of_store.only(["store.commit", "store.log", "store.document"]);
-        let of_handler = seed.faults(3, &[Fault::Fail, Fault::Panic, Fault::Drop(1), late]);
-        let store: Arc<dyn Store> = Arc::new(of_store.around(Arc::clone(&memory)));
-        let ledger = || of_handler.around(Arc::new(Ledger(Arc::clone(&store))));
-        let concurrency = 1 + seed.below(4) as usize;
-        let to = || Subscription::new::<Noted>("ledger", "ledger", ledger()).with_concurrency(concurrency);
-        // A store that fails at the start fails the start: whoever runs the program tries again.
-        let bus = loop {
-            let (clock, ids) = (Arc::new(ManualClock::default()), Arc::new(SequentialIds::default()));
-            let ports = Ports { store: Some(Arc::clone(&store)), clock, ids };
-            if let Ok(bus) = EventBus::start(vec![to()], ports, options()).await {
-                break bus;
-            }
-        };
-        drained(&bus).await;
-        bus.stop().await;
-        let letters = letters(&memory).await;
-        *parked.lock().unwrap() += letters.len();
-        for writer in ["a", "b", "c"] {
-            let done = memory.get::<Done>(writer).await.unwrap().map(|found| found.value.notes).unwrap_or_default();
-            let given_up = letters.iter().filter(|letter| letter.1 == writer).map(|letter| letter.2);
-            let all: Vec<u64> = done.into_iter().chain(given_up).collect();
-            let published: Vec<u64> = NOTES.iter().filter(|note| note.0 == writer).map(|note| note.1).collect();
-            assert_eq!(all, published, "what is parked stands behind what is done");
-        }
-    })
-    .await;
-    assert!(
-        env::var_os("BOROUGH_SEED").is_some() || *parked.lock().unwrap() > 0,
-        "faults were survived, so no key was parked"
     );
 }
