@@ -61,7 +61,7 @@ fn try_all(mutants: &[Mutant]) -> ExitCode {
         .iter()
         .map(|mutant| {
             let (took, verdict) = court.judge(mutant);
-            eprintln!("{}: {verdict}", mutant.name);
+            eprintln!("{}: {verdict}, {:.0} s", mutant.name, took.as_secs_f64());
             (mutant, took, verdict)
         })
         .collect();
@@ -108,12 +108,12 @@ mod tests {
         };
         let (a, b, c) = (mutant("a"), mutant("b"), mutant("c"));
         let second = Duration::from_millis(1250);
-        let killed = Verdict::Killed { target: "it".into(), by: vec!["one".into(), "two".into(), "three".into()] };
+        let killed = Verdict::Killed { target: "it".into(), by: "interleavings::one".into() };
         let verdicts = [(&a, second, killed), (&b, second, Verdict::Survived), (&c, second, Verdict::NotBuilt)];
         let table = table(&verdicts);
         let lines: Vec<&str> = table.lines().map(str::trim).collect();
         assert_eq!(lines[1].split_whitespace().take(3).collect::<Vec<_>>(), ["a", "kernel", "1.2"]);
-        assert_eq!(lines[2], "killed by it: one, two and 1 more");
+        assert_eq!(lines[2], "killed by it: interleavings::one");
         assert_eq!(lines[4], "SURVIVED: no test of the crate fails");
         assert_eq!(lines[6], "NOT BUILT: see above");
         assert_eq!(lines[7], "1 killed, 1 survived, 1 could not be tried");

@@ -3,9 +3,10 @@
 use std::{
     collections::{BTreeMap, btree_map::Entry},
     fmt, fs,
-    io::{self, Read},
+    io::{self, BufRead, BufReader},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
+    sync::mpsc::{self, RecvTimeoutError},
     thread,
     time::{Duration, Instant},
 };
@@ -17,14 +18,14 @@ use crate::{
 };
 
 /// No test binary takes so long, unless a mutant keeps it waiting.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// What came of a mutant.
 pub enum Verdict {
-    /// These tests fail with it and pass without.
+    /// This test fails with it and passes without.
     Killed {
         target: String,
-        by: Vec<String>,
+        by: String,
     },
     /// The tests of this target do not end any more.
     Hangs {
@@ -32,9 +33,9 @@ pub enum Verdict {
     },
     Survived,
     NotBuilt,
-    /// They fail without it too.
+    /// It fails without it too.
     Spoilt {
-        by: Vec<String>,
+        by: String,
     },
 }
 
@@ -51,23 +52,12 @@ impl Verdict {
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Killed { target, by } => write!(f, "killed by {target}: {}", Names(by)),
+            Self::Killed { target, by } => write!(f, "killed by {target}: {}", by),
             Self::Hangs { target } => write!(f, "killed by {target}: no end within {} s", PATIENCE.as_secs()),
             Self::Survived => write!(f, "SURVIVED: no test of the crate fails"),
             Self::NotBuilt => write!(f, "NOT BUILT: see above"),
-            Self::Spoilt { by } => write!(f, "NOT TRIED: {} fails without it too", Names(by)),
+            Self::Spoilt { by } => write!(f, "NOT TRIED: {} fails without it too", by),
         }
-    }
-}
-
-/// Two of them, and how many more.
-struct Names<'a>(&'a [String]);
-
-impl fmt::Display for Names<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (shown, rest) = self.0.split_at(self.0.len().min(2));
-        write!(f, "{}", shown.join(", "))?;
-        if rest.is_empty() { Ok(()) } else { write!(f, " and {} more", rest.len()) }
     }
 }
 
@@ -81,8 +71,8 @@ pub struct Court {
 /// How a test program ended.
 enum Ended {
     Well,
-    /// These tests failed; where the program died otherwise, its own name.
-    Failed(Vec<String>),
+    /// This test failed; where the program died otherwise, its own name.
+    Failed(String),
     Never,
 }
 
@@ -119,8 +109,8 @@ impl Court {
         Ok(Verdict::Survived)
     }
 
-    /// Whether the same tests pass without the mutant.
-    fn without(&mut self, mutant: &Mutant, target: String, by: Vec<String>) -> io::Result<Verdict> {
+    /// Whether the same test passes without the mutant.
+    fn without(&mut self, mutant: &Mutant, target: String, by: String) -> io::Result<Verdict> {
         let cargo = self.cargo(&mutant.package);
         let programs = match self.sound.entry(mutant.package.clone()) {
             Entry::Occupied(built) => built.into_mut(),
@@ -133,13 +123,12 @@ impl Court {
             return Ok(Verdict::NotBuilt);
         };
         let mut same = program.command(None);
-        if by != [target.as_str()] {
-            same.arg("--exact").args(&by);
+        if by != target {
+            same.arg("--exact").arg(&by);
         }
         match run(same)? {
             Ended::Well => Ok(Verdict::Killed { target, by }),
-            Ended::Failed(by) => Ok(Verdict::Spoilt { by }),
-            Ended::Never => Ok(Verdict::Spoilt { by }),
+            Ended::Failed(_) | Ended::Never => Ok(Verdict::Spoilt { by }),
         }
     }
 
@@ -177,44 +166,41 @@ fn make_executable(_: &Path) -> io::Result<()> {
     Err(io::Error::other("mutants are built by a shell script in place of the compiler, which only Unix can run"))
 }
 
+/// Runs a test program to its end, or to the first test that fails: what others do with a mutant may take for ever, and all of
+/// the machine's memory.
 fn run(mut command: Command) -> io::Result<Ended> {
     let name = Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned();
     command.env("RUST_BACKTRACE", "0").env_remove("BOROUGH_SEED");
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
-    let mut output = child.stdout.take().expect("stdout was just piped");
-    let reader = thread::spawn(move || {
-        let mut text = Vec::new();
-        output.read_to_end(&mut text).map(|_| String::from_utf8_lossy(&text).into_owned())
+    let output = child.stdout.take().expect("stdout was just piped");
+    let (failed, failures) = mpsc::channel();
+    // Ends with the program, or when nobody waits for failures any more.
+    thread::spawn(move || {
+        let lines = BufReader::new(output).lines().map_while(Result::ok);
+        lines.filter_map(|line| failure(&line)).try_for_each(|failure| failed.send(failure))
     });
-    let Some(went_well) = wait(&mut child)? else { return Ok(Ended::Never) };
-    let text = reader.join().unwrap_or_else(|_| Ok(String::new()))?;
-    if went_well {
-        return Ok(Ended::Well);
-    }
-    let failed = failures(&text);
-    // Without the number that cargo gives to the file.
-    let itself = || vec![name.rsplit_once('-').map_or(name.clone(), |(target, _)| target.to_owned())];
-    Ok(Ended::Failed(if failed.is_empty() { itself() } else { failed }))
-}
-
-/// Whether it ended well, if it ended at all.
-fn wait(child: &mut Child) -> io::Result<Option<bool>> {
-    let start = Instant::now();
-    while start.elapsed() < PATIENCE {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status.success()));
+    match failures.recv_timeout(PATIENCE) {
+        Ok(test) => {
+            child.kill()?;
+            child.wait()?;
+            Ok(Ended::Failed(test))
         }
-        thread::sleep(Duration::from_millis(20));
+        Err(RecvTimeoutError::Timeout) => {
+            child.kill()?;
+            child.wait()?;
+            Ok(Ended::Never)
+        }
+        Err(RecvTimeoutError::Disconnected) if child.wait()?.success() => Ok(Ended::Well),
+        // Without the number that cargo gives to the file.
+        Err(RecvTimeoutError::Disconnected) => {
+            Ok(Ended::Failed(name.rsplit_once('-').map_or(name.clone(), |(target, _)| target.to_owned())))
+        }
     }
-    child.kill()?;
-    child.wait()?;
-    Ok(None)
 }
 
-/// The tests that a test program says have failed.
-fn failures(text: &str) -> Vec<String> {
-    let failed = text.lines().filter_map(|line| line.strip_prefix("test ")?.strip_suffix(" ... FAILED"));
-    failed.map(str::to_owned).collect()
+/// The test that failed, if a test program says so in this line.
+fn failure(line: &str) -> Option<String> {
+    Some(line.strip_prefix("test ")?.strip_suffix(" ... FAILED")?.to_owned())
 }
 
 #[cfg(test)]
@@ -222,10 +208,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_tests_that_fail_are_named() {
-        let text =
-            "running 3 tests\ntest a::b ... ok\ntest a::c ... FAILED\ntest d ... FAILED\n\nfailures:\n    a::c\n";
-        assert_eq!(failures(text), ["a::c", "d"]);
+    fn a_line_of_a_test_that_fails_names_it() {
+        let lines = ["running 3 tests", "test a::b ... ok", "test a::c ... FAILED", "failures:", "    a::c"];
+        assert_eq!(lines.map(failure), [None, None, Some("a::c".to_owned()), None, None]);
     }
 
     #[cfg(unix)]
@@ -238,8 +223,9 @@ mod tests {
         };
         assert!(matches!(run(script("exit 0")).unwrap(), Ended::Well));
         let Ended::Failed(by) = run(script("kill -9 $$")).unwrap() else { panic!("it did not end well") };
-        assert_eq!(by, ["sh"]);
-        let Ended::Failed(by) = run(script("echo 'test x ... FAILED'; exit 101")).unwrap() else { panic!("it failed") };
-        assert_eq!(by, ["x"]);
+        assert_eq!(by, "sh");
+        let endless = "echo 'test x ... FAILED'; while true; do :; done";
+        let Ended::Failed(by) = run(script(endless)).unwrap() else { panic!("it failed") };
+        assert_eq!(by, "x", "nobody waits for what comes after");
     }
 }
