@@ -16,6 +16,7 @@ mod new_package;
 mod step;
 mod test;
 mod tools;
+mod torture;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -59,6 +60,7 @@ enum Verb {
     Hooks(hooks::Args),
     NewPackage(new_package::Args),
     Tools(tools::Args),
+    Torture(torture::Args),
 }
 
 fn main() -> ExitCode {
@@ -76,5 +78,6 @@ fn main() -> ExitCode {
         Verb::Hooks(args) => hooks::run(&args),
         Verb::NewPackage(args) => new_package::run(&args),
         Verb::Tools(args) => tools::run(&args),
+        Verb::Torture(args) => torture::run(&args),
     }
 }

@@ -46,7 +46,8 @@ pub fn run(args: &Args) -> ExitCode {
         // Tests that need what is not there fail, and say so.
         eprintln!("warning: {why}");
     }
-    let programs = match build() {
+    let everything = ["test", "--workspace", "--no-run", "--message-format", "json-render-diagnostics"];
+    let programs = match build(step::cargo(everything)) {
         Ok(programs) => programs,
         Err(code) => return code.into(),
     };
@@ -61,15 +62,17 @@ pub fn run(args: &Args) -> ExitCode {
 }
 
 /// One test binary.
-struct Program {
+pub struct Program {
     executable: PathBuf,
+    /// `it`, or what is tested from inside.
+    pub target: String,
     /// Of its package: where cargo would run it.
     folder: PathBuf,
     category: Category,
 }
 
 impl Program {
-    fn command(&self, filter: Option<&str>) -> Command {
+    pub fn command(&self, filter: Option<&str>) -> Command {
         let mut command = Command::new(&self.executable);
         // Snapshots look for their sources from here.
         command.args(filter).current_dir(&self.folder).env("CARGO_MANIFEST_DIR", &self.folder);
@@ -81,7 +84,8 @@ impl Program {
         let folder = artifact.manifest_path.parent()?;
         let is_integration = artifact.target.kind.contains(&TargetKind::Test);
         let category = category(is_integration, folder.as_std_path());
-        Some(Self { executable: executable.into(), folder: folder.into(), category })
+        let target = artifact.target.name.clone();
+        Some(Self { executable: executable.into(), target, folder: folder.into(), category })
     }
 }
 
@@ -93,9 +97,8 @@ fn category(is_integration: bool, package: &Path) -> Category {
     }
 }
 
-/// Builds every test binary; cargo's own messages go to stderr as they come.
-fn build() -> Result<Vec<Program>, u8> {
-    let mut cargo = step::cargo(["test", "--workspace", "--no-run", "--message-format", "json-render-diagnostics"]);
+/// Builds test binaries by this command; cargo's own messages go to stderr as they come.
+pub fn build(mut cargo: Command) -> Result<Vec<Program>, u8> {
     let cannot = |error: std::io::Error| {
         eprintln!("error: the tests cannot be built: {error}");
         2
@@ -110,7 +113,7 @@ fn build() -> Result<Vec<Program>, u8> {
     }
     match child.wait().map_err(cannot)?.code() {
         Some(0) if programs.is_empty() => {
-            eprintln!("error: there is not one test in the workspace");
+            eprintln!("error: there is not one test");
             Err(2)
         }
         Some(0) => Ok(programs),

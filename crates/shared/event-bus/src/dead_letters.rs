@@ -142,6 +142,7 @@ impl<'a> DeadLetters<'a> {
             let discarded = Discarded { letter, reason: reason.into(), by, at: origin.clock.now() };
             let mut unit = Unit::new(origin.clone());
             unit.delete::<DeadLetter>(key.as_str(), Expected::Exact(revision));
+            // Mutant `discarded_in_silence`: a letter that was discarded leaves no record.
             if !cfg!(mutant = "discarded_in_silence") {
                 unit.put(key.as_str(), &discarded, Expected::Any);
             }

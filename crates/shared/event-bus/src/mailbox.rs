@@ -95,6 +95,7 @@ impl Mailbox {
         self.dequeues += 1;
         self.len -= 1;
         let lane = self.lanes.get_mut(&key).expect("a ready key has a lane");
+        // Mutant `key_not_held`: two events of one key are handled at a time.
         lane.held = !cfg!(mutant = "key_not_held");
         let event = lane.events.pop_front().expect("a ready lane has an event");
         if !lane.held
@@ -146,6 +147,7 @@ impl Mailbox {
 
     /// The priority whose next key has waited too long, and longest.
     fn overdue(&self) -> Option<usize> {
+        // Mutant `low_starves`: keys of low priority wait as long as there are urgent ones.
         if cfg!(mutant = "low_starves") {
             return None;
         }

@@ -101,6 +101,7 @@ impl Progress {
     /// How the unit of this event, which has not been done, says that it is.
     pub fn step(&self, position: Position) -> Step {
         let is_first = self.outstanding.front().is_none_or(|first| first.position == position.0);
+        // Mutant `checkpoint_of_any_event`: an event that is done moves the checkpoint past earlier ones that are not.
         if is_first || cfg!(mutant = "checkpoint_of_any_event") { self.through(position) } else { Step::Mark(position) }
     }
 
@@ -170,6 +171,7 @@ impl Step {
                     unit.delete::<Mark>(key(subscriber, Position(*mark)), Expected::Any);
                 }
             }
+            // Mutant `no_mark`: nobody knows after a crash what was done beyond the checkpoint, so it is done twice.
             Self::Mark(position) if cfg!(mutant = "no_mark") => _ = position,
             Self::Mark(position) => unit.put(key(subscriber, *position), &Mark {}, Expected::Any),
         }

@@ -107,7 +107,8 @@ impl EventRules {
             self.0.small(event)?;
             caused += u64::from(event.metadata.causation_id.is_some());
         }
-        if caused == 0 || !self.0.may_be_deep(unit, caused) {
+        // Mutant `no_storm_guard`: two modules that answer each other's events do so for ever.
+        if caused == 0 || !self.0.may_be_deep(unit, caused) || cfg!(mutant = "no_storm_guard") {
             return Ok(());
         }
         self.0.shallow(unit, store).await
@@ -121,7 +122,7 @@ impl EventRules {
 
 fn appended(unit: &Unit) -> impl Iterator<Item = &Envelope> {
     unit.writes().iter().filter_map(|write| match write {
-        Write::Append { envelope, .. } => Some(envelope),
+        Write::Append { envelope, .. } => Some(&**envelope),
         Write::Put { .. } | Write::Delete { .. } | Write::Checkpoint { .. } => None,
     })
 }

@@ -113,6 +113,11 @@ impl Module {
         self.name
     }
 
+    /// What the requests that it serves need: whoever assembles it grants them.
+    pub fn permissions(&self) -> impl Iterator<Item = Permission> {
+        self.permissions.iter().copied()
+    }
+
     /// What it takes from the container, and for what.
     pub(crate) fn needs(&self) -> impl Iterator<Item = (String, Needed)> {
         let serves = self.serves.iter().map(|s| (format!("request `{}`", s.info.name), s.needs));

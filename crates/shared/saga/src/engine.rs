@@ -300,6 +300,10 @@ impl<S: Saga> Definition for Typed<S> {
         record: &SagaRecord,
         unit: &mut Unit,
     ) -> Result<Undo, Error> {
+        // Mutant `undo_skipped`: what was done is not taken back, and the journal says that it is.
+        if cfg!(mutant = "undo_skipped") {
+            return Ok(Undo::Done);
+        }
         let step = self.step(step, record)?;
         let state = self.state(record)?;
         let late = || {
@@ -467,9 +471,16 @@ impl Run<'_> {
     }
 
     /// Commits a step's own writes with the journal; a conflict of the writes is the step's to retry.
-    async fn commit_step(&mut self, record: SagaRecord, unit: Unit) -> Outcome {
+    async fn commit_step(&mut self, record: SagaRecord, mut unit: Unit) -> Outcome {
         if let Err(error) = self.engine.requests.event_rules().check(&unit, &*self.engine.store).await {
             return Ok(Err(error));
+        }
+        // Mutant `step_apart_from_journal`: a crash between a step's writes and its entry in the journal repeats them.
+        if cfg!(mutant = "step_apart_from_journal") {
+            let writes = std::mem::replace(&mut unit, self.unit());
+            if let Err(error) = self.engine.store.commit(writes).await {
+                return Ok(Err(error.into()));
+            }
         }
         match self.commit(record, unit).await {
             Ok(()) => Ok(Ok(())),
@@ -481,7 +492,9 @@ impl Run<'_> {
     async fn commit(&mut self, mut record: SagaRecord, mut unit: Unit) -> Result<(), ResumeError> {
         record.updated_at = self.now();
         let revision = self.journal.revision;
-        unit.put(self.journal.key.clone(), &record, Expected::Exact(revision));
+        // Mutant `two_drivers`: whoever drives a run does not see that somebody else does.
+        let expected = if cfg!(mutant = "two_drivers") { Expected::Any } else { Expected::Exact(revision) };
+        unit.put(self.journal.key.clone(), &record, expected);
         if let Err(error) = self.engine.store.commit(unit).await {
             let present = self.engine.store.get::<SagaRecord>(&self.journal.key).await.map_err(Error::from)?;
             return Err(match present {

@@ -40,7 +40,7 @@ impl Assembly {
     }
 
     async fn events(&self) -> Vec<ModelTrained> {
-        testing::published(&*self.store).await
+        testing::Published::to(&*self.store).await.of()
     }
 }
 

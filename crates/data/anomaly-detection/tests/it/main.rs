@@ -38,7 +38,7 @@ impl Assembly {
     }
 
     async fn events(&self) -> Vec<DetectionCompleted> {
-        testing::published(&*self.store).await
+        testing::Published::to(&*self.store).await.of()
     }
 }
 

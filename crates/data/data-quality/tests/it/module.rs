@@ -39,7 +39,7 @@ async fn a_check_is_announced_unless_it_was_refused() {
     // a is complete and within its fences; b is neither complete as inferred (warn) nor as declared (error).
     assert_eq!((report.rows, report.verdict, report.score), (4, Verdict::Failed, 0.75));
 
-    let announced: Vec<CheckCompleted> = testing::published(&*store).await;
+    let announced = testing::Published::to(&*store).await.of::<CheckCompleted>();
     let expected = CheckCompleted {
         dataset,
         rows: 4,

@@ -1,7 +1,6 @@
 //! The cell of `once_cell`, made of what shuttle has.
 
 use std::{
-    cell::Cell,
     convert::Infallible,
     sync::{OnceLock, PoisonError},
 };
@@ -12,19 +11,6 @@ use shuttle::sync::Mutex;
 pub struct OnceCell<T> {
     value: OnceLock<T>,
     making: Mutex<()>,
-}
-
-// All threads of a simulation are this one thread, and no other simulation is.
-std::thread_local! {
-    static LOCK_IS_LEFT_OUT: Cell<bool> = const { Cell::new(false) };
-}
-
-/// The mutant: runs the simulation with cells that let everybody in.
-pub fn without_the_lock<R>(simulation: impl FnOnce() -> R) -> R {
-    LOCK_IS_LEFT_OUT.set(true);
-    let result = simulation();
-    LOCK_IS_LEFT_OUT.set(false);
-    result
 }
 
 impl<T> OnceCell<T> {
@@ -46,7 +32,9 @@ impl<T> OnceCell<T> {
     }
 
     pub fn get_or_try_init<E>(&self, make: impl FnOnce() -> Result<T, E>) -> Result<&T, E> {
-        let _making = (!LOCK_IS_LEFT_OUT.get()).then(|| self.making.lock().unwrap_or_else(PoisonError::into_inner));
+        // Mutant `cell_without_lock`: all who find the cell empty make a value.
+        let locked = !cfg!(mutant = "cell_without_lock");
+        let _making = locked.then(|| self.making.lock().unwrap_or_else(PoisonError::into_inner));
         if let Some(value) = self.get() {
             return Ok(value);
         }

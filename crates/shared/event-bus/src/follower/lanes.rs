@@ -188,7 +188,16 @@ impl Follower {
         let step = self.progress.step(position(&waiting.event));
         step.write(self.delivery.subscription.name, &mut unit);
         let store = Arc::clone(&self.delivery.store);
+        // Mutant `checkpoint_before_effect`: a store that fails between the two loses the effect.
+        let early = cfg!(mutant = "checkpoint_before_effect").then(|| {
+            let mut early = self.delivery.own_unit(&waiting.event);
+            step.write(self.delivery.subscription.name, &mut early);
+            early
+        });
         work.committing.push(Box::pin(async move {
+            if let Some(early) = early {
+                drop(store.commit(early).await);
+            }
             let result = store.commit(unit).await.map(drop);
             Committed { waiting, step, outcome, result }
         }));

@@ -117,6 +117,7 @@ impl Follower {
             .await?;
         let mut retried = Retried::default();
         for mut sequence in order.into_iter().filter(|sequence| sequence.is_due) {
+            // Mutant `letters_backwards`: the letters of a key are tried again in the wrong order.
             if cfg!(mutant = "letters_backwards") {
                 sequence.ids.reverse();
             }
@@ -150,6 +151,7 @@ impl Follower {
             Err(fault) => fault,
             Ok(()) => {
                 delivery.record(&mut unit, &waiting, took, DeliveryOutcome::Done, None);
+                // Mutant `letter_stays`: a letter that was delivered is still there, to be delivered again.
                 if !cfg!(mutant = "letter_stays") {
                     unit.delete::<DeadLetter>(id.as_str(), Expected::Exact(revision));
                 }

@@ -4,6 +4,7 @@
 mod anonymous;
 mod conformance;
 mod edges;
+mod faults;
 mod random;
 
 use std::{

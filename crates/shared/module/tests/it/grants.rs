@@ -49,7 +49,7 @@ async fn a_subscriber_asks_with_what_is_granted_to_its_module() {
         let options = BusOptions { retry, ..BusOptions::default() };
         let bus = EventBus::start(application.subscriptions, ports, options).await.unwrap();
         assert_eq!(bus.drain(Duration::from_secs(60)).await.unwrap(), Drain::Complete);
-        let audit = testing::published::<CommandRecorded>(&*store).await;
+        let audit = testing::Published::to(&*store).await.of::<CommandRecorded>();
         let [CommandRecorded { user, acting, outcome, .. }] = &audit[..] else { panic!("{audit:?}") };
         assert_eq!((user.as_str(), acting.as_deref()), ("tester", Some("module:stock")));
         assert_eq!(*outcome, expected, "{grantee}");

@@ -146,13 +146,15 @@ impl Circuit {
         changed: impl FnOnce(State, DateTime<Utc>),
     ) {
         let mut inside = self.lock();
-        if self.generation() != token {
+        // Mutant `late_outcomes_count`: calls that were let through in an earlier state open or close the circuit.
+        if self.generation() != token && !cfg!(mutant = "late_outcomes_count") {
             return;
         }
         let next = match (token.state(), outcome) {
             (State::Closed, Some(outcome)) => self.too_many(token, outcome, &mut inside.window, now),
             (State::HalfOpen, None) => {
-                inside.free += 1;
+                // Mutant `cancelled_probes_are_lost`: a probe that was given up is never let through again.
+                inside.free += u32::from(!cfg!(mutant = "cancelled_probes_are_lost"));
                 None
             }
             (State::HalfOpen, Some(Outcome::Success)) => {

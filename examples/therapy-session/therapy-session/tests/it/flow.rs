@@ -8,6 +8,7 @@ use kernel::{ErrorKind, Event, Request};
 use mental_health::UserDirectory;
 use notifications::Mail;
 use request::CommandRecorded;
+use testing::Published;
 use therapy_contracts::{
     GetSession, GetSessionCharge, GetUserById, IsUserActive, Person, ScheduleSession, SessionCharge,
     TherapySessionScheduled, User, UserId,
@@ -53,7 +54,7 @@ async fn messages_are_sent_once() {
 async fn a_session_is_kept_together_with_its_event_or_not_at_all() {
     let practice = Practice::open().await.unwrap();
     let sessions = || practice.store.documents("mental_health.sessions", None, 10);
-    let events = || testing::published::<TherapySessionScheduled>(&*practice.store);
+    let events = async || Published::to(&*practice.store).await.of::<TherapySessionScheduled>();
     practice.directory.cut();
     arrange(&practice).await.unwrap_err();
     assert_eq!((sessions().await.unwrap().len(), events().await.len()), (0, 0));
@@ -78,7 +79,7 @@ async fn an_event_says_which_module_it_comes_from_and_which_work_it_is_part_of()
     let cx = practice.work_of("reception").unwrap();
     let asked = practice.application.requests.ask(&cx, session()).await.unwrap();
     let log = trail(&practice, &cx).await;
-    let event = log.iter().find(|envelope| envelope.event_type == TherapySessionScheduled::NAME).unwrap();
+    let event = log.envelopes_of::<TherapySessionScheduled>()[0];
     assert_eq!((&*event.source_module, event.metadata.correlation_id), ("mental-health", cx.correlation()));
     assert_eq!(event.decode::<TherapySessionScheduled>().unwrap().session_id, asked.session_id);
     expect![[r#"
@@ -109,6 +110,7 @@ async fn what_a_piece_of_work_has_set_off_is_read_by_its_correlation() {
     practice.settle().await.unwrap();
     let trail = trail(&practice, &cx).await;
     let told: Vec<String> = trail
+        .envelopes()
         .iter()
         .map(|envelope| {
             format!("{} of {} for {}", envelope.event_type, envelope.source_module, envelope.metadata.user_id)
@@ -121,7 +123,7 @@ async fn what_a_piece_of_work_has_set_off_is_read_by_its_correlation() {
         notification.sent of notifications for reception
         billing.session_charged of billing for reception"#]]
     .assert_eq(&told.join("\n"));
-    let audit: Vec<CommandRecorded> = trail.iter().filter_map(|envelope| envelope.decode().ok()).collect();
+    let audit = trail.of::<CommandRecorded>();
     let [CommandRecorded { request, subject, .. }] = &audit[..] else { panic!("{audit:?}") };
     assert_eq!((request.as_str(), subject.as_deref()), (ScheduleSession::NAME, Some("patient 1")));
 }

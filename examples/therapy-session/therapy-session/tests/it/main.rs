@@ -3,14 +3,13 @@
 
 mod directory;
 mod flow;
+mod modules;
 mod requests;
 mod story;
 
-use std::sync::Arc;
-
 use chrono::{DateTime, Utc};
-use event_sourcing::{LogQuery, Position};
-use kernel::{Context, Envelope, Error};
+use kernel::{Context, Error};
+use testing::Published;
 use therapy_contracts::{ScheduleSession, Session, SessionType};
 use therapy_session::Practice;
 
@@ -35,7 +34,6 @@ async fn arrange(practice: &Practice) -> Result<Session, Error> {
 }
 
 /// What a piece of work has set off, in order.
-async fn trail(practice: &Practice, cx: &Context) -> Vec<Arc<Envelope>> {
-    let query = LogQuery { correlation: Some(cx.correlation()), ..LogQuery::after(Position(0), usize::MAX) };
-    practice.store.log(query).await.unwrap()
+async fn trail(practice: &Practice, cx: &Context) -> Published {
+    Published::to(&*practice.store).await.within(cx.correlation())
 }

@@ -1,0 +1,156 @@
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use crate::{faults::seed::mixed, patience::polled};
+
+/// What happens to a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// It fails before it has done anything.
+    Fail,
+    /// It begins so much later, by the runtime's time.
+    Delay(Duration),
+    /// It panics before it has done anything.
+    Panic,
+    /// Its future is dropped after so many polls, also if it comes to its end in the last of them. The caller hears that it has
+    /// failed, and cannot know what was done; after 0 polls nothing was.
+    Drop(usize),
+}
+
+/// At which calls there are faults. Clones count together.
+#[derive(Clone)]
+pub struct FaultPlan {
+    source: Arc<Source>,
+    /// Calls that count; all, if none is named.
+    only: Arc<[&'static str]>,
+    journal: Arc<Mutex<Journal>>,
+}
+
+enum Source {
+    Literal(BTreeMap<u64, Fault>),
+    Seeded { seed: u64, one_in: u64, faults: Vec<Fault> },
+}
+
+#[derive(Default)]
+struct Journal {
+    calls: u64,
+    injected: Vec<(u64, Fault, &'static str)>,
+}
+
+impl FaultPlan {
+    /// These, by the number of the call, from 1.
+    pub fn at(faults: impl IntoIterator<Item = (u64, Fault)>) -> Self {
+        Self::from(Source::Literal(faults.into_iter().collect()))
+    }
+
+    /// At one in so many calls one of these, as the seed has it.
+    ///
+    /// # Panics
+    /// If there is none to choose from.
+    pub(crate) fn seeded(seed: u64, one_in: u64, faults: &[Fault]) -> Self {
+        assert!(one_in > 0 && !faults.is_empty(), "a plan chooses one of its faults at one in 1 calls or fewer");
+        Self::from(Source::Seeded { seed, one_in, faults: faults.to_vec() })
+    }
+
+    /// Only these calls count and are spoilt: `store.commit`, `blobs.put`, the wire name of a request or of an event.
+    #[must_use]
+    pub fn only(mut self, calls: impl IntoIterator<Item = &'static str>) -> Self {
+        self.only = calls.into_iter().collect();
+        self
+    }
+
+    /// The same with faults at its calls: a store, blobs, a service or a subscriber.
+    pub fn around<T: ?Sized>(&self, inner: Arc<T>) -> Faulty<T> {
+        Faulty { inner, plan: self.clone() }
+    }
+
+    /// Calls so far.
+    pub fn calls(&self) -> u64 {
+        self.journal().calls
+    }
+
+    /// Faults so far, by the number of the call.
+    pub fn injected(&self) -> Vec<(u64, Fault)> {
+        self.journal().injected.iter().map(|(call, fault, _)| (*call, *fault)).collect()
+    }
+
+    fn from(source: Source) -> Self {
+        Self { source: Arc::new(source), only: Arc::default(), journal: Arc::default() }
+    }
+
+    fn journal(&self) -> MutexGuard<'_, Journal> {
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The number of this call, and what happens to it.
+    fn next(&self, name: &'static str) -> (u64, Option<Fault>) {
+        if !self.only.is_empty() && !self.only.contains(&name) {
+            return (0, None);
+        }
+        let mut journal = self.journal();
+        journal.calls += 1;
+        let call = journal.calls;
+        let fault = match &*self.source {
+            Source::Literal(faults) => faults.get(&call).copied(),
+            Source::Seeded { seed, one_in, faults } => {
+                let chance = mixed(mixed(*seed) ^ call);
+                let choice = mixed(chance) as usize % faults.len();
+                chance.is_multiple_of(*one_in).then(|| faults[choice])
+            }
+        };
+        journal.injected.extend(fault.map(|fault| (call, fault, name)));
+        (call, fault)
+    }
+
+    pub(super) async fn spoil<T, E>(
+        &self,
+        name: &'static str,
+        error: fn(String) -> E,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        let (call, fault) = self.next(name);
+        match fault {
+            None => work.await,
+            Some(Fault::Fail) => Err(error(format!("injected: call {call}, `{name}`, fails"))),
+            Some(Fault::Panic) => panic!("injected: call {call}, `{name}`, panics"),
+            Some(Fault::Delay(time)) => {
+                tokio::time::sleep(time).await;
+                work.await
+            }
+            Some(Fault::Drop(polls)) => {
+                drop(polled(work, polls).await);
+                Err(error(format!("injected: call {call}, `{name}`, was dropped after {polls} polls")))
+            }
+        }
+    }
+}
+
+/// The plan as it came about, in the form in which it can be written into a test.
+impl fmt::Display for FaultPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let journal = self.journal();
+        write!(f, "FaultPlan::at([")?;
+        for (index, (call, fault, name)) in journal.injected.iter().enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            match fault {
+                Fault::Delay(time) => {
+                    write!(f, "{comma}({call}, Fault::Delay(Duration::from_nanos({})))", time.as_nanos())?
+                }
+                fault => write!(f, "{comma}({call}, Fault::{fault:?})")?,
+            }
+            write!(f, " /* {name} */")?;
+        }
+        write!(f, "])")?;
+        if self.only.is_empty() { Ok(()) } else { write!(f, ".only({:?})", self.only) }
+    }
+}
+
+/// Something with faults at its calls: see [`FaultPlan::around`].
+pub struct Faulty<T: ?Sized> {
+    pub(super) inner: Arc<T>,
+    pub(super) plan: FaultPlan,
+}

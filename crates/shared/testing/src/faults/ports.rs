@@ -1,0 +1,98 @@
+//! What can be spoilt.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use event_bus::Subscriber;
+use event_sourcing::{
+    Appended, BlobError, Blobs, CommitError, LogQuery, Position, Receipt, Store, StoreError, StoreErrorKind,
+    StoredDocument, Unit,
+};
+use kernel::{Context, Envelope, Error, ErrorKind, Event, FieldError, Fingerprint, Request};
+use request::{Service, ServiceInfo};
+
+use super::Faulty;
+
+fn store_error(message: String) -> StoreError {
+    StoreError { kind: StoreErrorKind::Unavailable, message }
+}
+
+fn error(message: String) -> Error {
+    Error::new(ErrorKind::Unavailable, message).with_code("testing.injected")
+}
+
+#[async_trait]
+impl<S: Store + ?Sized> Store for Faulty<S> {
+    async fn commit(&self, unit: Unit) -> Result<Receipt, CommitError> {
+        let error = |message| CommitError::Store(store_error(message));
+        self.plan.spoil("store.commit", error, self.inner.commit(unit)).await
+    }
+
+    async fn document(&self, collection: &str, key: &str) -> Result<Option<StoredDocument>, StoreError> {
+        self.plan.spoil("store.document", store_error, self.inner.document(collection, key)).await
+    }
+
+    async fn documents(
+        &self,
+        collection: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<StoredDocument>, StoreError> {
+        self.plan.spoil("store.documents", store_error, self.inner.documents(collection, after, limit)).await
+    }
+
+    async fn log(&self, query: LogQuery) -> Result<Vec<Arc<Envelope>>, StoreError> {
+        self.plan.spoil("store.log", store_error, self.inner.log(query)).await
+    }
+
+    async fn stream(&self, stream: &str, after: u64, limit: usize) -> Result<Vec<Envelope>, StoreError> {
+        self.plan.spoil("store.stream", store_error, self.inner.stream(stream, after, limit)).await
+    }
+
+    async fn head(&self) -> Result<Position, StoreError> {
+        self.plan.spoil("store.head", store_error, self.inner.head()).await
+    }
+
+    async fn checkpoint(&self, subscriber: &str) -> Result<Position, StoreError> {
+        self.plan.spoil("store.checkpoint", store_error, self.inner.checkpoint(subscriber)).await
+    }
+
+    fn appended(&self) -> Appended {
+        self.inner.appended()
+    }
+}
+
+#[async_trait]
+impl<B: Blobs + ?Sized> Blobs for Faulty<B> {
+    async fn put(&self, bytes: Vec<u8>) -> Result<Fingerprint, BlobError> {
+        self.plan.spoil("blobs.put", BlobError, self.inner.put(bytes)).await
+    }
+
+    async fn get(&self, digest: &Fingerprint) -> Result<Option<Vec<u8>>, BlobError> {
+        self.plan.spoil("blobs.get", BlobError, self.inner.get(digest)).await
+    }
+
+    async fn remove(&self, digest: &Fingerprint) -> Result<bool, BlobError> {
+        self.plan.spoil("blobs.remove", BlobError, self.inner.remove(digest)).await
+    }
+}
+
+impl<R: Request, S: Service<R>> Service<R> for Faulty<S> {
+    async fn execute(&self, cx: &Context, unit: &mut Unit, request: R) -> Result<R::Response, Error> {
+        self.plan.spoil(R::NAME, error, self.inner.execute(cx, unit, request)).await
+    }
+
+    fn validate(&self, request: &R) -> Result<(), Vec<FieldError>> {
+        self.inner.validate(request)
+    }
+
+    fn info(&self) -> ServiceInfo {
+        <S as Service<R>>::info(&self.inner)
+    }
+}
+
+impl<E: Event, S: Subscriber<E>> Subscriber<E> for Faulty<S> {
+    async fn handle(&self, cx: &Context, event: &E, unit: &mut Unit) -> Result<(), Error> {
+        self.plan.spoil(E::NAME, error, self.inner.handle(cx, event, unit)).await
+    }
+}

@@ -1,0 +1,6 @@
+//! The kit itself: an expectation that must fail does, and says why.
+
+mod failing;
+mod faults;
+mod scenario;
+mod shop;
