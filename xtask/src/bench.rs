@@ -49,8 +49,9 @@ enum Toolchain {
 /// The rows of the boundary checker, which has a binary of its own.
 const BOUNDARIES: &str = "boundaries/";
 
-const PEERS: [Peer; 4] = [
+const PEERS: [Peer; 5] = [
     Peer { folder: "boundaries", rows: BOUNDARIES, toolchain: Toolchain::Cargo },
+    Peer { folder: "bus", rows: "events/", toolchain: Toolchain::Cargo },
     Peer { folder: "di", rows: "container/scope", toolchain: Toolchain::Cargo },
     Peer { folder: "resilience", rows: "resilience/", toolchain: Toolchain::Cargo },
     Peer { folder: "scikit-learn", rows: "data/isolation-forest", toolchain: Toolchain::Python },

@@ -13,6 +13,7 @@ mod boundaries;
 mod case;
 mod container;
 mod data;
+mod events;
 mod instructions;
 mod job;
 mod mark;
@@ -73,8 +74,16 @@ struct Cli {
 
 type Group = fn(&Setting) -> Vec<Case>;
 
-const GROUPS: [Group; 7] =
-    [container::cases, request::cases, resilience::cases, store::cases, data::cases, job::cases, boundaries::cases];
+const GROUPS: [Group; 8] = [
+    container::cases,
+    request::cases,
+    events::cases,
+    resilience::cases,
+    store::cases,
+    data::cases,
+    job::cases,
+    boundaries::cases,
+];
 
 fn main() -> ExitCode {
     match run(Cli::parse()) {

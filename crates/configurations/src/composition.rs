@@ -7,7 +7,7 @@ use std::{
 };
 
 use event_bus::{BusOptions, EventBus, Ports, RetryPolicy};
-use event_sourcing::{Blobs, MemoryBlobs, MemoryStore, Store};
+use event_sourcing::{Blobs, EventLimits, MemoryBlobs, MemoryStore, Store};
 use kernel::{
     AuthenticationError, Authenticator, Claims, Clock, Context, CorrelationId, Ids, Principal, SystemClock, SystemIds,
 };
@@ -202,6 +202,7 @@ impl Config {
         };
         (limits.bulkhead.concurrent, limits.bulkhead.queue) = (requests.concurrent, requests.queue);
         Options {
+            events: EventLimits::default(),
             grants: self.grants.clone(),
             limits,
             selection: self.selection.clone(),
@@ -252,7 +253,8 @@ impl Platform {
         application.start().await?;
         let subscriptions = std::mem::take(&mut application.subscriptions);
         let retry = RetryPolicy { attempts: config.events.attempts, ..RetryPolicy::default() };
-        let options = BusOptions { retry, seed: std::process::id().into(), ..BusOptions::default() };
+        let rules = application.event_rules.clone();
+        let options = BusOptions { retry, seed: std::process::id().into(), rules, ..BusOptions::default() };
         let ports = Ports { store: Some(Arc::clone(&store)), clock: Arc::clone(&clock), ids: Arc::clone(&ids) };
         match EventBus::start(subscriptions, ports, options).await {
             Ok(bus) => Ok(Self { application, store, clock, ids, bus }),

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use event_sourcing::{Origin, Unit, Write};
+use event_sourcing::{Origin, Unit};
 use kernel::{
     AuthenticationError, Authenticator, Claims, Context, CorrelationId, Envelope, Event, Ids, Principal, SystemClock,
     SystemIds,
@@ -59,14 +59,6 @@ pub fn unit(origin: &Origin, n: u64) -> Unit {
     let mut unit = Unit::new(origin.clone());
     unit.publish(&OrderPlaced { order: format!("order-{:010}", n % 64), n });
     unit
-}
-
-/// The same event for a queue that takes it without a unit.
-pub fn envelope(origin: &Origin, n: u64) -> Arc<Envelope> {
-    match unit(origin, n).into_writes().pop() {
-        Some(Write::Append { envelope, .. }) => Arc::new(envelope),
-        _ => unreachable!("the unit has one event"),
-    }
 }
 
 /// Counts what one subscriber has handled; on a cache line of its own.

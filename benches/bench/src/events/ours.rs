@@ -25,9 +25,8 @@ impl EnvelopeSubscriber for Counting {
     }
 }
 
-const NAMES: [&str; 16] = [
-    "s00", "s01", "s02", "s03", "s04", "s05", "s06", "s07", "s08", "s09", "s10", "s11", "s12", "s13", "s14", "s15",
-];
+const NAMES: [&str; 16] =
+    ["s00", "s01", "s02", "s03", "s04", "s05", "s06", "s07", "s08", "s09", "s10", "s11", "s12", "s13", "s14", "s15"];
 
 impl Queue for Borough {
     async fn open(subscribers: usize, counters: &Arc<Counters>) -> Self {
@@ -37,8 +36,7 @@ impl Queue for Borough {
             Subscription::envelopes(name, "bench", "*", counting)
         };
         let subscriptions = NAMES[..subscribers].iter().enumerate().map(subscription).collect();
-        let ports =
-            Ports { store: Some(Arc::clone(&store)), clock: Arc::new(SystemClock), ids: Arc::new(SystemIds) };
+        let ports = Ports { store: Some(Arc::clone(&store)), clock: Arc::new(SystemClock), ids: Arc::new(SystemIds) };
         let bus = EventBus::start(subscriptions, ports, BusOptions::default()).await.expect("it starts");
         Self { store, _bus: bus }
     }

@@ -10,11 +10,11 @@ mod ours;
 
 use std::{env, io, process::ExitCode, sync::Arc};
 
-use event_sourcing::Origin;
+use event_sourcing::{Origin, Write};
 use kernel::Envelope;
 use tokio::sync::{broadcast, mpsc};
 
-use load::{Counters, EVENTS, Queue, envelope, paced, saturated};
+use load::{Counters, EVENTS, Queue, paced, saturated, unit};
 
 fn main() -> ExitCode {
     let name = env::args().nth(1).unwrap_or_default();
@@ -54,6 +54,14 @@ fn answer<Q: Queue>(question: &str) -> Option<f64> {
         [subscribers, publishers] => saturated::<Q>(subscribers.parse().ok()?, publishers.parse().ok()?),
         _ => return None,
     })
+}
+
+/// What ours has, built by the same code, for a queue that takes it without a unit.
+fn envelope(origin: &Origin, n: u64) -> Arc<Envelope> {
+    match unit(origin, n).into_writes().pop() {
+        Some(Write::Append { envelope, .. }) => envelope,
+        _ => unreachable!("the unit has one event"),
+    }
 }
 
 /// It drops the oldest when it is full: it holds all events of a sample.

@@ -160,7 +160,8 @@ fn the_serving_process_answers_calls() {
     assert_eq!(document(std::str::from_utf8(&called.stdout).unwrap())["code"], "request.too_large");
     let acting = home.run(&["call", "data-quality.check", &check, "--as", "local"]);
     assert!(acting.code == Some(2) && acting.stderr.contains("`borough serve` holds it"), "{}", acting.stderr);
-    assert_eq!(home.audit(), ["local - data-quality.check done -"]);
+    let unknown = "local - data-quality.chek refused request.unknown";
+    assert_eq!(home.audit(), ["local - data-quality.check done -", unknown]);
 }
 
 #[test]

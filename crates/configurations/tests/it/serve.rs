@@ -135,7 +135,7 @@ fn many_clients_at_once_all_get_their_model_registered() {
 fn an_interrupted_client_is_told_that_its_run_goes_on() {
     let home = Home::with_data();
     home.write("data.csv", crate::home::dataset(60_000));
-    let mut serving = home.spawn(&["serve"], &[]);
+    let mut serving = home.spawn(&["serve", "--drain", "600"], &[]);
     assert!(serving.prints("serving"));
     let mut client = home.spawn(&["run", "data.csv"], &[]);
     assert!(client.says("check-quality"));

@@ -6,7 +6,8 @@ use std::{
 
 /// A place at which the writer stops for good, so that a test can kill the process exactly there.
 ///
-/// `BOROUGH_HALT_AT_COMMIT=before:K` or `after:K`; K counts the committed units of this process from 1. Debug builds only.
+/// `BOROUGH_HALT_AT_COMMIT=before:K` or `after:K`; K counts the committed units of this process that
+/// write something, from 1. Debug builds only.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Halt {
     moment: Moment,

@@ -164,7 +164,9 @@ impl Desk {
             outcomes.push(transaction.write(&job.writes).map_err(Failure::Unit)?);
         }
         #[cfg(debug_assertions)]
-        let written = outcomes.iter().filter(|outcome| outcome.is_ok()).count() as u64;
+        let written = group.iter().zip(&outcomes).filter(|(job, outcome)| outcome.is_ok() && !job.writes.is_empty());
+        #[cfg(debug_assertions)]
+        let written = written.count() as u64;
         #[cfg(debug_assertions)]
         if let Some(halt) = &self.halt {
             halt.before(written);

@@ -4,7 +4,7 @@ use std::{
     time::Duration,
 };
 
-use event_sourcing::{Bell, Expected, MemoryStore, Receipt, Store, StoreExt, Unit};
+use event_sourcing::{Bell, EventRules, Expected, MemoryStore, Receipt, Store, StoreExt, Unit};
 use kernel::{Clock, Context, CorrelationId, Error, Ids};
 use tokio::{
     sync::{Semaphore, watch},
@@ -25,6 +25,7 @@ use crate::{
     redelivery::Desk,
     standing::Slate,
     subscription::Calls,
+    timekeeper::Timekeeper,
 };
 
 /// How long a subscriber that is told to stop may take, which is to answer for a commit that it has begun.
@@ -55,6 +56,8 @@ pub struct BusOptions {
     pub threads: usize,
     /// Of the jitter between tries; another one in each process.
     pub seed: u64,
+    /// What the events of subscribers are held to.
+    pub rules: EventRules,
 }
 
 impl Default for BusOptions {
@@ -66,6 +69,7 @@ impl Default for BusOptions {
             overlong: Duration::from_secs(30),
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             seed: 0,
+            rules: EventRules::default(),
         }
     }
 }
@@ -118,7 +122,6 @@ impl EventBus {
     /// # Cancel safety
     /// Dropped, nothing runs.
     pub async fn start(subscriptions: Vec<Subscription>, ports: Ports, options: BusOptions) -> Result<Self, BusError> {
-        let inline = InlineSubscribers::of(&subscriptions);
         let threads = Arc::new(Semaphore::new(options.threads));
         if options.threads == 0 {
             return Err(BusError::Options("threads is 0: allow one thread for computations or more".into()));
@@ -126,6 +129,7 @@ impl EventBus {
         let Ports { store, clock, ids } = ports;
         let is_durable = store.is_some();
         let store = store.unwrap_or_else(|| Arc::new(MemoryStore::default()));
+        let inline = InlineSubscribers::of(&subscriptions).holding_to(options.rules.clone(), Arc::clone(&store));
         let running = Mutex::default();
         let shared = Arc::new(Shared { store, is_durable, clock, ids, options, inline, threads, running });
         // Owns the tasks from the first one on, so that an error on the way stops them.
@@ -160,7 +164,10 @@ impl EventBus {
             return Ok(());
         }
         let policy = subscription.retry.unwrap_or(options.retry);
-        let retry = policy.of(name, options.seed).map_err(|error| BusError::Options(error.message))?;
+        let retry = policy.of(name, options.seed).map_err(|error| match subscription.retry {
+            Some(_) => BusError::Subscription { name, fault: format!("its retry is out of range: {}", error.message) },
+            None => BusError::Options(error.message),
+        })?;
         let paused = store.get::<Pause>(name).await?.is_some();
         let (orders, ordered) = watch::channel(Orders { paused, ..Orders::default() });
         let slate = Arc::new(Slate::default());
@@ -478,11 +485,18 @@ async fn ending(slate: Arc<Slate>, task: impl Future<Output = ()>) {
     slate.write(|standing| standing.ended = true);
 }
 
-/// Every second: whom somebody has paused or resumed, perhaps in another process, and what the gauges show.
+/// Every second: what is due by the clock, whom somebody has paused or resumed, perhaps in another process, and what the gauges
+/// show.
 async fn take_care(shared: Arc<Shared>) {
+    let (store, inline) = (Arc::clone(&shared.store), shared.inline.clone());
+    let timekeeper = Timekeeper { store, inline, clock: Arc::clone(&shared.clock), ids: Arc::clone(&shared.ids) };
     loop {
         sleep(PATIENCE).await;
         let running = shared.running().clone();
+        if shared.is_durable {
+            let is_named = |event: &str| running.iter().any(|running| running.subscription.event_type == event);
+            timekeeper.tick(|event| is_named(event) || shared.inline.name(event)).await;
+        }
         match paused(&*shared.store).await {
             Ok(paused) => running.iter().for_each(|running| {
                 let is_paused = paused.contains(running.subscription.name);

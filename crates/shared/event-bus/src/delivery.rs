@@ -3,7 +3,7 @@
 use std::{any::Any, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use event_sourcing::{Document, Expected, Origin, Position, Store, StoreError, StoreExt, Unit};
+use event_sourcing::{Document, EventRules, Expected, Origin, Position, Store, StoreError, StoreExt, Unit};
 use futures::FutureExt;
 use kernel::{Clock, Context, CorrelationId, Envelope, Error, ErrorKind, Ids};
 use resilience::{GiveUp, Retry};
@@ -114,7 +114,7 @@ impl Delivery {
         self.meters.failed.increment(1);
         let detail = error.detail.as_deref();
         tracing::warn!(subscriber, event_id = %event.event_id, attempt, detail, "{error}");
-        if attempt >= self.policy.attempts {
+        if attempt >= self.policy.attempts || EventRules::refused(&error) {
             return Verdict::Park(error);
         }
         self.meters.retries.increment(1);

@@ -147,6 +147,7 @@ impl Follower {
                 self.redeliver().await?;
                 self.appended.look();
                 let page = self.page().await?;
+                let is_end = page.len() < PAGE.min(delivery.subscription.mailbox);
                 if page.is_empty() {
                     self.idle().await?;
                 } else if self.is_straight(&page) {
@@ -154,6 +155,14 @@ impl Follower {
                 } else {
                     self.admit(&page);
                     self.lanes(handler, None).await?;
+                }
+                // What was read was all there was: no need to read again before something has been appended.
+                if is_end
+                    && !self.appended.has_changed()
+                    && !self.is_held()
+                    && self.progress.position() == self.progress.read
+                {
+                    self.idle().await?;
                 }
             },
         }
@@ -221,6 +230,7 @@ impl Follower {
     async fn idle(&mut self) -> Result<(), StoreError> {
         self.publish(0, Vec::new());
         tokio::select! {
+            biased;
             // The wake-up is a hint, the poll the guarantee; both end in the same read. Whoever gives an order rings.
             _ = self.appended.changed() => Ok(()),
             () = self.poll.as_mut() => {

@@ -1,6 +1,6 @@
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
-use event_sourcing::{Origin, Unit, Write};
+use event_sourcing::{EventRules, Origin, Store, Unit, Write};
 use futures::FutureExt;
 use kernel::{Context, Envelope, Error};
 use tracing::Instrument;
@@ -24,6 +24,8 @@ const MOST: usize = 1000;
 pub struct InlineSubscribers {
     subscriptions: Arc<[Subscription]>,
     threads: Threads,
+    /// What the events of every unit are held to, once all are in it.
+    rules: Option<(EventRules, Arc<dyn Store>)>,
 }
 
 impl InlineSubscribers {
@@ -35,24 +37,42 @@ impl InlineSubscribers {
         };
         let mut inline: Vec<_> = subscriptions.iter().filter(|s| order(s).is_some()).cloned().collect();
         inline.sort_by_key(|subscription| (order(subscription), subscription.name));
-        Self { subscriptions: inline.into(), threads: Arc::new(tokio::sync::Semaphore::new(1)) }
+        Self { subscriptions: inline.into(), threads: Arc::new(tokio::sync::Semaphore::new(1)), rules: None }
     }
 
-    /// Lets them add to the unit.
+    /// Holds the events of each unit to these rules, by what is in this store.
+    #[must_use]
+    pub fn holding_to(self, rules: EventRules, store: Arc<dyn Store>) -> Self {
+        Self { rules: Some((rules, store)), ..self }
+    }
+
+    /// Lets them add to the unit, and holds what is in it then to the rules.
     ///
     /// # Errors
-    /// Of the first that fails or panics, naming it: the unit must then not be committed.
+    /// Of the first that fails or panics, naming it; of the rules. The unit must then not be committed.
     ///
     /// # Cancel safety
     /// Dropped, the unit has what some of them added: drop it too.
     pub async fn add_to(&self, unit: &mut Unit) -> Result<(), Error> {
-        if self.subscriptions.is_empty() {
-            return Ok(());
+        if !self.subscriptions.is_empty() {
+            self.call_all(unit).await?;
         }
+        match &self.rules {
+            Some((rules, store)) => rules.check(unit, &**store).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Whether one of them subscribes to exactly these events.
+    pub(crate) fn name(&self, event_type: &str) -> bool {
+        self.subscriptions.iter().any(|subscription| subscription.event_type == event_type)
+    }
+
+    async fn call_all(&self, unit: &mut Unit) -> Result<(), Error> {
         let (mut seen, mut events) = (0, 0);
         while seen < unit.writes().len() {
             let event = match &unit.writes()[seen] {
-                Write::Append { envelope, .. } => Some(Arc::new(envelope.clone())),
+                Write::Append { envelope, .. } => Some(Arc::clone(envelope)),
                 Write::Put { .. } | Write::Delete { .. } | Write::Checkpoint { .. } => None,
             };
             seen += 1;

@@ -23,6 +23,9 @@
 //! events, when a second passes without events, and at the stop. After a crash such an event comes again; there is no effect of
 //! it that would be repeated, but for those outside of the unit, which happen at least once in any case.
 //!
+//! The bus also publishes what is [scheduled](Schedule) when it is due, and that an hour, a day or a month has passed, if
+//! somebody subscribes to that: by the injected clock, once each.
+//!
 //! A handler acts for the user who caused its event, with the permissions of its own module.
 #![warn(missing_docs)]
 
@@ -38,15 +41,19 @@ mod letter;
 mod listener;
 mod mailbox;
 mod meters;
+mod passage;
 mod principals;
 mod progress;
+mod publisher;
 mod record;
 mod redelivery;
 mod retry;
+mod schedule;
 mod standing;
 mod stretch;
 mod subscriber;
 mod subscription;
+mod timekeeper;
 
 pub use bus::{BusOptions, Drain, EventBus, Ports};
 pub use control::Pause;
@@ -54,9 +61,14 @@ pub use dead_letters::{DeadLetters, Discarded, LetterFilter};
 pub use error::BusError;
 pub use inline::InlineSubscribers;
 pub use letter::DeadLetter;
+pub use passage::{DayPassed, HourPassed, MonthPassed, TIME_EVENTS};
+pub use publisher::{
+    KeptEvent, PublishError, Published, Publisher, PublisherOptions, PublisherStatus, RefusedPublish, SpoolError,
+};
 pub use record::{DeliveryOutcome, DeliveryRecord};
 pub use redelivery::Retried;
 pub use retry::RetryPolicy;
+pub use schedule::{Schedule, ScheduleId, Scheduled, scheduled};
 pub use standing::{Overlong, SubscriberStatus};
 pub use subscriber::{BatchSubscriber, CpuSubscriber, EnvelopeSubscriber, Subscriber};
 pub use subscription::{BatchOptions, DeliveryClass, OnUnknown, Overflow, Subscription};

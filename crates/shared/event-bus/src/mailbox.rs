@@ -25,6 +25,7 @@ pub(crate) struct Mailbox {
     /// By priority, each in the order in which they became ready.
     ready: [VecDeque<Ready>; 4],
     dequeues: u64,
+    became_ready: u64,
     len: usize,
 }
 
@@ -39,6 +40,8 @@ struct Ready {
     key: Arc<str>,
     /// How many had been taken when it became ready.
     since: u64,
+    /// Its place among all that ever became ready.
+    order: u64,
 }
 
 /// An event, and what has been tried.
@@ -137,7 +140,9 @@ impl Mailbox {
 
     fn becomes_ready(&mut self, key: Arc<str>, priority: Priority) {
         let since = self.dequeues;
-        self.ready[priority as usize].push_back(Ready { key, since });
+        let order = self.became_ready;
+        self.became_ready += 1;
+        self.ready[priority as usize].push_back(Ready { key, since, order });
     }
 
     /// The priority whose next key has waited too long, and longest.
@@ -146,8 +151,132 @@ impl Mailbox {
         if cfg!(mutant = "low_starves") {
             return None;
         }
-        let waits = |(priority, ready): (usize, &VecDeque<Ready>)| Some((ready.front()?.since, priority));
-        let (since, priority) = self.ready.iter().enumerate().filter_map(waits).min()?;
+        let waits = |(priority, ready): (usize, &VecDeque<Ready>)| {
+            ready.front().map(|first| (first.order, first.since, priority))
+        };
+        let (_, since, priority) = self.ready.iter().enumerate().filter_map(waits).min()?;
         (self.dequeues - since >= OVERDUE).then_some(priority)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use chrono::DateTime;
+    use kernel::{CorrelationId, EventId, Json, Metadata};
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn event(n: u64, key: u8, priority: usize) -> Arc<Envelope> {
+        let priority = [Priority::Low, Priority::Normal, Priority::High, Priority::Critical][priority];
+        Arc::new(Envelope {
+            event_id: EventId::new(Uuid::from_u128(n.into())),
+            timestamp: DateTime::UNIX_EPOCH,
+            source_module: "test".into(),
+            event_type: "test.happened".into(),
+            data: Json::of(&()).unwrap(),
+            metadata: Metadata {
+                correlation_id: CorrelationId::new(Uuid::nil()),
+                causation_id: None,
+                user_id: "tester".into(),
+                schema_version: 1,
+                key: format!("key {key}"),
+                priority,
+                position: Some(n),
+            },
+        })
+    }
+
+    /// What is to be true of every history, told by one who writes everything down.
+    #[derive(Default)]
+    struct Model {
+        /// Of each key, positions and priorities in order.
+        waiting: BTreeMap<String, VecDeque<(u64, Priority)>>,
+        held: Vec<Waiting>,
+        dequeues: u64,
+        /// When each key became ready: how many had been taken, and how many were ready before it.
+        ready: BTreeMap<String, (u64, u64)>,
+    }
+
+    impl Model {
+        fn becomes_ready(&mut self, key: &str) {
+            let before = self.ready.len() as u64;
+            self.ready.insert(key.into(), (self.dequeues, before));
+        }
+
+        fn push(&mut self, event: &Envelope) {
+            let key = &event.metadata.key;
+            let waiting = self.waiting.entry(key.clone()).or_default();
+            waiting.push_back((event.metadata.position.unwrap(), event.metadata.priority));
+            let is_held = self.held.iter().any(|held| held.event.metadata.key == *key);
+            if waiting.len() == 1 && !is_held {
+                self.becomes_ready(key);
+            }
+        }
+
+        fn take(&mut self, taken: Option<Waiting>) {
+            let Some(taken) = taken else {
+                assert!(self.ready.is_empty(), "somebody is ready");
+                return;
+            };
+            let key = taken.event.metadata.key.clone();
+            let (since, before) = self.ready.remove(&key).expect("only a key that is ready is taken");
+            let waited = self.dequeues - since;
+            assert!(waited <= OVERDUE + before, "{key} saw {waited} others taken, {before} were ready before it");
+            let (position, priority) = self.waiting.get_mut(&key).unwrap().pop_front().unwrap();
+            assert_eq!(taken.event.metadata.position, Some(position), "the first of its key");
+            let is_overdue = waited >= OVERDUE;
+            for other in self.ready.keys() {
+                assert!(is_overdue || self.waiting[other][0].1 <= priority, "{other} was more urgent than {key}");
+            }
+            self.dequeues += 1;
+            self.held.push(taken);
+        }
+
+        fn end(&mut self, index: usize) -> Waiting {
+            let index = index % self.held.len();
+            self.held.swap_remove(index)
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_mailbox_keeps_order_priority_and_bound(
+            steps in prop::collection::vec((0_u8..8, 0_u8..30, 0_usize..4), 0..600),
+            urgent in 0_usize..4,
+        ) {
+            let (mut mailbox, mut model) = (Mailbox::default(), Model::default());
+            for (n, (step, key, priority)) in (1..).zip(steps) {
+                match step {
+                    // Mostly urgent ones: somebody is always before the others.
+                    0..=3 => {
+                        let event = event(n, key, if n % 5 == 0 { priority } else { urgent });
+                        model.push(&event);
+                        mailbox.push(event);
+                    }
+                    4 | 5 => model.take(mailbox.take()),
+                    6 if !model.held.is_empty() => {
+                        let ended = model.end(usize::from(key));
+                        let key = &ended.event.metadata.key;
+                        mailbox.release(key);
+                        if !model.waiting[key].is_empty() {
+                            model.becomes_ready(key);
+                        }
+                    }
+                    7 if !model.held.is_empty() => {
+                        let again = model.end(usize::from(key));
+                        let Metadata { key, position, priority, .. } = &again.event.metadata;
+                        model.waiting.get_mut(key).unwrap().push_front((position.unwrap(), *priority));
+                        model.becomes_ready(key);
+                        mailbox.put_back(again);
+                    }
+                    _ => {}
+                }
+                assert_eq!(mailbox.len(), model.waiting.values().map(VecDeque::len).sum::<usize>());
+            }
+        }
     }
 }

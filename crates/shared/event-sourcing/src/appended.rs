@@ -8,6 +8,11 @@ use crate::{
     sync::{Arc, AtomicBool, AtomicU64, Mutex, Ordering, PoisonError, RwLock},
 };
 
+/// How many listeners are woken by whoever announces. Each wakes all the others before it does anything else: the many are not
+/// woken at the cost of the committer. Two, because tokio keeps the task that was woken last for the thread that woke it, which
+/// may be busy.
+const HERALDS: usize = 2;
+
 /// The store's side of [`Appended`]: says that the log has grown. Clones say it to the same listeners.
 ///
 /// A `watch` channel does the same for several times the price: every commit pays it, and so does everybody who waits for one.
@@ -49,9 +54,7 @@ impl Appends {
         if self.0.head.fetch_max(head.0, Ordering::SeqCst) >= head.0 {
             return;
         }
-        for listener in self.0.listeners.read().unwrap_or_else(PoisonError::into_inner).iter() {
-            listener.wake();
-        }
+        self.0.wake(HERALDS);
     }
 
     /// Listens from now on.
@@ -62,16 +65,26 @@ impl Appends {
     }
 }
 
+impl Board {
+    /// At most so many of those who wait.
+    fn wake(&self, most: usize) {
+        let listeners = self.listeners.read().unwrap_or_else(PoisonError::into_inner);
+        listeners.iter().filter(|listener| listener.wake()).take(most).for_each(drop);
+    }
+}
+
 impl Listener {
     /// The listener shows its waker and looks at the head again; this comes after the head was raised. One of the two sees the
     /// other.
-    fn wake(&self) {
-        if self.waits.load(Ordering::SeqCst) && self.waits.swap(false, Ordering::SeqCst) {
+    fn wake(&self) -> bool {
+        let waited = self.waits.load(Ordering::SeqCst) && self.waits.swap(false, Ordering::SeqCst);
+        if waited {
             let waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner).take();
             if let Some(waker) = waker {
                 waker.wake();
             }
         }
+        waited
     }
 }
 
@@ -86,8 +99,12 @@ impl Appended {
         if self.listener.rung.load(Ordering::SeqCst) {
             self.listener.rung.store(false, Ordering::SeqCst);
         }
-        self.seen = self.board.head.load(Ordering::SeqCst);
-        Position(self.seen)
+        let head = self.board.head.load(Ordering::SeqCst);
+        if self.seen != head {
+            self.seen = head;
+            self.board.wake(usize::MAX);
+        }
+        Position(head)
     }
 
     /// Waits until it [has changed](Self::has_changed), and looks.
@@ -123,6 +140,9 @@ impl Drop for Appended {
     fn drop(&mut self) {
         let mut listeners = self.board.listeners.write().unwrap_or_else(PoisonError::into_inner);
         listeners.retain(|listener| !Arc::ptr_eq(listener, &self.listener));
+        drop(listeners);
+        // It may have been told and not have said so.
+        self.board.wake(usize::MAX);
     }
 }
 

@@ -23,6 +23,7 @@
 mod appended;
 mod blobs;
 mod memory;
+mod rules;
 mod store;
 mod sync;
 mod unit;
@@ -30,6 +31,7 @@ mod unit;
 pub use appended::{Appended, Appends, Bell};
 pub use blobs::{BlobError, Blobs, MemoryBlobs};
 pub use memory::MemoryStore;
+pub use rules::{EventLimits, EventRules};
 pub use store::{
     CommitError, Conflict, Found, LogQuery, Position, Receipt, Store, StoreError, StoreErrorKind, StoreExt,
     StoredDocument,

@@ -1,3 +1,5 @@
+mod log;
+
 use std::{
     collections::{BTreeMap, HashMap, hash_map::Entry},
     ops::Bound,
@@ -7,6 +9,7 @@ use std::{
 use async_trait::async_trait;
 use kernel::{Envelope, Json};
 
+use self::log::Log;
 use crate::{
     Appended, Appends, CommitError, Conflict, Expected, LogQuery, Position, Receipt, Store, StoreError, StoredDocument,
     Unit, Write,
@@ -15,12 +18,12 @@ use crate::{
 /// The whole store in memory: for a process that keeps nothing, and the model that the other adapters are compared with.
 pub struct MemoryStore {
     state: Mutex<State>,
+    log: Log,
     appended: Appends,
 }
 
 #[derive(Default)]
 struct State {
-    log: Vec<Arc<Envelope>>,
     /// Index into the log of each stream's events.
     streams: HashMap<String, Vec<usize>>,
     documents: BTreeMap<(String, String), (Json, u64)>,
@@ -29,7 +32,7 @@ struct State {
 
 impl Default for MemoryStore {
     fn default() -> Self {
-        Self { state: Mutex::default(), appended: Appends::new(Position(0)) }
+        Self { state: Mutex::default(), log: Log::default(), appended: Appends::new(Position(0)) }
     }
 }
 
@@ -46,8 +49,8 @@ impl Store for MemoryStore {
         let (receipt, head) = {
             let mut state = self.state();
             state.check(unit.writes())?;
-            let receipt = state.apply(unit.into_writes());
-            (receipt, Position(state.log.len() as u64))
+            let receipt = state.apply(unit.into_writes(), &self.log);
+            (receipt, Position(self.log.len() as u64))
         };
         if !receipt.events.is_empty() {
             self.appended.announce(head);
@@ -85,28 +88,22 @@ impl Store for MemoryStore {
     }
 
     async fn log(&self, query: LogQuery) -> Result<Vec<Arc<Envelope>>, StoreError> {
-        let state = self.state();
-        let from = usize::try_from(query.after.0).unwrap_or(usize::MAX).min(state.log.len());
-        let rest = &state.log[from..];
-        match query.correlation {
-            // A slice, whose length is known: one allocation.
-            None => Ok(rest[..query.limit.min(rest.len())].to_vec()),
-            Some(correlation) => {
-                let wanted = |e: &&Arc<Envelope>| e.metadata.correlation_id == correlation;
-                Ok(rest.iter().filter(wanted).take(query.limit).cloned().collect())
-            }
-        }
+        let from = usize::try_from(query.after.0).unwrap_or(usize::MAX);
+        Ok(match query.correlation {
+            None => self.log.read(from, query.limit, |_| true),
+            Some(correlation) => self.log.read(from, query.limit, |event| event.metadata.correlation_id == correlation),
+        })
     }
 
     async fn stream(&self, stream: &str, after: u64, limit: usize) -> Result<Vec<Envelope>, StoreError> {
         let state = self.state();
         let skip = usize::try_from(after).unwrap_or(usize::MAX);
         let indexes = state.streams.get(stream).map_or(&[][..], Vec::as_slice);
-        Ok(indexes.iter().skip(skip).take(limit).map(|&i| Envelope::clone(&state.log[i])).collect())
+        Ok(indexes.iter().skip(skip).take(limit).map(|&i| Arc::unwrap_or_clone(self.log.at(i))).collect())
     }
 
     async fn head(&self) -> Result<Position, StoreError> {
-        Ok(Position(self.state().log.len() as u64))
+        Ok(Position(self.log.len() as u64))
     }
 
     async fn checkpoint(&self, subscriber: &str) -> Result<Position, StoreError> {
@@ -165,17 +162,19 @@ impl State {
         }
     }
 
-    fn apply(&mut self, writes: Vec<Write>) -> Receipt {
+    fn apply(&mut self, writes: Vec<Write>, log: &Log) -> Receipt {
         let mut receipt = Receipt::default();
+        let mut placed = 0;
         for write in writes {
             match write {
                 Write::Append { stream, mut envelope, .. } => {
-                    let index = self.log.len();
-                    envelope.metadata.position = Some(index as u64 + 1);
+                    let index = log.len() + placed;
+                    Arc::make_mut(&mut envelope).metadata.position = Some(index as u64 + 1);
                     let stream = self.streams.entry(stream).or_default();
                     stream.push(index);
                     receipt.events.push((envelope.event_id, stream.len() as u64));
-                    self.log.push(Arc::new(envelope));
+                    log.place(placed, envelope);
+                    placed += 1;
                 }
                 Write::Put { collection, key, body, .. } => {
                     let place = (collection.to_owned(), key);
@@ -190,6 +189,7 @@ impl State {
                 }
             }
         }
+        log.show(placed);
         receipt
     }
 }

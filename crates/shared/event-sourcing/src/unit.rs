@@ -53,8 +53,8 @@ pub enum Write {
         stream: String,
         /// Of the stream's version: how many events it has before this one.
         expected: Expected,
-        /// Complete but for its position, which the store gives it.
-        envelope: Envelope,
+        /// Complete but for its position, which the store gives it. Shared, so that a store in memory need not copy it.
+        envelope: Arc<Envelope>,
     },
     /// A whole document, in place of the one that is there, if one is.
     Put {
@@ -137,8 +137,14 @@ impl Unit {
             },
         };
         observability::originated(observability::EVENT, self.origin.module, E::NAME, event_id.uuid(), context);
-        self.writes.push(Write::Append { stream: stream.into(), expected, envelope });
+        self.writes.push(Write::Append { stream: stream.into(), expected, envelope: Arc::new(envelope) });
         event_id
+    }
+
+    /// Appends an event that was made earlier and not committed then: with its identity, its time and whose it was.
+    pub fn take_up(&mut self, stream: impl Into<String>, mut envelope: Envelope) {
+        envelope.metadata.position = None;
+        self.writes.push(Write::Append { stream: stream.into(), expected: Expected::Any, envelope });
     }
 
     /// # Panics

@@ -1,6 +1,7 @@
 use chrono::{DateTime, Utc};
 use container::Container;
 use event_bus::Subscription;
+use event_sourcing::EventRules;
 use kernel::Error;
 use request::{ModuleState, Requests, Trouble};
 use saga::SagaEngine;
@@ -19,6 +20,9 @@ pub struct Application {
     pub sagas: SagaEngine,
     /// For the event bus, which the composition root starts after the modules and stops before them.
     pub subscriptions: Vec<Subscription>,
+    /// What the events of the modules are held to: those of services and sagas already, those of subscribers by the options of
+    /// the event bus.
+    pub event_rules: EventRules,
     /// All modules as data, those that were left out too.
     pub description: Description,
     /// What looks forgotten, without being wrong.

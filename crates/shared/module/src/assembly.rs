@@ -2,7 +2,7 @@ use std::{collections::BTreeSet, mem::take, sync::Arc};
 
 use container::{Builder, Container};
 use event_bus::Subscription;
-use event_sourcing::{Blobs, Store};
+use event_sourcing::{Blobs, EventRules, Store};
 use kernel::{Clock, Ids};
 use request::{Client, Limits, ModuleState, ModuleStates, Requests, ServiceTable};
 use saga::SagaEngine;
@@ -69,7 +69,11 @@ pub async fn assemble(
     let container = builder.build().expect("a graph without findings can be built");
     let made = container.warm_up(options.timeouts.start).await;
     made.map_err(|error| Findings::of_making(&modules, &error))?;
-    requests.open(table(&mut modules, &selected, &container, requests.states()));
+    let mut table = table(&mut modules, &selected, &container, requests.states());
+    let published = |module: &Module| (module.name, module.publishes.iter().map(|e| e.name).collect::<Vec<_>>());
+    let event_rules = EventRules::declare(options.events, modules.iter().map(published));
+    table.hold_events_to(event_rules.clone());
+    requests.open(table);
     let mut sagas = SagaEngine::new(requests.clone(), store, clock, ids);
     for (module, saga) in selected.iter().flat_map(|&i| modules[i].sagas.iter().map(move |saga| (i, saga))) {
         sagas = (saga.wire)(&container, sagas, modules[module].name);
@@ -79,6 +83,7 @@ pub async fn assemble(
         subscriptions: subscriptions(&modules, &selected, &container, &options.grants),
         lifecycle: lifecycle(modules, &selected, &container, requests.states(), &options),
         container,
+        event_rules,
         requests,
         sagas,
         warnings: findings.0,

@@ -3,6 +3,7 @@ use std::{
     time::Duration,
 };
 
+use event_sourcing::EventLimits;
 use request::Limits;
 use settings::Settings;
 
@@ -22,6 +23,8 @@ pub struct Options {
     pub grants: Grants,
     /// How much a request may take.
     pub limits: Limits,
+    /// How large and how far from its cause an event may be.
+    pub events: EventLimits,
     /// Which of the modules run in this process.
     pub selection: Selection,
     /// How long modules may take.

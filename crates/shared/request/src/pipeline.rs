@@ -4,7 +4,7 @@ use std::{
     time::Duration,
 };
 
-use event_sourcing::{CommitError, Store, Unit};
+use event_sourcing::{CommitError, EventRules, Store, Unit};
 use kernel::{Access, Clock, Context, Error, ErrorKind, Ids, Json, Request, RequestKind};
 use metrics::{NoopRecorder, with_local_recorder};
 use resilience::{BreakerOptions, Breakers, Bulkhead};
@@ -358,6 +358,11 @@ impl Requests {
         Ok(Some(remaining))
     }
 
+    /// What the events of services are held to, and what others hold theirs to who publish for the same modules.
+    pub fn event_rules(&self) -> EventRules {
+        self.0.open.get().map(|open| open.table.event_rules().clone()).unwrap_or_default()
+    }
+
     /// Commits the command with its answer and its audit record. Where another one under the same key was faster, its answer
     /// holds. What cannot be answered is not done.
     async fn commit<R: Request>(
@@ -367,6 +372,7 @@ impl Requests {
         Work { mut unit, once }: Work<'_>,
         redact: impl Fn(R::Response) -> Result<R::Response, Error>,
     ) -> Result<R::Response, Error> {
+        self.event_rules().check(&unit, &*self.0.store).await?;
         if let Some(once) = &once {
             response = once.remember::<R>(&response, &mut unit)?;
         }

@@ -4,6 +4,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
+use event_sourcing::EventRules;
 use kernel::{Access, Error, ErrorKind, Request, RequestKind};
 use resilience::{Breaker, Breakers, Bulkhead, BulkheadOptions};
 use schemars::Schema;
@@ -27,6 +28,8 @@ pub struct ServiceTable {
     /// Which module serves what is not served in this process.
     elsewhere: HashMap<&'static str, &'static str>,
     stale_after: HashSet<&'static str>,
+    /// What the events of a service must be like.
+    rules: EventRules,
 }
 
 /// What is known about a request without calling it.
@@ -129,6 +132,11 @@ impl ServiceTable {
         self.asks.entry(module).or_default().extend(asks);
     }
 
+    /// What the services publish is held to these rules.
+    pub fn hold_events_to(&mut self, rules: EventRules) {
+        self.rules = rules;
+    }
+
     /// `module`, which does not run in this process, serves a request of this name.
     pub fn serve_elsewhere(&mut self, module: &'static str, request: &'static str) {
         self.elsewhere.insert(request, module);
@@ -148,6 +156,10 @@ impl ServiceTable {
             let breaker = breakers.of(entry.info.name).expect("there is no limit to the targets");
             entry.guard = Some(Guard { bulkhead, breaker });
         }
+    }
+
+    pub(crate) fn event_rules(&self) -> &EventRules {
+        &self.rules
     }
 
     /// Events that make answers stale.

@@ -36,6 +36,7 @@ pub async fn bus_conformance<H: BusHome>(make: impl AsyncFn() -> H) {
     deliveries::a_mailbox_is_bounded(&make().await).await;
     deliveries::patterns_take_what_they_name(&make().await).await;
     failures::a_failing_delivery_is_tried_again(&make().await).await;
+    failures::what_a_failure_wrote_is_not_in_the_next_unit(&make().await).await;
     failures::other_keys_flow_while_one_waits_for_its_next_try(&make().await).await;
     failures::a_poison_event_parks_its_key_and_only_its_key(&make().await).await;
     failures::a_panic_stays_where_it_is(&make().await).await;

@@ -39,6 +39,22 @@ async fn dead_letters_conform_over_it() {
     testing::dead_letters_conformance(async || home()).await;
 }
 
+#[tokio::test]
+async fn event_rules_conform_over_it() {
+    testing::event_rules_conformance(async || home()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn time_conforms_over_it() {
+    testing::time_conformance(async || home()).await;
+}
+
+#[tokio::test]
+async fn publishers_conform_over_it() {
+    let folder = TempDir::new().unwrap();
+    testing::publisher_conformance(async || home(), folder.path()).await;
+}
+
 fn home() -> Home {
     let (folder, path) = super::place();
     Home { _folder: folder, path }

@@ -27,3 +27,19 @@ async fn on_several_threads() {
 async fn dead_letters_over_the_store_in_memory() {
     testing::dead_letters_conformance(async || Memory(Arc::default())).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn event_rules_over_the_store_in_memory() {
+    testing::event_rules_conformance(async || Memory(Arc::default())).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn time_over_the_store_in_memory() {
+    testing::time_conformance(async || Memory(Arc::default())).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn publishers_over_the_store_in_memory() {
+    let folder = tempfile::TempDir::new().unwrap();
+    testing::publisher_conformance(async || Memory(Arc::default()), folder.path()).await;
+}

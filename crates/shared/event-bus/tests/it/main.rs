@@ -3,7 +3,9 @@
 
 mod anonymous;
 mod conformance;
+mod edges;
 mod faults;
+mod random;
 
 use std::{
     sync::{

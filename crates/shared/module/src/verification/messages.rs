@@ -97,7 +97,7 @@ pub(super) fn events(modules: &[Module], findings: &mut Findings) {
     for module in modules {
         for subscription in &module.subscribes {
             let (subscriber, event) = (subscription.subscriber, subscription.event);
-            if !published.contains_key(event) {
+            if !published.contains_key(event) && !event_bus::TIME_EVENTS.contains(&event) {
                 let problem = format!("subscriber `{subscriber}` waits for event `{event}`, which no module publishes");
                 findings.error(module.name, problem, "declare it with `.publishes` in the module that does");
             }
@@ -110,6 +110,13 @@ pub(super) fn events(modules: &[Module], findings: &mut Findings) {
                 );
                 findings.error(module.name, problem, ONE_TYPE);
             }
+        }
+    }
+    for module in modules {
+        for subscription in module.subscribes.iter().filter(|s| module.publishes.iter().any(|e| e.name == s.event)) {
+            let (subscriber, event) = (subscription.subscriber, subscription.event);
+            let problem = format!("publishes event `{event}`, and its own subscriber `{subscriber}` takes it");
+            findings.warning(module.name, problem, "fine unless that one publishes it: then it sets itself off");
         }
     }
     let subscribed: BTreeSet<&str> = modules.iter().flat_map(|m| &m.subscribes).map(|s| s.event).collect();

@@ -26,6 +26,19 @@ async fn a_key_makes_a_command_happen_once() {
     assert_eq!(shop.balance().await, 4);
 }
 
+/// Whatever it does beside its unit, it does once.
+#[tokio::test]
+async fn a_service_is_not_called_again_for_what_is_done() {
+    let shop = Shop::new();
+    let key = IdempotencyKey::try_new("order-1").unwrap();
+    let send = || shop.requests.send(&shop.cx, &key, PayIn { amount: 4 });
+    assert_eq!(send().await.unwrap(), 4);
+    // Nobody gets in any more.
+    shop.clerk.gate.close();
+    assert_eq!(send().await.unwrap(), 4);
+    shop.requests.ask(&shop.cx, PayIn { amount: 4 }).await.unwrap_err();
+}
+
 /// Both begin before the other has committed: one of them is done, and both have its answer.
 #[tokio::test]
 async fn two_at_the_same_time_have_one_answer() {

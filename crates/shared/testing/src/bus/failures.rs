@@ -1,13 +1,16 @@
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
-use event_bus::{DeadLetter, DeliveryOutcome, OnUnknown, RetryPolicy, Subscription};
-use event_sourcing::{StoreExt, Unit};
-use kernel::Event;
+use event_bus::{DeadLetter, DeliveryOutcome, OnUnknown, RetryPolicy, Subscriber, Subscription};
+use event_sourcing::{Expected, StoreExt, Unit};
+use kernel::{Context, Error, Event};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Action, BusHome, Probe, author, drained, letters, options, publish, records, start, start_with, until};
-use crate::store::Noted;
+use crate::store::{Card, Noted};
 
 fn to(probe: &Probe) -> Subscription {
     Subscription::new::<Noted>(probe.name(), "ledger", probe.clone())
@@ -28,6 +31,31 @@ pub(super) async fn a_failing_delivery_is_tried_again(home: &impl BusHome) {
     let records = records(&store).await;
     let told: Vec<_> = records.iter().map(|r| (r.position.0, r.attempts, r.outcome, r.subscriber.as_str())).collect();
     assert_eq!(told, [(1, 3, DeliveryOutcome::Done, "unlucky"), (2, 1, DeliveryOutcome::Done, "unlucky")]);
+    bus.stop().await;
+}
+
+/// Writes something that nothing guards, and fails; then it does nothing at all.
+#[derive(Default)]
+struct Careless(AtomicBool);
+
+impl Subscriber<Noted> for Careless {
+    async fn handle(&self, _: &Context, _: &Noted, unit: &mut Unit) -> Result<(), Error> {
+        if self.0.swap(true, Ordering::SeqCst) {
+            return Ok(());
+        }
+        unit.put("stain", &Card { n: 1 }, Expected::Any);
+        Err(Error::internal("told to fail"))
+    }
+}
+
+pub(super) async fn what_a_failure_wrote_is_not_in_the_next_unit(home: &impl BusHome) {
+    let store = home.open().await;
+    let bus = start(&store, vec![Subscription::new::<Noted>("careless", "ledger", Careless::default())]).await;
+    for n in 1..=3 {
+        publish(&store, &[("a", n)]).await;
+        drained(&bus).await;
+    }
+    assert_eq!(store.get::<Card>("stain").await.unwrap(), None);
     bus.stop().await;
 }
 

@@ -79,7 +79,7 @@ impl<const RANK: usize> Event for Ranked<RANK> {
 
 fn envelopes(unit: &Unit) -> Vec<kernel::Envelope> {
     let appends = unit.writes().iter().filter_map(|write| match write {
-        event_sourcing::Write::Append { envelope, .. } => Some(envelope.clone()),
+        event_sourcing::Write::Append { envelope, .. } => Some(kernel::Envelope::clone(envelope)),
         _ => None,
     });
     appends.collect()

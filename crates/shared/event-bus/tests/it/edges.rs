@@ -1,0 +1,134 @@
+//! What is refused, and what options change.
+
+use std::{sync::Arc, time::Duration};
+
+use event_bus::{
+    BatchOptions, BusError, BusOptions, DeliveryClass, EventBus, Overflow, Ports, RetryPolicy, Subscription,
+};
+use event_sourcing::{MemoryStore, Store, Unit};
+use expect_test::expect;
+use kernel::{ManualClock, SequentialIds};
+use testing::{
+    bus::{Action, Probe, drained, publish, records, start, start_with, until},
+    store::Noted,
+};
+use tokio::time::Instant;
+
+fn memory() -> Arc<dyn Store> {
+    Arc::new(MemoryStore::default())
+}
+
+fn to(probe: &Probe) -> Subscription {
+    Subscription::new::<Noted>(probe.name(), "ledger", probe.clone())
+}
+
+async fn refused(subscriptions: Vec<Subscription>, store: Option<Arc<dyn Store>>, options: BusOptions) -> String {
+    let (clock, ids) = (Arc::new(ManualClock::default()), Arc::new(SequentialIds::default()));
+    let started = EventBus::start(subscriptions, Ports { store, clock, ids }, options).await;
+    started.map(drop).unwrap_err().to_string()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_is_refused_with_the_way_out() {
+    let store = memory();
+    let probe = || to(&Probe::writing("ledger", &store));
+    let batches = |size| {
+        let options = BatchOptions { size, delay: Duration::ZERO };
+        Subscription::batches::<Noted>("batches", "ledger", options, Probe::writing("batches", &store))
+    };
+    let retry = RetryPolicy { attempts: 0, ..RetryPolicy::default() };
+    let cases = [
+        vec![probe(), probe()],
+        vec![probe().with_concurrency(0)],
+        vec![probe().with_concurrency(8).with_mailbox(7)],
+        vec![batches(0)],
+        vec![batches(1).with_class(DeliveryClass::Inline { order: 0 })],
+        vec![probe().with_retry(retry)],
+    ];
+    let mut said = vec![refused(vec![probe()], None, BusOptions::default()).await];
+    for case in cases {
+        said.push(refused(case, Some(Arc::clone(&store)), BusOptions::default()).await);
+    }
+    said.push(refused(vec![], Some(Arc::clone(&store)), BusOptions { threads: 0, ..BusOptions::default() }).await);
+    expect![[r#"
+        subscriber `ledger` is durable, and the bus has no store: give it one, or make the subscriber ephemeral
+        there is a subscriber `ledger` already: each needs a name of its own
+        subscriber `ledger`: concurrency is 0: allow one event at a time or more
+        subscriber `ledger`: mailbox holds 7: make it 8 or more
+        subscriber `batches`: batches must be of 1 to 1024 events, as its mailbox holds
+        subscriber `batches`: batches are durable and come one after another: leave concurrency and class
+        subscriber `ledger`: its retry is out of range: /attempts: must be 1 or more: the first call is one of them
+        the bus's options are out of range: threads is 0: allow one thread for computations or more"#]]
+    .assert_eq(&said.join("\n"));
+    assert_eq!(kernel::Error::from(BusError::Unknown("x".into())).kind, kernel::ErrorKind::NotFound);
+}
+
+/// Without a store there are ephemeral subscribers to what is committed with the bus.
+#[tokio::test(start_paused = true)]
+async fn without_a_store_events_are_heard_and_not_kept() {
+    let scratch = memory();
+    let probe = Probe::new("hears", &scratch, |_, _, _| Action::Look);
+    let ephemeral = to(&probe).with_class(DeliveryClass::Ephemeral { overflow: Overflow::Wait });
+    let (clock, ids) = (Arc::new(ManualClock::default()), Arc::new(SequentialIds::default()));
+    let bus = EventBus::start(vec![ephemeral], Ports { store: None, clock, ids }, BusOptions::default()).await.unwrap();
+    let mut unit = Unit::new(testing::origin("notes"));
+    unit.publish(&Noted::new("a", 1));
+    bus.commit(unit).await.unwrap();
+    drained(&bus).await;
+    assert_eq!(probe.tries(), [("a".to_owned(), 1)]);
+}
+
+/// One that fails all the time is tried slowly when its budget is used up, and another one is not.
+#[tokio::test(start_paused = true)]
+async fn retries_are_paid_from_a_budget_of_the_subscriber() {
+    let retry = RetryPolicy {
+        attempts: 2,
+        first: Duration::from_millis(1),
+        longest: Duration::from_secs(60),
+        budget_percent: 1,
+        budget_per_second: 1,
+    };
+    let store = memory();
+    // Ten retries are there at the start: one for each second of the window.
+    for n in 1..=20 {
+        publish(&store, &[(&format!("writer {n}"), n)]).await;
+    }
+    let poor = Probe::new("poor", &store, |_, _, attempt| if attempt == 1 { Action::Fail } else { Action::Write });
+    let start_of_all = Instant::now();
+    let bus = start(&store, vec![to(&poor).with_retry(retry)]).await;
+    until("some are through", async || poor.tries().len() >= 20 + 10).await;
+    assert!(start_of_all.elapsed() < Duration::from_secs(1), "within the budget it goes quickly");
+    drained(&bus).await;
+    assert!(start_of_all.elapsed() >= Duration::from_secs(50), "then slowly: {:?}", start_of_all.elapsed());
+    assert_eq!(poor.tries().len(), 40, "but each is tried again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn records_can_be_left_out() {
+    for kept in [true, false] {
+        let store = memory();
+        publish(&store, &[("a", 1)]).await;
+        let options = BusOptions { records: kept, ..testing::bus::options() };
+        let probe =
+            Probe::new("ledger", &store, |_, _, attempt| if attempt == 1 { Action::Fail } else { Action::Write });
+        let bus = start_with(&store, vec![to(&probe)], options).await;
+        drained(&bus).await;
+        assert_eq!(records(&store).await.len(), usize::from(kept));
+        assert_eq!(probe.seen("a").await, [1]);
+    }
+}
+
+/// A checkpoint is stored with what was written, and behind what was only looked at when there is nothing else to do.
+#[tokio::test(start_paused = true)]
+async fn what_is_only_looked_at_is_not_committed_one_by_one() {
+    let store = memory();
+    let probe = Probe::new("looks", &store, |_, _, _| Action::Look);
+    let bus = start(&store, vec![to(&probe)]).await;
+    for n in 1..=20 {
+        publish(&store, &[("a", n)]).await;
+        drained(&bus).await;
+    }
+    let before = store.checkpoint("looks").await.unwrap().0;
+    assert!(before < 20, "the checkpoint follows when there is time: {before}");
+    until("a second passes", async || store.checkpoint("looks").await.unwrap().0 == 20).await;
+}
