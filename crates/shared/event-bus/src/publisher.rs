@@ -248,7 +248,9 @@ impl Kept {
     /// `None` where there are no events.
     fn of(publisher: &str, unit: Unit) -> Result<Option<Self>, PublishError> {
         let events = unit.into_writes().into_iter().map(|write| match write {
-            Write::Append { stream, expected: Expected::Any, envelope: event } => Some(KeptEvent { stream, event }),
+            Write::Append { stream, expected: Expected::Any, envelope: event } => {
+                Some(KeptEvent { stream, event: Arc::unwrap_or_clone(event) })
+            }
             Write::Append { .. } | Write::Put { .. } | Write::Delete { .. } | Write::Checkpoint { .. } => None,
         });
         let events = events.collect::<Option<Vec<_>>>().ok_or(PublishError::NotOnlyEvents)?;

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use event_sourcing::{Document, Expected, Found, Store, StoreError, StoreExt, Unit, Write};
 use kernel::{Envelope, Event};
@@ -68,7 +70,7 @@ impl Schedule for Unit {
         };
         // What is due before 1970 is as due as what is due then.
         let id = ScheduleId(format!("{:020}-{}", at.timestamp_millis().max(0), envelope.event_id));
-        self.put(id.as_str(), &Scheduled { at, stream, event: envelope }, Expected::Absent);
+        self.put(id.as_str(), &Scheduled { at, stream, event: Arc::unwrap_or_clone(envelope) }, Expected::Absent);
         id
     }
 

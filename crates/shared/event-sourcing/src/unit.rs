@@ -144,7 +144,11 @@ impl Unit {
     /// Appends an event that was made earlier and not committed then: with its identity, its time and whose it was.
     pub fn take_up(&mut self, stream: impl Into<String>, mut envelope: Envelope) {
         envelope.metadata.position = None;
-        self.writes.push(Write::Append { stream: stream.into(), expected: Expected::Any, envelope });
+        self.writes.push(Write::Append {
+            stream: stream.into(),
+            expected: Expected::Any,
+            envelope: Arc::new(envelope),
+        });
     }
 
     /// # Panics

@@ -18,7 +18,7 @@ use event_sourcing::{
 use kernel::{Envelope, ManualClock, SystemIds};
 
 use crate::{
-    actors::{origin, published},
+    actors::origin,
     bus::BusHome,
     patience::{polled, soon},
     store::{Card, Noted},
@@ -139,7 +139,7 @@ fn unit(notes: &[u64]) -> Unit {
 }
 
 async fn notes(store: &Flaky) -> Vec<u64> {
-    published::<Noted>(&*store.store).await.into_iter().map(|note| note.n).collect()
+    crate::Published::to(&*store.store).await.of::<Noted>().into_iter().map(|note| note.n).collect()
 }
 
 async fn is_empty(publisher: &Publisher) {

@@ -14,7 +14,8 @@ use kernel::{Context, Error, Event, ManualClock, SystemIds};
 use tokio::time::sleep;
 
 use crate::{
-    actors::{origin, published},
+    Published,
+    actors::origin,
     bus::{BusHome, options},
     store::{Card, Noted},
 };
@@ -75,7 +76,7 @@ impl Town {
     }
 
     async fn notes(&self) -> Vec<u64> {
-        published::<Noted>(&*self.store).await.into_iter().map(|note| note.n).collect()
+        Published::to(&*self.store).await.of::<Noted>().into_iter().map(|note| note.n).collect()
     }
 }
 
@@ -192,7 +193,7 @@ fn hourly() -> Subscription {
 }
 
 async fn ends<E: Event>(town: &Town, ended: impl Fn(E) -> DateTime<Utc>) -> Vec<String> {
-    let events = published::<E>(&*town.store).await.into_iter();
+    let events = Published::to(&*town.store).await.of::<E>().into_iter();
     events.map(|event| ended(event).format("%m-%d %H:%M").to_string()).collect()
 }
 

@@ -121,7 +121,7 @@ async fn outcomes(gossip: Module, options: Options) -> (Arc<dyn Store>, [Option<
 async fn what_is_declared_is_published() {
     let (store, outcomes) = outcomes(gossip().publishes::<Heard>(), Options::default()).await;
     assert_eq!(outcomes, [None, None, None]);
-    let heard = testing::published::<Heard>(&*store).await;
+    let heard = testing::Published::to(&*store).await.of::<Heard>();
     assert_eq!(heard.into_iter().map(|heard| heard.by).collect::<Vec<_>>(), ["asking", "walking", "listening"]);
 }
 
@@ -139,7 +139,7 @@ async fn what_is_not_declared_is_refused_naming_module_event_and_fix() {
             )
         );
     }
-    assert!(testing::published::<Heard>(&*store).await.is_empty());
+    assert!(testing::Published::to(&*store).await.of::<Heard>().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -149,7 +149,7 @@ async fn what_is_too_large_is_refused() {
     for error in outcomes {
         assert_eq!(error.unwrap().code(), "event.too_large");
     }
-    assert!(testing::published::<Heard>(&*store).await.is_empty());
+    assert!(testing::Published::to(&*store).await.of::<Heard>().is_empty());
 }
 
 /// It may set itself off; time is published by nobody.
