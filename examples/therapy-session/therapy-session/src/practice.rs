@@ -1,7 +1,7 @@
 use std::{error::Error, sync::Arc, time::Duration};
 
-use chrono::{DateTime, TimeZone, Utc};
-use event_bus::{BusOptions, Drain, EventBus, Ports};
+use chrono::{DateTime, TimeDelta, TimeZone, Utc};
+use event_bus::{BusOptions, Drain, EventBus, Ports, scheduled};
 use event_sourcing::{MemoryBlobs, MemoryStore, Store};
 use kernel::{
     AuthenticationError, Authenticator, Claims, Clock, Context, CorrelationId, ErrorKind, Ids, ManualClock, Principal,
@@ -9,6 +9,7 @@ use kernel::{
 };
 use module::{Application, Grants, Infrastructure};
 use therapy_contracts::{User, UserId};
+use tokio::time::{Instant, sleep};
 use users::MemoryRecords;
 
 use crate::{Line, Outside, Post, application, grants};
@@ -66,6 +67,22 @@ impl Practice {
     pub fn work_of(&self, user: &str) -> Result<Context, AuthenticationError> {
         let principal = Principal::authenticate(&Door(&grants()), user)?;
         Ok(Context::new(Arc::new(principal), CorrelationId::new(self.ids.next())))
+    }
+
+    /// Moves the clock, and waits until what is due then is published and handled.
+    ///
+    /// # Errors
+    /// It is not within a minute.
+    pub async fn wait(&mut self, time: TimeDelta) -> Result<(), kernel::Error> {
+        self.clock.advance(time);
+        let until = Instant::now() + Duration::from_secs(60);
+        while scheduled(&*self.store, None, 1).await?.iter().any(|found| found.value.at <= self.clock.now()) {
+            if Instant::now() > until {
+                return Err(kernel::Error::new(ErrorKind::Deadline, "what is due is not published: wait longer"));
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+        self.settle().await
     }
 
     /// Waits until the subscribers have handled all that has happened.

@@ -3,14 +3,14 @@
 use std::{collections::HashMap, error::Error, io::Write};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use event_bus::{DeadLetter, DeadLetters, Discarded, LetterFilter, Retried};
+use event_bus::{DeadLetter, DeadLetters, Discarded, LetterFilter, Retried, scheduled};
 use event_sourcing::{Found, LogQuery, Position, StoreExt};
 use kernel::{Clock, Context, CorrelationId, Envelope, Event};
 use request::ModuleState;
 use resilience::{BreakerChange, BreakerState};
 use therapy_contracts::{
-    GetSession, GetSessionCharge, IsUserActive, NotificationSent, Person, ScheduleSession, Session, SessionCharged,
-    SessionType, SessionView, TherapySessionScheduled, UserId,
+    CancelSession, GetSession, GetSessionCharge, IsUserActive, NotificationSent, Person, ScheduleSession, Session,
+    SessionChargeCancelled, SessionCharged, SessionType, SessionView, TherapySessionScheduled, UserId,
 };
 use tokio::sync::broadcast;
 
@@ -36,6 +36,7 @@ pub async fn tell(practice: &mut Practice, out: &mut impl Write) -> Told {
     story.the_module_is_stopped().await?;
     story.a_mailbox_is_full().await?;
     story.the_mailbox_is_emptied().await?;
+    story.the_day_before().await?;
     story.the_end().await
 }
 
@@ -167,12 +168,39 @@ impl<W: Write> Story<'_, W> {
         self.letters().await
     }
 
+    async fn the_day_before(&mut self) -> Told {
+        writeln!(self.out, "\n9. The day before a session its patient is reminded, unless it was called off")?;
+        let before = self.practice.mail.sent().len();
+        let soon = self.practice.clock.now() + TimeDelta::days(4);
+        let hers = self.practice.work_of("reception")?;
+        let request = ScheduleSession { scheduled_at: soon, ..self.session() };
+        self.practice.application.requests.ask(&hers, request).await?;
+        let cx = self.practice.work_of("reception")?;
+        let request = ScheduleSession { patient_id: Practice::CLEO, scheduled_at: soon, ..self.session() };
+        let Session { session_id, .. } = self.practice.application.requests.ask(&cx, request).await?;
+        self.practice.settle().await?;
+        self.reminders().await?;
+        let cancelled = self.practice.application.requests.ask(&cx, CancelSession { session_id }).await?;
+        self.practice.settle().await?;
+        self.say("cancelled", format_args!("user {} on {}", cancelled.patient_id, time(cancelled.scheduled_at)))?;
+        self.reminders().await?;
+        self.practice.wait(TimeDelta::days(3)).await?;
+        self.new_mail(before)?;
+        self.trail(hers.correlation()).await
+    }
+
+    async fn reminders(&mut self) -> Told {
+        let reminders = scheduled(&*self.practice.store, None, usize::MAX).await?.len();
+        self.say("scheduled", format_args!("{reminders} reminders"))
+    }
+
     async fn the_end(&mut self) -> Told {
         self.practice.settle().await?;
         let sessions = self.count(TherapySessionScheduled::NAME).await?;
         let messages = self.count(NotificationSent::NAME).await?;
         let charges = self.count(SessionCharged::NAME).await?;
-        writeln!(self.out, "\n{sessions} sessions, {messages} messages, {charges} charges")?;
+        let back = self.count(SessionChargeCancelled::NAME).await?;
+        writeln!(self.out, "\n{sessions} sessions, {messages} messages, {charges} charges, {back} taken back")?;
         Ok(())
     }
 
