@@ -137,7 +137,8 @@ impl Event for TherapySessionScheduled {
     // Two people wait for their confirmation.
     const PRIORITY: Priority = Priority::High;
 
+    // What one patient is told comes in order.
     fn key(&self) -> String {
-        self.session_id.to_string()
+        self.patient_id.to_string()
     }
 }

@@ -93,7 +93,7 @@ async fn an_event_says_which_module_it_comes_from_and_which_work_it_is_part_of()
             "correlation_id": "00000000-0000-0000-0000-000000000002",
             "user_id": "reception",
             "schema_version": 1,
-            "key": "00000000-0000-0000-0000-000000000003",
+            "key": "1",
             "priority": "high",
             "position": 1
           }

@@ -3,6 +3,7 @@
 
 mod directory;
 mod flow;
+mod letters;
 mod modules;
 mod requests;
 mod story;
