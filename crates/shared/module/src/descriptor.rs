@@ -39,6 +39,9 @@ pub struct Module {
     pub(crate) registered: Vec<(&'static str, &'static Location<'static>)>,
 }
 
+/// Of a subscriber's name and its module.
+type Wire = Box<dyn Fn(&Container, &'static str, &'static str) -> Subscription>;
+
 type Registrations = Box<dyn FnOnce(&mut Builder)>;
 
 pub(crate) struct Served {
@@ -76,7 +79,7 @@ pub(crate) struct Subscribed {
     pub event: &'static str,
     /// That they are read as, if they are.
     pub type_name: Option<&'static str>,
-    pub wire: Box<dyn Fn(&Container, &'static str, &'static str) -> Subscription>,
+    pub wire: Wire,
     pub needs: Needed,
 }
 
