@@ -31,11 +31,15 @@ use crate::{
 /// How long a subscriber that is told to stop may take, which is to answer for a commit that it has begun.
 const STOP: Duration = Duration::from_secs(5);
 
+/// Events that a bus without a store keeps.
+const LATEST: usize = 16_384;
+
 /// What the bus stands on.
 #[derive(Clone)]
 pub struct Ports {
-    /// Whose log the subscribers follow. Without one the bus keeps the latest events in memory for its
-    /// [`Ephemeral`](DeliveryClass::Ephemeral) subscribers, and takes no [`Durable`](DeliveryClass::Durable) ones.
+    /// Whose log the subscribers follow. Without one the bus keeps the latest 16,384 events in memory for its
+    /// [`Ephemeral`](DeliveryClass::Ephemeral) subscribers, and takes no [`Durable`](DeliveryClass::Durable) ones. What has left
+    /// memory before a subscriber came to it counts as dropped.
     pub store: Option<Arc<dyn Store>>,
     /// Whence the time stamps of what subscribers publish.
     pub clock: Arc<dyn Clock>,
@@ -128,7 +132,7 @@ impl EventBus {
         }
         let Ports { store, clock, ids } = ports;
         let is_durable = store.is_some();
-        let store = store.unwrap_or_else(|| Arc::new(MemoryStore::default()));
+        let store = store.unwrap_or_else(|| Arc::new(MemoryStore::keeping(LATEST)));
         let inline = InlineSubscribers::of(&subscriptions).holding_to(options.rules.clone(), Arc::clone(&store));
         let running = Mutex::default();
         let shared = Arc::new(Shared { store, is_durable, clock, ids, options, inline, threads, running });

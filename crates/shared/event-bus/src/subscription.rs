@@ -182,7 +182,10 @@ impl Subscription {
     }
 
     pub(crate) fn takes(&self, event: &Envelope) -> bool {
-        if self.wildcard { event.event_type.starts_with(self.prefix) } else { event.event_type == self.prefix }
+        match self.wildcard {
+            true => self.prefix.is_empty() || event.event_type.starts_with(self.prefix),
+            false => event.event_type == self.prefix,
+        }
     }
 
     /// What of it cannot be carried out.

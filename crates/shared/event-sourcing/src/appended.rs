@@ -5,7 +5,7 @@ use std::{
 
 use crate::{
     Position,
-    sync::{Arc, AtomicBool, AtomicU64, Mutex, Ordering, PoisonError, RwLock},
+    sync::{Arc, AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering, PoisonError, RwLock},
 };
 
 /// How many listeners are woken by whoever announces. Each wakes all the others before it does anything else: the many are not
@@ -22,12 +22,15 @@ pub struct Appends(Arc<Board>);
 struct Board {
     head: AtomicU64,
     listeners: RwLock<Vec<Arc<Listener>>>,
+    /// How many listeners wait: a committer whom nobody waits for looks no further.
+    waiting: Arc<AtomicUsize>,
 }
 
-#[derive(Default)]
 struct Listener {
     /// Whether there is a waker that has not been woken. Only then is the lock taken.
     waits: AtomicBool,
+    /// Of the board.
+    waiting: Arc<AtomicUsize>,
     waker: Mutex<Option<Waker>>,
     rung: AtomicBool,
 }
@@ -46,7 +49,8 @@ pub struct Bell(Arc<Listener>);
 impl Appends {
     /// Of a log that ends here.
     pub fn new(head: Position) -> Self {
-        Self(Arc::new(Board { head: AtomicU64::new(head.0), listeners: RwLock::new(Vec::new()) }))
+        let (listeners, waiting) = (RwLock::new(Vec::new()), Arc::new(AtomicUsize::new(0)));
+        Self(Arc::new(Board { head: AtomicU64::new(head.0), listeners, waiting }))
     }
 
     /// The log ends here now. A head before an earlier one changes nothing.
@@ -59,7 +63,12 @@ impl Appends {
 
     /// Listens from now on.
     pub fn listen(&self) -> Appended {
-        let listener = Arc::new(Listener::default());
+        let listener = Arc::new(Listener {
+            waits: AtomicBool::new(false),
+            waiting: Arc::clone(&self.0.waiting),
+            waker: Mutex::new(None),
+            rung: AtomicBool::new(false),
+        });
         self.0.listeners.write().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&listener));
         Appended { board: Arc::clone(&self.0), listener, seen: self.0.head.load(Ordering::SeqCst) }
     }
@@ -68,16 +77,37 @@ impl Appends {
 impl Board {
     /// At most so many of those who wait.
     fn wake(&self, most: usize) {
+        if self.waiting.load(Ordering::SeqCst) == 0 {
+            return;
+        }
         let listeners = self.listeners.read().unwrap_or_else(PoisonError::into_inner);
         listeners.iter().filter(|listener| listener.wake()).take(most).for_each(drop);
     }
 }
 
 impl Listener {
+    /// After the waker was put there, and before the last look at the head. Counted before it is said, so that the count is never
+    /// too low; where it waits already, whoever ends that finds the new waker.
+    fn wait(&self) {
+        if !self.waits.load(Ordering::SeqCst) {
+            self.waiting.fetch_add(1, Ordering::SeqCst);
+            self.waits.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// Whether it has waited until now.
+    fn end_wait(&self) -> bool {
+        let waited = self.waits.load(Ordering::SeqCst) && self.waits.swap(false, Ordering::SeqCst);
+        if waited {
+            self.waiting.fetch_sub(1, Ordering::SeqCst);
+        }
+        waited
+    }
+
     /// The listener shows its waker and looks at the head again; this comes after the head was raised. One of the two sees the
     /// other.
     fn wake(&self) -> bool {
-        let waited = self.waits.load(Ordering::SeqCst) && self.waits.swap(false, Ordering::SeqCst);
+        let waited = self.end_wait();
         if waited {
             let waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner).take();
             if let Some(waker) = waker {
@@ -123,7 +153,7 @@ impl Appended {
                     none => *none = Some(cx.waker().clone()),
                 }
             }
-            self.listener.waits.store(true, Ordering::SeqCst);
+            self.listener.wait();
             // It may have grown between the first look and the waker.
             if self.has_changed() { Poll::Ready(self.look()) } else { Poll::Pending }
         })
@@ -141,6 +171,7 @@ impl Drop for Appended {
         let mut listeners = self.board.listeners.write().unwrap_or_else(PoisonError::into_inner);
         listeners.retain(|listener| !Arc::ptr_eq(listener, &self.listener));
         drop(listeners);
+        self.listener.end_wait();
         // It may have been told and not have said so.
         self.board.wake(usize::MAX);
     }

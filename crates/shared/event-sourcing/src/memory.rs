@@ -8,8 +8,9 @@ use std::{
 
 use async_trait::async_trait;
 use kernel::{Envelope, Json};
+use rapidhash::fast::RandomState;
 
-use self::log::Log;
+use self::log::{Log, Tail};
 use crate::{
     Appended, Appends, CommitError, Conflict, Expected, LogQuery, Position, Receipt, Store, StoreError, StoredDocument,
     Unit, Write,
@@ -19,24 +20,41 @@ use crate::{
 pub struct MemoryStore {
     state: Mutex<State>,
     log: Log,
+    /// Events that are kept.
+    most: usize,
     appended: Appends,
 }
 
 #[derive(Default)]
 struct State {
-    /// Index into the log of each stream's events.
-    streams: HashMap<String, Vec<usize>>,
+    tail: Tail,
+    streams: HashMap<String, Stream, RandomState>,
     documents: BTreeMap<(String, String), (Json, u64)>,
     checkpoints: HashMap<String, Position>,
 }
 
+#[derive(Default)]
+struct Stream {
+    /// Events before the first that is kept.
+    forgotten: u64,
+    /// Index into the log of each event.
+    indexes: Vec<usize>,
+}
+
 impl Default for MemoryStore {
+    /// Keeps everything.
     fn default() -> Self {
-        Self { state: Mutex::default(), log: Log::default(), appended: Appends::new(Position(0)) }
+        Self::keeping(usize::MAX)
     }
 }
 
 impl MemoryStore {
+    /// Keeps at least so many of the latest events, two thousand more at most, and forgets those before them; a stream of which
+    /// all are forgotten begins anew. Documents and checkpoints stay.
+    pub fn keeping(most: usize) -> Self {
+        Self { state: Mutex::default(), log: Log::default(), most, appended: Appends::new(Position(0)) }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // Every change is checked before the first write, so a panic cannot leave half of one behind.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -49,8 +67,8 @@ impl Store for MemoryStore {
         let (receipt, head) = {
             let mut state = self.state();
             state.check(unit.writes())?;
-            let receipt = state.apply(unit.into_writes(), &self.log);
-            (receipt, Position(self.log.len() as u64))
+            let receipt = state.apply(unit.into_writes(), &self.log, self.most);
+            (receipt, Position(state.tail.next() as u64))
         };
         if !receipt.events.is_empty() {
             self.appended.announce(head);
@@ -97,9 +115,10 @@ impl Store for MemoryStore {
 
     async fn stream(&self, stream: &str, after: u64, limit: usize) -> Result<Vec<Envelope>, StoreError> {
         let state = self.state();
-        let skip = usize::try_from(after).unwrap_or(usize::MAX);
-        let indexes = state.streams.get(stream).map_or(&[][..], Vec::as_slice);
-        Ok(indexes.iter().skip(skip).take(limit).map(|&i| Arc::unwrap_or_clone(self.log.at(i))).collect())
+        let Some(Stream { forgotten, indexes }) = state.streams.get(stream) else { return Ok(Vec::new()) };
+        let skip = usize::try_from(after.saturating_sub(*forgotten)).unwrap_or(usize::MAX);
+        let events = indexes.iter().skip(skip).take(limit).filter_map(|&index| self.log.at(index));
+        Ok(events.map(Arc::unwrap_or_clone).collect())
     }
 
     async fn head(&self) -> Result<Position, StoreError> {
@@ -126,7 +145,7 @@ impl State {
         for write in writes {
             match write {
                 Write::Append { stream, expected, .. } => {
-                    let stored = self.streams.get(stream.as_str()).map_or(0, |s| s.len() as u64);
+                    let stored = self.streams.get(stream.as_str()).map_or(0, Stream::version);
                     let version = versions.entry(stream).or_insert(stored);
                     guard(*expected, *version, || format!("stream `{stream}`"))?;
                     *version += 1;
@@ -162,19 +181,19 @@ impl State {
         }
     }
 
-    fn apply(&mut self, writes: Vec<Write>, log: &Log) -> Receipt {
-        let mut receipt = Receipt::default();
-        let mut placed = 0;
+    fn apply(&mut self, writes: Vec<Write>, log: &Log, most: usize) -> Receipt {
+        let appends = writes.iter().filter(|write| matches!(write, Write::Append { .. })).count();
+        let mut receipt = Receipt { events: Vec::with_capacity(appends) };
+        let mut has_forgotten = false;
         for write in writes {
             match write {
                 Write::Append { stream, mut envelope, .. } => {
-                    let index = log.len() + placed;
+                    let index = self.tail.next();
                     Arc::make_mut(&mut envelope).metadata.position = Some(index as u64 + 1);
                     let stream = self.streams.entry(stream).or_default();
-                    stream.push(index);
-                    receipt.events.push((envelope.event_id, stream.len() as u64));
-                    log.place(placed, envelope);
-                    placed += 1;
+                    stream.indexes.push(index);
+                    receipt.events.push((envelope.event_id, stream.version()));
+                    has_forgotten |= log.place(&mut self.tail, envelope, most);
                 }
                 Write::Put { collection, key, body, .. } => {
                     let place = (collection.to_owned(), key);
@@ -189,8 +208,26 @@ impl State {
                 }
             }
         }
-        log.show(placed);
+        log.show(&self.tail);
+        if has_forgotten {
+            self.forget(log.first());
+        }
         receipt
+    }
+
+    /// The events before this index are no longer there.
+    fn forget(&mut self, first: usize) {
+        self.streams.retain(|_, stream| {
+            let gone = stream.indexes.partition_point(|index| *index < first);
+            stream.forgotten += stream.indexes.drain(..gone).len() as u64;
+            !stream.indexes.is_empty()
+        });
+    }
+}
+
+impl Stream {
+    fn version(&self) -> u64 {
+        self.forgotten + self.indexes.len() as u64
     }
 }
 

@@ -18,7 +18,8 @@ pub struct Application {
     pub requests: Requests,
     /// Drives the sagas of the modules of this process.
     pub sagas: SagaEngine,
-    /// For the event bus, which the composition root starts after the modules and stops before them.
+    /// For the event bus, which the composition root starts after the modules and stops before them. Those that are inline are
+    /// called by the requests and sagas of this process already; the bus calls them for what its other subscribers publish.
     pub subscriptions: Vec<Subscription>,
     /// What the events of the modules are held to: those of services and sagas already, those of subscribers by the options of
     /// the event bus.

@@ -1,7 +1,7 @@
 use std::{collections::BTreeSet, mem::take, sync::Arc};
 
 use container::{Builder, Container};
-use event_bus::Subscription;
+use event_bus::{InlineSubscribers, Subscription};
 use event_sourcing::{Blobs, EventRules, Store};
 use kernel::{Clock, Ids};
 use request::{Client, Limits, ModuleState, ModuleStates, Requests, ServiceTable};
@@ -72,7 +72,8 @@ pub async fn assemble(
     let mut table = table(&mut modules, &selected, &container, requests.states());
     let published = |module: &Module| (module.name, module.publishes.iter().map(|e| e.name).collect::<Vec<_>>());
     let event_rules = EventRules::declare(options.events, modules.iter().map(published));
-    table.hold_events_to(event_rules.clone());
+    let subscriptions = subscriptions(&modules, &selected, &container, &options.grants);
+    table.commit_with(InlineSubscribers::of(&subscriptions).holding_to(event_rules.clone(), Arc::clone(&store)));
     requests.open(table);
     let mut sagas = SagaEngine::new(requests.clone(), store, clock, ids);
     for (module, saga) in selected.iter().flat_map(|&i| modules[i].sagas.iter().map(move |saga| (i, saga))) {
@@ -80,7 +81,7 @@ pub async fn assemble(
     }
     Ok(Application {
         description: describe(&modules, &selected, &sagas),
-        subscriptions: subscriptions(&modules, &selected, &container, &options.grants),
+        subscriptions,
         lifecycle: lifecycle(modules, &selected, &container, requests.states(), &options),
         container,
         event_rules,

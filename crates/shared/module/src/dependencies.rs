@@ -15,14 +15,16 @@ impl Dependencies {
             modules.iter().enumerate().flat_map(|(i, module)| names(module).into_iter().map(move |n| (n, i))).collect()
         };
         let servers = by_name(|module| module.serves.iter().map(|served| served.info.name).collect());
-        let publishers = by_name(|module| module.publishes.iter().map(|event| event.name).collect());
         let mut dependencies = Self { asks: Vec::new(), all: Vec::new() };
         for (i, module) in modules.iter().enumerate() {
             let mut reached: BTreeSet<usize> =
                 module.asks.iter().filter_map(|asked| servers.get(asked.name).copied()).collect();
             reached.remove(&i);
             dependencies.asks.push(reached.clone());
-            reached.extend(module.subscribes.iter().filter_map(|s| publishers.get(s.event)));
+            let is_heard = |name| module.subscribes.iter().any(|subscribed| subscribed.takes(name));
+            let publishers = modules.iter().enumerate();
+            let publishers = publishers.filter(|(_, other)| other.publishes.iter().any(|event| is_heard(event.name)));
+            reached.extend(publishers.map(|(publisher, _)| publisher));
             reached.remove(&i);
             dependencies.all.push(reached);
         }

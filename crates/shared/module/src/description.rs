@@ -9,7 +9,7 @@ use kernel::{Access, RequestKind};
 use saga::SagaEngine;
 use serde::Serialize;
 
-use crate::{Module, closest::way_out};
+use crate::{Module, closest::way_out, descriptor::Subscribed};
 
 const ASKS: &str = "asks";
 const LISTENS: &str = "listens to";
@@ -69,12 +69,12 @@ pub struct RequestDescription {
     pub permission: Option<&'static str>,
 }
 
-/// A durable subscriber.
+/// A subscriber.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SubscriptionDescription {
     /// The name that its checkpoint is stored under.
     pub subscriber: &'static str,
-    /// Wire name of the event.
+    /// Wire name of the events that it takes; of several types, `data_quality.*` or `*`.
     pub event: &'static str,
 }
 
@@ -176,13 +176,14 @@ impl Canvas {
 pub(crate) fn describe(modules: &[Module], selected: &BTreeSet<usize>, engine: &SagaEngine) -> Description {
     let servers: BTreeMap<&str, &'static str> =
         modules.iter().flat_map(|m| m.serves.iter().map(|s| (s.info.name, m.name))).collect();
-    let publishers: BTreeMap<&str, &'static str> =
+    let published: Vec<(&'static str, &'static str)> =
         modules.iter().flat_map(|m| m.publishes.iter().map(|e| (e.name, m.name))).collect();
     let mut links = Vec::new();
     for module in modules {
         let from = module.name;
         let asks = module.asks.iter().filter_map(|asked| Some((*servers.get(asked.name)?, ASKS, asked.name)));
-        let listens = module.subscribes.iter().filter_map(|s| Some((*publishers.get(s.event)?, LISTENS, s.event)));
+        let taken = |s: &Subscribed| published.iter().copied().filter(|(event, _)| s.takes(event)).collect::<Vec<_>>();
+        let listens = module.subscribes.iter().flat_map(taken).map(|(event, publisher)| (publisher, LISTENS, event));
         links.extend(asks.chain(listens).map(|(to, how, message)| Link { from, to, how, message }));
     }
     let described = modules.iter().enumerate();
@@ -199,8 +200,7 @@ fn describe_module(module: &Module, left_out: bool, engine: &SagaEngine) -> Modu
             Access::Public { .. } => None,
         },
     };
-    let subscription =
-        |s: &crate::descriptor::Subscribed| SubscriptionDescription { subscriber: s.subscriber, event: s.event };
+    let subscription = |s: &Subscribed| SubscriptionDescription { subscriber: s.subscriber, event: s.event };
     let saga = |saga: &crate::descriptor::Ran| SagaDescription { name: saga.name, steps: engine.steps_of(saga.name) };
     let read = |read: &crate::descriptor::Read| SettingsDescription { section: read.section, about: read.about };
     ModuleDescription {

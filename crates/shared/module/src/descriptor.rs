@@ -1,9 +1,9 @@
 use std::{any::type_name, panic::Location, sync::Arc};
 
 use container::{Builder, Container};
-use event_bus::{Subscriber, Subscription};
-use event_sourcing::Document;
-use kernel::{Error, Event, Permission, Request};
+use event_bus::{BatchOptions, BatchSubscriber, CpuSubscriber, EnvelopeSubscriber, Subscriber, Subscription};
+use event_sourcing::{Document, Unit};
+use kernel::{Context, Envelope, Error, Event, Permission, Request};
 use request::{Cached, RequestInfo, Requirement, Service, ServiceTable};
 use saga::{Saga, SagaEngine};
 use serde::de::DeserializeOwned;
@@ -39,6 +39,9 @@ pub struct Module {
     pub(crate) registered: Vec<(&'static str, &'static Location<'static>)>,
 }
 
+/// Of a subscriber's name and its module.
+type Wire = Box<dyn Fn(&Container, &'static str, &'static str) -> Subscription>;
+
 type Registrations = Box<dyn FnOnce(&mut Builder)>;
 
 pub(crate) struct Served {
@@ -72,10 +75,23 @@ pub(crate) struct Read {
 
 pub(crate) struct Subscribed {
     pub subscriber: &'static str,
+    /// Wire name of the events; of several types, `data_quality.*` or `*`.
     pub event: &'static str,
-    pub type_name: &'static str,
-    pub wire: fn(&Container, &'static str, &'static str) -> Subscription,
+    /// That they are read as, if they are.
+    pub type_name: Option<&'static str>,
+    pub wire: Wire,
     pub needs: Needed,
+}
+
+impl Subscribed {
+    pub fn takes(&self, event: &str) -> bool {
+        is_among(event, self.event)
+    }
+}
+
+/// Whether an event is one of those that a subscription names.
+pub(crate) fn is_among(event: &str, named: &str) -> bool {
+    named.strip_suffix('*').map_or(event == named, |prefix| event.starts_with(prefix))
 }
 
 pub(crate) struct Ran {
@@ -183,10 +199,70 @@ impl Module {
 
     /// `S`, from the container, handles every `E`, durably, under a name that its checkpoint is stored under.
     #[must_use]
-    pub fn subscribes<E: Event, S: Subscriber<E>>(mut self, subscriber: &'static str) -> Self {
+    pub fn subscribes<E: Event, S: Subscriber<E>>(self, subscriber: &'static str) -> Self {
+        self.subscribes_with::<E, S>(subscriber, |subscription| subscription)
+    }
+
+    /// As [`subscribes`](Self::subscribes), called as the options say:
+    /// `|subscription| subscription.with_class(DeliveryClass::Inline { order: 0 })`.
+    #[must_use]
+    pub fn subscribes_with<E: Event, S: Subscriber<E>>(
+        self,
+        subscriber: &'static str,
+        options: impl Fn(Subscription) -> Subscription + 'static,
+    ) -> Self {
         let wire = |c: &Container, name, module| Subscription::new::<E>(name, module, Resolved(c.get::<S>()));
-        let (type_name, needs) = (type_name::<E>(), Needed::of::<S>());
-        self.subscribes.push(Subscribed { subscriber, event: E::NAME, type_name, wire, needs });
+        self.takes::<S>(subscriber, E::NAME, Some(type_name::<E>()), wire, options)
+    }
+
+    /// As [`subscribes_with`](Self::subscribes_with), with work that computes and waits for nothing, on a thread for that.
+    #[must_use]
+    pub fn subscribes_cpu<E: Event, S: CpuSubscriber<E>>(
+        self,
+        subscriber: &'static str,
+        options: impl Fn(Subscription) -> Subscription + 'static,
+    ) -> Self {
+        let wire = |c: &Container, name, module| Subscription::cpu::<E>(name, module, Resolved(c.get::<S>()));
+        self.takes::<S>(subscriber, E::NAME, Some(type_name::<E>()), wire, options)
+    }
+
+    /// As [`subscribes_with`](Self::subscribes_with), several events at once.
+    #[must_use]
+    pub fn subscribes_batches<E: Event, S: BatchSubscriber<E>>(
+        self,
+        subscriber: &'static str,
+        batch: BatchOptions,
+        options: impl Fn(Subscription) -> Subscription + 'static,
+    ) -> Self {
+        let wire =
+            move |c: &Container, name, module| Subscription::batches::<E>(name, module, batch, Resolved(c.get::<S>()));
+        self.takes::<S>(subscriber, E::NAME, Some(type_name::<E>()), wire, options)
+    }
+
+    /// As [`subscribes_with`](Self::subscribes_with), events as they are stored: of one wire name, of all that begin alike,
+    /// `data_quality.*`, or all, `*`.
+    #[must_use]
+    pub fn subscribes_envelopes<S: EnvelopeSubscriber>(
+        self,
+        subscriber: &'static str,
+        events: &'static str,
+        options: impl Fn(Subscription) -> Subscription + 'static,
+    ) -> Self {
+        let wire =
+            move |c: &Container, name, module| Subscription::envelopes(name, module, events, Resolved(c.get::<S>()));
+        self.takes::<S>(subscriber, events, None, wire, options)
+    }
+
+    fn takes<S: Send + Sync + 'static>(
+        mut self,
+        subscriber: &'static str,
+        event: &'static str,
+        type_name: Option<&'static str>,
+        wire: impl Fn(&Container, &'static str, &'static str) -> Subscription + 'static,
+        options: impl Fn(Subscription) -> Subscription + 'static,
+    ) -> Self {
+        let wire = Box::new(move |c: &Container, name, module| options(wire(c, name, module)));
+        self.subscribes.push(Subscribed { subscriber, event, type_name, wire, needs: Needed::of::<S>() });
         self
     }
 
@@ -276,11 +352,29 @@ impl Module {
 struct Resolved<S>(Arc<S>);
 
 impl<E: Event, S: Subscriber<E>> Subscriber<E> for Resolved<S> {
+    fn handle(&self, cx: &Context, event: &E, unit: &mut Unit) -> impl Future<Output = Result<(), Error>> + Send {
+        self.0.handle(cx, event, unit)
+    }
+}
+
+impl<E: Event, S: CpuSubscriber<E>> CpuSubscriber<E> for Resolved<S> {
+    fn handle(&self, cx: &Context, event: &E, unit: &mut Unit) -> Result<(), Error> {
+        self.0.handle(cx, event, unit)
+    }
+}
+
+impl<E: Event, S: BatchSubscriber<E>> BatchSubscriber<E> for Resolved<S> {
+    fn handle(&self, cx: &Context, events: &[E], unit: &mut Unit) -> impl Future<Output = Result<(), Error>> + Send {
+        self.0.handle(cx, events, unit)
+    }
+}
+
+impl<S: EnvelopeSubscriber> EnvelopeSubscriber for Resolved<S> {
     fn handle(
         &self,
-        cx: &kernel::Context,
-        event: &E,
-        unit: &mut event_sourcing::Unit,
+        cx: &Context,
+        event: &Arc<Envelope>,
+        unit: &mut Unit,
     ) -> impl Future<Output = Result<(), Error>> + Send {
         self.0.handle(cx, event, unit)
     }

@@ -4,6 +4,7 @@ use std::{
     time::Duration,
 };
 
+use event_bus::InlineSubscribers;
 use event_sourcing::{CommitError, EventRules, Store, Unit};
 use kernel::{Access, Clock, Context, Error, ErrorKind, Ids, Json, Request, RequestKind};
 use metrics::{NoopRecorder, with_local_recorder};
@@ -40,6 +41,7 @@ pub(crate) struct Inner {
 struct Open {
     table: ServiceTable,
     generations: Generations,
+    inline: InlineSubscribers,
 }
 
 /// A request that nobody serves here.
@@ -90,7 +92,10 @@ impl Requests {
         self.0.open.get_or_init(|| {
             table.guard(&self.0.breakers, &self.0.limits.bulkhead);
             let generations = Generations::new(Arc::clone(&self.0.store), table.stale_after());
-            Open { table, generations }
+            let inline = table.take_inline().unwrap_or_else(|| {
+                InlineSubscribers::of(&[]).holding_to(EventRules::default(), Arc::clone(&self.0.store))
+            });
+            Open { table, generations, inline }
         });
     }
 
@@ -358,9 +363,15 @@ impl Requests {
         Ok(Some(remaining))
     }
 
-    /// What the events of services are held to, and what others hold theirs to who publish for the same modules.
-    pub fn event_rules(&self) -> EventRules {
-        self.0.open.get().map(|open| open.table.event_rules().clone()).unwrap_or_default()
+    /// Lets the inline subscribers add to a unit, and holds its events to the rules: for others who commit for the same modules.
+    ///
+    /// # Errors
+    /// Of the first subscriber that fails; of the rules; that there are no services yet. The unit must then not be committed.
+    ///
+    /// # Cancel safety
+    /// Dropped, the unit has what some of them added: drop it too.
+    pub async fn complete(&self, unit: &mut Unit) -> Result<(), Error> {
+        self.opened()?.inline.add_to(unit).await
     }
 
     /// Commits the command with its answer and its audit record. Where another one under the same key was faster, its answer
@@ -372,7 +383,7 @@ impl Requests {
         Work { mut unit, once }: Work<'_>,
         redact: impl Fn(R::Response) -> Result<R::Response, Error>,
     ) -> Result<R::Response, Error> {
-        self.event_rules().check(&unit, &*self.0.store).await?;
+        passage.in_time(self.complete(&mut unit)).await?;
         if let Some(once) = &once {
             response = once.remember::<R>(&response, &mut unit)?;
         }

@@ -4,7 +4,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use event_sourcing::EventRules;
+use event_bus::InlineSubscribers;
 use kernel::{Access, Error, ErrorKind, Request, RequestKind};
 use resilience::{Breaker, Breakers, Bulkhead, BulkheadOptions};
 use schemars::Schema;
@@ -28,8 +28,8 @@ pub struct ServiceTable {
     /// Which module serves what is not served in this process.
     elsewhere: HashMap<&'static str, &'static str>,
     stale_after: HashSet<&'static str>,
-    /// What the events of a service must be like.
-    rules: EventRules,
+    /// Who adds to the units of services, and what their events are held to.
+    inline: Option<InlineSubscribers>,
 }
 
 /// What is known about a request without calling it.
@@ -132,9 +132,10 @@ impl ServiceTable {
         self.asks.entry(module).or_default().extend(asks);
     }
 
-    /// What the services publish is held to these rules.
-    pub fn hold_events_to(&mut self, rules: EventRules) {
-        self.rules = rules;
+    /// These add to what the services commit, and what is published is held to their rules. Without them nobody adds, and the
+    /// default rules hold.
+    pub fn commit_with(&mut self, inline: InlineSubscribers) {
+        self.inline = Some(inline);
     }
 
     /// `module`, which does not run in this process, serves a request of this name.
@@ -158,8 +159,8 @@ impl ServiceTable {
         }
     }
 
-    pub(crate) fn event_rules(&self) -> &EventRules {
-        &self.rules
+    pub(crate) fn take_inline(&mut self) -> Option<InlineSubscribers> {
+        self.inline.take()
     }
 
     /// Events that make answers stale.

@@ -472,7 +472,7 @@ impl Run<'_> {
 
     /// Commits a step's own writes with the journal; a conflict of the writes is the step's to retry.
     async fn commit_step(&mut self, record: SagaRecord, mut unit: Unit) -> Outcome {
-        if let Err(error) = self.engine.requests.event_rules().check(&unit, &*self.engine.store).await {
+        if let Err(error) = self.engine.requests.complete(&mut unit).await {
             return Ok(Err(error));
         }
         // Mutant `step_apart_from_journal`: a crash between a step's writes and its entry in the journal repeats them.

@@ -78,6 +78,29 @@ async fn without_a_store_events_are_heard_and_not_kept() {
     assert_eq!(probe.tries(), [("a".to_owned(), 1)]);
 }
 
+/// What a subscriber without a store has not come to is forgotten some day, and it says how much that is.
+#[tokio::test(start_paused = true)]
+async fn without_a_store_who_falls_behind_counts_what_is_gone() {
+    const EVENTS: u64 = 40_000;
+    let scratch = memory();
+    let probe = Probe::new("hears", &scratch, |_, _, _| Action::Look);
+    let ephemeral = to(&probe).with_class(DeliveryClass::Ephemeral { overflow: Overflow::Wait });
+    let (clock, ids) = (Arc::new(ManualClock::default()), Arc::new(SequentialIds::default()));
+    let bus = EventBus::start(vec![ephemeral], Ports { store: None, clock, ids }, BusOptions::default()).await.unwrap();
+    // All at once: it cannot look in between.
+    let mut unit = Unit::new(testing::origin("notes"));
+    for n in 1..=EVENTS {
+        unit.publish(&Noted::new("a", n));
+    }
+    bus.commit(unit).await.unwrap();
+    drained(&bus).await;
+    let heard: Vec<u64> = probe.tries().into_iter().map(|(_, n)| n).collect();
+    let first = heard[0];
+    assert!((EVENTS - 16_384 - 2048..=EVENTS - 16_384 + 1).contains(&first), "{first}");
+    assert!(heard.iter().copied().eq(first..=EVENTS), "those that are left, in order");
+    assert_eq!(bus.status().await.unwrap()[0].dropped, first - 1);
+}
+
 /// One that fails all the time is tried slowly when its budget is used up, and another one is not.
 #[tokio::test(start_paused = true)]
 async fn retries_are_paid_from_a_budget_of_the_subscriber() {

@@ -1,6 +1,9 @@
-use std::sync::{
-    Arc, OnceLock, PoisonError, RwLock,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, OnceLock, PoisonError, RwLock,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use kernel::Envelope;
@@ -8,37 +11,82 @@ use kernel::Envelope;
 /// Events that lie together.
 const CHUNK: usize = 1024;
 
-/// The log: grows at its end, in the hands of whoever holds the store's lock, and is read by everybody else without it. Readers
-/// and the writer meet at the list of chunks alone, which changes once in a thousand events.
+/// The log: grows at its end, in the hands of whoever has its [`Tail`], and is read by everybody else without a lock of the
+/// store's. Readers and the writer meet at the list of chunks alone, which changes once in a thousand events.
 #[derive(Default)]
 pub(super) struct Log {
-    chunks: RwLock<Vec<Arc<Chunk>>>,
-    /// How many events there are. Whoever sees a number sees all events up to it.
+    chunks: RwLock<Chunks>,
+    /// How many events there were. Whoever sees a number sees all events up to it, but for those that are forgotten.
     len: AtomicUsize,
 }
 
+#[derive(Default)]
+struct Chunks {
+    /// Before the first that is kept.
+    forgotten: usize,
+    kept: VecDeque<Arc<Chunk>>,
+}
+
 struct Chunk([OnceLock<Arc<Envelope>>; CHUNK]);
+
+/// Where the log grows.
+#[derive(Default)]
+pub(super) struct Tail {
+    /// The index of the next event, `ahead` of what readers see while a unit is written.
+    next: usize,
+    chunk: Option<Arc<Chunk>>,
+}
+
+impl Tail {
+    /// The index of the next event.
+    pub fn next(&self) -> usize {
+        self.next
+    }
+}
 
 impl Log {
     pub fn len(&self) -> usize {
         self.len.load(Ordering::Acquire)
     }
 
-    /// Puts an event behind the last, `ahead` of those that are there for readers. One writer at a time.
-    pub fn place(&self, ahead: usize, event: Arc<Envelope>) {
-        let index = self.len() + ahead;
-        if index.is_multiple_of(CHUNK) {
+    /// Puts an event behind the last; readers do not see it yet. Whether events before these `most`, in whole chunks, were
+    /// forgotten.
+    pub fn place(&self, tail: &mut Tail, event: Arc<Envelope>, most: usize) -> bool {
+        let place = tail.next % CHUNK;
+        let mut has_forgotten = false;
+        if place == 0 {
             let chunk = Arc::new(Chunk([const { OnceLock::new() }; CHUNK]));
-            self.chunks.write().unwrap_or_else(PoisonError::into_inner).push(chunk);
+            tail.chunk = Some(Arc::clone(&chunk));
+            has_forgotten = self.grow(chunk, most);
         }
-        let chunks = self.chunks.read().unwrap_or_else(PoisonError::into_inner);
-        let taken = chunks[index / CHUNK].0[index % CHUNK].set(event);
+        let chunk = tail.chunk.as_ref().expect("the first event of a chunk brings it");
+        let taken = chunk.0[place].set(event);
         taken.expect("only the writer fills the place behind the last event");
+        tail.next += 1;
+        has_forgotten
+    }
+
+    fn grow(&self, chunk: Arc<Chunk>, most: usize) -> bool {
+        let mut chunks = self.chunks.write().unwrap_or_else(PoisonError::into_inner);
+        chunks.kept.push_back(chunk);
+        let mut old = Vec::new();
+        // Without the new one, which is empty, there must be as many as are kept.
+        while (chunks.kept.len() - 1) * CHUNK >= most.saturating_add(CHUNK) {
+            old.extend(chunks.kept.pop_front());
+            chunks.forgotten += 1;
+        }
+        drop(chunks);
+        !old.is_empty()
     }
 
     /// Shows readers what was placed, all at once, so that nobody sees a part of a unit.
-    pub fn show(&self, placed: usize) {
-        self.len.store(self.len() + placed, Ordering::Release);
+    pub fn show(&self, tail: &Tail) {
+        self.len.store(tail.next, Ordering::Release);
+    }
+
+    /// The index of the first event that is kept.
+    pub fn first(&self) -> usize {
+        self.chunks.read().unwrap_or_else(PoisonError::into_inner).forgotten * CHUNK
     }
 
     /// At most `limit` events that are wanted, from this index on.
@@ -48,24 +96,29 @@ impl Log {
             return Vec::new();
         }
         let mut found = Vec::with_capacity(limit.min(len - from).min(CHUNK));
-        let mut index = from;
-        while index < len && found.len() < limit {
-            let chunk = Arc::clone(&self.chunks.read().unwrap_or_else(PoisonError::into_inner)[index / CHUNK]);
-            let end = (index - index % CHUNK + CHUNK).min(len);
-            for place in &chunk.0[index % CHUNK..=(end - 1) % CHUNK] {
-                let event = place.get().expect("there are events up to the end");
-                if found.len() < limit && wanted(event) {
-                    found.push(Arc::clone(event));
-                }
-            }
-            index = end;
+        let mut next = from;
+        while next < len && found.len() < limit {
+            let Some((index, chunk)) = self.chunk(next).filter(|(index, _)| *index < len) else { break };
+            let end = (index - index % CHUNK + CHUNK).min(len).min(index.saturating_add(limit - found.len()));
+            let events = &chunk.0[index % CHUNK..=(end - 1) % CHUNK];
+            let events = events.iter().map(|place| place.get().expect("there are events up to the end"));
+            found.extend(events.filter(|event| wanted(event)).cloned());
+            next = end;
         }
         found
     }
 
-    /// The event at this index, below the length.
-    pub fn at(&self, index: usize) -> Arc<Envelope> {
+    /// The event at this index, unless it is forgotten.
+    pub fn at(&self, index: usize) -> Option<Arc<Envelope>> {
+        let (at, chunk) = self.chunk(index)?;
+        chunk.0[at % CHUNK].get().filter(|_| at == index).cloned()
+    }
+
+    /// Where this index lies, or the first one that is kept.
+    fn chunk(&self, index: usize) -> Option<(usize, Arc<Chunk>)> {
         let chunks = self.chunks.read().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(chunks[index / CHUNK].0[index % CHUNK].get().expect("there are events up to the end"))
+        let index = index.max(chunks.forgotten * CHUNK);
+        let chunk = chunks.kept.get(index / CHUNK - chunks.forgotten)?;
+        Some((index, Arc::clone(chunk)))
     }
 }

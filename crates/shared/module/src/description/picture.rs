@@ -1,6 +1,7 @@
 use kernel::RequestKind;
 
 use super::{ASKS, Canvas, Description, Link, ModuleDescription};
+use crate::descriptor::is_among;
 
 /// What is drawn, whatever the language: a frame, what stands in it and around it, and arrows.
 pub(super) struct Picture<'a> {
@@ -88,9 +89,9 @@ pub(super) fn of_canvas(Canvas { module, links }: &Canvas) -> Picture<'_> {
     };
     let (own, others): (Vec<&Link>, Vec<&Link>) = links.iter().partition(|link| link.from == module.name);
     let asks = own.iter().filter(|link| link.how == ASKS).filter_map(|link| arrow(link, Some(End::Frame)));
-    let listens = module.subscribes.iter().filter_map(|subscription| {
-        let link = own.iter().find(|link| link.how != ASKS && link.message == subscription.event)?;
-        arrow(link, inside(Shape::Subscriber, subscription.subscriber))
+    let listens = module.subscribes.iter().flat_map(|subscription| {
+        let taken = own.iter().filter(|link| link.how != ASKS && is_among(link.message, subscription.event));
+        taken.filter_map(|link| arrow(link, inside(Shape::Subscriber, subscription.subscriber)))
     });
     let reached = others.iter().filter_map(|link| arrow(link, outside(link.from)));
     let arrows = arrows(asks.chain(listens).chain(reached));

@@ -49,7 +49,7 @@ pub(super) fn kinds(modules: &[Module], findings: &mut Findings) {
         served.map(|(m, served)| (served.info.name, (m, served))).collect();
     for module in modules {
         let events = module.publishes.iter().map(|event| (event.name, event.type_name));
-        let taken = module.subscribes.iter().map(|subscribed| (subscribed.event, subscribed.type_name));
+        let taken = module.subscribes.iter().filter_map(|subscribed| Some((subscribed.event, subscribed.type_name?)));
         for (name, event) in events.chain(taken) {
             let Some((other, request)) = served.get(name).filter(|(_, request)| request.type_name != event) else {
                 continue;
@@ -97,13 +97,20 @@ pub(super) fn events(modules: &[Module], findings: &mut Findings) {
     for module in modules {
         for subscription in &module.subscribes {
             let (subscriber, event) = (subscription.subscriber, subscription.event);
-            if !published.contains_key(event) && !event_bus::TIME_EVENTS.contains(&event) {
-                let problem = format!("subscriber `{subscriber}` waits for event `{event}`, which no module publishes");
+            // What takes all events also takes those that are there without modules, such as the records of commands.
+            let mut known = published.keys().copied().chain(event_bus::TIME_EVENTS);
+            if event != "*" && !known.any(|known| subscription.takes(known)) {
+                let problem = match event.ends_with('*') {
+                    false => format!("subscriber `{subscriber}` waits for event `{event}`, which no module publishes"),
+                    true => {
+                        format!("subscriber `{subscriber}` waits for events `{event}`, and no module publishes any")
+                    }
+                };
                 findings.error(module.name, problem, "declare it with `.publishes` in the module that does");
             }
-            let (other, type_name) = *types.entry(event).or_insert((module, subscription.type_name));
-            if type_name != subscription.type_name {
-                let taken = subscription.type_name;
+            let Some(taken) = subscription.type_name else { continue };
+            let (other, type_name) = *types.entry(event).or_insert((module, taken));
+            if type_name != taken {
                 let problem = format!(
                     "subscriber `{subscriber}` takes event `{event}` as `{taken}`, for module `{}` it is `{type_name}`",
                     other.name
@@ -113,15 +120,17 @@ pub(super) fn events(modules: &[Module], findings: &mut Findings) {
         }
     }
     for module in modules {
-        for subscription in module.subscribes.iter().filter(|s| module.publishes.iter().any(|e| e.name == s.event)) {
-            let (subscriber, event) = (subscription.subscriber, subscription.event);
-            let problem = format!("publishes event `{event}`, and its own subscriber `{subscriber}` takes it");
-            findings.warning(module.name, problem, "fine unless that one publishes it: then it sets itself off");
+        for subscription in &module.subscribes {
+            for event in module.publishes.iter().filter(|event| subscription.takes(event.name)) {
+                let (subscriber, event) = (subscription.subscriber, event.name);
+                let problem = format!("publishes event `{event}`, and its own subscriber `{subscriber}` takes it");
+                findings.warning(module.name, problem, "fine unless that one publishes it: then it sets itself off");
+            }
         }
     }
-    let subscribed: BTreeSet<&str> = modules.iter().flat_map(|m| &m.subscribes).map(|s| s.event).collect();
+    let is_taken = |event: &str| modules.iter().flat_map(|m| &m.subscribes).any(|s| s.takes(event));
     for module in modules {
-        for event in module.publishes.iter().filter(|e| !subscribed.contains(e.name)) {
+        for event in module.publishes.iter().filter(|event| !is_taken(event.name)) {
             let problem = format!("publishes event `{}`, to which nobody subscribes", event.name);
             findings.warning(module.name, problem, "fine if it is for the log only");
         }

@@ -12,5 +12,6 @@ mod publishing;
 mod selection;
 mod settings_of_its_own;
 mod shop;
+mod subscribing;
 mod town;
 mod verification;
