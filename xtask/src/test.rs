@@ -63,7 +63,7 @@ pub fn run(args: &Args) -> ExitCode {
 
 /// One test binary.
 pub struct Program {
-    executable: PathBuf,
+    pub executable: PathBuf,
     /// `it`, or what is tested from inside.
     pub target: String,
     /// Of its package: where cargo would run it.

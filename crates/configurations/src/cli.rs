@@ -64,6 +64,8 @@ pub enum Verb {
     Requests(Requests),
     Call(Call),
     Events(Events),
+    Subscribers(Subscribers),
+    DeadLetters(DeadLetters),
     Audit(Audit),
     Sagas(Sagas),
     Serve(Serve),
@@ -213,14 +215,55 @@ pub enum Outcome {
     Failed,
 }
 
-/// List the event log
+/// List the event log, or show what one piece of work set off
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
 Examples:
   borough events
   borough events --after 100 --json
-  borough events --follow")]
+  borough events --follow
+  borough events trace 0190b0de-6f0a-7c3e-9f0e-6d9f0f3a1c55"
+)]
 pub struct Events {
+    #[command(subcommand)]
+    pub verb: Option<EventsVerb>,
+    #[command(flatten)]
+    pub list: EventList,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum EventsVerb {
+    Trace(EventTrace),
+}
+
+/// Show the tree of one piece of work: commands, events, deliveries with their tries and times, runs and their steps
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  borough events trace 0190b0de-6f0a-7c3e-9f0e-6d9f0f3a1c55
+  borough events trace 0190b0de-6f0a-7c3e-9f0e-6d9f0f3a1c55 --format mermaid > trace.mmd")]
+pub struct EventTrace {
+    /// The correlation id, as `borough events` and `borough sagas show` tell it
+    pub correlation: kernel::CorrelationId,
+    /// For a terminal, as a picture for Markdown, or as one JSON document
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: TraceFormat,
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TraceFormat {
+    Text,
+    Mermaid,
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub struct EventList {
     /// Only events behind this position
     #[arg(long, value_name = "POSITION", default_value_t = 0)]
     pub after: u64,
@@ -236,6 +279,138 @@ pub struct Events {
     /// One JSON object a line: the wire form
     #[arg(long)]
     pub json: bool,
+}
+
+/// Show the subscribers of the serving process, or hold one back
+#[derive(Debug, Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
+Examples:
+  borough subscribers
+  borough subscribers pause mlops.experiments
+  borough subscribers resume mlops.experiments"
+)]
+pub struct Subscribers {
+    #[command(subcommand)]
+    pub verb: Option<SubscribersVerb>,
+    /// Print an array of objects
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum SubscribersVerb {
+    /// Have a subscriber take nothing until it is resumed, restarts included
+    Pause(SubscriberName),
+    /// Have a subscriber that was paused, or halted before an event that it could not read, go on
+    Resume(SubscriberName),
+}
+
+#[derive(Debug, Args)]
+pub struct SubscriberName {
+    /// The stable name of its subscription: see `borough describe`
+    pub name: String,
+}
+
+/// List the deliveries that were given up, show one, try them again, discard them
+#[derive(Debug, Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
+Examples:
+  borough dead-letters
+  borough dead-letters show mlops.experiments/00000000000000000017
+  borough dead-letters retry --subscriber mlops.experiments
+  borough dead-letters discard --key flights --reason 'a test by hand'"
+)]
+pub struct DeadLetters {
+    #[command(subcommand)]
+    pub verb: Option<DeadLettersVerb>,
+    #[command(flatten)]
+    pub list: LetterList,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DeadLettersVerb {
+    List(LetterList),
+    Show(LetterShow),
+    Retry(LetterRetry),
+    Discard(LetterDiscard),
+}
+
+/// List the dead letters by subscriber and place in the log
+#[derive(Debug, Args)]
+pub struct LetterList {
+    #[command(flatten)]
+    pub which: Letters,
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Show one dead letter: its event, what the last try failed with, and how many tries there were
+#[derive(Debug, Args)]
+pub struct LetterShow {
+    /// As `borough dead-letters` lists it: SUBSCRIBER/POSITION
+    pub letter: String,
+}
+
+/// Try dead letters again, once each, in the order of their keys
+///
+/// The subscribers run in the serving process, or in this one for as long as it takes. Exit code 0: all that were tried are
+/// delivered. 1: some failed again.
+#[derive(Debug, Args)]
+pub struct LetterRetry {
+    #[command(flatten)]
+    pub which: PickedLetters,
+    /// Print what came of it as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Give dead letters up for good; each leaves a record of who did it and why
+#[derive(Debug, Args)]
+pub struct LetterDiscard {
+    #[command(flatten)]
+    pub which: PickedLetters,
+    /// Why, for whoever asks later
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+}
+
+/// Those to which all that is said applies.
+#[derive(Debug, Args)]
+pub struct Letters {
+    /// Only of this subscriber
+    #[arg(long, value_name = "NAME")]
+    pub subscriber: Option<String>,
+    /// Only of events of this type
+    #[arg(long, value_name = "TYPE")]
+    pub event: Option<String>,
+    /// Only of events of this key
+    #[arg(long, value_name = "KEY")]
+    pub key: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+pub struct PickedLetters {
+    /// This one, as `borough dead-letters` lists it: SUBSCRIBER/POSITION
+    #[arg(conflicts_with_all = ["subscriber", "event", "key", "all"])]
+    pub letter: Option<String>,
+    /// Those of this subscriber
+    #[arg(long, value_name = "NAME")]
+    pub subscriber: Option<String>,
+    /// Those of events of this type
+    #[arg(long, value_name = "TYPE")]
+    pub event: Option<String>,
+    /// Those of events of this key
+    #[arg(long, value_name = "KEY")]
+    pub key: Option<String>,
+    /// All there are
+    #[arg(long, conflicts_with_all = ["subscriber", "event", "key"])]
+    pub all: bool,
 }
 
 /// List the runs of sagas, show one, resume what a crash left open

@@ -231,7 +231,7 @@ pub struct Platform {
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<dyn Ids>,
-    bus: EventBus,
+    bus: Arc<EventBus>,
 }
 
 impl Platform {
@@ -257,7 +257,7 @@ impl Platform {
         let options = BusOptions { retry, seed: std::process::id().into(), rules, ..BusOptions::default() };
         let ports = Ports { store: Some(Arc::clone(&store)), clock: Arc::clone(&clock), ids: Arc::clone(&ids) };
         match EventBus::start(subscriptions, ports, options).await {
-            Ok(bus) => Ok(Self { application, store, clock, ids, bus }),
+            Ok(bus) => Ok(Self { application, store, clock, ids, bus: Arc::new(bus) }),
             Err(error) => {
                 stop(&mut application).await;
                 Err(error.into())
@@ -277,7 +277,7 @@ impl Platform {
         Ok(open.into_iter().filter(|run| run.correlation_id == work).map(|run| run.id).collect())
     }
 
-    pub fn bus(&self) -> &EventBus {
+    pub fn bus(&self) -> &Arc<EventBus> {
         &self.bus
     }
 
@@ -288,7 +288,10 @@ impl Platform {
 
     /// Stops the subscribers and the modules, and closes the store.
     pub async fn stop(mut self) {
-        self.bus.stop().await;
+        // Whoever else has it is gone, or goes with it.
+        if let Some(bus) = Arc::into_inner(self.bus) {
+            bus.stop().await;
+        }
         stop(&mut self.application).await;
     }
 }

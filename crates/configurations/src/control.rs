@@ -12,8 +12,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use event_bus::{LetterFilter, Overlong, SubscriberStatus};
 use event_sourcing::Position;
-use kernel::Json;
+use kernel::{EventId, Json};
 use module::Health;
 use monitoring_prometheus::Reading;
 use request::{ModuleState, Trouble};
@@ -51,7 +52,7 @@ pub struct StatusReport {
     pub head: Position,
     /// Those that were left out too: they are stopped.
     pub modules: Vec<ModuleReport>,
-    pub subscribers: Vec<SubscriberStatus>,
+    pub subscribers: Vec<SubscriberReport>,
     /// Runs that this process drives right now.
     pub driving: Vec<Uuid>,
 }
@@ -77,12 +78,60 @@ pub struct ModuleReport {
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct SubscriberStatus {
+pub struct SubscriberReport {
     pub name: String,
+    pub module: String,
     pub event: String,
     pub position: Position,
     /// Positions of the log that it has not passed yet.
     pub behind: u64,
+    /// Events in memory that wait, and those that are being handled.
+    pub queued: usize,
+    pub in_flight: usize,
+    /// Seconds since the oldest event happened that it is not through with.
+    pub oldest_seconds: Option<f64>,
+    pub parked_keys: usize,
+    pub paused: bool,
+    /// Why it takes nothing until it is resumed.
+    pub halted: Option<String>,
+    pub dropped: u64,
+    /// What it has been handling for too long.
+    pub overlong: Vec<OverlongReport>,
+}
+
+/// A handler that does not end.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OverlongReport {
+    pub event: String,
+    pub event_id: EventId,
+    pub key: String,
+    pub age_seconds: f64,
+}
+
+impl From<SubscriberStatus> for SubscriberReport {
+    fn from(status: SubscriberStatus) -> Self {
+        let overlong = |Overlong { event_id, event_type, key, age }: Overlong| OverlongReport {
+            event: event_type,
+            event_id,
+            key,
+            age_seconds: age.as_secs_f64(),
+        };
+        Self {
+            name: status.name.into(),
+            module: status.module.into(),
+            event: status.event_type.into(),
+            position: status.position,
+            behind: status.head.0.saturating_sub(status.position.0),
+            queued: status.queued,
+            in_flight: status.in_flight,
+            oldest_seconds: status.oldest.map(|age| age.as_secs_f64()),
+            parked_keys: status.parked_keys,
+            paused: status.paused,
+            halted: status.halted,
+            dropped: status.dropped,
+            overlong: status.overlong.into_iter().map(overlong).collect(),
+        }
+    }
 }
 
 /// A request by its name.
@@ -100,6 +149,16 @@ pub struct CallOrder {
     /// W3C Trace Context: where in a trace the caller is.
     #[serde(default)]
     pub traceparent: Option<String>,
+}
+
+/// What a person wants of the bus.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BusOrder {
+    Pause { subscriber: String },
+    Resume { subscriber: String },
+    Retry { letters: LetterFilter },
+    Discard { letters: LetterFilter, reason: String },
 }
 
 /// Runs to take up.

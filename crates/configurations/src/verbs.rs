@@ -2,6 +2,7 @@
 
 mod audit;
 mod call;
+mod dead_letters;
 mod describe;
 mod events;
 mod metrics;
@@ -12,9 +13,12 @@ pub(crate) mod sagas;
 mod serve;
 mod shell;
 mod status;
+mod subscribers;
+mod trace;
 
 pub use audit::audit;
 pub use call::call;
+pub use dead_letters::dead_letters;
 pub use describe::describe;
 pub use events::events;
 pub use metrics::metrics;
@@ -24,6 +28,7 @@ pub use sagas::sagas;
 pub use serve::serve;
 pub use shell::{completions, man};
 pub use status::status;
+pub use subscribers::subscribers;
 
 use std::io::Write;
 

@@ -99,14 +99,18 @@ impl Court {
         let Ok(mut programs) = build(cargo) else { return Ok(Verdict::NotBuilt) };
         // Those inside of the crate are quick.
         programs.sort_by_key(|program| program.target == "it");
-        for program in programs {
-            match run(program.command(None))? {
-                Ended::Well => {}
-                Ended::Never => return Ok(Verdict::Hangs { target: program.target }),
-                Ended::Failed(by) => return self.without(mutant, program.target, by),
-            }
+        let mut ended = Verdict::Survived;
+        for program in &programs {
+            ended = match run(program.command(None))? {
+                Ended::Well => continue,
+                Ended::Never => Verdict::Hangs { target: program.target.clone() },
+                Ended::Failed(by) => self.without(mutant, program.target.clone(), by)?,
+            };
+            break;
         }
-        Ok(Verdict::Survived)
+        // Test programs are large, and each mutant has some.
+        programs.iter().try_for_each(|program| fs::remove_file(&program.executable))?;
+        Ok(ended)
     }
 
     /// Whether the same test passes without the mutant.

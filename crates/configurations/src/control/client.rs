@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     composition::Config,
-    control::{CallOrder, MetricsReport, ResumeOrder, StatusReport, Ticket},
+    control::{BusOrder, CallOrder, MetricsReport, ResumeOrder, StatusReport, Ticket},
     exit::Failure,
 };
 
@@ -65,6 +65,12 @@ impl Client {
 
     pub async fn resume(&self, runs: Vec<Uuid>) -> Result<(), Failure> {
         self.call(Method::POST, "/sagas/resume", &ResumeOrder { runs }).await
+    }
+
+    /// What came of it, as JSON. Handlers take their time.
+    pub async fn bus(&self, order: &BusOrder) -> Result<Json, Failure> {
+        let body = serde_json::to_vec(order)?;
+        Ok(self.answer(Method::POST, "/bus", body, Duration::MAX).await??)
     }
 
     /// The result of the call, beside what keeps it from being made.

@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::{
     composition::Config,
-    control::{CallOrder, MetricsReport, ResumeOrder, StatusReport, Ticket},
+    control::{BusOrder, CallOrder, MetricsReport, ResumeOrder, StatusReport, Ticket},
     exit::Failure,
 };
 
@@ -28,6 +28,7 @@ pub enum Order {
     Metrics(oneshot::Sender<MetricsReport>),
     Start(Box<StartPipeline>, oneshot::Sender<Result<PipelineStarted, Error>>),
     Resume(Vec<Uuid>, oneshot::Sender<()>),
+    Bus(BusOrder, oneshot::Sender<Result<kernel::Json, Error>>),
     Call(CallOrder, oneshot::Sender<Result<kernel::Json, Error>>),
 }
 
@@ -70,6 +71,7 @@ impl Server {
             .route("/pipelines", post(start))
             .route("/sagas/resume", post(resume))
             .route("/call", post(call))
+            .route("/bus", post(bus))
             .layer(DefaultBodyLimit::max(most))
             .layer(guard)
             .with_state(orders);
@@ -118,6 +120,14 @@ async fn resume(State(orders): Orders, order: Body<ResumeOrder>) -> Response {
     let (answer, answered) = oneshot::channel();
     match order {
         Ok(Json(order)) => reply(ask(&orders, Order::Resume(order.runs, answer), answered).await),
+        Err(rejection) => unreadable(&rejection),
+    }
+}
+
+async fn bus(State(orders): Orders, order: Body<BusOrder>) -> Response {
+    let (answer, answered) = oneshot::channel();
+    match order {
+        Ok(Json(order)) => reply(ask(&orders, Order::Bus(order, answer), answered).await.and_then(|result| result)),
         Err(rejection) => unreadable(&rejection),
     }
 }

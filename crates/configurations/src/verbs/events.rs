@@ -6,10 +6,10 @@ use kernel::{Envelope, Event};
 use request::CommandRecorded;
 
 use crate::{
-    cli::{Events, Global},
+    cli::{EventList, Events, EventsVerb, Global},
     composition::{Config, open_for_reading},
     exit::Failure,
-    verbs::{interrupted, print},
+    verbs::{interrupted, print, trace::trace},
 };
 
 /// Between two looks at a log that another process appends to.
@@ -18,6 +18,10 @@ const PAGE: usize = 1000;
 
 pub async fn events(global: &Global, args: &Events) -> Result<(), Failure> {
     let config = Config::load(global, Vec::new())?;
+    if let Some(EventsVerb::Trace(args)) = &args.verb {
+        return trace(&config, args).await;
+    }
+    let args = &args.list;
     let list = list(&config.store.path, args);
     if args.follow {
         // Being interrupted is how following ends.
@@ -27,7 +31,7 @@ pub async fn events(global: &Global, args: &Events) -> Result<(), Failure> {
     }
 }
 
-async fn list(path: &Path, args: &Events) -> Result<(), Failure> {
+async fn list(path: &Path, args: &EventList) -> Result<(), Failure> {
     let mut query = LogQuery { after: Position(args.after), limit: PAGE, correlation: args.correlation };
     let mut store: Option<Arc<dyn Store>> = open_for_reading(path)?;
     loop {

@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::{
     cli::{Global, Serve},
     composition::{Config, Platform},
-    control::{CallOrder, ModuleReport, Order, Server, StatusReport, SubscriberStatus},
+    control::{CallOrder, ModuleReport, Order, Server, StatusReport},
     exit::Failure,
     monitoring::Monitoring,
     verbs::{interrupted, print},
@@ -96,6 +96,15 @@ impl Serving {
             }
             Order::Start(request, answer) => drop(answer.send(self.start(*request).await)),
             Order::Call(order, answer) => self.call(order, answer),
+            Order::Bus(order, answer) => {
+                let cx = self.platform.context(&self.config).map_err(|e| Error::new(ErrorKind::Denied, e.to_string()));
+                let bus = Arc::clone(self.platform.bus());
+                self.calls.spawn(async move {
+                    let done = async { order.carry_out(&bus, &cx?).await };
+                    let _ = answer.send(done.await);
+                    None
+                });
+            }
             Order::Resume(runs, answer) => {
                 runs.into_iter().for_each(|run| self.drive(run));
                 let _ = answer.send(());
@@ -170,15 +179,7 @@ impl Serving {
             health: self.monitoring.look(&self.platform).await,
             head: self.platform.store.head().await?,
             modules: self.platform.application.modules().into_iter().map(reported).collect(),
-            subscribers: subscribers
-                .into_iter()
-                .map(|subscriber| SubscriberStatus {
-                    name: subscriber.name.into(),
-                    event: subscriber.event_type.into(),
-                    position: subscriber.position,
-                    behind: subscriber.head.0.saturating_sub(subscriber.position.0),
-                })
-                .collect(),
+            subscribers: subscribers.into_iter().map(Into::into).collect(),
             driving: self.driving.values().copied().collect(),
         })
     }

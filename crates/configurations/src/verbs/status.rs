@@ -3,8 +3,9 @@ use std::fmt::Write;
 use crate::{
     cli::{Global, Status},
     composition::Config,
-    control::{Client, ModuleReport, StatusReport},
+    control::{Client, ModuleReport, OverlongReport, StatusReport, SubscriberReport},
     exit::Failure,
+    report::figures::visible,
     verbs::{print, print_json},
 };
 
@@ -33,9 +34,29 @@ fn write_status(text: &mut String, report: &StatusReport) -> std::fmt::Result {
         troubles.iter().try_for_each(|trouble| writeln!(text, "    {}: {}", trouble.part, trouble.reason))?;
     }
     writeln!(text, "subscribers")?;
-    for subscriber in &report.subscribers {
-        writeln!(text, "  {:<20} {} behind, on {}", subscriber.name, subscriber.behind, subscriber.event)?;
-    }
+    report.subscribers.iter().try_for_each(|subscriber| write_subscriber(text, subscriber))?;
     writeln!(text, "runs being driven: {}", report.driving.len())?;
     report.driving.iter().try_for_each(|run| writeln!(text, "  {run}"))
+}
+
+/// How one subscriber stands, and below it what somebody should look at.
+pub(super) fn write_subscriber(text: &mut String, subscriber: &SubscriberReport) -> std::fmt::Result {
+    let SubscriberReport { name, event, behind, queued, in_flight, parked_keys, dropped, .. } = subscriber;
+    writeln!(text, "  {name:<20} {behind} behind, {queued} waiting, {in_flight} being handled, on {event}")?;
+    if subscriber.paused {
+        writeln!(text, "    paused: go on with `borough subscribers resume {name}`")?;
+    }
+    if let Some(reason) = &subscriber.halted {
+        writeln!(text, "    halted: {}: go on with `borough subscribers resume {name}`", visible(reason))?;
+    }
+    if *parked_keys > 0 {
+        writeln!(text, "    {parked_keys} keys are parked: see `borough dead-letters --subscriber {name}`")?;
+    }
+    if *dropped > 0 {
+        writeln!(text, "    {dropped} events were dropped")?;
+    }
+    for OverlongReport { event, event_id, key, age_seconds } in &subscriber.overlong {
+        writeln!(text, "    {event} {event_id} of key {} has been handled for {age_seconds:.0} s", visible(key))?;
+    }
+    Ok(())
 }

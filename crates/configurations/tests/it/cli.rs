@@ -21,6 +21,11 @@ fn help_of_every_verb() {
     check(&["call", "--help"], expect_file!["snapshots/help-call.txt"]);
     check(&["audit", "--help"], expect_file!["snapshots/help-audit.txt"]);
     check(&["events", "--help"], expect_file!["snapshots/help-events.txt"]);
+    check(&["events", "trace", "--help"], expect_file!["snapshots/help-events-trace.txt"]);
+    check(&["subscribers", "--help"], expect_file!["snapshots/help-subscribers.txt"]);
+    check(&["dead-letters", "--help"], expect_file!["snapshots/help-dead-letters.txt"]);
+    check(&["dead-letters", "retry", "--help"], expect_file!["snapshots/help-dead-letters-retry.txt"]);
+    check(&["dead-letters", "discard", "--help"], expect_file!["snapshots/help-dead-letters-discard.txt"]);
     check(&["sagas", "--help"], expect_file!["snapshots/help-sagas.txt"]);
     check(&["sagas", "list", "--help"], expect_file!["snapshots/help-sagas-list.txt"]);
     check(&["sagas", "show", "--help"], expect_file!["snapshots/help-sagas-show.txt"]);

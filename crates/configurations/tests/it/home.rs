@@ -68,6 +68,12 @@ impl Home {
         serde_json::from_str(&ended.stdout).unwrap()
     }
 
+    /// Runs a verb again and again until it prints this.
+    pub fn wait_for(&self, args: &[&str], text: &str) {
+        let told = (0..200).map(|_| self.run(args)).find(|ended| ended.stdout.contains(text));
+        assert!(told.is_some(), "{args:?} never printed `{text}`");
+    }
+
     /// The types of all events in the log, in order.
     pub fn events(&self) -> Vec<String> {
         let ended = self.run(&["events", "--json"]);

@@ -1,6 +1,7 @@
 //! The real binary, as its users run it.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod bus;
 mod call;
 mod cli;
 mod crash;

@@ -278,7 +278,7 @@ impl EventBus {
             match self.named(&name) {
                 Ok(running) if running.subscription.class == DeliveryClass::Durable => {
                     answers.push((name, running.desk.ask(filter.clone())));
-                    running.orders.send_modify(|orders| orders.letters += 1);
+                    running.order(|orders| orders.letters += 1);
                 }
                 Ok(_) | Err(_) => retried.elsewhere.push(name),
             }
@@ -307,7 +307,7 @@ impl EventBus {
         let (clock, ids) = (Arc::clone(clock), Arc::clone(ids));
         let origin = event_sourcing::Origin { module: "event-bus", context: cx.clone(), clock, ids };
         let discarded = DeadLetters::of(&**store).discard(filter, reason, &origin).await?;
-        self.shared.running().iter().for_each(|running| running.orders.send_modify(|orders| orders.letters += 1));
+        self.shared.running().iter().for_each(|running| running.order(|orders| orders.letters += 1));
         Ok(discarded)
     }
 

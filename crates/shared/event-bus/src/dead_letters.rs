@@ -18,7 +18,7 @@ pub struct DeadLetters<'a> {
 }
 
 /// Which letters: those to which all that is said here applies; all of them where nothing is said.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LetterFilter {
     /// Of this subscriber.
     pub subscriber: Option<String>,

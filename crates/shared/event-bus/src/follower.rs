@@ -170,9 +170,13 @@ impl Follower {
 
     /// What comes next in the log.
     async fn page(&self) -> Result<Vec<Arc<Envelope>>, StoreError> {
+        self.delivery.store.log(LogQuery::after(self.progress.read, self.page_size())).await
+    }
+
+    /// A page of fewer events was all that there was.
+    fn page_size(&self) -> usize {
         let room = self.delivery.subscription.mailbox - self.mailbox.len().min(self.delivery.subscription.mailbox);
-        let limit = room.clamp(1, PAGE);
-        self.delivery.store.log(LogQuery::after(self.progress.read, limit)).await
+        room.clamp(1, PAGE)
     }
 
     /// Whether the page is one lane.

@@ -164,6 +164,7 @@ impl Step {
     pub fn write(&self, subscriber: &str, unit: &mut Unit) {
         match self {
             Self::Checkpoint { to, passed } => {
+                // Mutant `no_checkpoint`: after a crash nobody knows how far a subscriber has come.
                 if !cfg!(mutant = "no_checkpoint") {
                     unit.checkpoint(subscriber, *to);
                 }

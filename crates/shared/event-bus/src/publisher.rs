@@ -295,6 +295,7 @@ impl Shared {
             unit.take_up(stream.as_str(), event.clone());
         }
         self.inline.add_to(&mut unit).await.map_err(Failure::of)?;
+        // Mutant `published_twice`: an event whose commit was not answered, and carried out, is published again.
         if !cfg!(mutant = "published_twice") {
             unit.put(id.as_str(), &Attempted {}, Expected::Absent);
         }

@@ -3,12 +3,13 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use event_sourcing::StoreError;
+use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use crate::LetterFilter;
 
 /// What came of trying dead letters again.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retried {
     /// Letters whose event was handled: they are gone.
     pub delivered: usize,

@@ -83,6 +83,7 @@ impl Timekeeper {
             );
             return Ok(());
         }
+        // Mutant `fired_again`: a scheduled event that was published is still scheduled.
         if !cfg!(mutant = "fired_again") {
             unit.delete::<Scheduled>(key.as_str(), Expected::Exact(revision));
         }
@@ -112,6 +113,7 @@ impl Timekeeper {
             let mut unit = self.unit(CorrelationId::new(self.ids.next()));
             span.publish(&mut unit, (began, ended));
             self.inline.add_to(&mut unit).await?;
+            // Mutant `time_passes_again`: an hour that has passed passes again at the next look.
             if !cfg!(mutant = "time_passes_again") {
                 unit.put(name, &Passage { until: ended }, Expected::Exact(revision));
             }

@@ -139,10 +139,10 @@ impl Scenario {
     pub fn expect<E: Event>(&self, matches: impl Fn(&E) -> bool) -> impl Future<Output = E> {
         let place = Location::caller();
         async move {
-            let found = async || Ok(self.published().await.of::<E>().into_iter().find(|event| matches(event)));
+            let found = async || self.published().await.of::<E>().into_iter().find(|event| matches(event));
             match self.wait(found).await {
-                Ok(event) => event,
-                Err(()) => {
+                Some(event) => event,
+                None => {
                     let count = self.published().await.envelopes_of::<E>().len();
                     let expected = format!("`{}`, as the test says, within {:?}", E::NAME, self.within);
                     let instead = match count {
@@ -193,16 +193,16 @@ impl Scenario {
             let latest = RwLock::new(String::new());
             let found = async || {
                 let told = match self.ask(request.clone()).await {
-                    Ok(answer) if matches(&answer) => return Ok(Some(answer)),
+                    Ok(answer) if matches(&answer) => return Some(answer),
                     Ok(answer) => format!("answered: {}", as_json(&answer)),
                     Err(error) => refusal(&error),
                 };
                 *latest.write().unwrap_or_else(PoisonError::into_inner) = told;
-                Ok(None)
+                None
             };
             match self.wait(found).await {
-                Ok(answer) => answer,
-                Err(()) => {
+                Some(answer) => answer,
+                None => {
                     let expected = format!("`{}` {} to be answered as the test says", R::NAME, as_json(&request));
                     self.fail(place, expected, latest.into_inner().unwrap_or_else(PoisonError::into_inner)).await
                 }
@@ -224,11 +224,11 @@ impl Scenario {
         async move {
             let found = async || {
                 let letters = self.letters().await.into_iter();
-                Ok(letters.filter(|letter| letter.subscriber == subscriber).find(|letter| matches(letter)))
+                letters.filter(|letter| letter.subscriber == subscriber).find(|letter| matches(letter))
             };
             match self.wait(found).await {
-                Ok(letter) => letter,
-                Err(()) => {
+                Some(letter) => letter,
+                None => {
                     let expected =
                         format!("`{subscriber}` to park an event as the test says, within {:?}", self.within);
                     self.fail(place, expected, "none that it has parked".into()).await
@@ -309,15 +309,15 @@ impl Scenario {
         matches!(self.bus.drain(self.within).await, Ok(event_bus::Drain::Complete))
     }
 
-    async fn wait<T>(&self, mut found: impl AsyncFnMut() -> Result<Option<T>, ()>) -> Result<T, ()> {
+    async fn wait<T>(&self, found: impl AsyncFn() -> Option<T>) -> Option<T> {
         let until = Instant::now() + self.within;
         let mut appended = self.store.appended();
         loop {
-            if let Some(found) = found().await? {
-                return Ok(found);
+            if let Some(found) = found().await {
+                return Some(found);
             }
             if Instant::now() >= until {
-                return Err(());
+                return None;
             }
             let _looked_at_either_way = tokio::time::timeout(LOOK, appended.changed()).await;
         }

@@ -1,8 +1,10 @@
 use module::Module;
-use therapy_contracts::{GetSessionCharge, SessionCharged, TherapySessionScheduled};
+use therapy_contracts::{
+    GetSessionCharge, SessionChargeCancelled, SessionCharged, TherapySessionCancelled, TherapySessionScheduled,
+};
 
 use crate::{
-    application::{Charges, SessionCharger},
+    application::{ChargeCanceller, Charges, SessionCharger},
     domain::StoredCharge,
 };
 
@@ -10,10 +12,12 @@ use crate::{
 pub fn module() -> Module {
     Module::new("billing", "what sessions cost")
         .provides(|container| {
-            container.singleton(SessionCharger::new).singleton(Charges::new);
+            container.singleton(SessionCharger::new).singleton(ChargeCanceller::new).singleton(Charges::new);
         })
         .serves::<GetSessionCharge, Charges>()
         .subscribes::<TherapySessionScheduled, SessionCharger>("billing.session-charges")
+        .subscribes::<TherapySessionCancelled, ChargeCanceller>("billing.cancelled-charges")
         .publishes::<SessionCharged>()
+        .publishes::<SessionChargeCancelled>()
         .keeps::<StoredCharge>()
 }

@@ -1,4 +1,4 @@
-//! What sessions cost: each is charged once, when it is arranged.
+//! What sessions cost: each is charged once, when it is arranged, and not at all when it is called off.
 
 mod domain;
 
@@ -7,4 +7,4 @@ mod application;
 mod api;
 
 pub use api::module;
-pub use application::{Charges, SessionCharger};
+pub use application::{ChargeCanceller, Charges, SessionCharger};

@@ -1,10 +1,11 @@
 use module::Module;
 use therapy_contracts::{
-    GetSession, GetUserById, GetUserProfile, IsUserActive, ScheduleSession, TherapySessionScheduled,
+    CancelSession, GetSession, GetUserById, GetUserProfile, IsUserActive, ScheduleSession, SessionReminderDue,
+    TherapySessionCancelled, TherapySessionScheduled,
 };
 
 use crate::{
-    application::{Scheduler, Sessions, UserDirectory},
+    application::{Canceller, Scheduler, Sessions, UserDirectory},
     domain::StoredSession,
 };
 
@@ -12,13 +13,20 @@ use crate::{
 pub fn module() -> Module {
     Module::new("mental-health", "therapy sessions")
         .provides(|container| {
-            container.try_singleton(UserDirectory::try_new).singleton(Scheduler::new).singleton(Sessions::new);
+            container
+                .try_singleton(UserDirectory::try_new)
+                .singleton(Scheduler::new)
+                .singleton(Canceller::new)
+                .singleton(Sessions::new);
         })
         .serves::<ScheduleSession, Scheduler>()
+        .serves::<CancelSession, Canceller>()
         .serves::<GetSession, Sessions>()
         .asks::<GetUserById>()
         .asks::<IsUserActive>()
         .asks::<GetUserProfile>()
         .publishes::<TherapySessionScheduled>()
+        .publishes::<TherapySessionCancelled>()
+        .publishes::<SessionReminderDue>()
         .keeps::<StoredSession>()
 }

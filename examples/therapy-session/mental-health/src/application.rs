@@ -1,9 +1,11 @@
-//! Arranging and showing sessions, and asking who takes part.
+//! Arranging, calling off and showing sessions, and asking who takes part.
 
+mod canceller;
 mod directory;
 mod scheduler;
 mod sessions;
 
+pub use canceller::Canceller;
 pub use directory::UserDirectory;
 pub use scheduler::Scheduler;
 pub use sessions::Sessions;

@@ -1,4 +1,5 @@
-//! Therapy sessions: arranged after the user directory was asked, announced to whoever wants to know.
+//! Therapy sessions: arranged after the user directory was asked, announced to whoever wants to know;
+//! called off again, or reminded of the day before.
 //!
 //! [`UserDirectory`] is how this package asks the module `users`: a typed client, with the patience that this package has.
 
@@ -9,4 +10,4 @@ mod application;
 mod api;
 
 pub use api::module;
-pub use application::{Scheduler, Sessions, UserDirectory};
+pub use application::{Canceller, Scheduler, Sessions, UserDirectory};

@@ -1,5 +1,7 @@
 use module::Module;
-use therapy_contracts::{GetUserById, NotificationSent, TherapySessionScheduled};
+use therapy_contracts::{
+    GetUserById, NotificationSent, SessionReminderDue, TherapySessionCancelled, TherapySessionScheduled,
+};
 
 use crate::application::SessionMessages;
 
@@ -11,5 +13,7 @@ pub fn module() -> Module {
         })
         .asks::<GetUserById>()
         .subscribes::<TherapySessionScheduled, SessionMessages>("notifications.session-messages")
+        .subscribes::<SessionReminderDue, SessionMessages>("notifications.session-reminders")
+        .subscribes::<TherapySessionCancelled, SessionMessages>("notifications.session-cancellations")
         .publishes::<NotificationSent>()
 }

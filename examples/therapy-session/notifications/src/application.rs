@@ -6,9 +6,11 @@ use event_sourcing::Unit;
 use futures::future::try_join;
 use kernel::{Context, Error, ErrorKind};
 use request::Client;
-use therapy_contracts::{GetUserById, NotificationSent, TherapySessionScheduled, User, UserId};
+use therapy_contracts::{
+    GetUserById, NotificationSent, SessionReminderDue, TherapySessionCancelled, TherapySessionScheduled, User, UserId,
+};
 
-use crate::domain::{Message, session_confirmation, session_notification};
+use crate::domain::{Message, session_cancellation, session_confirmation, session_notification, session_reminder};
 
 /// Where messages go out.
 #[async_trait]
@@ -18,7 +20,7 @@ pub trait Mail: Send + Sync + 'static {
     async fn send(&self, message: Message) -> Result<(), Error>;
 }
 
-/// Writes to those who take part in a new session.
+/// Writes to those who take part in a session: when it is arranged, the day before, when it is called off.
 pub struct SessionMessages {
     client: Arc<Client>,
     mail: Arc<dyn Mail>,
@@ -42,6 +44,26 @@ impl Subscriber<TherapySessionScheduled> for SessionMessages {
         self.mail.send(session_notification(&therapist, event)).await?;
         for user_id in [patient.user_id, therapist.user_id] {
             unit.publish(&NotificationSent { session_id: event.session_id, user_id });
+        }
+        Ok(())
+    }
+}
+
+impl Subscriber<SessionReminderDue> for SessionMessages {
+    async fn handle(&self, cx: &Context, event: &SessionReminderDue, unit: &mut Unit) -> Result<(), Error> {
+        let patient = self.user(cx, event.patient_id).await?;
+        self.mail.send(session_reminder(&patient, event)).await?;
+        unit.publish(&NotificationSent { session_id: event.session_id, user_id: patient.user_id });
+        Ok(())
+    }
+}
+
+impl Subscriber<TherapySessionCancelled> for SessionMessages {
+    async fn handle(&self, cx: &Context, event: &TherapySessionCancelled, unit: &mut Unit) -> Result<(), Error> {
+        let (patient, therapist) = try_join(self.user(cx, event.patient_id), self.user(cx, event.therapist_id)).await?;
+        for user in [patient, therapist] {
+            self.mail.send(session_cancellation(&user, event)).await?;
+            unit.publish(&NotificationSent { session_id: event.session_id, user_id: user.user_id });
         }
         Ok(())
     }

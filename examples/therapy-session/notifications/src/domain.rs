@@ -1,4 +1,7 @@
-use therapy_contracts::{TherapySessionScheduled, User};
+use therapy_contracts::{SessionReminderDue, TherapySessionCancelled, TherapySessionScheduled, User};
+
+/// As readers are told it.
+const TIME: &str = "%-d %B %Y at %H:%M UTC";
 
 /// Something to be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +22,7 @@ pub fn session_confirmation(patient: &User, session: &TherapySessionScheduled) -
         id: format!("{}/confirmation", session.session_id),
         to: patient.email.clone(),
         subject: "Your session is arranged".into(),
-        text: format!("Dear {}, we expect you on {}.", patient.name, time(session)),
+        text: format!("Dear {}, we expect you on {}.", patient.name, session.scheduled_at.format(TIME)),
     }
 }
 
@@ -29,10 +32,26 @@ pub fn session_notification(therapist: &User, session: &TherapySessionScheduled)
         id: format!("{}/notification", session.session_id),
         to: therapist.email.clone(),
         subject: "A new session".into(),
-        text: format!("Dear {}, you have a session on {}.", therapist.name, time(session)),
+        text: format!("Dear {}, you have a session on {}.", therapist.name, session.scheduled_at.format(TIME)),
     }
 }
 
-fn time(session: &TherapySessionScheduled) -> String {
-    session.scheduled_at.format("%-d %B %Y at %H:%M UTC").to_string()
+/// For the patient, the day before.
+pub fn session_reminder(patient: &User, session: &SessionReminderDue) -> Message {
+    Message {
+        id: format!("{}/reminder", session.session_id),
+        to: patient.email.clone(),
+        subject: "Your session is tomorrow".into(),
+        text: format!("Dear {}, we expect you tomorrow, {}.", patient.name, session.scheduled_at.format(TIME)),
+    }
+}
+
+/// For either of them.
+pub fn session_cancellation(user: &User, session: &TherapySessionCancelled) -> Message {
+    Message {
+        id: format!("{}/cancellation/{}", session.session_id, user.user_id),
+        to: user.email.clone(),
+        subject: "Your session is cancelled".into(),
+        text: format!("Dear {}, your session on {} is cancelled.", user.name, session.scheduled_at.format(TIME)),
+    }
 }

@@ -1,4 +1,5 @@
-//! Messages about what happened: the patient of a new session gets a confirmation, the therapist a notice.
+//! Messages about what happened: the patient of a new session gets a confirmation and a reminder, the
+//! therapist a notice, and both hear when it is called off.
 //!
 //! They leave through [`Mail`], a port: of a mail server, or [`MemoryMail`].
 

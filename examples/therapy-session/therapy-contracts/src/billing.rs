@@ -50,3 +50,20 @@ impl Event for SessionCharged {
         self.session_id.to_string()
     }
 }
+
+/// What was charged for a session is not owed any more: it was called off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SessionChargeCancelled {
+    /// The session.
+    pub session_id: SessionId,
+    /// Who owed it.
+    pub patient_id: UserId,
+}
+
+impl Event for SessionChargeCancelled {
+    const NAME: &'static str = "billing.session_charge_cancelled";
+
+    fn key(&self) -> String {
+        self.session_id.to_string()
+    }
+}

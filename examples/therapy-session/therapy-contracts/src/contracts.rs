@@ -1,8 +1,9 @@
 use kernel::Contract;
 
 use crate::{
-    GetSession, GetSessionCharge, GetUserById, GetUserProfile, IsUserActive, NotificationSent, ScheduleSession,
-    SessionCharged, TherapySessionScheduled,
+    CancelSession, GetSession, GetSessionCharge, GetUserById, GetUserProfile, IsUserActive, NotificationSent,
+    ScheduleSession, SessionChargeCancelled, SessionCharged, SessionReminderDue, TherapySessionCancelled,
+    TherapySessionScheduled,
 };
 
 /// Every message of this crate: each has a file in `docs/contracts`.
@@ -10,9 +11,13 @@ pub fn contracts() -> Vec<Contract> {
     vec![
         Contract::of_request::<GetSessionCharge>(),
         Contract::of_event::<SessionCharged>(),
+        Contract::of_event::<SessionChargeCancelled>(),
+        Contract::of_request::<CancelSession>(),
         Contract::of_request::<GetSession>(),
         Contract::of_request::<ScheduleSession>(),
         Contract::of_event::<TherapySessionScheduled>(),
+        Contract::of_event::<TherapySessionCancelled>(),
+        Contract::of_event::<SessionReminderDue>(),
         Contract::of_event::<NotificationSent>(),
         Contract::of_request::<GetUserById>(),
         Contract::of_request::<GetUserProfile>(),

@@ -7,11 +7,11 @@ mod mental_health;
 mod notifications;
 mod users;
 
-pub use billing::{GetSessionCharge, READ_CHARGES, SessionCharge, SessionCharged};
+pub use billing::{GetSessionCharge, READ_CHARGES, SessionCharge, SessionChargeCancelled, SessionCharged};
 pub use contracts::contracts;
 pub use mental_health::{
-    GetSession, Person, READ_SESSIONS, SCHEDULE_SESSIONS, ScheduleSession, Session, SessionId, SessionType,
-    SessionView, TherapySessionScheduled,
+    CancelSession, GetSession, Person, READ_SESSIONS, SCHEDULE_SESSIONS, ScheduleSession, Session, SessionId,
+    SessionReminderDue, SessionType, SessionView, TherapySessionCancelled, TherapySessionScheduled,
 };
 pub use notifications::NotificationSent;
 pub use users::{GetUserById, GetUserProfile, IsUserActive, READ_USERS, User, UserId, UserProfile};

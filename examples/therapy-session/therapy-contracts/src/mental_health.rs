@@ -67,6 +67,24 @@ impl Request for ScheduleSession {
     }
 }
 
+/// Call a session off. It is no session any more, and nobody is reminded of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CancelSession {
+    /// Which one.
+    pub session_id: SessionId,
+}
+
+impl Request for CancelSession {
+    type Response = Session;
+    const NAME: &'static str = "mental-health.cancel-session";
+    const KIND: RequestKind = RequestKind::Command;
+    const ACCESS: Access = Access::Requires(SCHEDULE_SESSIONS);
+
+    fn subject(&self) -> Option<String> {
+        Some(format!("session {}", self.session_id))
+    }
+}
+
 /// A session that was arranged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Session {
@@ -137,7 +155,50 @@ impl Event for TherapySessionScheduled {
     // Two people wait for their confirmation.
     const PRIORITY: Priority = Priority::High;
 
+    // What one patient is told comes in order.
     fn key(&self) -> String {
-        self.session_id.to_string()
+        self.patient_id.to_string()
+    }
+}
+
+/// A session was called off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TherapySessionCancelled {
+    /// Identity of the session.
+    pub session_id: SessionId,
+    /// Who was to be treated.
+    pub patient_id: UserId,
+    /// Who was to treat.
+    pub therapist_id: UserId,
+    /// When it was to begin.
+    pub scheduled_at: DateTime<Utc>,
+}
+
+impl Event for TherapySessionCancelled {
+    const NAME: &'static str = "therapy_session.cancelled";
+    // Two people may be on their way.
+    const PRIORITY: Priority = Priority::High;
+
+    fn key(&self) -> String {
+        self.patient_id.to_string()
+    }
+}
+
+/// A session is a day away: its patient is to be reminded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SessionReminderDue {
+    /// Identity of the session.
+    pub session_id: SessionId,
+    /// Who is treated.
+    pub patient_id: UserId,
+    /// When it begins.
+    pub scheduled_at: DateTime<Utc>,
+}
+
+impl Event for SessionReminderDue {
+    const NAME: &'static str = "therapy_session.reminder_due";
+
+    fn key(&self) -> String {
+        self.patient_id.to_string()
     }
 }

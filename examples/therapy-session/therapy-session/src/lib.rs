@@ -3,10 +3,12 @@
 
 mod composition;
 mod line;
+mod post;
 mod practice;
 mod story;
 
 pub use composition::{Outside, application, grants, modules};
 pub use line::Line;
-pub use practice::Practice;
+pub use post::Post;
+pub use practice::{Practice, people};
 pub use story::tell;

@@ -5,7 +5,7 @@ use kernel::{Error, ErrorKind};
 use therapy_contracts::{User, UserId};
 use users::{MemoryRecords, UserRecords};
 
-/// The line to the user directory: the one thing in the story that fails.
+/// The line to the user directory, which may be cut.
 #[derive(Debug)]
 pub struct Line {
     records: MemoryRecords,

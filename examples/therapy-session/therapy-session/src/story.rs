@@ -1,18 +1,23 @@
 //! What happens in the practice, told chapter by chapter.
 
-use std::{error::Error, io::Write};
+use std::{collections::HashMap, error::Error, io::Write};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use event_sourcing::{LogQuery, Position};
-use kernel::{Clock, Context, CorrelationId};
+use event_bus::{DeadLetter, DeadLetters, Discarded, LetterFilter, Retried, scheduled};
+use event_sourcing::{Found, LogQuery, Position, StoreExt};
+use kernel::{Clock, Context, CorrelationId, Envelope, Event};
 use request::ModuleState;
 use resilience::{BreakerChange, BreakerState};
 use therapy_contracts::{
-    GetSession, GetSessionCharge, IsUserActive, Person, ScheduleSession, Session, SessionType, SessionView, UserId,
+    CancelSession, GetSession, GetSessionCharge, IsUserActive, NotificationSent, Person, ScheduleSession, Session,
+    SessionChargeCancelled, SessionCharged, SessionType, SessionView, TherapySessionScheduled, UserId,
 };
 use tokio::sync::broadcast;
 
 use crate::Practice;
+
+/// Who writes about new sessions.
+const MESSAGES: &str = "notifications.session-messages";
 
 type Told<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -29,6 +34,9 @@ pub async fn tell(practice: &mut Practice, out: &mut impl Write) -> Told {
     story.the_line_is_cut(&session).await?;
     story.the_line_is_mended(&session).await?;
     story.the_module_is_stopped().await?;
+    story.a_mailbox_is_full().await?;
+    story.the_mailbox_is_emptied().await?;
+    story.the_day_before().await?;
     story.the_end().await
 }
 
@@ -48,9 +56,7 @@ impl<W: Write> Story<'_, W> {
         let session = self.practice.application.requests.ask(&cx, self.session()).await?;
         self.practice.settle().await?;
         self.show(&cx, &session).await?;
-        for message in self.practice.mail.sent() {
-            self.say("mail", format_args!("to {}: {}", message.to, message.text))?;
-        }
+        self.new_mail(0)?;
         let request = GetSessionCharge { session_id: session.session_id };
         if let Some(charge) = self.practice.application.requests.ask(&cx, request).await? {
             self.say("charge", format_args!("{}.{:02}", charge.cents / 100, charge.cents % 100))?;
@@ -115,14 +121,92 @@ impl<W: Write> Story<'_, W> {
         Ok(())
     }
 
+    async fn a_mailbox_is_full(&mut self) -> Told {
+        writeln!(
+            self.out,
+            "\n7. Ada's mailbox is full: what she is to read is put aside in order, and nobody else waits for it"
+        )?;
+        self.practice.mail.fill("ada@example.org");
+        let before = self.practice.mail.sent().len();
+        for (week, patient_id) in (1..).zip([Practice::ADA, Practice::ADA, Practice::ADA, Practice::CLEO]) {
+            let scheduled_at = self.session().scheduled_at + TimeDelta::weeks(week);
+            self.arrange(ScheduleSession { patient_id, scheduled_at, ..self.session() }).await?;
+        }
+        self.new_mail(before)?;
+        let (sessions, charges) =
+            (self.count(TherapySessionScheduled::NAME).await?, self.count(SessionCharged::NAME).await?);
+        self.say("charged", format_args!("{charges} sessions of {sessions}"))?;
+        self.letters().await
+    }
+
+    async fn the_mailbox_is_emptied(&mut self) -> Told {
+        writeln!(
+            self.out,
+            "\n8. She is called about one session and makes room: the rest is sent by command, in order"
+        )?;
+        let before = self.practice.mail.sent().len();
+        self.retry().await?;
+        let letters = self.parked().await?;
+        if let Some(DeadLetter { event, .. }) = letters.last() {
+            let last = LetterFilter::one(MESSAGES, Position(event.metadata.position.unwrap_or_default()));
+            let cx = self.practice.work_of("reception")?;
+            let discarded = self.practice.bus.discard_dead_letters(&last, "Ada was called", &cx).await?;
+            self.say("discarded", format_args!("{discarded}"))?;
+        }
+        for Found { value: Discarded { letter, reason, by, .. }, .. } in
+            self.practice.store.list(None, usize::MAX).await?
+        {
+            let event = letter.event.event_type;
+            self.say("record", format_args!("{event}, discarded by {by}: {reason}"))?;
+        }
+        self.practice.mail.empty("ada@example.org");
+        self.retry().await?;
+        self.new_mail(before)?;
+        if let Some(DeadLetter { event, .. }) = letters.first() {
+            self.trail(event.metadata.correlation_id).await?;
+        }
+        self.letters().await
+    }
+
+    async fn the_day_before(&mut self) -> Told {
+        writeln!(self.out, "\n9. The day before a session its patient is reminded, unless it was called off")?;
+        let before = self.practice.mail.sent().len();
+        let soon = self.practice.clock.now() + TimeDelta::days(4);
+        let hers = self.practice.work_of("reception")?;
+        let request = ScheduleSession { scheduled_at: soon, ..self.session() };
+        self.practice.application.requests.ask(&hers, request).await?;
+        let cx = self.practice.work_of("reception")?;
+        let request = ScheduleSession { patient_id: Practice::CLEO, scheduled_at: soon, ..self.session() };
+        let Session { session_id, .. } = self.practice.application.requests.ask(&cx, request).await?;
+        self.practice.settle().await?;
+        self.reminders().await?;
+        let cancelled = self.practice.application.requests.ask(&cx, CancelSession { session_id }).await?;
+        self.practice.settle().await?;
+        self.say("cancelled", format_args!("user {} on {}", cancelled.patient_id, time(cancelled.scheduled_at)))?;
+        self.reminders().await?;
+        self.practice.wait(TimeDelta::days(3)).await?;
+        self.new_mail(before)?;
+        self.trail(hers.correlation()).await
+    }
+
+    async fn reminders(&mut self) -> Told {
+        let reminders = scheduled(&*self.practice.store, None, usize::MAX).await?.len();
+        self.say("scheduled", format_args!("{reminders} reminders"))
+    }
+
     async fn the_end(&mut self) -> Told {
         self.practice.settle().await?;
-        let log = self.practice.store.log(LogQuery::after(Position(0), usize::MAX)).await?;
-        let count = |event: &str| log.iter().filter(|envelope| envelope.event_type == event).count();
-        let (sessions, messages) = (count("therapy_session.scheduled"), count("notification.sent"));
-        let charges = count("billing.session_charged");
-        writeln!(self.out, "\n{sessions} sessions, {messages} messages, {charges} charges")?;
+        let sessions = self.count(TherapySessionScheduled::NAME).await?;
+        let messages = self.count(NotificationSent::NAME).await?;
+        let charges = self.count(SessionCharged::NAME).await?;
+        let back = self.count(SessionChargeCancelled::NAME).await?;
+        writeln!(self.out, "\n{sessions} sessions, {messages} messages, {charges} charges, {back} taken back")?;
         Ok(())
+    }
+
+    async fn count(&self, event: &str) -> Told<usize> {
+        let log = self.practice.store.log(LogQuery::after(Position(0), usize::MAX)).await?;
+        Ok(log.iter().filter(|envelope| envelope.event_type == event).count())
     }
 
     /// Ada with Ines, ten days from now.
@@ -168,13 +252,51 @@ impl<W: Write> Story<'_, W> {
         self.say("session", format_args!("{} with {}, {time}", name(&patient), name(&therapist)))
     }
 
-    /// All that one piece of work has set off.
+    /// All that one piece of work has set off, each event below the one that caused it.
     async fn trail(&mut self, work: CorrelationId) -> Told {
         let query = LogQuery { correlation: Some(work), ..LogQuery::after(Position(0), usize::MAX) };
+        let mut depths: HashMap<_, usize> = HashMap::new();
         for envelope in self.practice.store.log(query).await? {
-            self.say("trail", format_args!("{} of {}", envelope.event_type, envelope.source_module))?;
+            let Envelope { event_id, event_type, source_module, metadata, .. } = &*envelope;
+            let depth = metadata.causation_id.and_then(|cause| depths.get(&cause.uuid())).map_or(0, |depth| depth + 1);
+            depths.insert(event_id.uuid(), depth);
+            let indent = "  ".repeat(depth);
+            self.say("trail", format_args!("{indent}{event_type} of {source_module}"))?;
         }
         Ok(())
+    }
+
+    /// What was delivered after so many messages.
+    fn new_mail(&mut self, before: usize) -> Told {
+        for message in self.practice.mail.sent().into_iter().skip(before) {
+            self.say("mail", format_args!("to {}: {}", message.to, message.text))?;
+        }
+        Ok(())
+    }
+
+    async fn parked(&self) -> Told<Vec<DeadLetter>> {
+        let letters = DeadLetters::of(&*self.practice.store).list(&LetterFilter::default(), None, usize::MAX).await?;
+        Ok(letters.into_iter().map(|letter| letter.value).collect())
+    }
+
+    async fn letters(&mut self) -> Told {
+        let letters = self.parked().await?;
+        if letters.is_empty() {
+            return self.say("letters", format_args!("none"));
+        }
+        for DeadLetter { subscriber, event, error, attempts } in letters {
+            let tried = if attempts == 0 { "never tried".to_owned() } else { format!("tried {attempts} times") };
+            self.say("letter", format_args!("{} at {subscriber}, {tried}", event.event_type))?;
+            self.say("", format_args!("{error}"))?;
+        }
+        Ok(())
+    }
+
+    /// By command, once each.
+    async fn retry(&mut self) -> Told {
+        let retried = self.practice.bus.retry_dead_letters(&LetterFilter::of(MESSAGES)).await?;
+        let Retried { delivered, failed, behind, .. } = retried;
+        self.say("retried", format_args!("{delivered} delivered, {failed} failed, {behind} behind it"))
     }
 
     /// What has changed since this was last asked.

@@ -8,6 +8,7 @@ mod kill;
 mod lifetime;
 mod refusals;
 mod room;
+mod scenario;
 
 use std::{
     path::{Path, PathBuf},

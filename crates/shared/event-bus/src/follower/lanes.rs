@@ -1,7 +1,7 @@
 use std::{collections::BTreeMap, pin::Pin, sync::Arc, time::Duration};
 
 use event_sourcing::{CommitError, StoreError, Unit};
-use futures::{StreamExt, stream::FuturesUnordered};
+use futures::{StreamExt, future::ready, stream::FuturesUnordered};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{Flight, Follower, PAGE, PATIENCE};
@@ -76,10 +76,10 @@ impl Follower {
                 }
                 if !at_end && self.has_room() {
                     self.appended.look();
-                    let page = self.page().await;
+                    let (size, page) = (self.page_size(), self.page().await);
                     match page {
                         Ok(page) => {
-                            at_end = page.is_empty();
+                            at_end = page.len() < size;
                             self.admit(&page);
                         }
                         Err(error) => broken = Some(error),
@@ -92,7 +92,11 @@ impl Follower {
             }
             self.publish_work(&mut work);
             let may_read = at_end && broken.is_none();
+            // Whoever only waits for the next try of one key looks for what there is of others.
+            let is_idle = work.in_flight() < self.delivery.subscription.concurrency && !self.obeyed.stop;
+            let reads_on = !at_end && broken.is_none() && is_idle && self.has_room();
             tokio::select! {
+                () = ready(()), if reads_on => {}
                 Some(committed) = work.committing.next() => {
                     if let Err(error) = self.committed(committed, &mut work) {
                         broken = Some(error);
@@ -125,6 +129,7 @@ impl Follower {
     fn take(&mut self, handler: &Arc<dyn Handler>, work: &mut Work) {
         while !self.is_held() && work.in_flight() < self.delivery.subscription.concurrency {
             let Some(waiting) = self.mailbox.take() else { return };
+            // Mutant `parked_key_flows`: events of a parked key are handled before those of it that are parked.
             if self.parked.contains(&waiting.event.metadata.key) && !cfg!(mutant = "parked_key_flows") {
                 let parking = self.delivery.parking(&waiting, Delivery::behind(), Duration::ZERO);
                 self.begin_commit(waiting, parking, DeliveryOutcome::Parked, work);

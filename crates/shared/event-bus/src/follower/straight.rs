@@ -55,6 +55,7 @@ impl Follower {
                 End::Written if here + 1 == page.len() => return Ok(()),
                 End::Written => at.store(here + 1, Ordering::Relaxed),
                 End::Failed(fault) => {
+                    // Mutant `unit_of_a_failure`: what a handler wrote before it failed is committed with what comes next.
                     if !cfg!(mutant = "unit_of_a_failure") {
                         drop(self.seat.written());
                     }

@@ -126,6 +126,27 @@ async fn retries_are_paid_from_a_budget_of_the_subscriber() {
     assert_eq!(poor.tries().len(), 40, "but each is tried again");
 }
 
+/// What comes while one key waits for its next try, and after more of that key has come.
+#[tokio::test(start_paused = true)]
+async fn a_new_event_of_another_key_does_not_wait_for_the_next_try() {
+    let (first, longest) = (Duration::from_secs(20), Duration::from_secs(60));
+    let store = memory();
+    let probe = Probe::new("waits", &store, |key, _, _| if key == "a" { Action::Fail } else { Action::Write });
+    let retry = RetryPolicy { attempts: 2, first, longest, ..RetryPolicy::default() };
+    let bus = start(&store, vec![to(&probe).with_retry(retry)]).await;
+    publish(&store, &[("a", 1)]).await;
+    until("it fails", async || probe.tries().len() == 1).await;
+    for n in 2..10 {
+        publish(&store, &[("a", n)]).await;
+        until("it is behind", async || bus.status().await.unwrap()[0].queued == n as usize - 1).await;
+        let published = Instant::now();
+        publish(&store, &[("b", n)]).await;
+        until("the other key is through", async || probe.seen("b").await.contains(&n)).await;
+        assert!(published.elapsed() < Duration::from_millis(10), "{:?}", published.elapsed());
+    }
+    bus.stop().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn records_can_be_left_out() {
     for kept in [true, false] {

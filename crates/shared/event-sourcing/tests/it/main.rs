@@ -1,6 +1,9 @@
 //! The adapters in memory pass the suites that all adapters pass.
 
-use event_sourcing::{MemoryBlobs, MemoryStore};
+use std::sync::Arc;
+
+use event_sourcing::{MemoryBlobs, MemoryStore, Store};
+use testing::bus::BusHome;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_store_in_memory_conforms() {
@@ -10,4 +13,18 @@ async fn the_store_in_memory_conforms() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_blobs_in_memory_conform() {
     testing::blobs_conformance(async || MemoryBlobs::default()).await;
+}
+
+struct Memory(Arc<MemoryStore>);
+
+impl BusHome for Memory {
+    async fn open(&self) -> Arc<dyn Store> {
+        Arc::<MemoryStore>::clone(&self.0)
+    }
+}
+
+/// What events are held to shows where one sets off the next: over the bus.
+#[tokio::test(start_paused = true)]
+async fn the_rules_of_events_hold() {
+    testing::event_rules_conformance(async || Memory(Arc::default())).await;
 }

@@ -1,4 +1,4 @@
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use kernel::{
     Access, AuthenticationError, Authenticator, Claims, Context, CorrelationId, ErrorKind, Ids, Principal, Request,
@@ -24,6 +24,20 @@ async fn a_key_makes_a_command_happen_once() {
     assert_eq!((error.kind, error.code()), (ErrorKind::Conflict, "request.key_reused"));
     assert!(error.message.contains("order-1"), "{error}");
     assert_eq!(shop.balance().await, 4);
+}
+
+/// Whatever it does beside its unit, it does once.
+#[tokio::test(start_paused = true)]
+async fn a_service_is_not_called_again_for_what_is_done() {
+    let shop = Shop::new();
+    let key = IdempotencyKey::try_new("order-1").unwrap();
+    let send = || shop.requests.send(&shop.cx, &key, PayIn { amount: 4 });
+    assert_eq!(send().await.unwrap(), 4);
+    // From here on the service would wait for ever.
+    shop.clerk.gate.forget_permits(1000);
+    assert_eq!(testing::soon("the answer", send()).await.unwrap(), 4);
+    let another = shop.requests.ask(&shop.cx, PayIn { amount: 4 });
+    tokio::time::timeout(Duration::from_secs(1), another).await.unwrap_err();
 }
 
 /// Both begin before the other has committed: one of them is done, and both have its answer.

@@ -123,6 +123,20 @@ async fn an_ended_run_is_left_as_it_is() {
     assert_eq!(engine.drive(record.id, &Silent).await.unwrap(), record);
 }
 
+/// While the first waits to try again, the second takes the run to its end.
+#[tokio::test(start_paused = true)]
+async fn of_two_who_drive_a_run_one_goes_on() {
+    let process = Process::new(Arc::new(MemoryStore::default()));
+    let saga = Failing::new(ErrorKind::Unavailable, 1, 0);
+    let id = process.begin(&saga).await;
+    let engine = process.engine.with("test", Arc::new(saga));
+    let (first, second) = tokio::join!(engine.drive(id, &Silent), engine.drive(id, &Silent));
+    let ended = second.unwrap();
+    assert_eq!(ended.state, SagaState::Completed);
+    assert!(matches!(first, Err(ResumeError::Taken(taken)) if taken == id), "{first:?}");
+    assert_eq!(process.store.get::<SagaRecord>(&id.to_string()).await.unwrap().unwrap().value, ended);
+}
+
 #[tokio::test(start_paused = true)]
 async fn runs_that_cannot_be_taken_up_say_why() {
     let process = Process::new(Arc::new(MemoryStore::default()));

@@ -159,6 +159,7 @@ impl Setup {
         application.start().await.unwrap_or_else(|error| panic!("{error}"));
         let subscriptions = std::mem::take(&mut application.subscriptions);
         let ports = Ports { store: Some(Arc::clone(&store)), clock: time, ids: counter };
+        let bus = BusOptions { rules: application.event_rules.clone(), ..bus };
         let bus = EventBus::start(subscriptions, ports, bus).await.unwrap_or_else(|error| panic!("{error}"));
         let user = user.unwrap_or_else(|| TESTER.to_owned()).into();
         let stimulus = Stimulus { told: "the start".into(), since: Position(0), correlation: None }.into();

@@ -11,7 +11,7 @@ use testing::{Published, Scenario};
 
 use crate::shop::{
     COUNT, CountReserved, GetPrice, HourStruck, ORDER, OrderPlaced, PRICE, PlaceOrder, SETTINGS, StockReserved, belfry,
-    shop, stock,
+    chimes, shop, stock,
 };
 
 fn order(item: &str) -> PlaceOrder {
@@ -100,6 +100,16 @@ async fn time_passes_for_the_clock_and_for_whoever_sleeps() {
     let passed = scenario.clock().now() - noon;
     assert_eq!(passed.num_seconds(), 3 * 3600 + 60);
     assert_eq!(before.elapsed().as_secs(), 3 * 3600 + 60);
+}
+
+/// The passing of time as an event, which the bus publishes by the clock.
+#[tokio::test(start_paused = true)]
+async fn each_hour_that_passes_is_an_event() {
+    let scenario = Scenario::of([chimes()]).start().await;
+    scenario.when_time_passes(Duration::from_secs(5 * 3600)).await;
+    scenario.expect::<HourStruck>(|event| event.hour == 5).await;
+    let hours: Vec<i64> = scenario.published().await.of::<HourStruck>().iter().map(|event| event.hour).collect();
+    assert_eq!(hours, [1, 2, 3, 4, 5]);
 }
 
 /// Where time is not paused, as for a store that has threads of its own.

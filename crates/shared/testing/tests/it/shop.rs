@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use event_bus::Subscriber;
+use event_bus::{HourPassed, Subscriber};
 use event_sourcing::{Document, Expected, Store, StoreExt, Unit};
 use kernel::{Access, Clock, Context, Error, ErrorKind, Event, FieldError, Permission, Request, RequestKind};
 use module::{Module, Shutdown};
@@ -196,5 +196,24 @@ pub fn belfry() -> Module {
             container.singleton(|store, clock, ids| Belfry { store, clock, ids });
         })
         .starts("strike every hour", Belfry::strike)
+        .publishes::<HourStruck>()
+}
+
+pub struct Chimes;
+
+impl Subscriber<HourPassed> for Chimes {
+    async fn handle(&self, _: &Context, event: &HourPassed, unit: &mut Unit) -> Result<(), Error> {
+        unit.publish(&HourStruck { hour: event.ended.timestamp() / 3600 });
+        Ok(())
+    }
+}
+
+/// Strikes when the bus says that an hour has passed.
+pub fn chimes() -> Module {
+    Module::new("chimes", "strikes when an hour has passed")
+        .provides(|container| {
+            container.singleton(|| Chimes);
+        })
+        .subscribes::<HourPassed, Chimes>("chimes.hours")
         .publishes::<HourStruck>()
 }

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use event_bus::Schedule;
 use event_sourcing::{Expected, Unit};
 use futures::future::try_join;
 use kernel::{Clock, Context, Error, FieldError, Ids};
@@ -8,7 +9,7 @@ use therapy_contracts::{ScheduleSession, Session, SessionId, UserId};
 
 use crate::{
     application::UserDirectory,
-    domain::{StoredSession, scheduled},
+    domain::{StoredSession, reminder, scheduled},
 };
 
 /// Arranges sessions.
@@ -37,7 +38,8 @@ impl Scheduler {
 }
 
 impl Service<ScheduleSession> for Scheduler {
-    /// Session and event are one unit: nobody hears of a session that is not kept, and none is kept that nobody hears of.
+    /// Session, event and reminder are one unit: nobody hears of a session that is not kept, and none is kept that nobody
+    /// hears of.
     ///
     /// # Cancel safety
     /// Dropped, nothing happened.
@@ -52,8 +54,10 @@ impl Service<ScheduleSession> for Scheduler {
         }
         let session_id = SessionId::new(self.ids.next());
         let session = Session { session_id, patient_id, therapist_id, scheduled_at, session_type };
-        unit.put(session_id.to_string(), &StoredSession(session.clone()), Expected::Absent);
         unit.publish(&scheduled(&session));
+        let reminder = reminder(&session, self.clock.now()).map(|(event, due)| unit.schedule(&event, due));
+        let stored = StoredSession { session: session.clone(), reminder };
+        unit.put(session_id.to_string(), &stored, Expected::Absent);
         Ok(session)
     }
 

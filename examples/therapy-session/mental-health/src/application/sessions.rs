@@ -26,7 +26,7 @@ impl Service<GetSession> for Sessions {
         let Some(found) = self.store.get::<StoredSession>(&session_id.to_string()).await? else {
             return Err(Error::new(ErrorKind::NotFound, format!("there is no session {session_id}")));
         };
-        let StoredSession(session) = found.value;
+        let StoredSession { session, .. } = found.value;
         let (patient, therapist) = (session.patient_id, session.therapist_id);
         let (patient, therapist) = try_join(self.users.person(cx, patient), self.users.person(cx, therapist)).await?;
         Ok(SessionView { session, patient, therapist })

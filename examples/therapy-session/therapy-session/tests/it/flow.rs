@@ -11,7 +11,7 @@ use request::CommandRecorded;
 use testing::Published;
 use therapy_contracts::{
     GetSession, GetSessionCharge, GetUserById, IsUserActive, Person, ScheduleSession, SessionCharge,
-    TherapySessionScheduled, User, UserId,
+    SessionReminderDue, TherapySessionCancelled, TherapySessionScheduled, User, UserId,
 };
 use therapy_session::Practice;
 use users::UserRecords;
@@ -93,7 +93,7 @@ async fn an_event_says_which_module_it_comes_from_and_which_work_it_is_part_of()
             "correlation_id": "00000000-0000-0000-0000-000000000002",
             "user_id": "reception",
             "schema_version": 1,
-            "key": "00000000-0000-0000-0000-000000000003",
+            "key": "1",
             "priority": "high",
             "position": 1
           }
@@ -133,8 +133,14 @@ async fn each_subscriber_has_a_name_of_its_own() {
     let practice = Practice::open().await.unwrap();
     let described = &practice.application.description.modules;
     let subscribers = described.iter().flat_map(|module| module.subscribes.iter().map(|s| (s.subscriber, s.event)));
-    let event = TherapySessionScheduled::NAME;
-    let expected = [("notifications.session-messages", event), ("billing.session-charges", event)];
+    let (event, cancelled) = (TherapySessionScheduled::NAME, TherapySessionCancelled::NAME);
+    let expected = [
+        ("notifications.session-messages", event),
+        ("notifications.session-reminders", SessionReminderDue::NAME),
+        ("notifications.session-cancellations", cancelled),
+        ("billing.session-charges", event),
+        ("billing.cancelled-charges", cancelled),
+    ];
     assert_eq!(subscribers.collect::<Vec<_>>(), expected);
 }
 

@@ -3,7 +3,9 @@
 
 mod directory;
 mod flow;
+mod letters;
 mod modules;
+mod reminders;
 mod requests;
 mod story;
 

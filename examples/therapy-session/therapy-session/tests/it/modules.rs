@@ -11,7 +11,7 @@ use request::ModuleState;
 use testing::Scenario;
 use therapy_contracts::{
     GetSessionCharge, GetUserById, GetUserProfile, IsUserActive, NotificationSent, SessionCharged, SessionId,
-    SessionType, TherapySessionScheduled, User,
+    SessionReminderDue, SessionType, TherapySessionCancelled, TherapySessionScheduled, User,
 };
 use therapy_session::Practice;
 use uuid::Uuid;
@@ -35,7 +35,8 @@ fn user(request: GetUserById) -> User {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_arranged_is_charged_by_its_type() {
-    let scenario = Scenario::of([billing::module()]).publishing::<TherapySessionScheduled>().start().await;
+    let setup = Scenario::of([billing::module()]).publishing::<TherapySessionScheduled>();
+    let scenario = setup.publishing::<TherapySessionCancelled>().start().await;
     let event = scheduled(SessionType::Couple);
     scenario.when_published(event.clone()).await;
     scenario.expect::<SessionCharged>(|charged| charged.cents == 14_000).await;
@@ -56,6 +57,7 @@ async fn both_are_written_to_when_the_directory_answers_again() {
         _ => Ok(Some(user(request))),
     };
     let setup = Scenario::of([notifications]).publishing::<TherapySessionScheduled>();
+    let setup = setup.publishing::<SessionReminderDue>().publishing::<TherapySessionCancelled>();
     let scenario = setup.answering::<GetUserById>(directory).start().await;
     scenario.when_published(scheduled(SessionType::Intake)).await;
     scenario.expect::<NotificationSent>(|sent| sent.user_id == Practice::INES).await;

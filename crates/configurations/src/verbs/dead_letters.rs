@@ -1,0 +1,159 @@
+use chrono::SecondsFormat;
+use event_bus::{DeadLetter, EventBus, LetterFilter, Retried};
+use event_sourcing::{Found, Position};
+use kernel::{Context, Error, Json};
+use serde::Serialize;
+
+use crate::{
+    cli::{
+        DeadLetters, DeadLettersVerb, Global, LetterDiscard, LetterList, LetterRetry, LetterShow, Letters,
+        PickedLetters,
+    },
+    composition::{Config, Platform, open_for_reading},
+    control::{BusOrder, Client},
+    exit::Failure,
+    report::figures::visible,
+    verbs::{print, print_json, run::DRAIN},
+};
+
+const PAGE: usize = 256;
+
+pub async fn dead_letters(global: &Global, args: &DeadLetters) -> Result<(), Failure> {
+    let config = Config::load(global, Vec::new())?;
+    match &args.verb {
+        None => list(&config, &args.list).await,
+        Some(DeadLettersVerb::List(args)) => list(&config, args).await,
+        Some(DeadLettersVerb::Show(args)) => show(&config, args).await,
+        Some(DeadLettersVerb::Retry(args)) => retry(&config, args).await,
+        Some(DeadLettersVerb::Discard(args)) => discard(&config, args).await,
+    }
+}
+
+/// A letter under the name by which verbs know it.
+#[derive(Serialize)]
+struct Entry<'a> {
+    letter: &'a str,
+    #[serde(flatten)]
+    content: &'a DeadLetter,
+}
+
+async fn list(config: &Config, args: &LetterList) -> Result<(), Failure> {
+    let Some(store) = open_for_reading(&config.store.path)? else { return Ok(()) };
+    let Letters { subscriber, event, key } = &args.which;
+    let filter =
+        LetterFilter { subscriber: subscriber.clone(), event_type: event.clone(), key: key.clone(), position: None };
+    let mut after: Option<String> = None;
+    loop {
+        let page = event_bus::DeadLetters::of(&*store).list(&filter, after.as_deref(), PAGE).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = Some(last.key.clone());
+        for Found { key, value, .. } in &page {
+            if args.json {
+                print(&serde_json::to_string(&Entry { letter: key, content: value })?)?;
+            } else {
+                print(&line(key, value))?;
+            }
+        }
+    }
+}
+
+fn line(letter: &str, DeadLetter { event, error, attempts, .. }: &DeadLetter) -> String {
+    let time = event.timestamp.to_rfc3339_opts(SecondsFormat::Millis, true);
+    let (event_type, key) = (&event.event_type, &event.metadata.key);
+    visible(&format!("{letter}  {time}  {event_type:<36}  {key:<16}  {attempts} tries: {error}"))
+}
+
+async fn show(config: &Config, args: &LetterShow) -> Result<(), Failure> {
+    let found = match open_for_reading(&config.store.path)? {
+        Some(store) => event_bus::DeadLetters::of(&*store).show(&args.letter).await?,
+        None => None,
+    };
+    let unknown =
+        || Failure::impossible(format!("there is no dead letter {}: see `borough dead-letters`", args.letter));
+    let found = found.ok_or_else(unknown)?;
+    print_json(&Entry { letter: &found.key, content: &found.value })
+}
+
+async fn retry(config: &Config, args: &LetterRetry) -> Result<(), Failure> {
+    let retried: Retried = carry_out(config, BusOrder::Retry { letters: filter(&args.which)? }).await?.read()?;
+    if args.json {
+        print_json(&retried)?;
+    } else {
+        print(&told(&retried))?;
+    }
+    match retried.failed + retried.behind + retried.held.len() + retried.elsewhere.len() {
+        0 => Ok(()),
+        _ => Err(Failure::Rejected("not all of them are delivered: see `borough dead-letters`".into())),
+    }
+}
+
+fn told(Retried { delivered, failed, behind, held, elsewhere }: &Retried) -> String {
+    let mut text = format!("{delivered} delivered, {failed} failed again, {behind} wait behind those");
+    for subscriber in held {
+        text += &format!("\n{subscriber} takes nothing now: `borough subscribers resume {subscriber}`");
+    }
+    for subscriber in elsewhere {
+        text += &format!("\n{subscriber} does not run here: see `modules` in the settings");
+    }
+    text
+}
+
+async fn discard(config: &Config, args: &LetterDiscard) -> Result<(), Failure> {
+    let order = BusOrder::Discard { letters: filter(&args.which)?, reason: args.reason.clone() };
+    let discarded: usize = carry_out(config, order).await?.read()?;
+    print(&format!("{discarded} discarded"))
+}
+
+fn filter(picked: &PickedLetters) -> Result<LetterFilter, Failure> {
+    let PickedLetters { letter, subscriber, event, key, .. } = picked;
+    if let Some(letter) = letter {
+        let parts =
+            letter.rsplit_once('/').and_then(|(subscriber, position)| Some((subscriber, position.parse().ok()?)));
+        let (subscriber, position) = parts.ok_or_else(|| {
+            Failure::impossible(format!(
+                "`{letter}` names no dead letter: take SUBSCRIBER/POSITION of `borough dead-letters`"
+            ))
+        })?;
+        return Ok(LetterFilter::one(subscriber, Position(position)));
+    }
+    Ok(LetterFilter { subscriber: subscriber.clone(), event_type: event.clone(), key: key.clone(), position: None })
+}
+
+/// By the serving process, or by this one while it holds the store.
+pub(super) async fn carry_out(config: &Config, order: BusOrder) -> Result<Json, Failure> {
+    let platform = match Platform::start(config, "borough").await {
+        Ok(platform) => platform,
+        Err(Failure::Locked(message)) => {
+            return match Client::in_place_of(config).await? {
+                Some(client) => client.bus(&order).await,
+                None => Err(Failure::Locked(message)),
+            };
+        }
+        Err(failure) => return Err(failure),
+    };
+    let mut platform = platform;
+    let done = match platform.context(config) {
+        Ok(cx) => order.carry_out(platform.bus(), &cx).await.map_err(Failure::from),
+        Err(failure) => Err(failure),
+    };
+    // What follows from it is in the log, whether there is time for it now or not.
+    let _in_time = platform.drain(DRAIN).await?;
+    platform.stop().await;
+    done
+}
+
+impl BusOrder {
+    /// In the process whose subscribers run.
+    pub(super) async fn carry_out(&self, bus: &EventBus, cx: &Context) -> Result<Json, Error> {
+        fn json(done: &impl Serialize) -> Result<Json, Error> {
+            Json::of(done)
+                .map_err(|error| Error::internal("what was done cannot be told").with_detail(error.to_string()))
+        }
+        match self {
+            Self::Pause { subscriber } => json(&bus.pause(subscriber).await?),
+            Self::Resume { subscriber } => json(&bus.resume(subscriber).await?),
+            Self::Retry { letters } => json(&bus.retry_dead_letters(letters).await?),
+            Self::Discard { letters, reason } => json(&bus.discard_dead_letters(letters, reason, cx).await?),
+        }
+    }
+}

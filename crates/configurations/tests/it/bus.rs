@@ -1,0 +1,106 @@
+//! Dead letters, held subscribers and traces, with and without a serving process.
+
+use rusqlite::Connection;
+use serde_json::json;
+
+use crate::home::Home;
+
+const LEDGER: &str = "mlops.experiments";
+
+/// After a run whose ledger has met an event that it cannot read: somebody has changed the file, and every event comes again.
+fn with_a_letter() -> Home {
+    let home = Home::with_data();
+    assert_eq!(home.run(&["run", "data.csv"]).code, Some(0));
+    let store = Connection::open(home.path("borough.db")).unwrap();
+    let spoil = r#"UPDATE events SET data = replace(data, '"accuracy"', '"precision"') WHERE event_type = ?1"#;
+    assert_eq!(store.execute(spoil, [TRAINED]).unwrap(), 1);
+    store.execute("DELETE FROM checkpoints", []).unwrap();
+    home
+}
+
+const TRAINED: &str = "machine_learning.model_trained";
+
+fn mend(home: &Home) {
+    let store = Connection::open(home.path("borough.db")).unwrap();
+    let mend = r#"UPDATE documents SET body = replace(body, '"precision"', '"accuracy"') WHERE collection = ?1"#;
+    assert_eq!(store.execute(mend, ["event_bus.dead_letters"]).unwrap(), 1);
+}
+
+#[test]
+fn dead_letters_are_listed_shown_and_retried_by_the_serving_process() {
+    let home = with_a_letter();
+    assert_eq!(home.run(&["dead-letters"]).stdout, "", "nobody has tried it yet");
+    let mut serving = home.spawn(&["serve"], &[]);
+    assert!(serving.prints("serving"));
+    home.wait_for(&["dead-letters"], TRAINED);
+    let letter = home.json(&["dead-letters", "--json"]);
+    let name = letter["letter"].as_str().unwrap().to_owned();
+    assert_eq!((&letter["subscriber"], &letter["attempts"]), (&json!(LEDGER), &json!(1)));
+    assert_eq!(home.json(&["dead-letters", "show", &name]), letter);
+    assert!(home.run(&["status"]).stdout.contains("1 keys are parked: see `borough dead-letters --subscriber"));
+
+    let again = home.run(&["dead-letters", "retry", &name]);
+    assert_eq!((again.code, again.stdout.trim()), (Some(1), "0 delivered, 1 failed again, 0 wait behind those"));
+    assert_eq!(home.json(&["dead-letters", "--json"])["attempts"], json!(2), "tries are counted on");
+    mend(&home);
+    let retried = home.json(&["dead-letters", "retry", "--subscriber", LEDGER, "--json"]);
+    assert_eq!((&retried["delivered"], &retried["failed"]), (&json!(1), &json!(0)));
+    assert_eq!(home.run(&["dead-letters"]).stdout, "");
+    assert_eq!(serving.signal("-TERM").code, Some(0));
+}
+
+#[test]
+fn dead_letters_are_discarded_with_a_reason_and_without_a_serving_process() {
+    let home = with_a_letter();
+    let none = home.run(&["dead-letters", "discard", "--key", "nobody's", "--reason", "a test"]);
+    assert_eq!((none.code, none.stdout.trim()), (Some(0), "0 discarded"), "{}", none.stderr);
+    assert!(home.run(&["dead-letters", "--subscriber", LEDGER]).stdout.starts_with(LEDGER));
+    assert_eq!(home.run(&["dead-letters", "--subscriber", "nobody"]).stdout, "");
+    let silent = home.run(&["dead-letters", "discard", "--all", "--reason", " "]);
+    assert!(silent.code == Some(2) && silent.stderr.contains("say why"), "{}", silent.stderr);
+    let discarded = home.run(&["dead-letters", "discard", "--all", "--reason", "a test"]);
+    assert_eq!((discarded.code, discarded.stdout.trim()), (Some(0), "1 discarded"), "{}", discarded.stderr);
+    assert_eq!(home.run(&["dead-letters"]).stdout, "");
+    for args in [&["retry"][..], &["discard", "--reason", "x"], &["retry", "nonsense"], &["show", "no/1"]] {
+        assert_eq!(home.run(&[&["dead-letters"], args].concat()).code, Some(2), "{args:?}");
+    }
+}
+
+#[test]
+fn a_paused_subscriber_stays_so_over_a_restart() {
+    let home = Home::with_data();
+    assert_eq!(home.run(&["subscribers", "pause", LEDGER]).code, Some(0));
+    assert_eq!(home.run(&["run", "data.csv"]).code, Some(0));
+    let mut serving = home.spawn(&["serve"], &[]);
+    assert!(serving.prints("serving"));
+    let held = home.json(&["subscribers", "--json"]);
+    assert_eq!((&held[0]["name"], &held[0]["paused"]), (&json!(LEDGER), &json!(true)));
+    assert!(held[0]["behind"].as_u64().unwrap() > 0, "{held}");
+    assert!(home.run(&["subscribers"]).stdout.contains("paused: go on with `borough subscribers resume"));
+    assert_eq!(home.run(&["subscribers", "resume", LEDGER]).stdout.trim(), "mlops.experiments goes on");
+    home.wait_for(&["subscribers"], " 0 behind");
+    let unknown = home.run(&["subscribers", "pause", "mlops.experiment"]);
+    assert!(unknown.code == Some(2) && unknown.stderr.contains("mlops.experiment"), "{}", unknown.stderr);
+    assert_eq!(serving.signal("-TERM").code, Some(0));
+}
+
+#[test]
+fn a_trace_is_the_tree_of_one_piece_of_work() {
+    let home = Home::with_data();
+    let report = home.json(&["run", "data.csv", "--json"]);
+    let id = report["saga"]["correlation_id"].as_str().unwrap_or_else(|| panic!("{}", report["saga"]));
+    let tree = home.run(&["events", "trace", id]).stdout;
+    let lines: Vec<&str> = tree.lines().collect();
+    let has = |parts: &[&str]| lines.iter().any(|line| parts.iter().all(|part| line.contains(part)));
+    assert!(has(&["─ command mlops.start-pipeline of mlops @", ": done"]), "{tree}");
+    assert!(has(&["─ event machine_learning.model_trained of machine-learning @"]), "{tree}");
+    assert!(has(&["   └─ delivery mlops.experiments of mlops: done, ", " ms"]), "{tree}");
+    assert!(has(&["└─ run mlops.pipeline: completed, "]), "{tree}");
+    assert!(has(&["   ├─ step check-quality: done, "]), "{tree}");
+    let picture = home.run(&["events", "trace", id, "--format", "mermaid"]).stdout;
+    assert!(picture.starts_with("flowchart TD\n") && picture.contains(" --> n"), "{picture}");
+    let data = home.json(&["events", "trace", id, "--json"]);
+    assert!(data.as_array().unwrap().iter().any(|node| node["kind"] == "run"), "{data}");
+    let unknown = home.run(&["events", "trace", "00000000-0000-7000-8000-000000000000"]);
+    assert!(unknown.code == Some(2) && unknown.stderr.contains("knows nothing of"), "{}", unknown.stderr);
+}
