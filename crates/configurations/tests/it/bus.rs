@@ -94,7 +94,7 @@ fn a_trace_is_the_tree_of_one_piece_of_work() {
     let has = |parts: &[&str]| lines.iter().any(|line| parts.iter().all(|part| line.contains(part)));
     assert!(has(&["─ command mlops.start-pipeline of mlops @", ": done"]), "{tree}");
     assert!(has(&["─ event machine_learning.model_trained of machine-learning @"]), "{tree}");
-    assert!(has(&["   └─ delivery mlops.experiments of mlops: done, ", " ms"]), "{tree}");
+    assert!(has(&["│  └─ delivery mlops.experiments of mlops: done, ", " ms"]), "{tree}");
     assert!(has(&["└─ run mlops.pipeline: completed, "]), "{tree}");
     assert!(has(&["   ├─ step check-quality: done, "]), "{tree}");
     let picture = home.run(&["events", "trace", id, "--format", "mermaid"]).stdout;

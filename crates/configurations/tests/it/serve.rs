@@ -58,7 +58,7 @@ fn the_next_serving_process_takes_up_what_the_killed_one_left() {
 #[test]
 fn a_held_store_without_an_endpoint_names_its_holder() {
     let home = Home::with_data();
-    let mut halted = home.spawn(&["run", "data.csv"], &[("BOROUGH_HALT_AT_COMMIT", "before:2")]);
+    let mut halted = home.spawn(&["run", "data.csv"], &[("BOROUGH_HALT_AT_COMMIT", "before:3")]);
     assert!(halted.says("halted"));
     for args in [&["run", "data.csv"][..], &["serve"], &["sagas", "resume"]] {
         let ended = home.run(args);

@@ -109,8 +109,8 @@ impl Lifecycle {
     }
 
     pub async fn stop(&mut self) -> Result<(), StopError> {
-        self.watch.abort_all();
-        self.watch = JoinSet::new();
+        // Waited for, as it holds what the modules have registered: the store is closed by whoever lets it go last.
+        self.watch.shutdown().await;
         let mut errors = Vec::new();
         // A module stays among the running ones until it has stopped: whoever drops this can call it again.
         while let Some(last) = self.running.len().checked_sub(1) {
