@@ -54,7 +54,7 @@ impl Edit {
             ("crates/interfaces/interfaces-@domain@/src/contracts.rs", After("use crate::{"), MESSAGES),
             ("crates/interfaces/interfaces-@domain@/src/contracts.rs", BeforeLast("    ]\n"), CONTRACTS),
             ("crates/configurations/Cargo.toml", BeforeLine("storage-sqlite.workspace"), "@kebab@.workspace = true\n"),
-            (COMPOSITION, Within("pub fn modules()", "]\n}"), ", @snake@::module()"),
+            (COMPOSITION, Within("pub fn modules()", "mlops::module()"), "@snake@::module(), "),
             (COMPOSITION, AfterLine("pub const LOGGED"), "    \"@snake@\",\n"),
             (DEFAULTS, BeforeLine("# Who may do what"), SETTINGS),
             (DEFAULTS, AfterLine("local = ["), "    \"@kebab@:read\",\n    \"@kebab@:record\",\n"),

@@ -133,7 +133,7 @@ async fn a_dropped_stop_goes_on_where_it_was() {
     let mut application = built(with_more(&diary, |m1| m1.on_stop("wait", |_: Arc<dyn Clock>| pending()))).await;
     application.start().await.unwrap();
     diary.take();
-    assert!(polled(application.stop(), 1).await.is_none());
+    assert!(polled(application.stop(), 2).await.is_none());
     assert_eq!(states(&application), "m0 up, m1 stopped, m2 stopped");
     assert_eq!(application.stop().await.unwrap_err().0[0].part, "stop hook `wait`");
     assert_eq!(diary.take(), "-m2, -m1, -m0");

@@ -121,7 +121,7 @@ fn a_delivery_is_below_its_event_wherever_it_takes_place() {
             drop(message_span(REQUEST, "ledger", "ledger.close", &caused));
         },
         expect![[r#"
-            07 e < 1: kind=origin message_name=till.paid origin_id=00000000-0000-0000-0000-00000000000e
+            07 e < 1: kind=begin message_name=till.paid origin_id=00000000-0000-0000-0000-00000000000e
             07 1 < root: kind=request message_name=till.pay
             07 3 < 2: kind=request message_name=ledger.book causation_id=00000000-0000-0000-0000-00000000000e
             07 2 < e: kind=event message_name=till.paid causation_id=00000000-0000-0000-0000-00000000000e
@@ -144,7 +144,7 @@ fn a_run_of_a_saga_is_below_its_beginning_each_time_it_is_driven() {
             }
         },
         expect![[r#"
-            07 a < root: kind=origin message_name=bank.transfer origin_id=00000000-0000-0000-0000-00000000000a
+            07 a < root: kind=begin message_name=bank.transfer origin_id=00000000-0000-0000-0000-00000000000a
             07 3 < 2: kind=request message_name=bank.move
             07 2 < 1: kind=saga_step message_name=bank.transfer step=withdraw
             07 1 < a: kind=saga message_name=bank.transfer run=00000000-0000-0000-0000-00000000000a

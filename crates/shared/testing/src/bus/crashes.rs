@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use event_bus::Subscription;
 use event_sourcing::StoreExt;
 
@@ -24,11 +26,14 @@ pub(super) async fn dropped_at_any_poll(home: &impl BusHome) {
                 (_, _) if n % 2 == 0 => Action::Sleep(1),
                 _ => Action::Write,
             });
+            let holders = Arc::strong_count(&store);
             let bus = start(&store, vec![to(&probe).with_concurrency(concurrency)]).await;
             for _ in 0..turns {
                 tokio::task::yield_now().await;
             }
             drop(bus);
+            // A process that dies has no thread left that finishes something while the next one begins.
+            until("all of it is gone", async || Arc::strong_count(&store) == holders).await;
             turns += 1;
             let done: usize =
                 [probe.seen("a").await, probe.seen("b").await, probe.seen("c").await].map(|n| n.len()).iter().sum();

@@ -17,6 +17,17 @@ const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/cont
 const EVENT: &str = "data_quality.check_completed.v1.json";
 const REQUEST: &str = "anomaly-detection.detect.json";
 
+/// How many messages there are is nothing that a test should know.
+fn without_counts(text: &str) -> String {
+    let neutral = |line: &str| match line.rsplit_once("; ") {
+        Some((found, counts)) if counts.ends_with(" committed files") => {
+            format!("{found}; N messages, N committed files")
+        }
+        _ => line.to_owned(),
+    };
+    text.split('\n').map(neutral).collect::<Vec<_>>().join("\n")
+}
+
 struct Scratch(tempfile::TempDir);
 
 impl Scratch {
@@ -44,7 +55,7 @@ impl Scratch {
         let mut command = Command::new(env!("CARGO_BIN_EXE_check-contracts"));
         let output = command.args(args).arg("--folder").arg(self.0.path()).output().unwrap();
         let place = self.0.path().to_string_lossy().replace('\\', "/");
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().replace(&place, "DIR");
+        let text = |bytes: Vec<u8>| without_counts(&String::from_utf8(bytes).unwrap()).replace(&place, "DIR");
         (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
     }
 
@@ -74,7 +85,7 @@ fn a_field_that_the_code_has_lost() {
            = why: subscribers who read what they always read go wrong
            = help: raise `VERSION` to 2 and read version 1 with an upcaster; then `cargo xtask check-contracts --update` writes the file of version 2 beside this one
 
-        1 breaking change; 22 messages, 22 committed files
+        1 breaking change; N messages, N committed files
     "#]]);
     let before = fs::read_to_string(scratch.file(EVENT)).unwrap();
     assert_eq!(scratch.run(&["--update"]).0, 1);
@@ -106,7 +117,7 @@ fn a_field_of_a_request_and_of_its_response() {
            = why: callers who read what they always read go wrong
            = help: declare another request, such as `anomaly-detection.detect-2`, and serve both until nobody asks this one
 
-        3 breaking changes; 22 messages, 22 committed files
+        3 breaking changes; N messages, N committed files
     "#]]);
     let (code, out, err) = scratch.run(&["--json"]);
     assert_eq!((code, err.as_str()), (1, ""));
@@ -138,7 +149,7 @@ fn an_added_field_passes_and_is_written() {
         note[outdated]: DIR/anomaly-detection.detect.json is not what the code has; nobody is broken
            = help: `cargo xtask check-contracts --update` writes it
 
-        compatible; 22 messages, 22 committed files
+        compatible; N messages, N committed files
     "#]],
     );
     scratch.check(
@@ -148,7 +159,7 @@ fn an_added_field_passes_and_is_written() {
         error[outdated]: DIR/anomaly-detection.detect.json is not what the code has; nobody is broken
            = help: `cargo xtask check-contracts --update` writes it
 
-        1 outdated file; 22 messages, 22 committed files
+        1 outdated file; N messages, N committed files
     "#]],
     );
     scratch.check(
@@ -156,14 +167,14 @@ fn an_added_field_passes_and_is_written() {
         0,
         expect![[r#"
         written: DIR/anomaly-detection.detect.json
-        compatible; 22 messages, 22 committed files
+        compatible; N messages, N committed files
     "#]],
     );
     scratch.check(
         &["--locked"],
         0,
         expect![[r#"
-        compatible; 22 messages, 22 committed files
+        compatible; N messages, N committed files
     "#]],
     );
     let (written, committed) = (scratch.file(REQUEST), Path::new(COMMITTED).join(REQUEST));
@@ -188,7 +199,7 @@ fn a_message_that_the_code_has_lost() {
            = why: subscribers wait for it, and it is in stores
            = help: bring the type back; where nobody subscribes and no store has it, delete its files in the same commit
 
-        2 breaking changes; 22 messages, 24 committed files
+        2 breaking changes; N messages, N committed files
     "#]]);
 }
 
@@ -206,7 +217,7 @@ fn a_later_version_that_was_promised() {
            = why: subscribers would take it for an older one
            = help: raise `VERSION` to 4, or to 3 if that has the form of its file
 
-        1 breaking change; 22 messages, 23 committed files
+        1 breaking change; N messages, N committed files
     "#]],
     );
 }
@@ -221,7 +232,7 @@ fn a_command_that_was_a_query() {
            = why: a query may be repeated by anybody, a command under an idempotency key only, and an event is not answered
            = help: leave it as it was, and declare another message under another name
 
-        1 breaking change; 22 messages, 22 committed files
+        1 breaking change; N messages, N committed files
     "#]]);
 }
 
@@ -280,7 +291,7 @@ fn a_folder_that_is_not_there() {
 /// `docs/contracts/README.md` shows what is really said.
 #[test]
 fn the_page_is_true() {
-    let page = fs::read_to_string(Path::new(COMMITTED).join("README.md")).unwrap();
+    let page = without_counts(&fs::read_to_string(Path::new(COMMITTED).join("README.md")).unwrap());
     let shows = |scratch: &Scratch, args: &[&str]| {
         let (_, out, err) = scratch.run(args);
         let said = format!("{out}{err}").replace("DIR", "docs/contracts");
