@@ -121,7 +121,7 @@ fn filter(picked: &PickedLetters) -> Result<LetterFilter, Failure> {
 
 /// By the serving process, or by this one while it holds the store.
 pub(super) async fn carry_out(config: &Config, order: BusOrder) -> Result<Json, Failure> {
-    let platform = match Platform::start(config, "borough").await {
+    let mut platform = match Platform::start(config, "borough").await {
         Ok(platform) => platform,
         Err(Failure::Locked(message)) => {
             return match Client::in_place_of(config).await? {
@@ -131,7 +131,6 @@ pub(super) async fn carry_out(config: &Config, order: BusOrder) -> Result<Json, 
         }
         Err(failure) => return Err(failure),
     };
-    let mut platform = platform;
     let done = match platform.context(config) {
         Ok(cx) => order.carry_out(platform.bus(), &cx).await.map_err(Failure::from),
         Err(failure) => Err(failure),

@@ -114,21 +114,27 @@ pub(crate) async fn collect(
     from: Position,
 ) -> Result<RunReport, Failure> {
     let run = requests.ask(cx, GetPipelineRun { saga_id: record.id.0 }).await?;
-    let events = events_of(store, from, record.correlation_id).await?;
+    let mut events = events_of(store, from, record.correlation_id).await?;
+    events.retain(|envelope| envelope.event_type != CommandRecorded::NAME);
+    let events = events.into_iter().map(Arc::unwrap_or_clone).collect();
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.into()).display().to_string();
     let saved = Saved { store: absolute(&config.store.path), models: absolute(&config.models()), report: None };
     Ok(RunReport::new(run, record.into(), events, saved))
 }
 
-async fn events_of(store: &dyn Store, from: Position, correlation: CorrelationId) -> Result<Vec<Envelope>, Failure> {
-    let mut events: Vec<Envelope> = Vec::new();
+/// Every event of one piece of work behind a position.
+pub(super) async fn events_of(
+    store: &dyn Store,
+    from: Position,
+    correlation: CorrelationId,
+) -> Result<Vec<Arc<Envelope>>, Failure> {
+    let mut events = Vec::new();
     let mut query = LogQuery { after: from, limit: 1000, correlation: Some(correlation) };
     loop {
         let page = store.log(query.clone()).await?;
         let Some(last) = page.last().and_then(|envelope| envelope.metadata.position) else { return Ok(events) };
         query.after = Position(last);
-        let told = page.into_iter().filter(|envelope| envelope.event_type != CommandRecorded::NAME);
-        events.extend(told.map(Arc::unwrap_or_clone));
+        events.extend(page);
     }
 }
 

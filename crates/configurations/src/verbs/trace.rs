@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use event_bus::{DeliveryOutcome, DeliveryRecord};
-use event_sourcing::{LogQuery, Position, Store, StoreExt};
+use event_sourcing::{Position, Store, StoreExt};
 use kernel::{CorrelationId, Envelope, Event};
 use request::{CommandRecorded, Outcome};
 use saga::{SagaEngine, SagaRecord, StepRecord};
@@ -13,7 +13,7 @@ use crate::{
     composition::{Config, open_for_reading},
     exit::Failure,
     report::figures::visible,
-    verbs::{print, print_json},
+    verbs::{print, print_json, run::events_of},
 };
 
 const PAGE: usize = 1000;
@@ -159,7 +159,7 @@ impl Node {
 
 /// What began the work and what it set off: below an event its deliveries, below a delivery what its module published for it.
 async fn tree(store: &dyn Store, correlation: CorrelationId) -> Result<Vec<Node>, Failure> {
-    let events = events(store, correlation).await?;
+    let events = events_of(store, Position(0), correlation).await?;
     let mut deliveries: BTreeMap<Uuid, Vec<DeliveryRecord>> = BTreeMap::new();
     for record in records(store, correlation).await? {
         deliveries.entry(record.event_id.uuid()).or_default().push(record);
@@ -199,17 +199,6 @@ fn below(
         nodes.push(node);
     }
     Ok(nodes)
-}
-
-async fn events(store: &dyn Store, correlation: CorrelationId) -> Result<Vec<std::sync::Arc<Envelope>>, Failure> {
-    let mut query = LogQuery { after: Position(0), limit: PAGE, correlation: Some(correlation) };
-    let mut events = Vec::new();
-    loop {
-        let page = store.log(query.clone()).await?;
-        let Some(last) = page.last().and_then(|envelope| envelope.metadata.position) else { return Ok(events) };
-        query.after = Position(last);
-        events.extend(page);
-    }
 }
 
 async fn records(store: &dyn Store, correlation: CorrelationId) -> Result<Vec<DeliveryRecord>, Failure> {

@@ -1,6 +1,6 @@
 //! In whose name a subscriber acts.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use kernel::{AuthenticationError, Authenticator, Claims, Envelope, Error, Principal};
 
@@ -19,14 +19,14 @@ impl Authenticator for CausedBy<'_> {
     }
 }
 
-/// Vouches for a module that does something of its own, whoever caused it.
-struct Itself<'a>(&'a Subscription);
+/// Vouches for a part of the program that does something of its own, whoever caused it.
+struct OnItsOwn<'a>(&'a BTreeSet<String>);
 
-impl Authenticator for Itself<'_> {
+impl Authenticator for OnItsOwn<'_> {
     type Credentials = str;
 
-    fn verify(&self, module: &str) -> Result<Claims, AuthenticationError> {
-        Ok(Claims::new(format!("module:{module}"), self.0.permissions.iter().cloned()))
+    fn verify(&self, part: &str) -> Result<Claims, AuthenticationError> {
+        Ok(Claims::new(part, self.0.iter().cloned()))
     }
 }
 
@@ -41,5 +41,14 @@ pub(crate) fn caused_by(subscription: &Subscription, event: &Envelope) -> Result
 
 /// The module itself.
 pub(crate) fn itself(subscription: &Subscription) -> Arc<Principal> {
-    Arc::new(Principal::authenticate(&Itself(subscription), subscription.module).expect("a module has a name"))
+    on_its_own(&format!("module:{}", subscription.module), &subscription.permissions)
+}
+
+/// A part of the program, such as `publisher:mail`, which may do nothing that needs a permission.
+pub(crate) fn part(name: &str) -> Arc<Principal> {
+    on_its_own(name, &BTreeSet::new())
+}
+
+fn on_its_own(name: &str, permissions: &BTreeSet<String>) -> Arc<Principal> {
+    Arc::new(Principal::authenticate(&OnItsOwn(permissions), name).expect("a part of the program has a name"))
 }

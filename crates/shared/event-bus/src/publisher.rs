@@ -11,9 +11,7 @@ use std::{
 use event_sourcing::{
     CommitError, Document, Expected, Origin, Receipt, Store, StoreError, StoreErrorKind, StoreExt, Unit, Write,
 };
-use kernel::{
-    AuthenticationError, Authenticator, Claims, Clock, Context, CorrelationId, Error, ErrorKind, Ids, Principal,
-};
+use kernel::{Clock, Context, CorrelationId, Error, ErrorKind, Ids};
 use serde::{Deserialize, Serialize};
 use tokio::{
     sync::{Notify, watch},
@@ -23,7 +21,7 @@ use tokio::{
 
 use self::spool::{Kept, Spool};
 pub use self::spool::{KeptEvent, SpoolError};
-use crate::InlineSubscribers;
+use crate::{InlineSubscribers, principals::part};
 
 /// Publishes events, and keeps those that the store does not take now: they are published later, in their order, once each.
 ///
@@ -258,16 +256,6 @@ impl Kept {
     }
 }
 
-struct Outside;
-
-impl Authenticator for Outside {
-    type Credentials = str;
-
-    fn verify(&self, publisher: &str) -> Result<Claims, AuthenticationError> {
-        Ok(Claims::new(format!("publisher:{publisher}"), []))
-    }
-}
-
 impl Shared {
     fn keep(&self, kept: Kept, cause: String) -> Result<(), PublishError> {
         let mut spool = self.spool();
@@ -366,8 +354,7 @@ impl Shared {
     }
 
     fn unit(&self, correlation: CorrelationId) -> Unit {
-        let principal = Principal::authenticate(&Outside, self.options.name).expect("a publisher has a name");
-        let context = Context::new(Arc::new(principal), correlation);
+        let context = Context::new(part(&format!("publisher:{}", self.options.name)), correlation);
         let (clock, ids) = (Arc::clone(&self.clock), Arc::clone(&self.ids));
         Unit::new(Origin { module: self.options.name, context, clock, ids })
     }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use event_sourcing::{CommitError, Expected, Found, Origin, Store, StoreExt, Unit};
-use kernel::{AuthenticationError, Authenticator, Claims, Clock, Context, CorrelationId, Error, Ids, Principal};
+use kernel::{Clock, Context, CorrelationId, Error, Ids};
 
 use crate::{
     InlineSubscribers, Scheduled,
     passage::{Passage, SPANS, Span},
+    principals::part,
 };
 
 /// Scheduled events read from the store at once.
@@ -22,16 +23,6 @@ pub(crate) struct Timekeeper {
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<dyn Ids>,
     pub inline: InlineSubscribers,
-}
-
-struct ByTheClock;
-
-impl Authenticator for ByTheClock {
-    type Credentials = str;
-
-    fn verify(&self, module: &str) -> Result<Claims, AuthenticationError> {
-        Ok(Claims::new(format!("module:{module}"), []))
-    }
 }
 
 impl Timekeeper {
@@ -126,8 +117,7 @@ impl Timekeeper {
     }
 
     fn unit(&self, correlation: CorrelationId) -> Unit {
-        let principal = Principal::authenticate(&ByTheClock, TIME).expect("time has a name");
-        let context = Context::new(Arc::new(principal), correlation);
+        let context = Context::new(part(&format!("module:{TIME}")), correlation);
         let (clock, ids) = (Arc::clone(&self.clock), Arc::clone(&self.ids));
         Unit::new(Origin { module: TIME, context, clock, ids })
     }
