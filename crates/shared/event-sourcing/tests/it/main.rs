@@ -1,5 +1,7 @@
 //! The adapters in memory pass the suites that all adapters pass.
 
+mod aggregates;
+
 use std::sync::Arc;
 
 use event_sourcing::{MemoryBlobs, MemoryStore, Store};
@@ -8,6 +10,11 @@ use testing::bus::BusHome;
 #[tokio::test(flavor = "multi_thread")]
 async fn the_store_in_memory_conforms() {
     testing::store_conformance(async || MemoryStore::default()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn aggregates_over_the_store_in_memory_conform() {
+    testing::aggregate_conformance(async || MemoryStore::default()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
