@@ -8,6 +8,7 @@
 mod actors;
 mod blobs;
 pub mod bus;
+mod effort;
 pub mod faults;
 mod letters;
 mod patience;
@@ -23,6 +24,7 @@ mod time;
 pub use actors::{context, origin};
 pub use blobs::blobs_conformance;
 pub use bus::bus_conformance;
+pub use effort::effort;
 pub use letters::dead_letters_conformance;
 pub use patience::{polled, soon};
 pub use published::Published;
