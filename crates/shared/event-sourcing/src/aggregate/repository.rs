@@ -5,7 +5,7 @@ use kernel::{Envelope, Error, ErrorKind};
 
 use super::{
     Aggregate, EventSet, LoadError, Loaded, SnapshotPolicy, Snapshotted,
-    snapshot::{Keeper, Start},
+    snapshot::{Keeper, Start, Unused},
 };
 use crate::{CommitError, Conflict, EventRules, Expected, Origin, Receipt, Store, StoreError, Unit};
 
@@ -174,7 +174,7 @@ impl<A: Aggregate> Repository<A> {
         {
             match self.from(id, start, moment).await? {
                 Some(loaded) => return Ok(loaded),
-                None => keeper.unused(&id.to_string(), "the stream does not have its last event at that version"),
+                None => keeper.unused(&id.to_string(), Unused::Events),
             }
         }
         let mut loaded = Loaded::fresh(id.clone());

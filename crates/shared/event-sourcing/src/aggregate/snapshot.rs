@@ -3,11 +3,18 @@
 use std::{marker::PhantomData, num::NonZeroU64};
 
 use kernel::{EventId, Fingerprint, Json};
+use observability::{Counter, Label, Metric};
 use schemars::{JsonSchema, generate::SchemaSettings, transform::RecursiveTransform};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{Aggregate, Loaded};
 use crate::{Document, Expected, Store, StoreError, StoreErrorKind, Unit};
+
+const UNUSED: Metric<Counter, 1> = Metric::counter(
+    "borough_snapshots_unused_total",
+    "Snapshots in place of which a stream was replayed, by what is wrong with them: damage, form, events",
+    [Label::of("because", &["damage", "form", "events"])],
+);
 
 /// An aggregate whose state can be kept beside its events, so that not all of them have to be read.
 pub trait Snapshotted: Aggregate + Serialize + DeserializeOwned + JsonSchema {
@@ -63,6 +70,16 @@ pub(super) struct Keeper<A: Aggregate> {
     put: fn(&Keeper<A>, &Loaded<A>, EventId, &mut Unit),
 }
 
+/// Why a snapshot is not used.
+pub(super) enum Unused {
+    /// It is not what was written.
+    Damage(String),
+    /// It was written by a program to which the state is, or means, something else.
+    Form(String),
+    /// The stream does not have its last event where it says.
+    Events,
+}
+
 /// The state that a snapshot has, and where its stream goes on.
 pub(super) struct Start<A> {
     pub state: A,
@@ -95,38 +112,47 @@ impl<A: Aggregate> Keeper<A> {
             Ok(Some(document)) => document,
             Ok(None) => return Ok(None),
             Err(error) if error.kind == StoreErrorKind::Corrupt => {
-                self.unused(&key, &error.message);
+                self.unused(&key, Unused::Damage(error.message));
                 return Ok(None);
             }
             Err(error) => return Err(error),
         };
         match self.start(&document.body) {
-            Ok(start) => Ok(start.filter(|start| start.version <= most)),
-            Err(why) => {
-                self.unused(&key, &why);
+            Ok(start) => Ok(Some(start).filter(|start| start.version <= most)),
+            Err(unused) => {
+                self.unused(&key, unused);
                 Ok(None)
             }
         }
     }
 
-    fn start(&self, body: &Json) -> Result<Option<Start<A>>, String> {
-        let Snapshot::<A> { version, event_id, state_version, schema, state, .. } =
-            body.read().map_err(|error| format!("it is damaged: {error}"))?;
+    fn start(&self, body: &Json) -> Result<Start<A>, Unused> {
+        let damage = |error: serde_json::Error| Unused::Damage(error.to_string());
+        let Snapshot::<A> { version, event_id, state_version, schema, state, .. } = body.read().map_err(damage)?;
         // Mutant `snapshot_of_any_form`: a state of an earlier form or meaning is taken for one of the present.
         if !cfg!(mutant = "snapshot_of_any_form") {
             if state_version != self.state_version {
-                return Err(format!("it has state version {state_version}, this program has {}", self.state_version));
+                let why = format!("it has state version {state_version}, this program has {}", self.state_version);
+                return Err(Unused::Form(why));
             }
             if schema != self.schema {
-                return Err("its state has another form than this program's".to_owned());
+                return Err(Unused::Form("its state has another schema than this program's".to_owned()));
             }
         }
-        let state = (self.decode)(&state).map_err(|error| format!("its state is damaged: {error}"))?;
-        Ok((version > 0).then_some(Start { state, version, event_id }))
+        if version == 0 {
+            return Err(Unused::Damage("it is of version 0, before the first event".to_owned()));
+        }
+        Ok(Start { state: (self.decode)(&state).map_err(damage)?, version, event_id })
     }
 
     /// Says that all events have to be read, and why.
-    pub fn unused(&self, key: &str, why: &str) {
+    pub fn unused(&self, key: &str, unused: Unused) {
+        let (because, why) = match unused {
+            Unused::Damage(why) => ("damage", format!("it is damaged: {why}")),
+            Unused::Form(why) => ("form", why),
+            Unused::Events => ("events", "its last event is not in the stream at its version".to_owned()),
+        };
+        UNUSED.of([because]).increment(1);
         tracing::warn!(collection = self.collection, key, "a snapshot is not used, its stream is replayed: {why}");
     }
 

@@ -140,7 +140,10 @@ impl io::Write for Lines {
 async fn next<A: Snapshotted<Id = u32>>(store: &Arc<dyn Store>) -> (String, Loaded<A>) {
     let lines = Lines::default();
     let writer = lines.clone();
-    let log = subscriber(Options { verbosity: 1, ..Options::default() }, None, ManualClock::default(), move || writer.clone()).unwrap();
+    let log = subscriber(Options { verbosity: 1, ..Options::default() }, None, ManualClock::default(), move || {
+        writer.clone()
+    })
+    .unwrap();
     let _log = tracing::subscriber::set_default(log);
     let every = SnapshotPolicy::Every(NonZeroU64::MIN);
     let repository = Repository::<A>::new(Arc::clone(store)).with_snapshots(every);
@@ -172,17 +175,23 @@ async fn a_snapshot_that_is_not_used_is_told_with_the_reason() {
     check(said, expect![""]);
     assert_eq!(lamp.into_state(), Documented { brightness: 100 });
     let (said, lamp) = next::<Renamed>(&store).await;
-    check(said, expect![""]);
+    check(said, expect![[r#"
+        1970-01-01T00:00:00.000Z  WARN event_sourcing::aggregate::snapshot: a snapshot is not used, its stream is replayed: its state has another schema than this program's collection="lamp.snapshots" key="7"
+    "#]]);
     assert_eq!(lamp.into_state(), Renamed { percent: 100 });
     let (said, lamp) = next::<Reconsidered>(&store).await;
-    check(said, expect![""]);
+    check(said, expect![[r#"
+        1970-01-01T00:00:00.000Z  WARN event_sourcing::aggregate::snapshot: a snapshot is not used, its stream is replayed: it has state version 1, this program has 2 collection="lamp.snapshots" key="7"
+    "#]]);
     assert_eq!(lamp.into_state(), Reconsidered { brightness: 100 });
 
     let mut unit = Unit::new(origin());
     unit.put("7", &Rubbish(7), Expected::Any);
     store.commit(unit).await.unwrap();
     let (said, lamp) = next::<Lamp>(&store).await;
-    check(said, expect![""]);
+    check(said, expect![[r#"
+        1970-01-01T00:00:00.000Z  WARN event_sourcing::aggregate::snapshot: a snapshot is not used, its stream is replayed: it is damaged: invalid type: integer `7`, expected struct Snapshot at line 1 column 1 collection="lamp.snapshots" key="7"
+    "#]]);
     assert_eq!(lamp.into_state(), Lamp { brightness: 100 });
 }
 
