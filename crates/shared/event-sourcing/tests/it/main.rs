@@ -1,4 +1,5 @@
 //! The adapters in memory pass the suites that all adapters pass.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod aggregates;
 
