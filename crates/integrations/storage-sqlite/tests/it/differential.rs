@@ -199,7 +199,8 @@ async fn same_answers(trace: &[Operation], counts: &RefCell<BTreeMap<&'static st
 fn it_answers_as_the_store_in_memory_does() {
     let runtime = Runtime::new().unwrap();
     let counts = RefCell::default();
-    let config = Config { cases: 64 * testing::effort(), failure_persistence: None, max_shrink_iters: 60, ..Config::default() };
+    let config =
+        Config { cases: 64 * testing::effort(), failure_persistence: None, max_shrink_iters: 60, ..Config::default() };
     // The same traces every time: what a run shows must not depend on luck.
     let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
     let traces = vec(operation(), 1..50);
