@@ -4,7 +4,10 @@ use std::{
     time::Duration,
 };
 
-use event_sourcing::{Bell, EventRules, Expected, MemoryStore, Receipt, Store, StoreExt, Unit};
+use chrono::{DateTime, Utc};
+use event_sourcing::{
+    Bell, EventRules, Expected, LogQuery, MemoryStore, Position, Receipt, Store, StoreError, StoreExt, Unit,
+};
 use kernel::{Clock, Context, CorrelationId, Error, Ids};
 use tokio::{
     sync::{Semaphore, watch},
@@ -23,9 +26,10 @@ use crate::{
     meters::Meters,
     principals::itself,
     redelivery::Desk,
-    standing::Slate,
+    standing::{Slate, Standing},
     subscription::Calls,
     timekeeper::Timekeeper,
+    watch::Watch,
 };
 
 /// How long a subscriber that is told to stop may take, which is to answer for a commit that it has begun.
@@ -54,7 +58,8 @@ pub struct BusOptions {
     pub retry: RetryPolicy,
     /// Whether each delivery that wrote something or failed leaves a [`DeliveryRecord`](crate::DeliveryRecord).
     pub records: bool,
-    /// After how long a handler that has not ended is reported.
+    /// After how long a handler that has not ended is reported, also one that holds its thread: as long as the runtime has
+    /// another one, on which to notice.
     pub overlong: Duration,
     /// Threads for [`CpuSubscriber`](crate::CpuSubscriber)s; 1 or more.
     pub threads: usize,
@@ -103,6 +108,9 @@ struct Running {
     bell: Bell,
     slate: Arc<Slate>,
     desk: Desk,
+    watch: Arc<Watch>,
+    /// When the event behind this place happened: one that does not get on is not looked up again and again.
+    unread: Mutex<Option<(Position, DateTime<Utc>)>>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -177,7 +185,7 @@ impl EventBus {
         let slate = Arc::new(Slate::default());
         slate.write(|standing| standing.paused = paused);
         let delivery = self.shared.delivery(subscription.clone(), policy, retry);
-        let desk = delivery.desk.clone();
+        let (desk, watch) = (delivery.desk.clone(), Arc::clone(&delivery.watch));
         let (bell, task) = match (&subscription.class, &subscription.calls) {
             (DeliveryClass::Ephemeral { overflow }, Calls::Each(handler)) => {
                 let listener = Listener::open(delivery, Arc::clone(handler), *overflow, ordered, Arc::clone(&slate));
@@ -191,13 +199,14 @@ impl EventBus {
         };
         let delivery_meters = Meters::new(&subscription);
         let task = Mutex::new(Some(task));
-        let added = Arc::new(Running { subscription, delivery_meters, orders, bell, slate, desk, task });
+        let unread = Mutex::default();
+        let added = Running { subscription, delivery_meters, orders, bell, slate, desk, watch, unread, task };
         let mut running = self.shared.running();
         // Somebody else may have added it meanwhile; then this one's task ends here.
         if running.iter().any(|running| running.subscription.name == name) {
             return Err(BusError::Twice(name));
         }
-        running.push(added);
+        running.push(Arc::new(added));
         Ok(())
     }
 
@@ -363,11 +372,13 @@ impl EventBus {
     pub async fn status(&self) -> Result<Vec<SubscriberStatus>, BusError> {
         let head = self.shared.store.head().await?;
         let now = self.shared.clock.now();
-        let running = self.shared.running();
-        let status = running.iter().map(|running| {
+        let running = self.shared.running().clone();
+        let mut status = Vec::with_capacity(running.len());
+        for running in running {
             let Subscription { name, module, event_type, class, .. } = running.subscription;
             let standing = running.slate.read().clone();
-            SubscriberStatus {
+            let oldest = running.oldest(&*self.shared.store, &standing, head).await?;
+            status.push(SubscriberStatus {
                 name,
                 module,
                 event_type,
@@ -376,15 +387,15 @@ impl EventBus {
                 head,
                 queued: standing.queued,
                 in_flight: standing.in_flight,
-                oldest: standing.oldest.map(|oldest| (now - oldest).to_std().unwrap_or_default()),
+                oldest: oldest.map(|oldest| (now - oldest).to_std().unwrap_or_default()),
                 parked_keys: standing.parked_keys,
                 paused: running.orders.borrow().paused,
                 halted: standing.halted,
                 dropped: standing.dropped,
-                overlong: standing.overlong,
-            }
-        });
-        Ok(status.collect())
+                overlong: running.watch.overlong(&running.subscription, self.shared.options.overlong),
+            });
+        }
+        Ok(status)
     }
 
     /// Stops the subscribers. What they were in the middle of is delivered again by the next process.
@@ -441,7 +452,7 @@ impl Shared {
             inline: self.inline.clone(),
             threads: Arc::clone(&self.threads),
             records: self.options.records,
-            overlong: self.options.overlong,
+            watch: Arc::default(),
             desk: Desk::default(),
         }
     }
@@ -462,16 +473,41 @@ impl Running {
         }
     }
 
-    fn measure(&self, head: u64, now: chrono::DateTime<chrono::Utc>) {
-        let standing = self.slate.read();
+    /// When the oldest event happened that is not delivered. The log says it where the subscriber has not read on.
+    async fn oldest(
+        &self,
+        store: &dyn Store,
+        standing: &Standing,
+        head: Position,
+    ) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let at = standing.position;
+        if standing.oldest.is_some() || at >= head {
+            return Ok(standing.oldest);
+        }
+        let unread = || self.unread.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, happened)) = unread().filter(|(known, _)| *known == at) {
+            return Ok(Some(happened));
+        }
+        let next = store.log(LogQuery::after(at, 1)).await?;
+        let happened = next.first().map(|event| event.timestamp);
+        *unread() = happened.map(|happened| (at, happened));
+        Ok(happened)
+    }
+
+    async fn measure(&self, shared: &Shared, head: Position) -> Result<(), StoreError> {
+        let standing = self.slate.read().clone();
+        let oldest = self.oldest(&*shared.store, &standing, head).await?;
+        let overlong = self.watch.overlong(&self.subscription, shared.options.overlong);
+        let now = shared.clock.now();
         let meters = &self.delivery_meters;
         meters.mailbox.set(standing.queued as f64);
         meters.in_flight.set(standing.in_flight as f64);
-        meters.lag.set(head.saturating_sub(standing.position.0) as f64);
-        let age = standing.oldest.map(|oldest| (now - oldest).to_std().unwrap_or_default());
+        meters.lag.set(head.0.saturating_sub(standing.position.0) as f64);
+        let age = oldest.map(|oldest| (now - oldest).to_std().unwrap_or_default());
         meters.oldest.set(age.unwrap_or_default().as_secs_f64());
         meters.parked_keys.set(standing.parked_keys as f64);
-        meters.overlong.set(standing.overlong.len() as f64);
+        meters.overlong.set(overlong.len() as f64);
+        Ok(())
     }
 }
 
@@ -510,14 +546,21 @@ async fn take_care(shared: Arc<Shared>) {
             }),
             Err(error) => tracing::warn!("who is paused cannot be read: {error}"),
         }
-        if let Ok(head) = shared.store.head().await {
-            let now = shared.clock.now();
-            running.iter().for_each(|running| running.measure(head.0, now));
+        if let Err(error) = measure(&shared, &running).await {
+            tracing::debug!("the gauges of subscribers stay as they are: {error}");
         }
     }
 }
 
-async fn paused(store: &dyn Store) -> Result<HashSet<String>, event_sourcing::StoreError> {
+async fn measure(shared: &Shared, running: &[Arc<Running>]) -> Result<(), StoreError> {
+    let head = shared.store.head().await?;
+    for running in running {
+        running.measure(shared, head).await?;
+    }
+    Ok(())
+}
+
+async fn paused(store: &dyn Store) -> Result<HashSet<String>, StoreError> {
     const PAGE: usize = 256;
     let mut paused = HashSet::new();
     let mut after: Option<String> = None;

@@ -54,6 +54,7 @@ mod stretch;
 mod subscriber;
 mod subscription;
 mod timekeeper;
+mod watch;
 
 pub use bus::{BusOptions, Drain, EventBus, Ports};
 pub use control::Pause;
