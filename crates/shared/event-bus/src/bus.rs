@@ -164,7 +164,7 @@ impl EventBus {
         let Shared { store, options, .. } = &*self.shared;
         let name = subscription.name;
         if let Some(fault) = subscription.fault() {
-            return Err(BusError::Subscription { name, fault: fault.into_owned() });
+            return Err(BusError::Subscription { name, fault: fault.to_string() });
         }
         if subscription.class == DeliveryClass::Durable && !self.shared.is_durable {
             return Err(BusError::NoStore(name));
@@ -176,10 +176,7 @@ impl EventBus {
             return Ok(());
         }
         let policy = subscription.retry.unwrap_or(options.retry);
-        let retry = policy.of(name, options.seed).map_err(|error| match subscription.retry {
-            Some(_) => BusError::Subscription { name, fault: format!("its retry is out of range: {}", error.message) },
-            None => BusError::Options(error.message),
-        })?;
+        let retry = policy.of(name, options.seed).map_err(|error| BusError::Options(error.message))?;
         let paused = store.get::<Pause>(name).await?.is_some();
         let (orders, ordered) = watch::channel(Orders { paused, ..Orders::default() });
         let slate = Arc::new(Slate::default());

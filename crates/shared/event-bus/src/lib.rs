@@ -72,4 +72,4 @@ pub use retry::RetryPolicy;
 pub use schedule::{Schedule, ScheduleId, Scheduled, scheduled};
 pub use standing::{Overlong, SubscriberStatus};
 pub use subscriber::{BatchSubscriber, CpuSubscriber, EnvelopeSubscriber, Subscriber};
-pub use subscription::{BatchOptions, DeliveryClass, OnUnknown, Overflow, Subscription};
+pub use subscription::{BatchOptions, DeliveryClass, OnUnknown, Overflow, Subscription, SubscriptionFault};

@@ -55,7 +55,7 @@ async fn what_cannot_be_is_refused_with_the_way_out() {
         there is a subscriber `ledger` already: each needs a name of its own
         subscriber `ledger`: concurrency is 0: allow one event at a time or more
         subscriber `ledger`: mailbox holds 7: make it 8 or more
-        subscriber `batches`: batches must be of 1 to 1024 events, as its mailbox holds
+        subscriber `batches`: batches of a size that cannot be: make it 1 to 1024, as the mailbox holds
         subscriber `batches`: batches are durable and come one after another: leave concurrency and class
         subscriber `ledger`: its retry is out of range: /attempts: must be 1 or more: the first call is one of them
         the bus's options are out of range: threads is 0: allow one thread for computations or more"#]]
