@@ -4,7 +4,7 @@ use std::{
     time::Duration,
 };
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use event_sourcing::{
     Bell, EventRules, Expected, LogQuery, MemoryStore, Position, Receipt, Store, StoreError, StoreExt, Unit,
 };
@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use crate::{
-    BusError, DeadLetters, DeliveryClass, InlineSubscribers, LetterFilter, Pause, Retried, RetryPolicy,
+    BusError, DeadLetters, DeliveryClass, InlineSubscribers, LetterFilter, Pause, Retention, Retried, RetryPolicy,
     SubscriberStatus, Subscription,
     control::Orders,
     delivery::Delivery,
@@ -24,7 +24,7 @@ use crate::{
     handler::Threads,
     listener::Listener,
     meters::Meters,
-    principals::itself,
+    principals::{itself, part},
     redelivery::Desk,
     standing::{Slate, Standing},
     subscription::Calls,
@@ -34,6 +34,9 @@ use crate::{
 
 /// How long a subscriber that is told to stop may take, which is to answer for a commit that it has begun.
 const STOP: Duration = Duration::from_secs(5);
+
+/// Between two looks at which records are kept no longer.
+const SWEEP: TimeDelta = TimeDelta::minutes(1);
 
 /// Events that a bus without a store keeps.
 const LATEST: usize = 16_384;
@@ -56,8 +59,9 @@ pub struct Ports {
 pub struct BusOptions {
     /// Of a delivery that fails.
     pub retry: RetryPolicy,
-    /// Whether each delivery that wrote something or failed leaves a [`DeliveryRecord`](crate::DeliveryRecord).
-    pub records: bool,
+    /// How long the [`DeliveryRecord`](crate::DeliveryRecord) is kept that each delivery leaves which wrote something or failed.
+    /// With [`Retention::NONE`] there are none.
+    pub records: Retention,
     /// After how long a handler that has not ended is reported, also one that holds its thread: as long as the runtime has
     /// another one, on which to notice.
     pub overlong: Duration,
@@ -70,11 +74,11 @@ pub struct BusOptions {
 }
 
 impl Default for BusOptions {
-    /// Records are kept, 30 seconds are overlong, as many threads as the machine has processors.
+    /// Records are kept for a week, 30 seconds are overlong, as many threads as the machine has processors.
     fn default() -> Self {
         Self {
             retry: RetryPolicy::default(),
-            records: true,
+            records: Retention::default(),
             overlong: Duration::from_secs(30),
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             seed: 0,
@@ -448,9 +452,32 @@ impl Shared {
             retry,
             inline: self.inline.clone(),
             threads: Arc::clone(&self.threads),
-            records: self.options.records,
+            records: !self.options.records.is_none(),
             watch: Arc::default(),
             desk: Desk::default(),
+        }
+    }
+}
+
+impl Shared {
+    /// Removes records of deliveries, unless that was done less than a minute ago. When all of them were last removed.
+    async fn sweep(&self, swept: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {
+        let now = self.clock.now();
+        // A clock that was set back must not put it off for ever.
+        if swept.is_some_and(|swept| (now - swept).abs() < SWEEP) {
+            return swept;
+        }
+        let unit = || {
+            let context = Context::new(part("event-bus"), CorrelationId::new(self.ids.next()));
+            let (clock, ids) = (Arc::clone(&self.clock), Arc::clone(&self.ids));
+            Unit::new(event_sourcing::Origin { module: "event-bus", context, clock, ids })
+        };
+        match self.options.records.sweep(&*self.store, now, unit).await {
+            Ok(all) => all.then_some(now),
+            Err(error) => {
+                tracing::warn!("records of deliveries are kept for longer: {error}");
+                swept
+            }
         }
     }
 }
@@ -522,15 +549,17 @@ async fn ending(slate: Arc<Slate>, task: impl Future<Output = ()>) {
     slate.write(|standing| standing.ended = true);
 }
 
-/// Every second: what is due by the clock, whom somebody has paused or resumed, perhaps in another process, and what the gauges
-/// show.
+/// Every second: what is due by the clock, whom somebody has paused or resumed, perhaps in another process, what the gauges
+/// show; and once a minute which records of deliveries are kept no longer.
 async fn take_care(shared: Arc<Shared>) {
     let (store, inline) = (Arc::clone(&shared.store), shared.inline.clone());
     let timekeeper = Timekeeper { store, inline, clock: Arc::clone(&shared.clock), ids: Arc::clone(&shared.ids) };
+    let mut swept: Option<DateTime<Utc>> = None;
     loop {
         sleep(PATIENCE).await;
         let running = shared.running().clone();
         if shared.is_durable {
+            swept = shared.sweep(swept).await;
             let is_named = |event: &str| running.iter().any(|running| running.subscription.event_type == event);
             timekeeper.tick(|event| is_named(event) || shared.inline.name(event)).await;
         }

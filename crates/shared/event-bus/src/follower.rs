@@ -21,7 +21,7 @@ use std::{
     time::Duration,
 };
 
-use event_sourcing::{Appended, Bell, CommitError, Expected, LogQuery, Receipt, StoreError};
+use event_sourcing::{Appended, Bell, CommitError, LogQuery, Receipt, StoreError};
 use kernel::Envelope;
 use tokio::{
     sync::watch,
@@ -33,7 +33,7 @@ use crate::{
     control::{Orders, stopped},
     delivery::{Delivery, position},
     mailbox::Mailbox,
-    progress::{Mark, Progress},
+    progress::Progress,
     standing::Slate,
     stretch::Seat,
     subscription::Calls,
@@ -121,11 +121,9 @@ impl Follower {
     /// Takes up what the store has.
     async fn recover(&mut self) -> Result<(), StoreError> {
         let Delivery { subscription, store, .. } = &*self.delivery;
-        // A unit of an earlier run of this subscriber, whose answer nobody waited for, may still be on its way. This one waits
-        // behind it, or what is read next were out of date, and an effect done twice.
-        let mut settle = self.delivery.bare_unit();
-        settle.delete::<Mark>(format!("{}/settled", subscription.name), Expected::Any);
-        written(store.commit(settle).await)?;
+        // A unit of an earlier run of this subscriber, whose answer nobody waited for, may still be on its way. This one writes
+        // nothing and waits behind it, or what is read next were out of date, and an effect done twice.
+        written(store.commit(self.delivery.bare_unit()).await)?;
         let checkpoint = store.checkpoint(subscription.name).await?;
         let marks: BTreeSet<u64> = self.delivery.marks().await?.into_iter().collect();
         self.progress = Progress::new(checkpoint, marks);

@@ -47,6 +47,7 @@ mod progress;
 mod publisher;
 mod record;
 mod redelivery;
+mod retention;
 mod retry;
 mod schedule;
 mod standing;
@@ -68,6 +69,7 @@ pub use publisher::{
 };
 pub use record::{DeliveryOutcome, DeliveryRecord};
 pub use redelivery::Retried;
+pub use retention::Retention;
 pub use retry::RetryPolicy;
 pub use schedule::{Schedule, ScheduleId, Scheduled, scheduled};
 pub use standing::{Overlong, SubscriberStatus};

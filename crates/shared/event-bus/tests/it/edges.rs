@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use event_bus::{
-    BatchOptions, BusError, BusOptions, DeliveryClass, EventBus, Overflow, Ports, RetryPolicy, Subscription,
+    BatchOptions, BusError, BusOptions, DeliveryClass, EventBus, Overflow, Ports, Retention, RetryPolicy, Subscription,
 };
 use event_sourcing::{MemoryStore, Store, Unit};
 use expect_test::expect;
@@ -149,15 +149,15 @@ async fn a_new_event_of_another_key_does_not_wait_for_the_next_try() {
 
 #[tokio::test(start_paused = true)]
 async fn records_can_be_left_out() {
-    for kept in [true, false] {
+    for (kept, retention) in [(1, Retention::default()), (0, Retention::NONE)] {
         let store = memory();
         publish(&store, &[("a", 1)]).await;
-        let options = BusOptions { records: kept, ..testing::bus::options() };
+        let options = BusOptions { records: retention, ..testing::bus::options() };
         let probe =
             Probe::new("ledger", &store, |_, _, attempt| if attempt == 1 { Action::Fail } else { Action::Write });
         let bus = start_with(&store, vec![to(&probe)], options).await;
         drained(&bus).await;
-        assert_eq!(records(&store).await.len(), usize::from(kept));
+        assert_eq!(records(&store).await.len(), kept);
         assert_eq!(probe.seen("a").await, [1]);
     }
 }

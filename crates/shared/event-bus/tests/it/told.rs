@@ -17,6 +17,7 @@ use testing::{
     bus::{Action, Probe, drained, options, publish, start, start_with, until},
     store::Noted,
 };
+use tracing::{Dispatch, dispatcher::DefaultGuard};
 
 /// Subscriber and error of each delivery that has ended, in order.
 #[derive(Default)]
@@ -32,6 +33,20 @@ impl SpanSink for Failures {
     }
 }
 
+/// What this thread delivers is heard until both are dropped.
+fn listen() -> (Arc<Failures>, (DefaultGuard, Dispatch)) {
+    let failures = Arc::new(Failures::default());
+    let lines = || {
+        let options = observability::Options::default();
+        Dispatch::new(observability::subscriber(options, None, ManualClock::default(), io::sink).unwrap())
+    };
+    // Where there is but one dispatcher, any other thread without one may decide for all that a span is not wanted.
+    let (guard, second) = (tracing::dispatcher::set_default(&lines()), lines());
+    let (clock, ids) = (Arc::new(ManualClock::default()), Arc::new(SequentialIds::default()));
+    observability::export_spans(Export { sink: Arc::clone(&failures) as _, ratio: 1.0, clock, ids }).unwrap();
+    (failures, (guard, second))
+}
+
 /// The first try fails, the second panics, the third is the last.
 fn trouble(name: &'static str, store: &Arc<dyn Store>) -> Probe {
     Probe::new(name, store, |_, _, attempt| match attempt {
@@ -43,11 +58,7 @@ fn trouble(name: &'static str, store: &Arc<dyn Store>) -> Probe {
 
 #[tokio::test(start_paused = true)]
 async fn every_failure_stands_in_its_span() {
-    let failures = Arc::new(Failures::default());
-    let lines = observability::subscriber(observability::Options::default(), None, ManualClock::default(), io::sink);
-    let _lines = tracing::subscriber::set_default(lines.unwrap());
-    let (clock, ids) = (Arc::new(ManualClock::default()), Arc::new(SequentialIds::default()));
-    observability::export_spans(Export { sink: Arc::clone(&failures) as _, ratio: 1.0, clock, ids }).unwrap();
+    let (failures, _listening) = listen();
     let mut told = Vec::new();
     for form in ["straight", "lanes", "computes", "batches", "ephemeral"] {
         let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
@@ -82,11 +93,7 @@ async fn every_failure_stands_in_its_span() {
 /// An inline subscriber fails whoever publishes: each has a span of its own, also where a dead letter is tried again.
 #[tokio::test(start_paused = true)]
 async fn an_inline_failure_stands_in_both_spans() {
-    let failures = Arc::new(Failures::default());
-    let lines = observability::subscriber(observability::Options::default(), None, ManualClock::default(), io::sink);
-    let _lines = tracing::subscriber::set_default(lines.unwrap());
-    let (clock, ids) = (Arc::new(ManualClock::default()), Arc::new(SequentialIds::default()));
-    observability::export_spans(Export { sink: Arc::clone(&failures) as _, ratio: 1.0, clock, ids }).unwrap();
+    let (failures, _listening) = listen();
     let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
     let strict = Probe::new("strict", &store, |_, _, _| Action::Fail);
     let strict = Subscription::new::<Noted>("strict", "ledger", strict).with_class(DeliveryClass::Inline { order: 0 });
