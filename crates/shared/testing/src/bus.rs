@@ -8,6 +8,7 @@ mod crashes;
 mod deliveries;
 mod failures;
 mod probe;
+mod versions;
 
 use std::{sync::Arc, time::Duration};
 
@@ -41,6 +42,7 @@ pub async fn bus_conformance<H: BusHome>(make: impl AsyncFn() -> H) {
     failures::a_poison_event_parks_its_key_and_only_its_key(&make().await).await;
     failures::a_panic_stays_where_it_is(&make().await).await;
     failures::what_cannot_be_read_is_parked_skipped_or_halts(&make().await).await;
+    versions::earlier_versions_arrive_as_the_present_one(&make().await).await;
     failures::a_handler_that_does_not_end_is_reported(&make().await).await;
     control::a_restart_repeats_nothing(&make().await).await;
     control::a_pause_survives_a_restart(&make().await).await;

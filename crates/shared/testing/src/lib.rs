@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 
 mod actors;
+mod aggregates;
 mod blobs;
 pub mod bus;
 mod effort;
@@ -22,6 +23,7 @@ pub mod store;
 mod time;
 
 pub use actors::{context, origin};
+pub use aggregates::{Given, When, aggregate_conformance, given, snapshots_equal_replay};
 pub use blobs::blobs_conformance;
 pub use bus::bus_conformance;
 pub use effort::effort;
