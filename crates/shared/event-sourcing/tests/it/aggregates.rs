@@ -175,23 +175,32 @@ async fn a_snapshot_that_is_not_used_is_told_with_the_reason() {
     check(said, expect![""]);
     assert_eq!(lamp.into_state(), Documented { brightness: 100 });
     let (said, lamp) = next::<Renamed>(&store).await;
-    check(said, expect![[r#"
+    check(
+        said,
+        expect![[r#"
         1970-01-01T00:00:00.000Z  WARN event_sourcing::aggregate::snapshot: a snapshot is not used, its stream is replayed: its state has another schema than this program's collection="lamp.snapshots" key="7"
-    "#]]);
+    "#]],
+    );
     assert_eq!(lamp.into_state(), Renamed { percent: 100 });
     let (said, lamp) = next::<Reconsidered>(&store).await;
-    check(said, expect![[r#"
+    check(
+        said,
+        expect![[r#"
         1970-01-01T00:00:00.000Z  WARN event_sourcing::aggregate::snapshot: a snapshot is not used, its stream is replayed: it has state version 1, this program has 2 collection="lamp.snapshots" key="7"
-    "#]]);
+    "#]],
+    );
     assert_eq!(lamp.into_state(), Reconsidered { brightness: 100 });
 
     let mut unit = Unit::new(origin());
     unit.put("7", &Rubbish(7), Expected::Any);
     store.commit(unit).await.unwrap();
     let (said, lamp) = next::<Lamp>(&store).await;
-    check(said, expect![[r#"
+    check(
+        said,
+        expect![[r#"
         1970-01-01T00:00:00.000Z  WARN event_sourcing::aggregate::snapshot: a snapshot is not used, its stream is replayed: it is damaged: invalid type: integer `7`, expected struct Snapshot at line 1 column 1 collection="lamp.snapshots" key="7"
-    "#]]);
+    "#]],
+    );
     assert_eq!(lamp.into_state(), Lamp { brightness: 100 });
 }
 
