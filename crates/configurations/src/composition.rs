@@ -320,7 +320,7 @@ pub async fn assemble_in_memory(config: &Config) -> Result<Application, Findings
 
 fn open(config: &Config, holder: &str, clock: &dyn Clock) -> Result<SqliteStore, Failure> {
     let max_pages = Some(config.store.max_pages).filter(|pages| *pages > 0);
-    let options = storage_sqlite::Options { holder: holder.into(), now: clock.now(), max_pages };
+    let options = storage_sqlite::Options { max_pages, ..storage_sqlite::Options::new(holder, clock.now()) };
     Ok(SqliteStore::open(&config.store.path, options)?)
 }
 

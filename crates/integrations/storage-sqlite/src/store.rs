@@ -1,10 +1,10 @@
-use std::{fmt, path::Path, sync::Arc};
+use std::{fmt, path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use event_sourcing::{
     Appended, Appends, CommitError, LogQuery, Position, Receipt, Store, StoreError, StoreErrorKind, StoredDocument,
-    StreamQuery, Unit,
+    StreamQuery, Unit, WaitError,
 };
 use kernel::Envelope;
 use rusqlite::{Connection, OpenFlags};
@@ -27,11 +27,14 @@ pub struct Options {
     pub now: DateTime<Utc>,
     /// The largest size of the file in pages of 4 KiB; a unit beyond it is refused as Full. None: what the disk holds.
     pub max_pages: Option<u32>,
+    /// How long a unit waits for a place in the queue of the writer before it is refused as Busy; by the runtime's timers.
+    pub patience: Duration,
 }
 
 impl Options {
+    /// As large as the disk allows; five seconds of patience.
     pub fn new(holder: impl Into<String>, now: DateTime<Utc>) -> Self {
-        Self { holder: holder.into(), now, max_pages: None }
+        Self { holder: holder.into(), now, max_pages: None, patience: Duration::from_secs(5) }
     }
 }
 
@@ -66,7 +69,7 @@ impl SqliteStore {
         schema::migrate(&mut connection, &file)?;
         let head = readers::head(&connection).map_err(|cause| file.fault(&cause))?;
         let appended = Appends::new(head);
-        let writer = Writer::start(connection, file.clone(), appended.clone())?;
+        let writer = Writer::start(connection, file.clone(), appended.clone(), options.patience)?;
         Ok(Self { readers: Readers::new(file.clone()), writer: Some(writer), _lock: Some(lock), appended, file })
     }
 
@@ -168,6 +171,11 @@ impl Store for SqliteStore {
 
     async fn head(&self) -> Result<Position, StoreError> {
         self.readers.read(readers::head).await
+    }
+
+    /// At once: whoever writes knows.
+    async fn position(&self, receipt: &Receipt, _: Duration) -> Result<Position, WaitError> {
+        Ok(receipt.position.unwrap_or_default())
     }
 
     async fn checkpoint(&self, subscriber: &str) -> Result<Position, StoreError> {

@@ -306,6 +306,6 @@ fn written(answer: Result<Receipt, CommitError>) -> Result<(), StoreError> {
     match answer {
         Ok(_) => Ok(()),
         Err(CommitError::Store(error)) => Err(error),
-        Err(CommitError::Conflict(conflict)) => unreachable!("no write of this unit has an expectation: {conflict}"),
+        Err(refused) => unreachable!("this unit expects nothing and has no deadline: {refused}"),
     }
 }

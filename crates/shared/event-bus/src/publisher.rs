@@ -298,9 +298,9 @@ impl Shared {
         match answer {
             Ok(receipt) => Ok(receipt),
             Err(CommitError::Store(error)) => Err(Failure::of_store(error)),
-            Err(CommitError::Conflict(conflict)) => match self.store.get::<Attempted>(id).await {
+            Err(refused) => match self.store.get::<Attempted>(id).await {
                 Ok(Some(_)) => Ok(Receipt::default()),
-                Ok(None) => Err(Failure::Passing(CommitError::Conflict(conflict).into())),
+                Ok(None) => Err(Failure::Passing(refused.into())),
                 Err(error) => Err(Failure::of_store(error)),
             },
         }
@@ -313,7 +313,7 @@ impl Shared {
         unit.put(id.as_str(), &RefusedPublish { events: events.clone(), error }, Expected::Any);
         match self.store.commit(unit).await {
             Err(CommitError::Store(error)) => Err(error),
-            Ok(_) | Err(CommitError::Conflict(_)) => Ok(()),
+            Ok(_) | Err(CommitError::Conflict(_) | CommitError::Late { .. }) => Ok(()),
         }
     }
 
@@ -376,7 +376,9 @@ fn lock(spool: &Mutex<Spool>) -> MutexGuard<'_, Spool> {
 impl Failure {
     fn of_store(error: StoreError) -> Self {
         match error.kind {
-            StoreErrorKind::Locked | StoreErrorKind::Full | StoreErrorKind::Unavailable => Self::Passing(error.into()),
+            StoreErrorKind::Locked | StoreErrorKind::Full | StoreErrorKind::Busy | StoreErrorKind::Unavailable => {
+                Self::Passing(error.into())
+            }
             StoreErrorKind::Corrupt | StoreErrorKind::Newer => Self::Final(error.into()),
         }
     }

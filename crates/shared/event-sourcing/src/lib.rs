@@ -27,8 +27,10 @@ mod memory;
 mod query;
 mod rules;
 mod store;
+mod subscription;
 mod sync;
 mod unit;
+mod wait;
 
 pub use aggregate::{
     Aggregate, EventSet, LoadError, Loaded, Moment, Repository, RetryingError, Snapshot, SnapshotPolicy, Snapshotted,
@@ -42,4 +44,6 @@ pub use store::{
     CommitError, Conflict, Found, Intruder, Position, Receipt, Store, StoreError, StoreErrorKind, StoreExt,
     StoredDocument,
 };
-pub use unit::{Document, Expected, Origin, Unit, Write};
+pub use subscription::{Page, Subscription};
+pub use unit::{Deadline, Document, Expected, Origin, Unit, Write};
+pub use wait::WaitError;

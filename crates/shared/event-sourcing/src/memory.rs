@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeMap, HashMap, hash_map::Entry},
     ops::Bound,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -13,7 +14,7 @@ use rapidhash::fast::RandomState;
 use self::log::{Log, Tail};
 use crate::{
     Appended, Appends, CommitError, Conflict, Direction, EventQuery, Expected, LogQuery, Position, Receipt, Store,
-    StoreError, StoredDocument, StreamQuery, Unit, Write,
+    StoreError, StoredDocument, StreamQuery, Unit, WaitError, Write,
 };
 
 /// The whole store in memory: for a process that keeps nothing, and the model that the other adapters are compared with.
@@ -66,8 +67,10 @@ impl MemoryStore {
 #[async_trait]
 impl Store for MemoryStore {
     async fn commit(&self, unit: Unit) -> Result<Receipt, CommitError> {
+        let deadline = unit.deadline();
         let (receipt, head) = {
             let mut state = self.state();
+            deadline.map_or(Ok(()), |deadline| deadline.check())?;
             state.check(unit.writes(), &self.log)?;
             let receipt = state.apply(unit.into_writes(), &self.log, self.most);
             (receipt, Position(state.tail.next() as u64))
@@ -156,6 +159,10 @@ impl Store for MemoryStore {
         Ok(Position(self.log.len() as u64))
     }
 
+    async fn position(&self, receipt: &Receipt, _: Duration) -> Result<Position, WaitError> {
+        Ok(receipt.position.unwrap_or_default())
+    }
+
     async fn checkpoint(&self, subscriber: &str) -> Result<Position, StoreError> {
         Ok(self.state().checkpoints.get(subscriber).copied().unwrap_or_default())
     }
@@ -235,7 +242,7 @@ impl State {
 
     fn apply(&mut self, writes: Vec<Write>, log: &Log, most: usize) -> Receipt {
         let appends = writes.iter().filter(|write| matches!(write, Write::Append { .. })).count();
-        let mut receipt = Receipt { events: Vec::with_capacity(appends) };
+        let mut receipt = Receipt { events: Vec::with_capacity(appends), position: None };
         let mut has_forgotten = false;
         for write in writes {
             match write {
@@ -263,6 +270,9 @@ impl State {
                     self.checkpoints.insert(subscriber, position);
                 }
             }
+        }
+        if !receipt.events.is_empty() {
+            receipt.position = Some(Position(self.tail.next() as u64));
         }
         log.show(&self.tail);
         if has_forgotten {

@@ -1,10 +1,11 @@
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use kernel::{Envelope, Error, ErrorKind, EventId, Json};
 use serde::{Deserialize, Serialize};
 
-use crate::{Appended, Document, EventQuery, LogQuery, StreamQuery, Unit};
+use crate::{Appended, Document, EventQuery, LogQuery, StreamQuery, Unit, WaitError, wait};
 
 /// Place in the log's one gap-free order. The first event has position 1; 0 is before all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -50,6 +51,13 @@ pub trait Store: Send + Sync + 'static {
     /// The last position that was given out; 0 for an empty log.
     async fn head(&self) -> Result<Position, StoreError>;
 
+    /// The position of the last event of a unit; 0 if it had none. Waits at most so long, by the runtime's timers, where positions
+    /// are given out after the commit; the stores of this workspace know them at the commit.
+    ///
+    /// # Cancel safety
+    /// Only waits.
+    async fn position(&self, receipt: &Receipt, within: Duration) -> Result<Position, WaitError>;
+
     /// How far a subscriber has come; 0 if it never ran.
     async fn checkpoint(&self, subscriber: &str) -> Result<Position, StoreError>;
 
@@ -84,6 +92,8 @@ pub struct Found<D> {
 pub struct Receipt {
     /// The id of each event, and its version: its place in its stream, from 1.
     pub events: Vec<(EventId, u64)>,
+    /// Of the last event, if the store knew it at the commit. [`Store::position`] waits for it where it did not.
+    pub position: Option<Position>,
 }
 
 /// Typed reads over any [`Store`].
@@ -107,6 +117,38 @@ pub trait StoreExt: Store {
     ) -> impl Future<Output = Result<Vec<Found<D>>, StoreError>> + Send {
         async move { self.documents(D::COLLECTION, after, limit).await?.into_iter().map(decode).collect() }
     }
+
+    /// Waits until the log can be read up to this position, at most so long by the runtime's timers.
+    ///
+    /// # Errors
+    /// Late, if it does not come to that; what the store says.
+    ///
+    /// # Cancel safety
+    /// Only waits.
+    fn until_visible(
+        &self,
+        position: Position,
+        within: Duration,
+    ) -> impl Future<Output = Result<(), WaitError>> + Send {
+        wait::for_position(self, wait::Follower::Log, position, within)
+    }
+
+    /// Waits until the checkpoint of a subscriber, by its stable name, has come to this position: it has then handled, and whoever
+    /// reads what it writes sees, everything up to there. At most so long by the runtime's timers.
+    ///
+    /// # Errors
+    /// Late, if it does not come to that; what the store says.
+    ///
+    /// # Cancel safety
+    /// Only waits.
+    fn until_handled(
+        &self,
+        subscriber: &str,
+        position: Position,
+        within: Duration,
+    ) -> impl Future<Output = Result<(), WaitError>> + Send {
+        wait::for_position(self, wait::Follower::Subscriber(subscriber), position, within)
+    }
 }
 
 impl<S: Store + ?Sized> StoreExt for S {}
@@ -128,6 +170,14 @@ pub enum CommitError {
     /// A guard of the unit did not hold.
     #[error(transparent)]
     Conflict(#[from] Conflict),
+    /// When its turn came, the work that the unit is a part of was to be done already.
+    #[error("the deadline {deadline} had passed at {now}, before this was written: allow it more time")]
+    Late {
+        /// That of the unit's context.
+        deadline: DateTime<Utc>,
+        /// By the clock of the unit.
+        now: DateTime<Utc>,
+    },
     /// The store could not do it, whatever was in the unit.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -202,6 +252,8 @@ pub enum StoreErrorKind {
     Corrupt,
     /// Written by a newer version of this program.
     Newer,
+    /// More units wait for it than it takes, and have for as long as it lets them.
+    Busy,
     /// It is closed, or its machine or disk does not answer.
     Unavailable,
 }
@@ -209,7 +261,7 @@ pub enum StoreErrorKind {
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error.kind {
-            StoreErrorKind::Locked | StoreErrorKind::Full | StoreErrorKind::Unavailable => {
+            StoreErrorKind::Locked | StoreErrorKind::Full | StoreErrorKind::Busy | StoreErrorKind::Unavailable => {
                 Self::new(ErrorKind::Unavailable, error.message)
             }
             StoreErrorKind::Corrupt | StoreErrorKind::Newer => Self::new(ErrorKind::Internal, error.message),
@@ -221,6 +273,7 @@ impl From<CommitError> for Error {
     fn from(error: CommitError) -> Self {
         match error {
             CommitError::Conflict(conflict) => Self::new(ErrorKind::Conflict, conflict.to_string()),
+            CommitError::Late { .. } => Self::new(ErrorKind::Deadline, error.to_string()),
             CommitError::Store(error) => error.into(),
         }
     }

@@ -1,9 +1,10 @@
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use kernel::{Clock, Context, Envelope, Event, EventId, Ids, Json, Metadata};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{EventQuery, Position};
+use crate::{CommitError, EventQuery, Position};
 
 /// State of a domain that is kept by key, in a named collection. The value is stored as JSON.
 pub trait Document: Serialize + DeserializeOwned + Send + Sync + 'static {
@@ -42,6 +43,30 @@ pub struct Origin {
 pub struct Unit {
     origin: Origin,
     writes: Vec<Write>,
+    /// Whether the deadline of its context does not matter.
+    is_due_ever: bool,
+}
+
+/// From when on a unit must not be written any more: [`Unit::deadline`].
+pub struct Deadline {
+    at: DateTime<Utc>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Deadline {
+    /// For adapters: to be asked when it is the unit's turn, before anything of it is written.
+    ///
+    /// # Errors
+    /// Late, if the deadline has passed.
+    pub fn check(&self) -> Result<(), CommitError> {
+        let now = self.clock.now();
+        // Mutant `written_too_late`: what nobody waits for any more is written.
+        if now < self.at || cfg!(mutant = "written_too_late") {
+            Ok(())
+        } else {
+            Err(CommitError::Late { deadline: self.at, now })
+        }
+    }
 }
 
 /// One write of a unit, as adapters see it.
@@ -120,7 +145,7 @@ impl Write {
 impl Unit {
     /// Empty so far: dropped or committed like this, it writes nothing.
     pub fn new(origin: Origin) -> Self {
-        Self { origin, writes: Vec::new() }
+        Self { origin, writes: Vec::new(), is_due_ever: false }
     }
 
     /// What its events are stamped with.
@@ -208,6 +233,19 @@ impl Unit {
     /// For whoever runs the unit, not for those who write into it: another one goes on with it.
     pub fn origin_mut(&mut self) -> &mut Origin {
         &mut self.origin
+    }
+
+    /// It is written also after the deadline of the work that it is a part of: for what must be known of work that came too late.
+    #[must_use]
+    pub fn regardless_of_the_deadline(mut self) -> Self {
+        self.is_due_ever = true;
+        self
+    }
+
+    /// For adapters: until when it may be written. None for one that writes nothing.
+    pub fn deadline(&self) -> Option<Deadline> {
+        let at = self.origin.context.deadline().filter(|_| !self.is_due_ever && !self.is_empty())?;
+        Some(Deadline { at, clock: Arc::clone(&self.origin.clock) })
     }
 
     /// Whether there is nothing to write and nothing to check.

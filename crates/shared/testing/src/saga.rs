@@ -4,15 +4,18 @@
 //! undisturbed once for reference, then disturbed in every way that it knows, and asserts that the effects are the same, or
 //! that there are none. [`Effects`] is compared as JSON, so leave out of it what may differ between runs: ids and times.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use async_trait::async_trait;
 use event_sourcing::{
     Appended, CommitError, LogQuery, MemoryStore, Origin, Position, Receipt, Store, StoreError, StoredDocument,
-    StreamQuery, Unit,
+    StreamQuery, Unit, WaitError,
 };
 use kernel::{Envelope, Error, ErrorKind, ManualClock, SequentialIds};
 use request::{Requests, ServiceTable};
@@ -291,6 +294,10 @@ impl Store for CrashingStore {
 
     async fn head(&self) -> Result<Position, StoreError> {
         self.store.head().await
+    }
+
+    async fn position(&self, receipt: &Receipt, within: Duration) -> Result<Position, WaitError> {
+        self.store.position(receipt, within).await
     }
 
     async fn checkpoint(&self, subscriber: &str) -> Result<Position, StoreError> {

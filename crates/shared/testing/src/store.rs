@@ -5,6 +5,8 @@
 mod boundaries;
 mod cancellation;
 mod concurrency;
+mod deadlines;
+mod following;
 mod guards;
 mod queries;
 mod reading;
@@ -39,6 +41,10 @@ pub async fn store_conformance<S: Store>(make: impl AsyncFn() -> S) {
     queries::the_log_is_filtered(&make().await).await;
     queries::the_log_is_read_backward_in_pages(&make().await).await;
     queries::streams_are_read_as_of(&make().await).await;
+    following::subscriptions_miss_nothing(Arc::new(make().await)).await;
+    following::a_subscription_follows(Arc::new(make().await)).await;
+    following::positions_are_waited_for(Arc::new(make().await)).await;
+    deadlines::a_late_unit_is_refused(&make().await).await;
     for place in 0..=4 {
         guards::all_or_nothing(&make().await, place).await;
     }

@@ -2,11 +2,13 @@
 
 use std::{fs, sync::Arc};
 
-use event_sourcing::{CommitError, Expected, Position, Store, StoreErrorKind, StoreExt as _, Unit};
+use event_sourcing::{
+    CommitError, EventQuery, Expected, LogQuery, Position, Store, StoreErrorKind, StoreExt as _, Unit,
+};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use storage_sqlite::SqliteStore;
-use testing::store::{Card, CardIndex, Noted};
+use testing::store::{Card, CardIndex, Noted, Tagged};
 
 use crate::{files, numbered, numbers, open, place};
 
@@ -90,6 +92,26 @@ async fn what_does_not_exist_reads_as_nothing() {
     assert!(SqliteStore::open_read(&path).unwrap().is_none());
     drop(open(&path).unwrap());
     assert!(SqliteStore::open_read(&path).unwrap().is_some());
+}
+
+/// A store of the first schema, as an earlier version has left it.
+#[tokio::test]
+async fn an_older_store_is_brought_up_to_date() {
+    let (_folder, path) = place();
+    let store = open(&path).unwrap();
+    store.commit(numbered(1)).await.unwrap();
+    drop(store);
+    Connection::open(&path).unwrap().execute_batch("DROP TABLE tags; PRAGMA user_version = 1").unwrap();
+    let store = open(&path).unwrap();
+    let mut unit = numbered(2);
+    unit.append("unit 2", Expected::Exact(2), &Tagged::new(1, &["a:1"]));
+    unit.guard(EventQuery::of(&[], &["a:1"]), Position(0));
+    store.commit(unit).await.unwrap();
+    let tagged = LogQuery { matching: Some(EventQuery::of(&[], &["a:1"])), ..LogQuery::after(Position(0), 9) };
+    assert_eq!(store.log(tagged).await.unwrap().len(), 1);
+    let version: u32 =
+        Connection::open(&path).unwrap().pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    assert_eq!(version, 2);
 }
 
 #[tokio::test]

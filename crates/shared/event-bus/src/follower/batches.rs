@@ -184,9 +184,7 @@ impl Follower {
             match delivery.store.commit(unit).await {
                 Ok(_) => self.progress.stepped(&step),
                 Err(CommitError::Store(error)) => return Err(error),
-                Err(CommitError::Conflict(conflict)) => {
-                    return Ok(Err(Failure::Fault(Fault::Failed(CommitError::Conflict(conflict).into()))));
-                }
+                Err(refused) => return Ok(Err(Failure::Fault(Fault::Failed(refused.into())))),
             }
         }
         batch.iter().for_each(|event| self.progress.done(position(event)));

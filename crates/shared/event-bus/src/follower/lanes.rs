@@ -223,11 +223,8 @@ impl Follower {
                 }
                 self.mailbox.release(key);
             }
-            Err(CommitError::Conflict(conflict)) => {
-                let fault = Fault::Failed(CommitError::Conflict(conflict).into());
-                self.failed(waiting, fault, Duration::ZERO, work);
-            }
             Err(CommitError::Store(error)) => return Err(error),
+            Err(refused) => self.failed(waiting, Fault::Failed(refused.into()), Duration::ZERO, work),
         }
         Ok(())
     }

@@ -154,7 +154,7 @@ impl Follower {
                         return Ok(Redelivered::Delivered);
                     }
                     Err(CommitError::Store(error)) => return Err(error),
-                    Err(CommitError::Conflict(conflict)) => Fault::Failed(CommitError::Conflict(conflict).into()),
+                    Err(refused) => Fault::Failed(refused.into()),
                 }
             }
         };
@@ -169,7 +169,7 @@ impl Follower {
         unit.put(id, &letter, Expected::Exact(revision));
         match delivery.store.commit(unit).await {
             Ok(_) => Ok(Redelivered::Failed),
-            Err(CommitError::Conflict(_)) => Ok(Redelivered::Gone),
+            Err(CommitError::Conflict(_) | CommitError::Late { .. }) => Ok(Redelivered::Gone),
             Err(CommitError::Store(error)) => Err(error),
         }
     }

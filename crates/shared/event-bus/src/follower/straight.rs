@@ -157,10 +157,8 @@ impl Follower {
                 self.successes = self.successes.saturating_add(1);
                 Ok(End::Written)
             }
-            Err(CommitError::Conflict(conflict)) => {
-                Ok(End::Failed(Fault::Failed(CommitError::Conflict(conflict).into())))
-            }
             Err(CommitError::Store(error)) => Err(error),
+            Err(refused) => Ok(End::Failed(Fault::Failed(refused.into()))),
         }
     }
 }

@@ -1,9 +1,9 @@
 //! A store whose events of the shop `nobody` name no user, as another program might have written them.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use event_sourcing::{
-    Appended, CommitError, LogQuery, Position, Receipt, Store, StoreError, StoredDocument, StreamQuery, Unit,
+    Appended, CommitError, LogQuery, Position, Receipt, Store, StoreError, StoredDocument, StreamQuery, Unit, WaitError,
 };
 use kernel::Envelope;
 
@@ -42,6 +42,10 @@ impl Store for Anonymous {
 
     async fn head(&self) -> Result<Position, StoreError> {
         self.0.head().await
+    }
+
+    async fn position(&self, receipt: &Receipt, within: Duration) -> Result<Position, WaitError> {
+        self.0.position(receipt, within).await
     }
 
     async fn checkpoint(&self, subscriber: &str) -> Result<Position, StoreError> {

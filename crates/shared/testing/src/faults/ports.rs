@@ -1,12 +1,12 @@
 //! What can be spoilt.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use event_bus::Subscriber;
 use event_sourcing::{
     Appended, BlobError, Blobs, CommitError, LogQuery, Position, Receipt, Store, StoreError, StoreErrorKind,
-    StoredDocument, StreamQuery, Unit,
+    StoredDocument, StreamQuery, Unit, WaitError,
 };
 use kernel::{Context, Envelope, Error, ErrorKind, Event, FieldError, Fingerprint, Request};
 use request::{Service, ServiceInfo};
@@ -51,6 +51,11 @@ impl<S: Store + ?Sized> Store for Faulty<S> {
 
     async fn head(&self) -> Result<Position, StoreError> {
         self.plan.spoil("store.head", store_error, self.inner.head()).await
+    }
+
+    async fn position(&self, receipt: &Receipt, within: Duration) -> Result<Position, WaitError> {
+        let error = |message| WaitError::Store(store_error(message));
+        self.plan.spoil("store.position", error, self.inner.position(receipt, within)).await
     }
 
     async fn checkpoint(&self, subscriber: &str) -> Result<Position, StoreError> {
