@@ -23,7 +23,7 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use context::{Asked, Context};
 pub use contract::{Contract, ContractKind};
 pub use dataset::{DatasetFormat, DatasetRef, Fingerprint, FingerprintError};
-pub use error::{Error, ErrorKind, FieldError};
+pub use error::{Error, ErrorKind, FieldError, with_causes};
 pub use event::{Envelope, Event, Metadata, Priority};
 pub use ids::{CausationId, CorrelationId, EventId, Ids, SequentialIds, SystemIds};
 pub use json::Json;

@@ -13,5 +13,8 @@ pub use mental_health::{
     CancelSession, GetSession, Person, READ_SESSIONS, SCHEDULE_SESSIONS, ScheduleSession, Session, SessionId,
     SessionReminderDue, SessionType, SessionView, TherapySessionCancelled, TherapySessionScheduled,
 };
-pub use notifications::NotificationSent;
-pub use users::{GetUserById, GetUserProfile, IsUserActive, READ_USERS, User, UserId, UserProfile};
+pub use notifications::{NotificationFailed, NotificationSent};
+pub use users::{
+    DeactivateUser, GetUserById, GetUserProfile, IsUserActive, MANAGE_USERS, READ_USERS, RegisterUser, UpdateUser,
+    User, UserDeactivated, UserId, UserProfile, UserRegistered, UserUpdated,
+};
