@@ -206,6 +206,7 @@ impl Config {
         (limits.bulkhead.concurrent, limits.bulkhead.queue) = (requests.concurrent, requests.queue);
         Options {
             events: EventLimits::default(),
+            spool: Some(self.beside("spool")),
             grants: self.grants.clone(),
             limits,
             selection: self.selection.clone(),
@@ -222,8 +223,13 @@ impl Config {
 
     /// The folder of the models, beside the store and of its name: stores that share a folder do not share models.
     pub fn models(&self) -> PathBuf {
+        self.beside("models")
+    }
+
+    fn beside(&self, extension: &str) -> PathBuf {
         let mut path = self.store.path.clone().into_os_string();
-        path.push(".models");
+        path.push(".");
+        path.push(extension);
         path.into()
     }
 }

@@ -35,13 +35,7 @@ impl Failure {
 
     /// With everything that led to it.
     fn because(error: &dyn std::error::Error) -> Self {
-        let mut text = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            text = format!("{text}: {cause}");
-            source = cause.source();
-        }
-        Self::Impossible(text)
+        Self::Impossible(kernel::with_causes(error))
     }
 
     fn code(&self) -> u8 {

@@ -63,7 +63,7 @@ pub use dead_letters::{DeadLetters, Discarded, LetterFilter};
 pub use error::BusError;
 pub use inline::InlineSubscribers;
 pub use letter::DeadLetter;
-pub use passage::{DayPassed, HourPassed, MonthPassed, TIME_EVENTS};
+pub use passage::{DayPassed, HourPassed, MonthPassed, TIME_EVENTS, contracts};
 pub use publisher::{
     KeptEvent, PublishError, Published, Publisher, PublisherOptions, PublisherStatus, RefusedPublish, SpoolError,
 };

@@ -30,6 +30,8 @@ pub struct Module {
     pub(crate) rules: Vec<Rule>,
     pub(crate) asks: Vec<Message>,
     pub(crate) publishes: Vec<Message>,
+    /// Also outside of units.
+    pub(crate) announces: bool,
     pub(crate) subscribes: Vec<Subscribed>,
     pub(crate) sagas: Vec<Ran>,
     pub(crate) collections: Vec<&'static str>,
@@ -114,6 +116,7 @@ impl Module {
             rules: Vec::new(),
             asks: Vec::new(),
             publishes: Vec::new(),
+            announces: false,
             subscribes: Vec::new(),
             sagas: Vec::new(),
             collections: Vec::new(),
@@ -198,6 +201,12 @@ impl Module {
     pub fn publishes<E: Event>(mut self) -> Self {
         self.publishes.push(Message { name: E::NAME, type_name: type_name::<E>() });
         self
+    }
+
+    /// The package also publishes where it has no unit at hand: the container has an [`Outlet`](crate::Outlet) for it.
+    #[must_use]
+    pub fn announces(self) -> Self {
+        Self { announces: true, ..self }
     }
 
     /// `S`, from the container, handles every `E`, durably, under a name that its checkpoint is stored under.

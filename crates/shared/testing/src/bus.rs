@@ -58,6 +58,7 @@ pub async fn bus_conformance<H: BusHome>(make: impl AsyncFn() -> H) {
     classes::computations_have_threads_of_their_own(&make().await).await;
     crashes::dropped_at_any_poll(&make().await).await;
     crashes::what_is_done_beyond_the_checkpoint_is_not_repeated(&make().await).await;
+    crashes::calls_are_dropped_at_any_poll(&make().await).await;
 }
 
 /// Options that make failing cheap: three tries, a few milliseconds apart.

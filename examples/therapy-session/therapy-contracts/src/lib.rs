@@ -14,5 +14,8 @@ pub use mental_health::{
     ScheduleSession, Session, SessionId, SessionReminderDue, SessionStatus, SessionType, SessionView, StartSession,
     TherapySessionCancelled, TherapySessionCompleted, TherapySessionScheduled, TherapySessionStarted,
 };
-pub use notifications::NotificationSent;
-pub use users::{GetUserById, GetUserProfile, IsUserActive, READ_USERS, User, UserId, UserProfile};
+pub use notifications::{NotificationFailed, NotificationSent};
+pub use users::{
+    DeactivateUser, GetUserById, GetUserProfile, IsUserActive, MANAGE_USERS, READ_USERS, RegisterUser, UpdateUser,
+    User, UserDeactivated, UserId, UserProfile, UserRegistered, UserUpdated,
+};

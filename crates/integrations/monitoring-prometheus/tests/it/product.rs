@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
-use event_bus::{BusOptions, EventBus, Ports, Subscriber};
+use event_bus::{BusOptions, EventBus, InlineSubscribers, Ports, Publisher, PublisherOptions, Subscriber};
 use event_sourcing::{
     Aggregate, Document, Expected, MemoryBlobs, MemoryStore, Origin, Repository, SnapshotPolicy, Snapshotted, Store,
     Unit,
@@ -136,6 +136,10 @@ pub async fn live() {
     let _ = bus.drain(Duration::from_secs(10)).await.unwrap();
     application.health(Ok(&bus.status().await.unwrap()));
     application.container.publish_tallies();
+    let inline = InlineSubscribers::of(&[]);
+    let ids = Arc::new(SequentialIds::default());
+    let publisher = Publisher::open(PublisherOptions::new("post"), Arc::clone(&store), clock, ids, inline);
+    drop(publisher.await.unwrap());
     bus.stop().await;
     application.stop().await.unwrap();
     calls().await;

@@ -1,6 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use event_bus::SubscriptionFault;
+use kernel::Event;
+use request::CommandRecorded;
 
 use crate::{
     Findings, Module,
@@ -110,8 +112,8 @@ pub(super) fn events(modules: &[Module], findings: &mut Findings) {
     for module in modules {
         for subscription in &module.subscribes {
             let (subscriber, event) = (subscription.subscriber, subscription.event);
-            // What takes all events also takes those that are there without modules, such as the records of commands.
-            let mut known = published.keys().copied().chain(event_bus::TIME_EVENTS);
+            // Time passes and commands are recorded whatever modules there are.
+            let mut known = published.keys().copied().chain(event_bus::TIME_EVENTS).chain([CommandRecorded::NAME]);
             if event != "*" && !known.any(|known| subscription.takes(known)) {
                 let problem = match event.ends_with('*') {
                     false => format!("subscriber `{subscriber}` waits for event `{event}`, which no module publishes"),

@@ -5,6 +5,7 @@ mod directory;
 mod flow;
 mod letters;
 mod modules;
+mod people;
 mod reminders;
 mod requests;
 mod sessions;
