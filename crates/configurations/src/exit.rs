@@ -95,10 +95,10 @@ impl From<std::io::Error> for Failure {
 
 impl From<event_sourcing::StoreError> for Failure {
     fn from(error: event_sourcing::StoreError) -> Self {
-        use event_sourcing::StoreErrorKind::{Corrupt, Full, Locked, Newer, Unavailable};
+        use event_sourcing::StoreErrorKind::{Corrupt, Full, Locked, Newer, Unavailable, Undeclared};
         match error.kind {
             Locked => Self::Locked(error.message),
-            Full | Corrupt | Newer | Unavailable => Self::Impossible(error.message),
+            Full | Corrupt | Newer | Undeclared | Unavailable => Self::Impossible(error.message),
         }
     }
 }

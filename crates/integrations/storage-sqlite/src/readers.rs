@@ -9,8 +9,9 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, ToSql};
 use tokio::{sync::Semaphore, task};
 
 use crate::{
+    checksum::{document_columns, event_columns},
     fault::StoreFile,
-    rows::{self, envelope_columns},
+    rows,
 };
 
 /// Reads that run at a time, and connections kept for them.
@@ -95,7 +96,11 @@ pub(crate) fn document(
     key: &str,
 ) -> rusqlite::Result<Option<StoredDocument>> {
     connection
-        .prepare_cached("SELECT key, body, revision FROM documents WHERE collection = ?1 AND key = ?2")?
+        .prepare_cached(concat!(
+            "SELECT ",
+            document_columns!(),
+            ", checksum FROM documents WHERE collection = ?1 AND key = ?2"
+        ))?
         .query_row([collection, key], rows::document)
         .optional()
 }
@@ -107,8 +112,16 @@ pub(crate) fn documents(
     limit: usize,
 ) -> rusqlite::Result<Vec<StoredDocument>> {
     let sql = match after {
-        Some(_) => "SELECT key, body, revision FROM documents WHERE collection = ?1 AND key > ?2 ORDER BY key LIMIT ?3",
-        None => "SELECT key, body, revision FROM documents WHERE collection = ?1 AND key >= ?2 ORDER BY key LIMIT ?3",
+        Some(_) => concat!(
+            "SELECT ",
+            document_columns!(),
+            ", checksum FROM documents WHERE collection = ?1 AND key > ?2 ORDER BY key LIMIT ?3"
+        ),
+        None => concat!(
+            "SELECT ",
+            document_columns!(),
+            ", checksum FROM documents WHERE collection = ?1 AND key >= ?2 ORDER BY key LIMIT ?3"
+        ),
     };
     connection
         .prepare_cached(sql)?
@@ -119,11 +132,12 @@ pub(crate) fn documents(
 pub(crate) fn log(connection: &Connection, query: &LogQuery) -> rusqlite::Result<Vec<Envelope>> {
     let after = integer(query.after.0);
     let limit = integer(query.limit as u64);
-    let all = concat!("SELECT ", envelope_columns!(), " FROM events WHERE position > ?1 ORDER BY position LIMIT ?2");
+    let all =
+        concat!("SELECT ", event_columns!(), ", checksum FROM events WHERE position > ?1 ORDER BY position LIMIT ?2");
     let some = concat!(
         "SELECT ",
-        envelope_columns!(),
-        " FROM events WHERE position > ?1 AND correlation_id = ?3 ORDER BY position LIMIT ?2"
+        event_columns!(),
+        ", checksum FROM events WHERE position > ?1 AND correlation_id = ?3 ORDER BY position LIMIT ?2"
     );
     match query.correlation {
         None => envelopes(connection, all, &[&after, &limit]),
@@ -139,8 +153,8 @@ pub(crate) fn stream(
 ) -> rusqlite::Result<Vec<Envelope>> {
     let sql = concat!(
         "SELECT ",
-        envelope_columns!(),
-        " FROM events WHERE stream = ?1 AND version > ?2 ORDER BY version LIMIT ?3"
+        event_columns!(),
+        ", checksum FROM events WHERE stream = ?1 AND version > ?2 ORDER BY version LIMIT ?3"
     );
     envelopes(connection, sql, &[&stream, &integer(after), &integer(limit as u64)])
 }
@@ -153,8 +167,8 @@ pub(crate) fn head(connection: &Connection) -> rusqlite::Result<Position> {
 
 pub(crate) fn checkpoint(connection: &Connection, subscriber: &str) -> rusqlite::Result<Position> {
     let position = connection
-        .prepare_cached("SELECT position FROM checkpoints WHERE subscriber = ?1")?
-        .query_row([subscriber], |row| rows::number(row, 0).map(Position))
+        .prepare_cached("SELECT subscriber, position, checksum FROM checkpoints WHERE subscriber = ?1")?
+        .query_row([subscriber], rows::checkpoint)
         .optional()?;
     Ok(position.unwrap_or_default())
 }
@@ -164,6 +178,6 @@ fn envelopes(connection: &Connection, sql: &str, arguments: &[&dyn ToSql]) -> ru
 }
 
 /// Beyond what SQLite can count there are no rows, so the largest number says the same.
-fn integer(number: u64) -> i64 {
+pub(crate) fn integer(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -1,4 +1,4 @@
-use std::thread;
+use std::{mem::take, thread};
 
 use event_sourcing::{Appends, CommitError, Conflict, Position, Receipt, StoreError, StoreErrorKind, Unit, Write};
 use rusqlite::Connection;
@@ -17,8 +17,15 @@ const GROUP: usize = 512;
 /// The thread that writes, and the way to it.
 pub(crate) struct Writer {
     file: StoreFile,
-    queue: Option<mpsc::Sender<Job>>,
+    queue: Option<mpsc::Sender<Order>>,
     thread: Option<thread::JoinHandle<()>>,
+}
+
+/// What the thread is told.
+enum Order {
+    Write(Job),
+    /// Something else that needs the connection, alone.
+    Run(Box<dyn FnOnce(&mut Connection) + Send>),
 }
 
 struct Job {
@@ -42,7 +49,7 @@ impl Job {
 
 impl Writer {
     pub fn start(connection: Connection, file: StoreFile, appended: Appends) -> Result<Self, StoreError> {
-        let (queue, jobs) = mpsc::channel(QUEUE);
+        let (queue, orders) = mpsc::channel(QUEUE);
         let desk = Desk {
             connection,
             file: file.clone(),
@@ -52,7 +59,7 @@ impl Writer {
             halt: crate::halt::Halt::from_env(),
         };
         let thread =
-            thread::Builder::new().name("sqlite-writer".into()).spawn(|| desk.work(jobs)).map_err(|cause| {
+            thread::Builder::new().name("sqlite-writer".into()).spawn(|| desk.work(orders)).map_err(|cause| {
                 let what = format!("cannot be written: no thread for it ({cause})");
                 file.error(StoreErrorKind::Unavailable, &what)
             })?;
@@ -66,10 +73,27 @@ impl Writer {
         let (answer, answered) = oneshot::channel();
         let writes = unit.into_writes();
         let queue = self.queue.as_ref().expect("the queue is taken away only when the writer is dropped");
-        if queue.send(Job { writes, answer }).await.is_err() {
+        if queue.send(Order::Write(Job { writes, answer })).await.is_err() {
             return Err(self.stopped().into());
         }
         answered.await.map_or_else(|_| Err(self.stopped().into()), |answer| answer.outcome)
+    }
+
+    /// Does something with the connection, between the units.
+    ///
+    /// # Cancel safety
+    /// As [`commit`](Self::commit).
+    pub async fn run<T: Send + 'static>(
+        &self,
+        task: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let task = Box::new(move |connection: &mut Connection| drop(answer.send(task(connection))));
+        let queue = self.queue.as_ref().expect("the queue is taken away only when the writer is dropped");
+        if queue.send(Order::Run(task)).await.is_err() {
+            return Err(self.stopped());
+        }
+        answered.await.unwrap_or_else(|_| Err(self.stopped()))
     }
 
     fn stopped(&self) -> StoreError {
@@ -108,11 +132,21 @@ enum Failure {
 }
 
 impl Desk {
-    fn work(mut self, mut jobs: mpsc::Receiver<Job>) {
+    fn work(mut self, mut orders: mpsc::Receiver<Order>) {
         loop {
-            let mut group = Vec::new();
-            if jobs.blocking_recv_many(&mut group, GROUP) == 0 {
+            let mut taken = Vec::new();
+            if orders.blocking_recv_many(&mut taken, GROUP) == 0 {
                 break;
+            }
+            let mut group = Vec::with_capacity(taken.len());
+            for order in taken {
+                match order {
+                    Order::Write(job) => group.push(job),
+                    Order::Run(task) => {
+                        self.settle(take(&mut group));
+                        task(&mut self.connection);
+                    }
+                }
             }
             self.settle(group);
         }
@@ -120,6 +154,9 @@ impl Desk {
 
     /// Writes the units and answers all of them.
     fn settle(&mut self, group: Vec<Job>) {
+        if group.is_empty() {
+            return;
+        }
         match self.write(&group) {
             Ok(outcomes) => {
                 for (job, outcome) in group.into_iter().zip(outcomes) {

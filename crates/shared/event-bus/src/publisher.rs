@@ -377,7 +377,7 @@ impl Failure {
     fn of_store(error: StoreError) -> Self {
         match error.kind {
             StoreErrorKind::Locked | StoreErrorKind::Full | StoreErrorKind::Unavailable => Self::Passing(error.into()),
-            StoreErrorKind::Corrupt | StoreErrorKind::Newer => Self::Final(error.into()),
+            StoreErrorKind::Corrupt | StoreErrorKind::Newer | StoreErrorKind::Undeclared => Self::Final(error.into()),
         }
     }
 

@@ -22,6 +22,7 @@
 
 mod appended;
 mod blobs;
+mod collection;
 mod memory;
 mod rules;
 mod store;
@@ -30,10 +31,11 @@ mod unit;
 
 pub use appended::{Appended, Appends, Bell};
 pub use blobs::{BlobError, Blobs, MemoryBlobs};
+pub use collection::{Collection, Document, Index, IndexPlace, IndexQuery, IndexValue, Wanted};
 pub use memory::MemoryStore;
 pub use rules::{EventLimits, EventRules};
 pub use store::{
-    CommitError, Conflict, Found, LogQuery, Position, Receipt, Store, StoreError, StoreErrorKind, StoreExt,
+    CommitError, Conflict, Found, LogQuery, Page, Position, Receipt, Store, StoreError, StoreErrorKind, StoreExt,
     StoredDocument,
 };
-pub use unit::{Document, Expected, Origin, Unit, Write};
+pub use unit::{Expected, Origin, Unit, Write};

@@ -12,8 +12,8 @@ use std::{
 
 use event_bus::{InlineSubscribers, PublishError, Published, Publisher, PublisherOptions, RefusedPublish, SpoolError};
 use event_sourcing::{
-    Appended, CommitError, EventLimits, EventRules, Expected, LogQuery, Origin, Position, Receipt, Store, StoreError,
-    StoreErrorKind, StoreExt, StoredDocument, Unit,
+    Appended, Collection, CommitError, EventLimits, EventRules, Expected, IndexQuery, LogQuery, Origin, Position,
+    Receipt, Store, StoreError, StoreErrorKind, StoreExt, StoredDocument, Unit,
 };
 use kernel::{Envelope, ManualClock, SystemIds};
 
@@ -102,6 +102,14 @@ impl Store for Flaky {
         limit: usize,
     ) -> Result<Vec<StoredDocument>, StoreError> {
         self.store.documents(collection, after, limit).await
+    }
+
+    async fn indexed(&self, query: IndexQuery) -> Result<Vec<StoredDocument>, StoreError> {
+        self.store.indexed(query).await
+    }
+
+    async fn declare(&self, collections: &[Collection]) -> Result<(), StoreError> {
+        self.store.declare(collections).await
     }
 
     async fn log(&self, query: LogQuery) -> Result<Vec<Arc<Envelope>>, StoreError> {

@@ -11,7 +11,8 @@ use std::sync::{
 
 use async_trait::async_trait;
 use event_sourcing::{
-    Appended, CommitError, LogQuery, MemoryStore, Origin, Position, Receipt, Store, StoreError, StoredDocument, Unit,
+    Appended, Collection, CommitError, IndexQuery, LogQuery, MemoryStore, Origin, Position, Receipt, Store, StoreError,
+    StoredDocument, Unit,
 };
 use kernel::{Envelope, Error, ErrorKind, ManualClock, SequentialIds};
 use request::{Requests, ServiceTable};
@@ -278,6 +279,14 @@ impl Store for CrashingStore {
         limit: usize,
     ) -> Result<Vec<StoredDocument>, StoreError> {
         self.store.documents(collection, after, limit).await
+    }
+
+    async fn indexed(&self, query: IndexQuery) -> Result<Vec<StoredDocument>, StoreError> {
+        self.store.indexed(query).await
+    }
+
+    async fn declare(&self, collections: &[Collection]) -> Result<(), StoreError> {
+        self.store.declare(collections).await
     }
 
     async fn log(&self, query: LogQuery) -> Result<Vec<Arc<Envelope>>, StoreError> {

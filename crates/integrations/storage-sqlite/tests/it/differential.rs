@@ -1,8 +1,11 @@
 //! The same random trace on the store in memory and on SQLite gives the same answers.
 
-use std::{cell::RefCell, collections::BTreeMap, sync::Arc};
+use std::{cell::RefCell, collections::BTreeMap, ops::Bound, sync::Arc};
 
-use event_sourcing::{CommitError, Document, Expected, LogQuery, MemoryStore, Origin, Position, Receipt, Store, Unit};
+use event_sourcing::{
+    Collection, CommitError, Document, Expected, IndexPlace, IndexQuery, IndexValue, LogQuery, MemoryStore, Origin,
+    Position, Receipt, Store, Unit, Wanted,
+};
 use kernel::{Context, CorrelationId};
 use proptest::{
     collection::vec,
@@ -12,7 +15,7 @@ use proptest::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use storage_sqlite::SqliteStore;
-use testing::store::{Card, Noted};
+use testing::store::{Card, Filed, Noted};
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
@@ -32,6 +35,7 @@ enum Operation {
     Commit { correlation: u128, writes: Vec<Change> },
     Document { loose: bool, key: String },
     Documents { loose: bool, after: Option<String>, limit: usize },
+    Indexed { wanted: Wanted, after: Option<IndexPlace>, limit: usize },
     Log { after: u64, limit: usize, correlation: Option<u128> },
     Stream { stream: String, after: u64, limit: usize },
     Head,
@@ -44,6 +48,7 @@ enum Change {
     Append { stream: String, expected: Expected, n: u64 },
     PutCard { key: String, expected: Expected, n: u64 },
     PutLoose { key: String, expected: Expected, body: Value },
+    PutFiled { key: String, at: Value },
     Delete { loose: bool, key: String, expected: Expected },
     Checkpoint { subscriber: String, position: u64 },
 }
@@ -74,11 +79,45 @@ fn json() -> impl Strategy<Value = Value> {
     })
 }
 
+/// Few values, so that questions find some.
+fn indexed() -> impl Strategy<Value = IndexValue> {
+    prop_oneof![
+        4 => "[ab]{0,2}".prop_map(IndexValue::Text),
+        3 => (-2..3_i64).prop_map(IndexValue::Integer),
+        1 => any::<bool>().prop_map(IndexValue::Bool),
+        1 => any::<String>().prop_map(IndexValue::Text),
+        1 => any::<i64>().prop_map(IndexValue::Integer),
+    ]
+}
+
+fn in_json(value: IndexValue) -> Value {
+    match value {
+        IndexValue::Bool(is) => is.into(),
+        IndexValue::Integer(number) => number.into(),
+        IndexValue::Text(text) => text.into(),
+    }
+}
+
+fn wanted() -> impl Strategy<Value = Wanted> {
+    (indexed(), indexed(), 0..4).prop_map(|(from, to, end)| {
+        let to = match end {
+            0 => Bound::Included(from.clone()),
+            _ if std::mem::discriminant(&from) != std::mem::discriminant(&to) => Bound::Unbounded,
+            1 => Bound::Included(to),
+            2 => Bound::Excluded(to),
+            _ => Bound::Unbounded,
+        };
+        Wanted { from, to }
+    })
+}
+
 fn change() -> impl Strategy<Value = Change> {
     prop_oneof![
         3 => (name(), expected(), any::<u64>()).prop_map(|(stream, expected, n)| Change::Append { stream, expected, n }),
         2 => (name(), expected(), any::<u64>()).prop_map(|(key, expected, n)| Change::PutCard { key, expected, n }),
         2 => (name(), expected(), json()).prop_map(|(key, expected, body)| Change::PutLoose { key, expected, body }),
+        2 => (name(), prop_oneof![3 => indexed().prop_map(in_json), 1 => json()])
+            .prop_map(|(key, at)| Change::PutFiled { key, at }),
         2 => (any::<bool>(), name(), expected())
             .prop_map(|(loose, key, expected)| Change::Delete { loose, key, expected }),
         1 => (name(), any::<u64>()).prop_map(|(subscriber, position)| Change::Checkpoint { subscriber, position }),
@@ -95,6 +134,12 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => (any::<bool>(), name()).prop_map(|(loose, key)| Operation::Document { loose, key }),
         1 => (any::<bool>(), proptest::option::of(name()), limit.clone())
             .prop_map(|(loose, after, limit)| Operation::Documents { loose, after, limit }),
+        2 => (wanted(), proptest::option::of((indexed(), name())), limit.clone()).prop_map(|(wanted, after, limit)| {
+            let after = after.map(|(value, key)| IndexPlace { value, key });
+            // Pages are asked for behind a value of the kind that is wanted.
+            let after = after.filter(|after| std::mem::discriminant(&after.value) == std::mem::discriminant(&wanted.from));
+            Operation::Indexed { wanted, after, limit }
+        }),
         1 => (place.clone(), limit.clone(), proptest::option::of(correlation))
             .prop_map(|(after, limit, correlation)| Operation::Log { after, limit, correlation }),
         1 => (name(), place, limit).prop_map(|(stream, after, limit)| Operation::Stream { stream, after, limit }),
@@ -111,6 +156,7 @@ fn unit(origin: Origin, writes: &[Change]) -> Unit {
             Change::Append { stream, expected, n } => _ = unit.append(stream.clone(), expected, &Noted::new(stream, n)),
             Change::PutCard { key, expected, n } => unit.put(key, &Card { n }, expected),
             Change::PutLoose { key, expected, body } => unit.put(key, &Loose(body), expected),
+            Change::PutFiled { key, at } => unit.put(key, &Filed::at(at), Expected::Any),
             Change::Delete { loose: true, key, expected } => unit.delete::<Loose>(key, expected),
             Change::Delete { loose: false, key, expected } => unit.delete::<Card>(key, expected),
             Change::Checkpoint { subscriber, position } => unit.checkpoint(subscriber, Position(position)),
@@ -137,6 +183,11 @@ async fn answer(store: &dyn Store, operation: &Operation) -> Result<String, Comm
         Operation::Documents { loose, after, limit } => {
             format!("{:?}", store.documents(collection(*loose), after.as_deref(), *limit).await?)
         }
+        Operation::Indexed { wanted, after, limit } => {
+            let (wanted, after, index) = (wanted.clone(), after.clone(), Filed::BY_AT);
+            let query = IndexQuery { collection: Filed::COLLECTION, index, wanted, after, limit: *limit };
+            format!("{:?}", store.indexed(query).await?)
+        }
         Operation::Log { after, limit, correlation } => {
             let correlation = correlation.map(|id| CorrelationId::new(Uuid::from_u128(id)));
             format!("{:?}", store.log(LogQuery { correlation, ..LogQuery::after(Position(*after), *limit) }).await?)
@@ -156,7 +207,7 @@ fn shown(operation: &Operation, answer: &Result<String, CommitError>) -> Vec<&'s
         Operation::Commit { writes, .. } => {
             let kinds = writes.iter().map(|change| match change {
                 Change::Append { .. } => "append",
-                Change::PutCard { .. } | Change::PutLoose { .. } => "put",
+                Change::PutCard { .. } | Change::PutLoose { .. } | Change::PutFiled { .. } => "put",
                 Change::Delete { .. } => "delete",
                 Change::Checkpoint { .. } => "set checkpoint",
             });
@@ -164,6 +215,7 @@ fn shown(operation: &Operation, answer: &Result<String, CommitError>) -> Vec<&'s
         }
         Operation::Document { .. } => found("document"),
         Operation::Documents { .. } => found("documents"),
+        Operation::Indexed { .. } => found("indexed"),
         Operation::Log { correlation: None, .. } => found("log"),
         Operation::Log { correlation: Some(_), .. } => found("log of one correlation"),
         Operation::Stream { .. } => found("stream"),
@@ -177,6 +229,7 @@ async fn same_answers(trace: &[Operation], counts: &RefCell<BTreeMap<&'static st
     let (_folder, path) = place();
     let memory = MemoryStore::default();
     let mut sqlite: Option<SqliteStore> = None;
+    memory.declare(&[Collection::of::<Filed>()]).await.unwrap();
     let everything = [
         Operation::Log { after: 0, limit: usize::MAX, correlation: None },
         Operation::Documents { loose: true, after: None, limit: usize::MAX },
@@ -187,6 +240,7 @@ async fn same_answers(trace: &[Operation], counts: &RefCell<BTreeMap<&'static st
             sqlite = None;
         }
         let sqlite = sqlite.get_or_insert_with(|| open(&path).unwrap());
+        sqlite.declare(&[Collection::of::<Filed>()]).await.unwrap();
         let (ours, model) = (answer(sqlite, operation).await, answer(&memory, operation).await);
         assert_eq!(ours, model, "{operation:?}");
         for what in shown(operation, &ours) {
@@ -220,6 +274,7 @@ fn it_answers_as_the_store_in_memory_does() {
         "document",
         "documents",
         "head",
+        "indexed",
         "log",
         "log of one correlation",
         "put",

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use event_sourcing::{Appended, CommitError, LogQuery, Position, Receipt, Store, StoreError, StoredDocument, Unit};
+use event_sourcing::{Appended, Collection, CommitError, IndexQuery, LogQuery, Position, Receipt, Store, StoreError, StoredDocument, Unit};
 use kernel::Envelope;
 
 pub struct Anonymous(pub Arc<dyn Store>);
@@ -24,6 +24,14 @@ impl Store for Anonymous {
         limit: usize,
     ) -> Result<Vec<StoredDocument>, StoreError> {
         self.0.documents(collection, after, limit).await
+    }
+
+    async fn indexed(&self, query: IndexQuery) -> Result<Vec<StoredDocument>, StoreError> {
+        self.0.indexed(query).await
+    }
+
+    async fn declare(&self, collections: &[Collection]) -> Result<(), StoreError> {
+        self.0.declare(collections).await
     }
 
     async fn log(&self, query: LogQuery) -> Result<Vec<Arc<Envelope>>, StoreError> {
