@@ -79,6 +79,10 @@ pub(crate) fn of_document(collection: &str, key: &str, revision: u64, version: u
     Checksum::new().text(collection).text(key).number(revision).number(version.into()).text(body).finish()
 }
 
+pub(crate) fn of_collection(name: &str, version: u32, migrated: bool) -> i64 {
+    Checksum::new().text(name).number(version.into()).number(migrated.into()).finish()
+}
+
 pub(crate) fn of_checkpoint(subscriber: &str, position: u64) -> i64 {
     Checksum::new().text(subscriber).number(position).finish()
 }

@@ -191,14 +191,13 @@ fn meet(connection: &mut Connection, collections: &[Collection]) -> rusqlite::Re
 fn migrate(connection: &mut Connection, file: &StoreFile, collection: &Collection) -> Result<(), StoreError> {
     let fault = |cause: rusqlite::Error| file.fault(&cause);
     let (name, version) = (collection.name(), collection.version());
-    let known = "SELECT version, migrated FROM collections WHERE name = ?1";
-    let known = connection.query_row(known, [name], |row| Ok((row.get::<_, u32>(0)?, row.get::<_, bool>(1)?)));
-    let known = known.optional().map_err(fault)?;
-    if known == Some((version, true)) {
+    let known = "SELECT name, version, migrated, checksum FROM collections WHERE name = ?1";
+    let known = connection.query_row(known, [name], rows::collection).optional().map_err(fault)?;
+    if known.as_ref().is_some_and(|known| known.version == version && known.migrated) {
         return Ok(());
     }
     collection
-        .is_known(known.map_or(1, |(version, _)| version))
+        .is_known(known.map_or(1, |known| known.version))
         .map_err(|error| StoreError { message: format!("`{file}`: {}", error.message), ..error })?;
     set(connection, collection, false).map_err(fault)?;
     let mut after = None;
@@ -216,9 +215,9 @@ fn migrate(connection: &mut Connection, file: &StoreFile, collection: &Collectio
 }
 
 fn set(connection: &Connection, collection: &Collection, migrated: bool) -> rusqlite::Result<()> {
-    let sql = "INSERT INTO collections (name, version, migrated) VALUES (?1, ?2, ?3)
-               ON CONFLICT DO UPDATE SET version = excluded.version, migrated = excluded.migrated";
-    connection.execute(sql, params![collection.name(), collection.version(), migrated]).map(drop)
+    let (name, version) = (collection.name(), collection.version());
+    let sum = checksum::of_collection(name, version, migrated);
+    connection.execute(rows::COLLECTION, params![name, version, migrated, sum]).map(drop)
 }
 
 /// Documents that are not of the declared version; one of a later version too, which is refused.

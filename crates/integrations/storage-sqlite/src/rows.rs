@@ -25,6 +25,11 @@ pub(crate) const PUT: &str = "INSERT INTO documents (collection, key, revision, 
      ON CONFLICT DO UPDATE SET revision = excluded.revision, version = excluded.version, body = excluded.body,
          checksum = excluded.checksum";
 
+/// Takes name, version, migrated and checksum.
+pub(crate) const COLLECTION: &str =
+    "INSERT INTO collections (name, version, migrated, checksum) VALUES (?1, ?2, ?3, ?4)
+     ON CONFLICT DO UPDATE SET version = excluded.version, migrated = excluded.migrated, checksum = excluded.checksum";
+
 /// Takes subscriber, position and checksum.
 pub(crate) const CHECKPOINT: &str = "INSERT INTO checkpoints (subscriber, position, checksum) VALUES (?1, ?2, ?3)
      ON CONFLICT DO UPDATE SET position = excluded.position, checksum = excluded.checksum";
@@ -99,6 +104,21 @@ pub(crate) fn document(row: &Row<'_>) -> rusqlite::Result<StoredDocument> {
     }
     let body = column(row, 4, json).map_err(|cause| unreadable(format!("document `{key}`: {cause}")))?;
     Ok(StoredDocument { key, body, revision: number(row, 2)?, version: row.get(3)? })
+}
+
+/// What is known of a collection.
+pub(crate) struct Declared {
+    pub name: String,
+    pub version: u32,
+    pub migrated: bool,
+}
+
+/// Reads the columns of a checksum over what is known of a collection, and it.
+pub(crate) fn collection(row: &Row<'_>) -> rusqlite::Result<Declared> {
+    if !checksum::holds(row, 3)? {
+        return Err(unreadable(format!("collection `{}`: it is not what was written there", shown(row, 0)?)));
+    }
+    Ok(Declared { name: row.get(0)?, version: row.get(1)?, migrated: row.get(2)? })
 }
 
 /// Reads the columns of a checksum over a checkpoint, and it.

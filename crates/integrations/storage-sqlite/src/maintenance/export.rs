@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     checksum::{document_columns, event_columns},
-    rows,
+    rows::{self, Declared},
 };
 
 /// Writes the whole store as JSON Lines: the events in their wire form with stream and version, the documents, the checkpoints. A
@@ -87,9 +87,10 @@ impl Press<'_> {
 
 fn print(connection: &Connection, press: &mut Press<'_>, counts: Counts) -> Result<(), Failure> {
     press.print(&Line::Header { format: FORMAT.into(), version: VERSION })?;
-    let collections = "SELECT name, version, migrated FROM collections ORDER BY name";
+    let collections = "SELECT name, version, migrated, checksum FROM collections ORDER BY name";
     press.print_all(connection, collections, |row| {
-        Ok(Line::Collection { name: row.get(0)?, version: row.get(1)?, migrated: row.get(2)? })
+        let Declared { name, version, migrated } = rows::collection(row)?;
+        Ok(Line::Collection { name, version, migrated })
     })?;
     press.done = 0;
     let events = concat!("SELECT ", event_columns!(), ", checksum FROM events ORDER BY position");

@@ -150,8 +150,8 @@ impl Reading<'_> {
         let prepare = |sql| self.connection.prepare_cached(sql);
         let written = match line {
             Line::Collection { name, version, migrated } => {
-                let sql = "INSERT INTO collections (name, version, migrated) VALUES (?1, ?2, ?3)";
-                prepare(sql).and_then(|mut s| s.execute(params![name, version, migrated])).map(drop)
+                let sum = checksum::of_collection(&name, version, migrated);
+                prepare(rows::COLLECTION).and_then(|mut s| s.execute(params![name, version, migrated, sum])).map(drop)
             }
             Line::Event(line) => {
                 self.counts.events += 1;

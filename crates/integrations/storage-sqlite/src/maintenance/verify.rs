@@ -16,7 +16,7 @@ const MOST: usize = 100;
 /// Something in the store that is not as it was written, or not as it could have been.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// `events`, `documents`, `checkpoints`; `file` where SQLite's own form is broken.
+    /// `events`, `documents`, `collections`, `checkpoints`; `file` where SQLite's own form is broken.
     pub table: &'static str,
     /// Which row, if it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,7 +53,8 @@ pub fn verify(path: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Vec<Fin
     let Some((file, connection)) = open(path)? else { return Ok(Vec::new()) };
     let mut look = Look { connection: &connection, findings: Vec::new(), done: 0, all: 0, progress };
     // What one part cannot be read for does not keep the others from being looked at.
-    for looked in [look.file(), look.events(), look.streams(), look.documents(), look.checkpoints()] {
+    for looked in [look.file(), look.events(), look.streams(), look.documents(), look.collections(), look.checkpoints()]
+    {
         if let Err(cause) = looked {
             let fault = file.fault(&cause);
             if matches!(fault.kind, StoreErrorKind::Locked | StoreErrorKind::Full) {
@@ -130,6 +131,13 @@ impl Look<'_> {
                 Err(cause) => unread(&cause, found, place)?,
             }
             Ok(())
+        })
+    }
+
+    fn collections(&mut self) -> rusqlite::Result<()> {
+        self.rows("collections", "SELECT name, version, migrated, checksum FROM collections", |row, found| {
+            let place = format!("`{}`", rows::shown(row, 0)?);
+            rows::collection(row).map(drop).or_else(|cause| unread(&cause, found, place))
         })
     }
 

@@ -8,5 +8,6 @@ ALTER TABLE checkpoints ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE collections (
     name     TEXT    NOT NULL PRIMARY KEY,
     version  INTEGER NOT NULL, -- the latest of its documents
-    migrated INTEGER NOT NULL  -- 0 while there may be documents of an earlier one
+    migrated INTEGER NOT NULL, -- 0 while there may be documents of an earlier one
+    checksum INTEGER NOT NULL
 ) WITHOUT ROWID;
