@@ -83,6 +83,10 @@ pub(crate) fn of_collection(name: &str, version: u32, migrated: bool) -> i64 {
     Checksum::new().text(name).number(version.into()).number(migrated.into()).finish()
 }
 
+pub(crate) fn of_tag(tag: &str, event: u64) -> i64 {
+    Checksum::new().text(tag).number(event).finish()
+}
+
 pub(crate) fn of_checkpoint(subscriber: &str, position: u64) -> i64 {
     Checksum::new().text(subscriber).number(position).finish()
 }
@@ -96,6 +100,7 @@ pub(crate) struct Summed {
 }
 
 pub(crate) const EVENTS: Summed = Summed { table: "events", columns: event_columns!(), keys: 1 };
+pub(crate) const TAGS: Summed = Summed { table: "tags", columns: "tag, event", keys: 2 };
 pub(crate) const DOCUMENTS: Summed = Summed { table: "documents", columns: document_columns!(), keys: 2 };
 pub(crate) const CHECKPOINTS: Summed = Summed { table: "checkpoints", columns: "subscriber, position", keys: 1 };
 

@@ -29,6 +29,7 @@
 
 mod checksum;
 mod collections;
+mod events;
 mod fault;
 #[cfg(debug_assertions)]
 mod halt;

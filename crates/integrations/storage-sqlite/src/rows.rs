@@ -19,6 +19,9 @@ pub(crate) const APPEND: &str = concat!(
     ", checksum) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
 );
 
+/// Takes tag, position and checksum.
+pub(crate) const TAG: &str = "INSERT INTO tags (tag, event, checksum) VALUES (?1, ?2, ?3)";
+
 /// Takes collection, key, revision, version, body and checksum.
 pub(crate) const PUT: &str = "INSERT INTO documents (collection, key, revision, version, body, checksum)
      VALUES (?1, ?2, ?3, ?4, ?5, ?6)
@@ -106,6 +109,14 @@ pub(crate) fn document(row: &Row<'_>) -> rusqlite::Result<StoredDocument> {
     Ok(StoredDocument { key, body, revision: number(row, 2)?, version: row.get(3)? })
 }
 
+/// Reads the columns of a checksum over a tag, and it: the tag, and the position of its event.
+pub(crate) fn tag(row: &Row<'_>) -> rusqlite::Result<(String, u64)> {
+    if !checksum::holds(row, 2)? {
+        return Err(unreadable(format!("tag `{}`: it is not what was written there", shown(row, 0)?)));
+    }
+    Ok((row.get(0)?, number(row, 1)?))
+}
+
 /// What is known of a collection.
 pub(crate) struct Declared {
     pub name: String,
@@ -145,7 +156,7 @@ pub(crate) fn too_deep(writes: &[Write]) -> Option<String> {
             is_too_deep(&envelope.data).then(|| format!("event `{}`", envelope.event_type))
         }
         Write::Put { collection, key, body, .. } => is_too_deep(body).then(|| format!("document `{collection}/{key}`")),
-        Write::Delete { .. } | Write::Checkpoint { .. } => None,
+        Write::Delete { .. } | Write::Guard { .. } | Write::Require { .. } | Write::Checkpoint { .. } => None,
     })
 }
 
@@ -154,6 +165,11 @@ pub(crate) fn is_too_deep(json: &Json) -> bool {
     // A level takes two brackets: hardly any text is looked through, and hardly any of those is read.
     let brackets = || text.bytes().filter(|byte| matches!(byte, b'{' | b'[')).count();
     text.len() > 2 * DEEPEST && brackets() > DEEPEST && json.read::<Value>().is_err()
+}
+
+/// Beyond what SQLite can count there are no rows, so the largest number says the same.
+pub(crate) fn integer(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// SQLite counts in signed numbers; the bits are the same.

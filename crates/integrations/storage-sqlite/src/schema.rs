@@ -7,7 +7,8 @@ use crate::{checksum, fault::StoreFile};
 const APPLICATION_ID: i32 = i32::from_be_bytes(*b"Boro");
 
 /// Applied in order; SQLite's `user_version` says how many of them a file has. Never edited, only added to.
-const MIGRATIONS: [(u32, &str); 2] = [(1, include_str!("schema/1.sql")), (3, include_str!("schema/3.sql"))];
+const MIGRATIONS: [(u32, &str); 3] =
+    [(1, include_str!("schema/1.sql")), (2, include_str!("schema/2.sql")), (3, include_str!("schema/3.sql"))];
 
 /// The schema that this version writes.
 pub(crate) const SCHEMA: u32 = MIGRATIONS[MIGRATIONS.len() - 1].0;
@@ -67,7 +68,7 @@ pub(crate) fn migrate(connection: &mut Connection, file: &StoreFile) -> Result<(
             transaction.execute_batch(migration).map_err(fault)?;
         }
         if applied < CHECKSUMS {
-            for table in [checksum::EVENTS, checksum::DOCUMENTS, checksum::CHECKPOINTS] {
+            for table in [checksum::EVENTS, checksum::TAGS, checksum::DOCUMENTS, checksum::CHECKPOINTS] {
                 table.fill(&transaction).map_err(fault)?;
             }
         }

@@ -4,7 +4,7 @@ use event_sourcing::{Conflict, Expected, Receipt, Write};
 use kernel::Envelope;
 use rusqlite::{CachedStatement, Connection, Error, OptionalExtension as _, ffi, params};
 
-use crate::{checksum, rows};
+use crate::{checksum, events, rows};
 
 /// What the writer knows of the file without asking it. True only while no other program writes; forgotten after any failure.
 #[derive(Default)]
@@ -116,6 +116,23 @@ impl<'c, 'k> Transaction<'c, 'k> {
                     revisions.insert((collection, key), next);
                     next
                 }
+                Write::Require { collection, key, expected } => {
+                    let revision = match revisions.get(&(*collection, key.as_str())) {
+                        Some(revision) => *revision,
+                        None => self.revision(collection, key)?,
+                    };
+                    if let Err(conflict) = guard(*expected, revision, || format!("document `{collection}/{key}`")) {
+                        return Ok(Err(conflict));
+                    }
+                    revision
+                }
+                Write::Guard { query, after } => {
+                    // The units before this one in the transaction are in the tables already.
+                    if let Some(event) = events::first_match(self.connection, query, *after)? {
+                        return Ok(Err(Conflict::with_event(query, *after, &event)));
+                    }
+                    0
+                }
                 Write::Checkpoint { .. } => 0,
             };
             self.numbers.push(number);
@@ -128,8 +145,11 @@ impl<'c, 'k> Transaction<'c, 'k> {
         let numbers = std::mem::take(&mut self.numbers);
         for (write, &number) in writes.iter().zip(&numbers) {
             match write {
-                Write::Append { stream, envelope, .. } => {
+                Write::Append { stream, envelope, tags, .. } => {
                     self.append(stream, number, envelope)?;
+                    if !tags.is_empty() {
+                        self.tag(tags)?;
+                    }
                     receipt.events.push((envelope.event_id, number));
                 }
                 Write::Put { collection, key, body, version, .. } => {
@@ -139,6 +159,7 @@ impl<'c, 'k> Transaction<'c, 'k> {
                 Write::Delete { collection, key, .. } => {
                     self.delete.execute(params![collection, key])?;
                 }
+                Write::Guard { .. } | Write::Require { .. } => {}
                 Write::Checkpoint { subscriber, position } => {
                     let sum = checksum::of_checkpoint(subscriber, position.0);
                     self.checkpoint.execute(params![subscriber, position.0.cast_signed(), sum])?;
@@ -160,6 +181,15 @@ impl<'c, 'k> Transaction<'c, 'k> {
         Ok(())
     }
 
+    /// The last event.
+    fn tag(&self, tags: &[String]) -> rusqlite::Result<()> {
+        let mut insert = self.connection.prepare_cached(rows::TAG)?;
+        tags.iter().try_for_each(|tag| {
+            let sum = checksum::of_tag(tag, self.head);
+            insert.execute(params![tag, self.head.cast_signed(), sum]).map(drop)
+        })
+    }
+
     fn revision(&mut self, collection: &str, key: &str) -> rusqlite::Result<u64> {
         let stored = self.revision.query_row([collection, key], |row| rows::number(row, 0));
         Ok(stored.optional()?.unwrap_or(0))
@@ -175,5 +205,5 @@ fn guard(expected: Expected, actual: u64, what: impl FnOnce() -> String) -> Resu
     if wanted == actual {
         return Ok(());
     }
-    Err(Conflict { what: what(), expected: wanted, actual })
+    Err(Conflict { what: what(), expected: wanted, actual, event: None })
 }

@@ -70,7 +70,7 @@ impl Press<'_> {
         &mut self,
         connection: &Connection,
         sql: &str,
-        line: impl Fn(&Row<'_>) -> rusqlite::Result<Line>,
+        mut line: impl FnMut(&Row<'_>) -> rusqlite::Result<Line>,
     ) -> Result<(), Failure> {
         let mut statement = connection.prepare(sql)?;
         let mut rows = statement.query([])?;
@@ -93,10 +93,16 @@ fn print(connection: &Connection, press: &mut Press<'_>, counts: Counts) -> Resu
         Ok(Line::Collection { name, version, migrated })
     })?;
     press.done = 0;
+    let mut tags = connection.prepare("SELECT tag, event, checksum FROM tags ORDER BY event, tag")?;
+    let mut tags = tags.query_map([], rows::tag)?.peekable();
     let events = concat!("SELECT ", event_columns!(), ", checksum FROM events ORDER BY position");
     press.print_all(connection, events, |row| {
         let event = rows::envelope(row)?;
-        Ok(Line::Event(EventLine::new(row.get(12)?, rows::number(row, 13)?, event)))
+        let position = rows::number(row, 0)?;
+        let is_of_another = |tag: &rusqlite::Result<(String, u64)>| matches!(tag, Ok((_, event)) if *event != position);
+        let own = std::iter::from_fn(|| tags.next_if(|tag| !is_of_another(tag)));
+        let tags = own.map(|tag| Ok(tag?.0)).collect::<rusqlite::Result<_>>()?;
+        Ok(Line::Event(EventLine::new(row.get(12)?, rows::number(row, 13)?, tags, event)))
     })?;
     let documents = concat!("SELECT ", document_columns!(), ", checksum FROM documents ORDER BY collection, key");
     press.print_all(connection, documents, |row| {

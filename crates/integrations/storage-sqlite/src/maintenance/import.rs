@@ -155,12 +155,20 @@ impl Reading<'_> {
             }
             Line::Event(line) => {
                 self.counts.events += 1;
-                let (stream, version, event) = (line.stream.clone(), line.version, line.into_event());
+                let (stream, version, tags) = (line.stream.clone(), line.version, line.tags.clone());
+                let event = line.into_event();
                 if event.metadata.position != Some(self.counts.events) {
                     return Err(self.wrong(&format!("is not that of event {}", self.counts.events)));
                 }
-                prepare(rows::APPEND)
-                    .and_then(|mut s| rows::append(&mut s, self.counts.events, &stream, version, &event))
+                let position = self.counts.events;
+                let append = || {
+                    rows::append(&mut *prepare(rows::APPEND)?, position, &stream, version, &event)?;
+                    tags.iter().try_for_each(|tag| {
+                        let sum = checksum::of_tag(tag, position);
+                        prepare(rows::TAG)?.execute(params![tag, position.cast_signed(), sum]).map(drop)
+                    })
+                };
+                append()
             }
             Line::Document { collection, key, revision, version, body } => {
                 self.counts.documents += 1;

@@ -24,6 +24,8 @@ pub(super) enum Line {
 pub(super) struct EventLine {
     pub stream: String,
     pub version: u64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
     /// Behind the milliseconds of the wire form.
     #[serde(default, skip_serializing_if = "is_zero")]
     nanoseconds: u32,
@@ -31,10 +33,10 @@ pub(super) struct EventLine {
 }
 
 impl EventLine {
-    pub fn new(stream: String, version: u64, mut event: Envelope) -> Self {
+    pub fn new(stream: String, version: u64, tags: Vec<String>, mut event: Envelope) -> Self {
         let nanoseconds = event.timestamp.timestamp_subsec_nanos() % 1_000_000;
         event.data = in_one_line(event.data);
-        Self { stream, version, nanoseconds, event }
+        Self { stream, version, tags, nanoseconds, event }
     }
 
     pub fn into_event(self) -> Envelope {

@@ -16,7 +16,7 @@ const MOST: usize = 100;
 /// Something in the store that is not as it was written, or not as it could have been.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// `events`, `documents`, `collections`, `checkpoints`; `file` where SQLite's own form is broken.
+    /// `events`, `tags`, `documents`, `collections`, `checkpoints`; `file` where SQLite's own form is broken.
     pub table: &'static str,
     /// Which row, if it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,8 +53,15 @@ pub fn verify(path: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Vec<Fin
     let Some((file, connection)) = open(path)? else { return Ok(Vec::new()) };
     let mut look = Look { connection: &connection, findings: Vec::new(), done: 0, all: 0, progress };
     // What one part cannot be read for does not keep the others from being looked at.
-    for looked in [look.file(), look.events(), look.streams(), look.documents(), look.collections(), look.checkpoints()]
-    {
+    for looked in [
+        look.file(),
+        look.events(),
+        look.streams(),
+        look.tags(),
+        look.documents(),
+        look.collections(),
+        look.checkpoints(),
+    ] {
         if let Err(cause) = looked {
             let fault = file.fault(&cause);
             if matches!(fault.kind, StoreErrorKind::Locked | StoreErrorKind::Full) {
@@ -115,6 +122,19 @@ impl Look<'_> {
                 found(Some(row), format!("version {version} comes after {last}: versions have no gaps"));
             }
             last = version;
+            Ok(())
+        })
+    }
+
+    fn tags(&mut self) -> rusqlite::Result<()> {
+        let head = readers::head(self.connection)?.0;
+        self.rows("tags", "SELECT tag, event, checksum FROM tags", |row, found| {
+            let place = format!("`{}` of event {}", rows::shown(row, 0)?, rows::number(row, 1)?);
+            match rows::tag(row) {
+                Ok((_, event)) if event > head => found(Some(place), format!("the log ends at {head}")),
+                Ok(_) => {}
+                Err(cause) => unread(&cause, found, place)?,
+            }
             Ok(())
         })
     }

@@ -8,12 +8,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use event_sourcing::{Collection, Expected, LogQuery, Position, Store, StoreError, StoreErrorKind, StoreExt as _};
+use event_sourcing::{
+    Collection, EventQuery, Expected, LogQuery, Position, Store, StoreError, StoreErrorKind, StoreExt as _, StreamQuery,
+};
 use serde_json::json;
 use storage_sqlite::{SqliteStore, maintenance};
 use testing::{
     faults::{Seed, each_seed},
-    store::{Card, Filed, Noted},
+    store::{Card, Filed, Noted, Tagged},
 };
 
 use crate::{maintenance::exported, numbered, open, place};
@@ -44,6 +46,7 @@ async fn unit(store: &SqliteStore, n: u64) {
     unit.put(format!("{n}"), &Filed::at(json!(format!("state {}", n % 3))), Expected::Any);
     unit.put("large", &Filed::at(json!("x".repeat(n as usize * 100))), Expected::Any);
     unit.append("all", Expected::Any, &Noted::new("a rather long name of somebody who notes things", n));
+    unit.append("tagged", Expected::Any, &Tagged::new(n, &["all", if n % 2 == 0 { "even" } else { "odd" }]));
     store.commit(unit).await.unwrap();
 }
 
@@ -70,17 +73,22 @@ async fn answers(store: &SqliteStore) -> Result<Vec<String>, StoreError> {
     let mut answers = vec![
         format!("{:?}", store.head().await?),
         format!("{:?}", store.log(LogQuery::after(Position(0), usize::MAX)).await?),
-        format!("{:?}", store.stream("all", 0, usize::MAX).await?),
+        format!("{:?}", store.stream("all", StreamQuery::after(0, usize::MAX)).await?),
         format!("{:?}", store.checkpoint("numbered").await?),
         format!("{:?}", store.documents("testing.cards", None, usize::MAX).await?),
         format!("{:?}", store.documents("testing.filed", None, usize::MAX).await?),
         format!("{:?}", store.document("testing.filed", "large").await?),
     ];
+    for tag in ["all", "even", "odd"] {
+        let matching = Some(EventQuery::of(&[], &[tag]));
+        let query = LogQuery { matching, ..LogQuery::after(Position(0), usize::MAX) };
+        answers.push(format!("{:?}", store.log(query).await?));
+    }
     for n in 0..3 {
         answers.push(format!("{:?}", store.find::<Filed>(Filed::BY_AT, format!("state {n}"), None, 99).await?));
     }
     for n in 1..=UNITS {
-        answers.push(format!("{:?}", store.stream(&format!("unit {n}"), 0, 9).await?));
+        answers.push(format!("{:?}", store.stream(&format!("unit {n}"), StreamQuery::after(0, 9)).await?));
         answers.push(format!("{:?}", store.document("testing.cards", &format!("unit {n}")).await?));
     }
     Ok(answers)

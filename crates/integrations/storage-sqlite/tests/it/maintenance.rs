@@ -17,7 +17,7 @@ use storage_sqlite::{
     Options, SqliteStore,
     maintenance::{self, CheckpointStats, Counts, Finding, Progress},
 };
-use testing::store::{Card, Filed, Noted};
+use testing::store::{Card, Filed, Noted, Tagged};
 
 use crate::{files, numbered, numbers, open, options, place};
 
@@ -33,6 +33,7 @@ async fn fill(path: &Path, units: u64) {
         let mut unit = Unit::new(origin.clone());
         let odd = "quote ' \" \\ and \u{0}\n and ünï 🦀";
         unit.append(odd, Expected::Any, &Noted::new(odd, u64::MAX));
+        unit.append(odd, Expected::Any, &Tagged::new(round, &["b:2", "a:1", odd][..round as usize]));
         unit.put(odd, &Filed::at(json!([odd, -0.0, 0.1 + 0.2, u64::MAX, null])), Expected::Any);
         unit.put("", &Filed::at(json!("found")), Expected::Any);
         unit.put("gone", &Filed::at(json!(round)), Expected::Any);
@@ -63,7 +64,7 @@ async fn an_import_of_an_export_is_the_same_store() {
     let first = exported(&path).unwrap();
     let copy = path.with_file_name("copy.db");
     let counts = imported(&copy, &first).unwrap();
-    assert_eq!(counts, Counts { events: 17, documents: 9, checkpoints: 2 });
+    assert_eq!(counts, Counts { events: 20, documents: 9, checkpoints: 2 });
     assert!(first == exported(&copy).unwrap(), "an export of the import is the same, byte by byte");
     assert_eq!(files(&folder), ["borough.db", "copy.db"]);
     assert_eq!(verified(&copy), []);
@@ -86,7 +87,7 @@ async fn an_import_of_an_export_is_the_same_store() {
     let mut unit = Unit::new(testing::origin("test"));
     unit.append("unit 1", Expected::Exact(2), &Noted::new("test", 1));
     theirs.commit(unit).await.unwrap();
-    assert_eq!(theirs.head().await.unwrap(), Position(18));
+    assert_eq!(theirs.head().await.unwrap(), Position(21));
 }
 
 #[tokio::test]
@@ -257,7 +258,7 @@ async fn a_backup_overwrites_nothing_and_copies_no_damage() {
     assert!(error.message.contains("copy.db` is there already and a backup overwrites nothing"), "{error}");
     assert_eq!(fs::read(&copy).unwrap(), b"precious");
     fs::remove_file(&copy).unwrap();
-    assert_eq!(back_up().unwrap().unwrap().counts, Counts { events: 43, documents: 22, checkpoints: 2 });
+    assert_eq!(back_up().unwrap().unwrap().counts, Counts { events: 46, documents: 22, checkpoints: 2 });
     assert!(exported(&path).unwrap() == exported(&copy).unwrap());
 
     fs::remove_file(&copy).unwrap();
@@ -277,19 +278,19 @@ async fn stats_say_what_is_there() {
     assert_eq!(maintenance::stats(&path).unwrap(), None);
     fill(&path, 4).await;
     let stats = maintenance::stats(&path).unwrap().unwrap();
-    assert_eq!((stats.schema, stats.head, stats.events, stats.streams), (3, 11, 11, 5));
+    assert_eq!((stats.schema, stats.head, stats.events, stats.streams), (3, 14, 14, 5));
     assert_eq!((stats.file_bytes, stats.log_bytes), (path.metadata().unwrap().len(), 0));
     let collections: Vec<_> =
         stats.collections.iter().map(|(name, c)| (name.as_str(), c.documents, c.version)).collect();
     assert_eq!(collections, [("testing.cards", 4, Some(1)), ("testing.filed", 2, Some(1))]);
     assert_eq!(stats.collections["testing.filed"].indexes, ["by_at", "by_label"]);
-    assert_eq!(stats.checkpoints["numbered"], CheckpointStats { position: 4, behind: 7 });
+    assert_eq!(stats.checkpoints["numbered"], CheckpointStats { position: 4, behind: 10 });
     assert_eq!(stats.bytes.values().sum::<u64>() + stats.free_bytes, stats.file_bytes, "{:?}", stats.bytes);
     assert!(stats.bytes.contains_key("events") && stats.bytes.contains_key("testing.filed/by_at"), "{:?}", stats.bytes);
     let store = open(&path).unwrap();
     store.commit(numbered(5)).await.unwrap();
     let stats = maintenance::stats(&path).unwrap().unwrap();
-    assert!(stats.log_bytes > 0 && stats.events == 13, "{stats:?}");
+    assert!(stats.log_bytes > 0 && stats.events == 16, "{stats:?}");
 }
 
 #[tokio::test]
@@ -307,6 +308,7 @@ async fn what_is_wrong_is_found_and_named() {
             "DELETE FROM events WHERE position = 3",
             "events of stream `unit 2`: version 2 comes after 0: versions have no gaps",
         ),
+        ("UPDATE tags SET tag = 'c:3' WHERE tag = 'a:1'", "tags `c:3` of event 16: it is not what was written there"),
         ("UPDATE documents SET body = '{' WHERE key = 'unit 2'", "documents `testing.cards/unit 2`: it is not"),
         ("UPDATE documents SET revision = 0 WHERE key = 'unit 2'", "documents `testing.cards/unit 2`: it is not"),
         ("UPDATE documents SET key = 'unit 9' WHERE key = 'unit 2'", "documents `testing.cards/unit 9`: it is not"),
@@ -327,18 +329,18 @@ async fn what_is_wrong_is_found_and_named() {
     store.commit(unit).await.unwrap();
     let findings = verified(&path);
     assert_eq!(findings.len(), 1);
-    let says = "checkpoints `early`: is at 100, and the log ends at 13: restore the store from a copy, or have the";
+    let says = "checkpoints `early`: is at 100, and the log ends at 16: restore the store from a copy, or have the";
     assert!(findings[0].to_string().starts_with(says), "{}", findings[0]);
 }
 
-/// A store of the first schema, which had no checksums.
+/// A store of the second schema, which had no checksums.
 fn age(path: &Path) {
     let connection = Connection::open(path).unwrap();
-    for table in ["events", "documents", "checkpoints"] {
+    for table in ["events", "tags", "documents", "checkpoints"] {
         connection.execute_batch(&format!("ALTER TABLE {table} DROP COLUMN checksum")).unwrap();
     }
     connection.execute_batch("ALTER TABLE documents DROP COLUMN version; DROP TABLE collections").unwrap();
-    connection.pragma_update(None, "user_version", 1).unwrap();
+    connection.pragma_update(None, "user_version", 2).unwrap();
 }
 
 #[tokio::test]
@@ -350,7 +352,7 @@ async fn an_earlier_schema_is_brought_up_to_date() {
     // Whoever only reads cannot bring it up to date.
     let refused = |error: StoreError| {
         assert_eq!(error.kind, StoreErrorKind::Unavailable);
-        assert!(error.message.contains("an earlier version of Borough (its schema is 1, this one reads 3)"), "{error}");
+        assert!(error.message.contains("an earlier version of Borough (its schema is 2, this one reads 3)"), "{error}");
     };
     refused(SqliteStore::open_read(&path).map(drop).unwrap_err());
     refused(maintenance::verify(&path, &mut |_| {}).unwrap_err());

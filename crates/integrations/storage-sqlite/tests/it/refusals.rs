@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, process};
 
-use event_sourcing::{CommitError, Store, StoreErrorKind};
+use event_sourcing::{CommitError, Store, StoreErrorKind, StreamQuery};
 use rusqlite::{Connection, params_from_iter, types::Value};
 use storage_sqlite::SqliteStore;
 
@@ -142,12 +142,12 @@ async fn a_row_that_cannot_be_read_is_named() {
         "timestamp = timestamp + 1",
     ] {
         other.execute_batch(&format!("SAVEPOINT s; UPDATE events SET {damage} WHERE position = 4; RELEASE s")).unwrap();
-        let error = store.stream("unit 2", 0, 9).await.unwrap_err();
+        let error = store.stream("unit 2", StreamQuery::after(0, 9)).await.unwrap_err();
         assert_eq!(error.kind, StoreErrorKind::Corrupt, "{damage}: {error}");
         assert!(error.message.contains("event 4"), "{damage}: {error}");
         let mend = "UPDATE events SET data = ?1, event_id = ?2, priority = ?3, causation_id = ?4, timestamp = ?5 WHERE position = 4";
         other.execute(mend, params_from_iter(&before)).unwrap();
-        assert_eq!(store.stream("unit 2", 0, 9).await.unwrap().len(), 2);
+        assert_eq!(store.stream("unit 2", StreamQuery::after(0, 9)).await.unwrap().len(), 2);
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use event_sourcing::{Appended, Collection, CommitError, IndexQuery, LogQuery, Position, Receipt, Store, StoreError, StoredDocument, Unit};
+use event_sourcing::{
+    Appended, Collection, CommitError, IndexQuery, LogQuery, Position, Receipt, Store, StoreError, StoredDocument,
+    StreamQuery, Unit,
+};
 use kernel::Envelope;
 
 pub struct Anonymous(pub Arc<dyn Store>);
@@ -42,8 +45,8 @@ impl Store for Anonymous {
         Ok(events)
     }
 
-    async fn stream(&self, stream: &str, after: u64, limit: usize) -> Result<Vec<Envelope>, StoreError> {
-        self.0.stream(stream, after, limit).await
+    async fn stream(&self, stream: &str, query: StreamQuery) -> Result<Vec<Envelope>, StoreError> {
+        self.0.stream(stream, query).await
     }
 
     async fn head(&self) -> Result<Position, StoreError> {
