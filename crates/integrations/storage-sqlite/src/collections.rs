@@ -66,7 +66,9 @@ fn question(query: &IndexQuery) -> Question {
                 values.push(to);
                 format!(" AND {field} {than} ?4")
             });
-            (format!("({field}, key) {than} (?1, ?2){}", end.unwrap_or_default()), format!("{field}, key"))
+            // In the words of a comparison of pairs SQLite would begin at the first value of all.
+            let rest = if behind.is_some() { format!(" AND ({field} > ?1 OR key > ?2)") } else { String::new() };
+            (format!("{field} >= ?1{rest}{}", end.unwrap_or_default()), format!("{field}, key"))
         }
     };
     let columns = document_columns!();
