@@ -46,7 +46,7 @@ async fn unit(store: &SqliteStore, n: u64) {
     unit.put(format!("{n}"), &Filed::at(json!(format!("state {}", n % 3))), Expected::Any);
     unit.put("large", &Filed::at(json!("x".repeat(n as usize * 100))), Expected::Any);
     unit.append("all", Expected::Any, &Noted::new("a rather long name of somebody who notes things", n));
-    unit.append("tagged", Expected::Any, &Tagged::new(n, &["all", if n % 2 == 0 { "even" } else { "odd" }]));
+    unit.append("tagged", Expected::Any, &Tagged::new(n, &["all", if n.is_multiple_of(2) { "even" } else { "odd" }]));
     store.commit(unit).await.unwrap();
 }
 
@@ -174,7 +174,8 @@ async fn a_damaged_file_is_never_taken_for_the_truth() {
         for beside in ["db-wal", "db-shm"] {
             let _ = fs::remove_file(path.with_extension(beside));
         }
-        outcomes.borrow_mut().push(outcome(&path, &whole, &damage).await);
+        let outcome = outcome(&path, &whole, &damage).await;
+        outcomes.borrow_mut().push(outcome);
     })
     .await;
     let outcomes = outcomes.into_inner();
