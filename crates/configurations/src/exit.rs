@@ -133,6 +133,7 @@ macro_rules! impossible {
 
 impossible!(
     kernel::AuthenticationError,
+    kernel::DecodeError,
     module::Findings,
     module::StartError,
     module::UnknownModule,

@@ -44,7 +44,7 @@ impl Options {
 /// a clean end leaves that one file. Killed instead, the next opening finds every acknowledged unit and no half of any.
 pub struct SqliteStore {
     // Dropped in this order: the writer's connection must be the last one to close, and the lock held until then.
-    readers: Arc<Readers>,
+    readers: Readers,
     writer: Option<Writer>,
     _lock: Option<Lock>,
     appended: Appends,
@@ -70,13 +70,7 @@ impl SqliteStore {
         let head = readers::head(&connection).map_err(|cause| file.fault(&cause))?;
         let appended = Appends::new(head);
         let writer = Writer::start(connection, file.clone(), appended.clone(), options.patience)?;
-        Ok(Self {
-            readers: Arc::new(Readers::new(file.clone())),
-            writer: Some(writer),
-            _lock: Some(lock),
-            appended,
-            file,
-        })
+        Ok(Self { readers: Readers::new(file.clone()), writer: Some(writer), _lock: Some(lock), appended, file })
     }
 
     /// Opens the store for reading, without its lock: another process may be writing. `None` if there is no store yet, which
@@ -89,13 +83,13 @@ impl SqliteStore {
             return Ok(None);
         }
         let file = StoreFile::locate(path)?;
-        let readers = Readers::new(file.clone());
+        let mut readers = Readers::new(file.clone());
         let found = readers.read_now(|connection| Ok(schema::recognise(connection, &file)))?;
         if found?.is_none() {
             return Ok(None);
         }
         let head = readers.read_now(readers::head)?;
-        Ok(Some(Self { readers: Arc::new(readers), writer: None, _lock: None, appended: Appends::new(head), file }))
+        Ok(Some(Self { readers, writer: None, _lock: None, appended: Appends::new(head), file }))
     }
 }
 
@@ -146,9 +140,6 @@ impl Store for SqliteStore {
                 message: format!("{what} nests deeper than 127 levels and could never be read back: make it flatter"),
             };
             return Err(error.into());
-        }
-        if unit.is_empty() {
-            return Ok(Receipt::default());
         }
         writer.commit(unit).await
     }

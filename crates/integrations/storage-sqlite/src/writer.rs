@@ -191,6 +191,10 @@ impl Desk {
     }
 
     fn try_write(&mut self, group: &mut Vec<Job>) -> Result<Vec<Outcome>, Failure> {
+        // Whoever sent these has only waited for those before them.
+        if group.iter().all(|job| job.writes.is_empty()) {
+            return Ok(group.iter().map(|_| Ok(Receipt::default())).collect());
+        }
         let mut transaction = Transaction::begin(&self.connection, &mut self.known).map_err(Failure::Group)?;
         let mut outcomes = Vec::with_capacity(group.len());
         for job in group.iter() {

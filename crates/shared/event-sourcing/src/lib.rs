@@ -1,4 +1,4 @@
-//! The unit of work, the store port and the in-memory store.
+//! The unit of work, the store port, the in-memory store, and aggregates: state that is made of its events.
 //!
 //! A [`Unit`] is the only way to write: an owned value that collects appends, document puts and deletes and checkpoints, and
 //! is handed to [`Store::commit`] as one message. Dropped before that, nothing happened; after it, it is the store's.
@@ -20,6 +20,7 @@
 //! ```
 #![warn(missing_docs)]
 
+mod aggregate;
 mod appended;
 mod blobs;
 mod memory;
@@ -31,6 +32,9 @@ mod sync;
 mod unit;
 mod wait;
 
+pub use aggregate::{
+    Aggregate, EventSet, LoadError, Loaded, Moment, Repository, RetryingError, Snapshot, SnapshotPolicy, Snapshotted,
+};
 pub use appended::{Appended, Appends, Bell};
 pub use blobs::{BlobError, Blobs, MemoryBlobs};
 pub use memory::MemoryStore;

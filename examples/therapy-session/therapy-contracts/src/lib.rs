@@ -10,8 +10,9 @@ mod users;
 pub use billing::{GetSessionCharge, READ_CHARGES, SessionCharge, SessionChargeCancelled, SessionCharged};
 pub use contracts::contracts;
 pub use mental_health::{
-    CancelSession, GetSession, Person, READ_SESSIONS, SCHEDULE_SESSIONS, ScheduleSession, Session, SessionId,
-    SessionReminderDue, SessionType, SessionView, TherapySessionCancelled, TherapySessionScheduled,
+    CONDUCT_SESSIONS, CancelSession, CompleteSession, GetSession, Person, READ_SESSIONS, SCHEDULE_SESSIONS,
+    ScheduleSession, Session, SessionId, SessionReminderDue, SessionStatus, SessionType, SessionView, StartSession,
+    TherapySessionCancelled, TherapySessionCompleted, TherapySessionScheduled, TherapySessionStarted,
 };
 pub use notifications::NotificationSent;
 pub use users::{GetUserById, GetUserProfile, IsUserActive, READ_USERS, User, UserId, UserProfile};

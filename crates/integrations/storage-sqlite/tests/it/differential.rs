@@ -324,7 +324,8 @@ const ROUNDS: usize = 8;
 fn it_answers_as_the_store_in_memory_does() {
     let runtime = Runtime::new().unwrap();
     let counts = RefCell::<BTreeMap<&str, u32>>::default();
-    let config = Config { cases: 64, failure_persistence: None, max_shrink_iters: 60, ..Config::default() };
+    let config =
+        Config { cases: 64 * testing::effort(), failure_persistence: None, max_shrink_iters: 60, ..Config::default() };
     // The same traces every time: what a run shows must not depend on luck.
     let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
     let traces = vec(operation(), 1..50);

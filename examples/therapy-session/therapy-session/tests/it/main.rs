@@ -7,6 +7,7 @@ mod letters;
 mod modules;
 mod reminders;
 mod requests;
+mod sessions;
 mod story;
 
 use chrono::{DateTime, Utc};
