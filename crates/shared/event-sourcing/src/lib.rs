@@ -23,6 +23,7 @@
 mod appended;
 mod blobs;
 mod memory;
+mod projection;
 mod rules;
 mod store;
 mod sync;
@@ -31,6 +32,11 @@ mod unit;
 pub use appended::{Appended, Appends, Bell};
 pub use blobs::{BlobError, Blobs, MemoryBlobs};
 pub use memory::MemoryStore;
+pub use projection::{
+    Applies, BATCH, EventType, Events, Generation, GenerationStatus, Halt, OnPoison, Projected, Projection,
+    ProjectionError, ProjectionStanding, ProjectionStatus, Projections, Projector, ProjectorPorts, ReadModel,
+    RebuildEnd, RebuildProgress, View, WaitError, follow_rebuild, projections,
+};
 pub use rules::{EventLimits, EventRules};
 pub use store::{
     CommitError, Conflict, Found, LogQuery, Position, Receipt, Store, StoreError, StoreErrorKind, StoreExt,

@@ -196,12 +196,12 @@ impl State {
                     has_forgotten |= log.place(&mut self.tail, envelope, most);
                 }
                 Write::Put { collection, key, body, .. } => {
-                    let place = (collection.to_owned(), key);
+                    let place = (collection.into_owned(), key);
                     let revision = self.documents.get(&place).map_or(0, |(_, revision)| *revision);
                     self.documents.insert(place, (body, revision + 1));
                 }
                 Write::Delete { collection, key, .. } => {
-                    self.documents.remove(&(collection.to_owned(), key));
+                    self.documents.remove(&(collection.into_owned(), key));
                 }
                 Write::Checkpoint { subscriber, position } => {
                     self.checkpoints.insert(subscriber, position);

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use kernel::{Clock, Context, Envelope, Event, EventId, Ids, Json, Metadata};
 use serde::{Serialize, de::DeserializeOwned};
@@ -58,8 +58,8 @@ pub enum Write {
     },
     /// A whole document, in place of the one that is there, if one is.
     Put {
-        /// [`Document::COLLECTION`] of its type.
-        collection: &'static str,
+        /// [`Document::COLLECTION`] of its type, or that of one generation of a projection.
+        collection: Cow<'static, str>,
         /// Unique within the collection.
         key: String,
         /// The new value.
@@ -69,8 +69,8 @@ pub enum Write {
     },
     /// No document from here on.
     Delete {
-        /// [`Document::COLLECTION`] of its type.
-        collection: &'static str,
+        /// [`Document::COLLECTION`] of its type, or that of one generation of a projection.
+        collection: Cow<'static, str>,
         /// Unique within the collection.
         key: String,
         /// Of the revision before the document goes.
@@ -154,13 +154,22 @@ impl Unit {
     /// # Panics
     /// As [`Unit::append`].
     pub fn put<D: Document>(&mut self, key: impl Into<String>, document: &D, expected: Expected) {
-        let (collection, body) = (D::COLLECTION, to_json(document));
+        let (collection, body) = (D::COLLECTION.into(), to_json(document));
         self.writes.push(Write::Put { collection, key: key.into(), body, expected });
     }
 
     /// Takes a document away. With [`Expected::Any`] there need be none.
     pub fn delete<D: Document>(&mut self, key: impl Into<String>, expected: Expected) {
-        self.writes.push(Write::Delete { collection: D::COLLECTION, key: key.into(), expected });
+        self.writes.push(Write::Delete { collection: D::COLLECTION.into(), key: key.into(), expected });
+    }
+
+    /// Writes into a collection whose name is made while the program runs: `None` takes the document away.
+    pub(crate) fn write(&mut self, collection: String, key: String, body: Option<Json>) {
+        let (collection, expected) = (collection.into(), Expected::Any);
+        self.writes.push(match body {
+            Some(body) => Write::Put { collection, key, body, expected },
+            None => Write::Delete { collection, key, expected },
+        });
     }
 
     /// A subscriber, by its stable name, has handled everything up to and including this position. It takes the place of
@@ -190,6 +199,6 @@ impl Unit {
     }
 }
 
-fn to_json<T: Serialize>(value: &T) -> Json {
+pub(crate) fn to_json<T: Serialize>(value: &T) -> Json {
     Json::of(value).expect("messages and documents are plain data that JSON can hold")
 }

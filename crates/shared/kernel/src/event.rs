@@ -4,7 +4,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer, de::DeserializeOwned};
 
-use crate::{CausationId, CorrelationId, EventId, Json};
+use crate::{CausationId, CorrelationId, Error, EventId, Json};
 
 /// Something that happened, in the past tense. A published contract: versioned, never edited.
 pub trait Event: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
@@ -78,6 +78,25 @@ impl Envelope {
     /// The typed event, if this is one of type `E` in the version that `E` understands.
     pub fn decode<E: Event>(&self) -> Result<E, serde_json::Error> {
         self.data.read()
+    }
+
+    /// The typed event, for whoever must not misread it.
+    ///
+    /// # Errors
+    /// `event.newer_version`, if it is of a later version than `E` knows; `event.undecodable`, if its data is no `E`.
+    pub fn understood<E: Event>(&self) -> Result<E, Error> {
+        let version = self.metadata.schema_version;
+        if version > E::VERSION {
+            let (name, known) = (E::NAME, E::VERSION);
+            let message =
+                format!("`{name}` is of version {version}, this program understands up to {known}: upgrade it");
+            return Err(Error::invalid(message).with_code("event.newer_version"));
+        }
+        self.decode().map_err(|e| {
+            let event = format!("`{}` {}", E::NAME, self.event_id);
+            let message = format!("{event} does not fit its contract: {e}; publish what has changed as a new version");
+            Error::invalid(message).with_code("event.undecodable")
+        })
     }
 }
 

@@ -2,7 +2,7 @@ use std::{collections::BTreeSet, mem::take, sync::Arc};
 
 use container::{Builder, Container};
 use event_bus::{InlineSubscribers, Subscription};
-use event_sourcing::{Blobs, EventRules, Store};
+use event_sourcing::{Blobs, EventRules, Projections, Projector, ProjectorPorts, Store};
 use kernel::{Clock, Ids};
 use request::{Client, Limits, ModuleState, ModuleStates, Requests, ServiceTable};
 use saga::SagaEngine;
@@ -15,7 +15,7 @@ use crate::{
     descriptor::{Read, Subscribed},
     lifecycle::{Lifecycle, Member},
     options::GRANTED_MODULE,
-    task::Needed,
+    task::{Job, Needed},
     verification::{Assembly, verify},
 };
 
@@ -75,6 +75,8 @@ pub async fn assemble(
     let subscriptions = subscriptions(&modules, &selected, &container, &options.grants);
     table.commit_with(InlineSubscribers::of(&subscriptions).holding_to(event_rules.clone(), Arc::clone(&store)));
     requests.open(table);
+    let ports = ProjectorPorts { store: Arc::clone(&store), clock: Arc::clone(&clock), ids: Arc::clone(&ids) };
+    let projectors = projectors(&modules, &selected, &ports);
     let mut sagas = SagaEngine::new(requests.clone(), store, clock, ids);
     for (module, saga) in selected.iter().flat_map(|&i| modules[i].sagas.iter().map(move |saga| (i, saga))) {
         sagas = (saga.wire)(&container, sagas, modules[module].name);
@@ -82,7 +84,8 @@ pub async fn assemble(
     Ok(Application {
         description: describe(&modules, &selected, &sagas),
         subscriptions,
-        lifecycle: lifecycle(modules, &selected, &container, requests.states(), &options),
+        projections: Projections::new(projectors.iter().map(|(_, projector)| Arc::clone(projector))),
+        lifecycle: lifecycle(modules, projectors, &selected, &container, requests.states(), &options),
         container,
         event_rules,
         requests,
@@ -167,14 +170,24 @@ fn subscriptions(
     selected.iter().flat_map(of_module).collect()
 }
 
+/// One for each projection of the modules of this process, with the place of its module.
+fn projectors(modules: &[Module], selected: &BTreeSet<usize>, ports: &ProjectorPorts) -> Vec<(usize, Arc<Projector>)> {
+    let here = selected.iter().flat_map(|&i| modules[i].projects.iter().map(move |projection| (i, projection)));
+    here.map(|(i, projection)| (i, Arc::new((projection.make)(modules[i].name, ports.clone())))).collect()
+}
+
 fn lifecycle(
-    modules: Vec<Module>,
+    mut modules: Vec<Module>,
+    projectors: Vec<(usize, Arc<Projector>)>,
     selected: &BTreeSet<usize>,
     container: &Container,
     states: &ModuleStates,
     options: &Options,
 ) -> Lifecycle {
     let order = Dependencies::of(&modules).order();
+    for (module, projector) in projectors {
+        modules[module].jobs.push(Job::projecting(projector));
+    }
     let mut modules: Vec<Option<Module>> = modules.into_iter().map(Some).collect();
     let in_order = order.into_iter().filter(|module| selected.contains(module));
     let members = in_order.filter_map(|module| modules[module].take()).map(|module| Member {

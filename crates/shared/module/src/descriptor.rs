@@ -2,7 +2,7 @@ use std::{any::type_name, panic::Location, sync::Arc};
 
 use container::{Builder, Container};
 use event_bus::{BatchOptions, BatchSubscriber, CpuSubscriber, EnvelopeSubscriber, Subscriber, Subscription};
-use event_sourcing::{Document, Unit};
+use event_sourcing::{Document, EventType, Projection, Projector, ProjectorPorts, Unit};
 use kernel::{Context, Envelope, Error, Event, Permission, Request};
 use request::{Cached, RequestInfo, Requirement, Service, ServiceTable};
 use saga::{Saga, SagaEngine};
@@ -27,6 +27,7 @@ pub struct Module {
     pub(crate) asks: Vec<Message>,
     pub(crate) publishes: Vec<Message>,
     pub(crate) subscribes: Vec<Subscribed>,
+    pub(crate) projects: Vec<Projecting>,
     pub(crate) sagas: Vec<Ran>,
     pub(crate) collections: Vec<&'static str>,
     pub(crate) permissions: Vec<Permission>,
@@ -94,6 +95,21 @@ pub(crate) fn is_among(event: &str, named: &str) -> bool {
     named.strip_suffix('*').map_or(event == named, |prefix| event.starts_with(prefix))
 }
 
+/// A projection, without its type.
+pub(crate) struct Projecting {
+    pub name: &'static str,
+    pub version: u32,
+    pub collections: &'static [&'static str],
+    pub events: Vec<EventType>,
+    pub make: fn(&'static str, ProjectorPorts) -> Projector,
+}
+
+impl Projecting {
+    pub fn takes(&self, event: &str) -> bool {
+        self.events.iter().any(|taken| taken.name == event)
+    }
+}
+
 pub(crate) struct Ran {
     pub name: &'static str,
     pub wire: fn(&Container, SagaEngine, &'static str) -> SagaEngine,
@@ -112,6 +128,7 @@ impl Module {
             asks: Vec::new(),
             publishes: Vec::new(),
             subscribes: Vec::new(),
+            projects: Vec::new(),
             sagas: Vec::new(),
             collections: Vec::new(),
             permissions: Vec::new(),
@@ -263,6 +280,16 @@ impl Module {
     ) -> Self {
         let wire = Box::new(move |c: &Container, name, module| options(wire(c, name, module)));
         self.subscribes.push(Subscribed { subscriber, event, type_name, wire, needs: Needed::of::<S>() });
+        self
+    }
+
+    /// The package keeps the projection `P` up to date from the start of the module on, and owns its collections. Who reads them
+    /// has a [`ReadModel`](event_sourcing::ReadModel) of `P`.
+    #[must_use]
+    pub fn projects<P: Projection>(mut self) -> Self {
+        let events = P::events().types().collect();
+        let (version, collections) = (P::VERSION, P::COLLECTIONS);
+        self.projects.push(Projecting { name: P::NAME, version, collections, events, make: Projector::of::<P> });
         self
     }
 

@@ -6,6 +6,7 @@ mod bus;
 mod differential;
 mod kill;
 mod lifetime;
+mod projections;
 mod refusals;
 mod room;
 mod scenario;
