@@ -18,11 +18,13 @@ pub(super) struct Batch {
     staged: Written,
     /// What the store said when it was asked and could not answer. Whatever a handler makes of that, nothing of it counts.
     broken: Option<StoreError>,
+    /// It was asked and has not answered: whoever finds this true after the handler has ended knows that it panicked.
+    asked: bool,
 }
 
 impl Batch {
     pub fn new(store: Arc<dyn Store>, generation: u32) -> Self {
-        Self { store, generation, kept: Written::new(), staged: Written::new(), broken: None }
+        Self { store, generation, kept: Written::new(), staged: Written::new(), broken: None, asked: false }
     }
 
     pub async fn get(&mut self, collection: &'static str, key: &str) -> Result<Option<Json>, StoreError> {
@@ -30,6 +32,7 @@ impl Batch {
         if let Some(written) = self.staged.get(&place).or_else(|| self.kept.get(&place)) {
             return Ok(written.clone());
         }
+        self.asked = true;
         let found = self.store.document(&collection_of(collection, self.generation), key).await;
         Ok(self.told(found)?.map(|document| document.body))
     }
@@ -46,6 +49,7 @@ impl Batch {
         let mut after = after.map(str::to_owned);
         while listed.len() < limit {
             let left = limit - listed.len();
+            self.asked = true;
             let page = self.store.documents(&name, after.as_deref(), left).await;
             let page = self.told(page)?;
             let end = page.last().map(|document| document.key.clone()).filter(|_| page.len() == left);
@@ -103,8 +107,13 @@ impl Batch {
         self.staged.clear();
     }
 
+    /// Why what the handler made of the event does not count, if it does not.
     pub fn take_broken(&mut self) -> Option<StoreError> {
-        self.broken.take()
+        let silent = || StoreError {
+            kind: StoreErrorKind::Unavailable,
+            message: "the store was asked for a document of a projection and has given no answer".into(),
+        };
+        self.broken.take().or_else(|| self.asked.then(silent))
     }
 
     pub fn write_into(self, unit: &mut Unit) {
@@ -115,6 +124,7 @@ impl Batch {
 
     /// Remembers that the store could not answer. A document that is there and cannot be read stays so.
     fn told<T>(&mut self, answer: Result<T, StoreError>) -> Result<T, StoreError> {
+        self.asked = false;
         if let Err(error) = &answer
             && error.kind != StoreErrorKind::Corrupt
         {

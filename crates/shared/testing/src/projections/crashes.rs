@@ -50,7 +50,7 @@ async fn at_each<H: BusHome>(make: &impl AsyncFn() -> H, life: impl AsyncFn(&Arc
         for point in [CrashPoint::Before, CrashPoint::After] {
             let home = make().await;
             let store = home.open().await;
-            publish(&store, 100..700).await;
+            publish(&store, 100..400).await;
             let crashing = Arc::new(CrashingStore::new(Arc::clone(&store), commit, point));
             let port: Arc<dyn Store> = Arc::<CrashingStore>::clone(&crashing);
             let died = tokio::select! {
