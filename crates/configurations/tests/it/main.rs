@@ -8,6 +8,7 @@ mod crash;
 mod home;
 mod input;
 mod job;
+mod projections;
 mod requests;
 mod serve;
 mod settings;

@@ -1,11 +1,11 @@
 use module::Module;
 use therapy_contracts::{
-    CancelSession, GetSession, GetUserById, GetUserProfile, IsUserActive, ScheduleSession, SessionReminderDue,
+    CancelSession, GetDay, GetSession, GetUserById, GetUserProfile, IsUserActive, ScheduleSession, SessionReminderDue,
     TherapySessionCancelled, TherapySessionScheduled,
 };
 
 use crate::{
-    application::{Canceller, Scheduler, Sessions, UserDirectory},
+    application::{Calendar, Canceller, Days, Scheduler, Sessions, UserDirectory},
     domain::StoredSession,
 };
 
@@ -17,11 +17,13 @@ pub fn module() -> Module {
                 .try_singleton(UserDirectory::try_new)
                 .singleton(Scheduler::new)
                 .singleton(Canceller::new)
-                .singleton(Sessions::new);
+                .singleton(Sessions::new)
+                .singleton(Days::new);
         })
         .serves::<ScheduleSession, Scheduler>()
         .serves::<CancelSession, Canceller>()
         .serves::<GetSession, Sessions>()
+        .serves::<GetDay, Days>()
         .asks::<GetUserById>()
         .asks::<IsUserActive>()
         .asks::<GetUserProfile>()
@@ -29,4 +31,5 @@ pub fn module() -> Module {
         .publishes::<TherapySessionCancelled>()
         .publishes::<SessionReminderDue>()
         .keeps::<StoredSession>()
+        .projects::<Calendar>()
 }

@@ -1,10 +1,12 @@
-//! Arranging, calling off and showing sessions, and asking who takes part.
+//! Arranging, calling off and showing sessions, the days of therapists, and asking who takes part.
 
+mod calendar;
 mod canceller;
 mod directory;
 mod scheduler;
 mod sessions;
 
+pub use calendar::{Calendar, Day, Days};
 pub use canceller::Canceller;
 pub use directory::UserDirectory;
 pub use scheduler::Scheduler;

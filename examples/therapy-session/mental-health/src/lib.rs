@@ -10,4 +10,4 @@ mod application;
 mod api;
 
 pub use api::module;
-pub use application::{Canceller, Scheduler, Sessions, UserDirectory};
+pub use application::{Calendar, Canceller, Day, Days, Scheduler, Sessions, UserDirectory};

@@ -1,7 +1,7 @@
 use kernel::Contract;
 
 use crate::{
-    CancelSession, GetSession, GetSessionCharge, GetUserById, GetUserProfile, IsUserActive, NotificationSent,
+    CancelSession, GetDay, GetSession, GetSessionCharge, GetUserById, GetUserProfile, IsUserActive, NotificationSent,
     ScheduleSession, SessionChargeCancelled, SessionCharged, SessionReminderDue, TherapySessionCancelled,
     TherapySessionScheduled,
 };
@@ -13,6 +13,7 @@ pub fn contracts() -> Vec<Contract> {
         Contract::of_event::<SessionCharged>(),
         Contract::of_event::<SessionChargeCancelled>(),
         Contract::of_request::<CancelSession>(),
+        Contract::of_request::<GetDay>(),
         Contract::of_request::<GetSession>(),
         Contract::of_request::<ScheduleSession>(),
         Contract::of_event::<TherapySessionScheduled>(),
