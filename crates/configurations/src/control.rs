@@ -165,10 +165,16 @@ pub enum BusOrder {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ProjectionOrder {
-    Pause { projection: String },
-    Resume { projection: String },
+    Pause {
+        projection: String,
+    },
+    Resume {
+        projection: String,
+    },
     /// The answer is the number of the generation.
-    Rebuild { projection: String },
+    Rebuild {
+        projection: String,
+    },
 }
 
 /// Runs to take up.

@@ -23,7 +23,9 @@ pub enum Failure {
     Interrupted,
     #[error("interrupted: the serving process goes on with run {0}, `borough sagas show {0}` tells how far it is")]
     Detached(uuid::Uuid),
-    #[error("interrupted: the rebuild of {0} goes on wherever that runs, `borough projections list` tells how far it is")]
+    #[error(
+        "interrupted: the rebuild of {0} goes on wherever that runs, `borough projections list` tells how far it is"
+    )]
     RebuildGoesOn(String),
     /// Whoever read our output has gone, as `head` does.
     #[error("the output was closed")]
@@ -135,6 +137,7 @@ macro_rules! impossible {
 
 impossible!(
     kernel::AuthenticationError,
+    kernel::DecodeError,
     module::Findings,
     module::StartError,
     module::UnknownModule,

@@ -22,7 +22,9 @@ pub async fn projections(global: &Global, args: &Args) -> Result<(), Failure> {
     let (name, order) = match &args.verb {
         None => return list(&config, args.list.json).await,
         Some(ProjectionsVerb::List(verb)) => return list(&config, verb.json || args.list.json).await,
-        Some(ProjectionsVerb::Rebuild(name)) => (name, order(name, |projection| ProjectionOrder::Rebuild { projection })),
+        Some(ProjectionsVerb::Rebuild(name)) => {
+            (name, order(name, |projection| ProjectionOrder::Rebuild { projection }))
+        }
         Some(ProjectionsVerb::Pause(name)) => (name, order(name, |projection| ProjectionOrder::Pause { projection })),
         Some(ProjectionsVerb::Resume(name)) => (name, order(name, |projection| ProjectionOrder::Resume { projection })),
     };
@@ -102,7 +104,8 @@ async fn carry_out(config: &Config, order: &ProjectionOrder) -> Result<(), Failu
         Err(error) => Err(error.into()),
     };
     // What is left goes on with the next process that runs the projection.
-    let drained = if matches!(done, Err(Failure::RebuildGoesOn(_))) { Ok(()) } else { platform.drain(DRAIN).await.map(drop) };
+    let drained =
+        if matches!(done, Err(Failure::RebuildGoesOn(_))) { Ok(()) } else { platform.drain(DRAIN).await.map(drop) };
     platform.stop().await;
     done.and(drained)
 }

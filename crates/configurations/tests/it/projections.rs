@@ -51,7 +51,9 @@ fn the_serving_process_carries_orders_out_and_a_pause_survives_it() {
 
     let mut serving = home.spawn(&["serve"], &[]);
     assert!(serving.prints("serving"));
-    assert!(home.run(&["projections"]).stdout.contains("paused: go on with `borough projections resume mlops.catalogue`"));
+    assert!(
+        home.run(&["projections"]).stdout.contains("paused: go on with `borough projections resume mlops.catalogue`")
+    );
     assert_eq!(home.run(&["projections", "resume", CATALOGUE]).code, Some(0));
     home.wait_for(&["projections"], ", 2 applied");
     let rebuilt = home.run(&["projections", "rebuild", CATALOGUE]);

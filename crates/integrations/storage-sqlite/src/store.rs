@@ -4,12 +4,13 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use event_sourcing::{
     Appended, Appends, CommitError, LogQuery, Position, Receipt, Store, StoreError, StoreErrorKind, StoredDocument,
-    Unit,
+    StreamQuery, Unit,
 };
 use kernel::Envelope;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::{
+    events,
     fault::StoreFile,
     lock::Lock,
     readers::{self, Readers},
@@ -40,7 +41,7 @@ impl Options {
 /// a clean end leaves that one file. Killed instead, the next opening finds every acknowledged unit and no half of any.
 pub struct SqliteStore {
     // Dropped in this order: the writer's connection must be the last one to close, and the lock held until then.
-    readers: Arc<Readers>,
+    readers: Readers,
     writer: Option<Writer>,
     _lock: Option<Lock>,
     appended: Appends,
@@ -66,13 +67,7 @@ impl SqliteStore {
         let head = readers::head(&connection).map_err(|cause| file.fault(&cause))?;
         let appended = Appends::new(head);
         let writer = Writer::start(connection, file.clone(), appended.clone())?;
-        Ok(Self {
-            readers: Arc::new(Readers::new(file.clone())),
-            writer: Some(writer),
-            _lock: Some(lock),
-            appended,
-            file,
-        })
+        Ok(Self { readers: Readers::new(file.clone()), writer: Some(writer), _lock: Some(lock), appended, file })
     }
 
     /// Opens the store for reading, without its lock: another process may be writing. `None` if there is no store yet, which
@@ -85,13 +80,13 @@ impl SqliteStore {
             return Ok(None);
         }
         let file = StoreFile::locate(path)?;
-        let readers = Readers::new(file.clone());
+        let mut readers = Readers::new(file.clone());
         let found = readers.read_now(|connection| Ok(schema::recognise(connection, &file)))?;
         if found?.is_none() {
             return Ok(None);
         }
         let head = readers.read_now(readers::head)?;
-        Ok(Some(Self { readers: Arc::new(readers), writer: None, _lock: None, appended: Appends::new(head), file }))
+        Ok(Some(Self { readers, writer: None, _lock: None, appended: Appends::new(head), file }))
     }
 }
 
@@ -143,9 +138,6 @@ impl Store for SqliteStore {
             };
             return Err(error.into());
         }
-        if unit.is_empty() {
-            return Ok(Receipt::default());
-        }
         writer.commit(unit).await
     }
 
@@ -165,13 +157,13 @@ impl Store for SqliteStore {
     }
 
     async fn log(&self, query: LogQuery) -> Result<Vec<Arc<Envelope>>, StoreError> {
-        let events = self.readers.read(move |connection| readers::log(connection, &query)).await?;
+        let events = self.readers.read(move |connection| events::log(connection, &query)).await?;
         Ok(events.into_iter().map(Arc::new).collect())
     }
 
-    async fn stream(&self, stream: &str, after: u64, limit: usize) -> Result<Vec<Envelope>, StoreError> {
+    async fn stream(&self, stream: &str, query: StreamQuery) -> Result<Vec<Envelope>, StoreError> {
         let stream = stream.to_owned();
-        self.readers.read(move |connection| readers::stream(connection, &stream, after, limit)).await
+        self.readers.read(move |connection| events::stream(connection, &stream, &query)).await
     }
 
     async fn head(&self) -> Result<Position, StoreError> {

@@ -144,5 +144,5 @@ impl<E: Event, S: BatchSubscriber<E>> BatchHandler for Typed<E, S> {
 }
 
 fn read<E: Event>(envelope: &Envelope) -> Result<E, Fault> {
-    envelope.understood().map_err(Fault::Unreadable)
+    envelope.decode().map_err(|error| Fault::Unreadable(error.into()))
 }

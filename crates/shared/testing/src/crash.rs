@@ -6,7 +6,9 @@ use std::sync::{
 };
 
 use async_trait::async_trait;
-use event_sourcing::{Appended, CommitError, LogQuery, Position, Receipt, Store, StoreError, StoredDocument, Unit};
+use event_sourcing::{
+    Appended, CommitError, LogQuery, Position, Receipt, Store, StoreError, StoredDocument, StreamQuery, Unit,
+};
 use kernel::Envelope;
 use tokio::sync::Notify;
 
@@ -71,8 +73,8 @@ impl Store for CrashingStore {
         self.store.log(query).await
     }
 
-    async fn stream(&self, stream: &str, after: u64, limit: usize) -> Result<Vec<Envelope>, StoreError> {
-        self.store.stream(stream, after, limit).await
+    async fn stream(&self, stream: &str, query: StreamQuery) -> Result<Vec<Envelope>, StoreError> {
+        self.store.stream(stream, query).await
     }
 
     async fn head(&self) -> Result<Position, StoreError> {

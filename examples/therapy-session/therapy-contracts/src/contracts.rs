@@ -1,9 +1,9 @@
 use kernel::Contract;
 
 use crate::{
-    CancelSession, GetDay, GetSession, GetSessionCharge, GetUserById, GetUserProfile, IsUserActive, NotificationSent,
-    ScheduleSession, SessionChargeCancelled, SessionCharged, SessionReminderDue, TherapySessionCancelled,
-    TherapySessionScheduled,
+    CancelSession, CompleteSession, GetDay, GetSession, GetSessionCharge, GetUserById, GetUserProfile, IsUserActive,
+    NotificationSent, ScheduleSession, SessionChargeCancelled, SessionCharged, SessionReminderDue, StartSession,
+    TherapySessionCancelled, TherapySessionCompleted, TherapySessionScheduled, TherapySessionStarted,
 };
 
 /// Every message of this crate: each has a file in `docs/contracts`.
@@ -13,10 +13,14 @@ pub fn contracts() -> Vec<Contract> {
         Contract::of_event::<SessionCharged>(),
         Contract::of_event::<SessionChargeCancelled>(),
         Contract::of_request::<CancelSession>(),
+        Contract::of_request::<CompleteSession>(),
         Contract::of_request::<GetDay>(),
         Contract::of_request::<GetSession>(),
         Contract::of_request::<ScheduleSession>(),
+        Contract::of_request::<StartSession>(),
         Contract::of_event::<TherapySessionScheduled>(),
+        Contract::of_event::<TherapySessionStarted>(),
+        Contract::of_event::<TherapySessionCompleted>(),
         Contract::of_event::<TherapySessionCancelled>(),
         Contract::of_event::<SessionReminderDue>(),
         Contract::of_event::<NotificationSent>(),

@@ -10,8 +10,10 @@ mod users;
 pub use billing::{GetSessionCharge, READ_CHARGES, SessionCharge, SessionChargeCancelled, SessionCharged};
 pub use contracts::contracts;
 pub use mental_health::{
-    Appointment, CancelSession, GetDay, GetSession, Person, READ_SESSIONS, SCHEDULE_SESSIONS, ScheduleSession, Session,
-    SessionId, SessionReminderDue, SessionType, SessionView, TherapySessionCancelled, TherapySessionScheduled,
+    Appointment, CONDUCT_SESSIONS, CancelSession, CompleteSession, GetDay, GetSession, Person, READ_SESSIONS,
+    SCHEDULE_SESSIONS, ScheduleSession, Session, SessionId, SessionReminderDue, SessionStatus, SessionType,
+    SessionView, StartSession, TherapySessionCancelled, TherapySessionCompleted, TherapySessionScheduled,
+    TherapySessionStarted,
 };
 pub use notifications::NotificationSent;
 pub use users::{GetUserById, GetUserProfile, IsUserActive, READ_USERS, User, UserId, UserProfile};

@@ -4,11 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
 use event_bus::{BusOptions, EventBus, Ports, Subscriber};
-use event_sourcing::{Applies, Events, MemoryBlobs, MemoryStore, Origin, Projection, Store, Unit, View};
+use event_sourcing::{
+    Aggregate, Applies, Document, Events, Expected, MemoryBlobs, MemoryStore, Origin, Projection, Repository,
+    SnapshotPolicy, Snapshotted, Store, Unit, View,
+};
 use kernel::{
     Access, Clock, Context, Envelope, Error, ErrorKind, Event, ManualClock, Request, RequestKind, SequentialIds,
 };
-use module::{Infrastructure, Module, Options, assemble, undelivered};
+use module::{Infrastructure, Module, Options, assemble};
 use request::{Cached, Service};
 use resilience::{
     BreakerOptions, Breakers, Bulkhead, BulkheadOptions, Fallback, FallbackOptions, Outcome, Retry, RetryBudget,
@@ -153,12 +156,45 @@ pub async fn live() {
     store.commit(unit).await.unwrap();
     application.sagas.drive(run, &Silent).await.unwrap();
     let _ = bus.drain(Duration::from_secs(10)).await.unwrap();
-    let waiting = undelivered(&bus, &*store).await.unwrap();
-    application.health(Ok(&waiting), clock.now());
+    application.health(Ok(&bus.status().await.unwrap()));
     application.container.publish_tallies();
     bus.stop().await;
     application.stop().await.unwrap();
     calls().await;
+    a_damaged_snapshot(store).await;
+}
+
+#[derive(Default, Serialize, Deserialize, JsonSchema)]
+struct Till {
+    sales: u64,
+}
+
+impl Aggregate for Till {
+    type Id = u32;
+    type Event = Sold;
+    const STREAM: &'static str = "till";
+
+    fn apply(&mut self, _: Sold) {
+        self.sales += 1;
+    }
+}
+
+impl Snapshotted for Till {
+    const COLLECTION: &'static str = "shop.till_snapshots";
+}
+
+#[derive(Serialize, Deserialize)]
+struct Rubbish;
+
+impl Document for Rubbish {
+    const COLLECTION: &'static str = <Till as Snapshotted>::COLLECTION;
+}
+
+async fn a_damaged_snapshot(store: Arc<dyn Store>) {
+    let mut unit = Unit::new(testing::origin("shop"));
+    unit.put("1", &Rubbish, Expected::Any);
+    store.commit(unit).await.unwrap();
+    Repository::<Till>::new(store).with_snapshots(SnapshotPolicy::Never).load(&1).await.unwrap();
 }
 
 /// Calls to something outside that fail in every way.

@@ -145,3 +145,16 @@ async fn more_readers_than_connections_wait_their_turn() {
     let read = testing::soon("reading", reads.join_all()).await;
     assert_eq!(read, vec![vec![1]; 100]);
 }
+
+/// Tasks that read may wait for each other: a read that nobody looks at for a while is in nobody's way.
+#[tokio::test]
+async fn reads_that_are_not_looked_at_hold_no_other_up() {
+    let (_folder, path) = place();
+    let store = open(&path).unwrap();
+    store.commit(numbered(1)).await.unwrap();
+    let mut waiting: Vec<_> = (0..64).map(|_| store.head()).collect();
+    for read in &mut waiting {
+        let _begun = testing::polled(read.as_mut(), 1).await;
+    }
+    assert_eq!(testing::soon("another read", store.head()).await.unwrap(), Position(2));
+}

@@ -41,6 +41,16 @@ async fn it_conforms_on_one_thread() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn aggregates_conform() {
+    let (folder, made) = (TempDir::new().unwrap(), AtomicUsize::new(0));
+    testing::aggregate_conformance(async || {
+        let name = format!("{}.db", made.fetch_add(1, Ordering::Relaxed));
+        open(&folder.path().join(name)).unwrap()
+    })
+    .await;
+}
+
 fn options() -> Options {
     let now = "2026-11-21T09:00:00Z".parse().unwrap();
     Options::new("borough test", now)

@@ -129,7 +129,7 @@ impl<P> fmt::Debug for Events<P> {
 
 fn apply<'a, P: Applies<E>, E: Event>(envelope: &'a Envelope, batch: &'a mut Batch) -> Applying<'a> {
     Box::pin(async move {
-        let event: E = envelope.understood().map_err(Fault::Unknown)?;
+        let event: E = envelope.decode().map_err(|error| Fault::Unknown(error.into()))?;
         P::default().apply(&event, envelope, &mut View::of(batch)).await.map_err(Fault::Failed)
     })
 }

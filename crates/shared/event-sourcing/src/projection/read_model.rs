@@ -7,12 +7,12 @@ use super::{
     definition::{Projected, Projection},
     record::{Halt, Progress, Record, collection_of, progress_key},
 };
-use crate::{Found, LogQuery, Position, Receipt, Store, StoreError, StoreErrorKind, StoreExt, StoredDocument};
+use crate::{
+    EventQuery, Found, LogQuery, Position, Receipt, Store, StoreError, StoreErrorKind, StoreExt, StoredDocument,
+};
 
 /// Between two looks at how far a projection is: at first, and at last.
 const LOOKS: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(64)];
-/// Events that are read at once to see whether one of them is still to come.
-const PAGE: usize = 256;
 
 /// Reads what the projection `P` has written, of whichever generation is live.
 ///
@@ -179,19 +179,16 @@ impl<P: Projection> ReadModel<P> {
 
     /// Whether there is nothing for the projection between the two: how far it is, is stored with the next thing it does.
     async fn has_come(&self, position: Position, wanted: Position) -> Result<bool, StoreError> {
-        let taken = P::events();
-        let mut position = position;
-        while position < wanted {
-            let page = self.store.log(LogQuery::after(position, PAGE)).await?;
-            let Some(last) = page.last() else { return Ok(false) };
-            let until = |at: u64| at <= wanted.0;
-            let is_left = page.iter().filter(|event| event.metadata.position.is_some_and(until));
-            if is_left.into_iter().any(|event| taken.types().any(|taken| taken.name == event.event_type)) {
-                return Ok(false);
-            }
-            position = Position(last.metadata.position.unwrap_or(wanted.0));
+        if position >= wanted {
+            return Ok(true);
         }
-        Ok(true)
+        if self.store.head().await? < wanted {
+            return Ok(false);
+        }
+        let taken: Vec<&str> = P::events().types().map(|taken| taken.name).collect();
+        let matching = Some(EventQuery::of(&taken, &[]));
+        let left = LogQuery { upto: Some(wanted), matching, ..LogQuery::after(position, 1) };
+        Ok(self.store.log(left).await?.is_empty())
     }
 }
 

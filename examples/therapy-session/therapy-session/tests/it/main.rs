@@ -8,6 +8,7 @@ mod letters;
 mod modules;
 mod reminders;
 mod requests;
+mod sessions;
 mod story;
 
 use chrono::{DateTime, Utc};

@@ -77,7 +77,7 @@ async fn nothing_is_told_of_a_session_that_is_refused() {
     let refused = scenario.expect_refused(with_rudi, |error| error.kind == ErrorKind::Invalid).await;
     assert_eq!(refused.to_string(), "/therapist_id: User 3 is not active: choose somebody else");
     scenario.expect_none::<TherapySessionScheduled>(|_| true).await;
-    assert!(scenario.store().documents("mental_health.sessions", None, 1).await.unwrap().is_empty());
+    assert!(scenario.store().documents("mental_health.reminders", None, 1).await.unwrap().is_empty());
     let arranged = scenario.when(session()).await;
     scenario.expect::<TherapySessionScheduled>(|event| event.session_id == arranged.session_id).await;
     assert!(scenario.application().modules().iter().all(|module| module.state == ModuleState::Up));
