@@ -4,7 +4,7 @@ use std::{collections::HashMap, error::Error, io::Write};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use event_bus::{DeadLetter, DeadLetters, Discarded, LetterFilter, Retried, scheduled};
-use event_sourcing::{Aggregate, Found, LogQuery, Position, StoreExt};
+use event_sourcing::{Aggregate, Found, LogQuery, Position, StoreExt, StreamQuery};
 use kernel::{Clock, Context, CorrelationId, Envelope, Event, Request};
 use mental_health::TherapySession;
 use request::ModuleState;
@@ -211,7 +211,7 @@ impl<W: Write> Story<'_, W> {
         self.try_to(&cx, CompleteSession { session_id }).await?;
         self.show(&cx, &session).await?;
         let stream = TherapySession::stream(&session_id);
-        for event in self.practice.store.stream(&stream, 0, usize::MAX).await? {
+        for event in self.practice.store.stream(&stream, StreamQuery::after(0, usize::MAX)).await? {
             let time = event.timestamp.format("%H:%M");
             self.say("event", format_args!("{} at {time}", event.event_type))?;
         }

@@ -7,7 +7,7 @@ use super::{
     Aggregate, EventSet, LoadError, Loaded, SnapshotPolicy, Snapshotted,
     snapshot::{Keeper, Start, Unused},
 };
-use crate::{CommitError, Conflict, EventRules, Expected, Origin, Receipt, Store, StoreError, Unit};
+use crate::{CommitError, Conflict, EventRules, Expected, Origin, Receipt, Store, StoreError, StreamQuery, Unit};
 
 /// Events read from the stream at once.
 const PAGE: usize = 512;
@@ -89,7 +89,7 @@ impl<A: Aggregate> Repository<A> {
     /// # Cancel safety
     /// Only reads.
     pub async fn exists(&self, id: &A::Id) -> Result<bool, StoreError> {
-        Ok(!self.store.stream(&A::stream(id), 0, 1).await?.is_empty())
+        Ok(!self.store.stream(&A::stream(id), StreamQuery::after(0, 1)).await?.is_empty())
     }
 
     /// Adds events to a unit, and a snapshot if it is time for one. The unit commits if nobody else has added any since the
@@ -210,7 +210,7 @@ impl<A: Aggregate> Repository<A> {
         let mut seen = loaded.version - u64::from(last.is_some());
         let mut last = last;
         loop {
-            let page = self.store.stream(&stream, seen, PAGE).await?;
+            let page = self.store.stream(&stream, StreamQuery::after(seen, PAGE)).await?;
             let is_last = page.len() < PAGE;
             seen += page.len() as u64;
             let mut events = page.iter();

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use event_sourcing::{Expected, LoadError, Moment, Origin, Repository, SnapshotPolicy, Store, Unit};
+use event_sourcing::{Expected, LoadError, Moment, Origin, Repository, SnapshotPolicy, Store, StreamQuery, Unit};
 use kernel::{Clock, DecodeError, Error, ErrorKind, Event, ManualClock};
 
 use super::{
@@ -92,7 +92,7 @@ pub(super) async fn earlier_versions_of_events_are_upcast(store: Arc<dyn Store>)
     let loaded = Repository::<Account>::new(Arc::clone(&store)).load(&account).await.unwrap();
     assert_eq!(loaded.cents, 1 + 200 + 30 - 11);
     assert_eq!(loaded.reasons, ["gift", "not said", "not said", "rent"]);
-    let stored = store.stream(stream, 2, 9).await.unwrap();
+    let stored = store.stream(stream, StreamQuery::after(2, 9)).await.unwrap();
     let versions: Vec<u32> = stored.iter().map(|event| event.metadata.schema_version).collect();
     assert_eq!(versions, [1, 2, 3], "what is stored stays as it is");
 }
