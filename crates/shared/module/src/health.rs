@@ -2,7 +2,6 @@
 
 use std::{fmt, time::Duration};
 
-use chrono::{DateTime, Utc};
 use event_bus::SubscriberStatus;
 use event_sourcing::ProjectionStanding;
 use kernel::Error;
@@ -91,7 +90,7 @@ impl Health {
             components.extend(standings.iter().filter(|standing| standing.module == module.name).map(projection));
         }
         let longest = application.lifecycle.timeouts().projection;
-        reasons.extend(standings.iter().filter_map(|standing| unread(standing, now, longest)));
+        reasons.extend(standings.iter().filter_map(|standing| unread(standing, longest)));
         let limit = application.lifecycle.timeouts().delivery;
         match subscribers {
             Ok(subscribers) => reasons.extend(subscribers.iter().filter_map(|subscriber| too_long(subscriber, limit))),
@@ -123,8 +122,8 @@ fn too_long(subscriber: &SubscriberStatus, limit: Duration) -> Option<String> {
 }
 
 /// Why the process is not ready, if it is not because of what readers of a projection do not see.
-fn unread(standing: &ProjectionStanding, now: DateTime<Utc>, limit: Duration) -> Option<String> {
-    let ProjectionStanding { module, name, oldest, .. } = standing;
+fn unread(standing: &ProjectionStanding, limit: Duration) -> Option<String> {
+    let ProjectionStanding { module, name, age, paused, .. } = standing;
     if let Some(halt) = &standing.halted {
         let (event, id, at, error) = (&halt.event_type, halt.event_id, halt.position, &halt.error);
         return Some(format!(
@@ -132,16 +131,13 @@ fn unread(standing: &ProjectionStanding, now: DateTime<Utc>, limit: Duration) ->
              its version and start anew"
         ));
     }
-    // A clock that was set back makes no age.
-    let age = oldest.map_or(Duration::ZERO, |oldest| (now - oldest).to_std().unwrap_or_default());
-    (age > limit && !standing.paused).then(|| {
-        format!(
-            "an event has waited for projection `{name}` of module `{module}` for {} s, and {} s are allowed: see \
-             `borough projections list`, or raise `projections.age_seconds`",
-            age.as_secs(),
-            limit.as_secs()
-        )
-    })
+    let age = age.filter(|age| !paused && *age > limit)?;
+    Some(format!(
+        "an event has waited for projection `{name}` of module `{module}` for {} s, and {} s are allowed: see \
+         `borough projections list`, or raise `projections.age_seconds`",
+        age.as_secs(),
+        limit.as_secs()
+    ))
 }
 
 fn projection(standing: &ProjectionStanding) -> Component {

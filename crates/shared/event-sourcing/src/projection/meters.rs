@@ -1,6 +1,5 @@
 //! What is measured. The label `projection` has as many values as there are projections.
 
-use chrono::{DateTime, Utc};
 use observability::{Counter, Gauge, Histogram, Label, Metric};
 
 use super::standing::ProjectionStanding;
@@ -58,12 +57,11 @@ impl Meters {
 
 /// Sets the gauges: by the projector when something has changed, and by whoever looks at health, so that an age grows also
 /// while a handler does not end.
-pub(super) fn measure(standing: &ProjectionStanding, now: DateTime<Utc>) {
+pub(super) fn measure(standing: &ProjectionStanding) {
     let labels = [standing.module, standing.name];
-    let age = standing.oldest.map(|oldest| (now - oldest).to_std().unwrap_or_default());
     let head = standing.position.0 + standing.lag;
     LAG.of(labels).set(standing.lag as f64);
-    OLDEST.of(labels).set(age.unwrap_or_default().as_secs_f64());
+    OLDEST.of(labels).set(standing.age.unwrap_or_default().as_secs_f64());
     HALTED.of(labels).set(f64::from(u8::from(standing.halted.is_some())));
     REBUILD.of(labels).set(standing.rebuild.map_or(0.0, |at| head.saturating_sub(at.0) as f64));
 }

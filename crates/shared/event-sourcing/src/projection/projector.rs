@@ -103,8 +103,11 @@ impl Projector {
 
     /// How it stands.
     pub fn standing(&self) -> ProjectionStanding {
-        let standing = self.slate.read().clone();
-        measure(&standing, self.ports.clock.now());
+        let mut standing = self.slate.read().clone();
+        // A clock that was set back makes no age.
+        let now = self.ports.clock.now();
+        standing.age = standing.oldest.map(|oldest| (now - oldest).to_std().unwrap_or_default());
+        measure(&standing);
         standing
     }
 
@@ -209,7 +212,7 @@ impl Projector {
 
     /// How the live generation stands after its turn.
     async fn tell(&self, live: &Lane, record: &Record, turned: Turn) -> Result<(), StoreError> {
-        let ProjectorPorts { store, clock, .. } = &self.ports;
+        let store = &self.ports.store;
         let (lag, oldest) = match turned {
             Turn::AtEnd => (0, None),
             Turn::Moved(last) => (behind(store.head().await?, live.position()), Some(last)),
@@ -232,7 +235,8 @@ impl Projector {
                      or have them written anew with `borough projections rebuild {name}`"
             )
         });
-        measure(&standing, clock.now());
+        drop(standing);
+        self.standing();
         Ok(())
     }
 

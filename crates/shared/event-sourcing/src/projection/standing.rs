@@ -1,4 +1,7 @@
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use chrono::{DateTime, Utc};
 
@@ -18,6 +21,8 @@ pub struct ProjectionStanding {
     pub lag: u64,
     /// When the oldest event happened that is not applied to what readers see. `None`: there is none.
     pub oldest: Option<DateTime<Utc>>,
+    /// How long ago that was when it was asked how it stands.
+    pub age: Option<Duration>,
     /// Nothing is applied until it is resumed.
     pub paused: bool,
     /// Why what readers see does not go on.

@@ -167,7 +167,7 @@ impl World {
     }
 
     fn health(&self) -> (HealthStatus, Vec<String>, Vec<String>) {
-        let health = self.application.health(Ok(&[]), self.clock.now());
+        let health = self.application.health(Ok(&[]));
         let parts = health.components.into_iter().filter(|component| component.part.is_some());
         let parts = parts.map(|c| format!("{}: {} {}", c.part.unwrap(), c.status, c.reason.unwrap_or_default()));
         (health.status, health.reasons, parts.collect())

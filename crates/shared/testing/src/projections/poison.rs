@@ -74,7 +74,7 @@ fn of_a_later_version() -> Unit {
     let mut envelope = Envelope::clone(envelope);
     envelope.metadata.schema_version = 9;
     let mut unit = Unit::new(author);
-    unit.take_up(stream.as_str(), envelope);
+    unit.take_up(stream.as_str(), envelope, Vec::new());
     unit
 }
 
