@@ -9,7 +9,7 @@ use kernel::{Clock, Envelope, Error, Event, ManualClock};
 use module::{Application, HealthStatus, Infrastructure, Module, Options, assemble};
 use serde::{Deserialize, Serialize};
 
-use crate::shop::{Sold, SoldAgain, infrastructure, now, options};
+use crate::shop::{Sold, SoldAgain, infrastructure, now};
 
 /// Counts sales; one that was brought back it cannot make sense of.
 #[derive(Clone, Copy, Default)]
@@ -103,7 +103,7 @@ fn shop() -> Module {
 fn what_cannot_work_is_found_before_anything_runs() {
     let office = Module::new("office", "counts").projects::<Double>().projects::<Nothing>();
     let shop = Module::new("shop", "sells").publishes::<Sold>().projects::<Sales>();
-    let found = now(assemble(vec![shop, office], infrastructure(), options())).err().unwrap().to_string();
+    let found = now(assemble(vec![shop, office], infrastructure(), Options::default())).err().unwrap().to_string();
     let found = found.replace("it::shop::", "");
     expect![[r#"
         the modules do not fit together:
