@@ -27,6 +27,7 @@
 //!   may be there after all, whole: read before trying again.
 //! - The file system must be local: SQLite's log beside the file lives in shared memory.
 
+mod events;
 mod fault;
 #[cfg(debug_assertions)]
 mod halt;

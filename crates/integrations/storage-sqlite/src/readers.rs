@@ -3,21 +3,20 @@ use std::{
     time::Duration,
 };
 
-use event_sourcing::{LogQuery, Position, StoreError, StoreErrorKind, StoredDocument};
-use kernel::Envelope;
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, ToSql};
+use event_sourcing::{Position, StoreError, StoreErrorKind, StoredDocument};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 use tokio::{sync::Semaphore, task};
 
-use crate::{
-    fault::StoreFile,
-    rows::{self, envelope_columns},
-};
+use crate::{fault::StoreFile, rows};
 
 /// Reads that run at a time, and connections kept for them.
 const READERS: usize = 4;
 
 /// How long a connection waits for another program that holds the file.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Statements that a connection keeps: all of the fixed ones, and queries of some dozen shapes.
+const STATEMENTS: usize = 64;
 
 /// Connections that only read.
 pub(crate) struct Readers {
@@ -84,6 +83,7 @@ pub(crate) fn connect(file: &StoreFile, create: OpenFlags) -> Result<Connection,
     let open = || {
         let connection = Connection::open_with_flags(file.path(), flags)?;
         connection.busy_timeout(PATIENCE)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
         Ok(connection)
     };
     open().map_err(|cause| file.fault(&cause))
@@ -112,37 +112,8 @@ pub(crate) fn documents(
     };
     connection
         .prepare_cached(sql)?
-        .query_map((collection, after.unwrap_or(""), integer(limit as u64)), rows::document)?
+        .query_map((collection, after.unwrap_or(""), rows::integer(limit as u64)), rows::document)?
         .collect()
-}
-
-pub(crate) fn log(connection: &Connection, query: &LogQuery) -> rusqlite::Result<Vec<Envelope>> {
-    let after = integer(query.after.0);
-    let limit = integer(query.limit as u64);
-    let all = concat!("SELECT ", envelope_columns!(), " FROM events WHERE position > ?1 ORDER BY position LIMIT ?2");
-    let some = concat!(
-        "SELECT ",
-        envelope_columns!(),
-        " FROM events WHERE position > ?1 AND correlation_id = ?3 ORDER BY position LIMIT ?2"
-    );
-    match query.correlation {
-        None => envelopes(connection, all, &[&after, &limit]),
-        Some(id) => envelopes(connection, some, &[&after, &limit, &id.uuid().into_bytes()]),
-    }
-}
-
-pub(crate) fn stream(
-    connection: &Connection,
-    stream: &str,
-    after: u64,
-    limit: usize,
-) -> rusqlite::Result<Vec<Envelope>> {
-    let sql = concat!(
-        "SELECT ",
-        envelope_columns!(),
-        " FROM events WHERE stream = ?1 AND version > ?2 ORDER BY version LIMIT ?3"
-    );
-    envelopes(connection, sql, &[&stream, &integer(after), &integer(limit as u64)])
 }
 
 pub(crate) fn head(connection: &Connection) -> rusqlite::Result<Position> {
@@ -157,13 +128,4 @@ pub(crate) fn checkpoint(connection: &Connection, subscriber: &str) -> rusqlite:
         .query_row([subscriber], |row| rows::number(row, 0).map(Position))
         .optional()?;
     Ok(position.unwrap_or_default())
-}
-
-fn envelopes(connection: &Connection, sql: &str, arguments: &[&dyn ToSql]) -> rusqlite::Result<Vec<Envelope>> {
-    connection.prepare_cached(sql)?.query_map(arguments, rows::envelope)?.collect()
-}
-
-/// Beyond what SQLite can count there are no rows, so the largest number says the same.
-fn integer(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }

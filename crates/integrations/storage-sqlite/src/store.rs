@@ -4,12 +4,13 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use event_sourcing::{
     Appended, Appends, CommitError, LogQuery, Position, Receipt, Store, StoreError, StoreErrorKind, StoredDocument,
-    Unit,
+    StreamQuery, Unit,
 };
 use kernel::Envelope;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::{
+    events,
     fault::StoreFile,
     lock::Lock,
     readers::{self, Readers},
@@ -165,13 +166,13 @@ impl Store for SqliteStore {
     }
 
     async fn log(&self, query: LogQuery) -> Result<Vec<Arc<Envelope>>, StoreError> {
-        let events = self.readers.read(move |connection| readers::log(connection, &query)).await?;
+        let events = self.readers.read(move |connection| events::log(connection, &query)).await?;
         Ok(events.into_iter().map(Arc::new).collect())
     }
 
-    async fn stream(&self, stream: &str, after: u64, limit: usize) -> Result<Vec<Envelope>, StoreError> {
+    async fn stream(&self, stream: &str, query: StreamQuery) -> Result<Vec<Envelope>, StoreError> {
         let stream = stream.to_owned();
-        self.readers.read(move |connection| readers::stream(connection, &stream, after, limit)).await
+        self.readers.read(move |connection| events::stream(connection, &stream, &query)).await
     }
 
     async fn head(&self) -> Result<Position, StoreError> {

@@ -4,7 +4,7 @@ use event_sourcing::{Conflict, Expected, Receipt, Write};
 use kernel::Envelope;
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params, types::Null};
 
-use crate::rows;
+use crate::{events, rows};
 
 /// What the writer knows of the file without asking it. True only while no other program writes; forgotten after any failure.
 #[derive(Default)]
@@ -126,6 +126,23 @@ impl<'c, 'k> Transaction<'c, 'k> {
                     revisions.insert((collection, key), next);
                     next
                 }
+                Write::Require { collection, key, expected } => {
+                    let revision = match revisions.get(&(*collection, key.as_str())) {
+                        Some(revision) => *revision,
+                        None => self.revision(collection, key)?,
+                    };
+                    if let Err(conflict) = guard(*expected, revision, || format!("document `{collection}/{key}`")) {
+                        return Ok(Err(conflict));
+                    }
+                    revision
+                }
+                Write::Guard { query, after } => {
+                    // The units before this one in the transaction are in the tables already.
+                    if let Some(event) = events::first_match(self.connection, query, *after)? {
+                        return Ok(Err(Conflict::with_event(query, *after, &event)));
+                    }
+                    0
+                }
                 Write::Checkpoint { .. } => 0,
             };
             self.numbers.push(number);
@@ -138,8 +155,11 @@ impl<'c, 'k> Transaction<'c, 'k> {
         let numbers = std::mem::take(&mut self.numbers);
         for (write, &number) in writes.iter().zip(&numbers) {
             match write {
-                Write::Append { stream, envelope, .. } => {
+                Write::Append { stream, envelope, tags, .. } => {
                     self.append(stream, number, envelope)?;
+                    if !tags.is_empty() {
+                        self.tag(tags)?;
+                    }
                     receipt.events.push((envelope.event_id, number));
                 }
                 Write::Put { collection, key, body, .. } => {
@@ -148,6 +168,7 @@ impl<'c, 'k> Transaction<'c, 'k> {
                 Write::Delete { collection, key, .. } => {
                     self.delete.execute(params![collection, key])?;
                 }
+                Write::Guard { .. } | Write::Require { .. } => {}
                 Write::Checkpoint { subscriber, position } => {
                     self.checkpoint.execute(params![subscriber, position.0.cast_signed()])?;
                 }
@@ -179,6 +200,12 @@ impl<'c, 'k> Transaction<'c, 'k> {
         Ok(())
     }
 
+    /// The last event.
+    fn tag(&self, tags: &[String]) -> rusqlite::Result<()> {
+        let mut insert = self.connection.prepare_cached("INSERT INTO tags (tag, event) VALUES (?1, ?2)")?;
+        tags.iter().try_for_each(|tag| insert.execute(params![tag, self.head.cast_signed()]).map(drop))
+    }
+
     fn revision(&mut self, collection: &str, key: &str) -> rusqlite::Result<u64> {
         let stored = self.revision.query_row([collection, key], |row| rows::number(row, 0));
         Ok(stored.optional()?.unwrap_or(0))
@@ -194,5 +221,5 @@ fn guard(expected: Expected, actual: u64, what: impl FnOnce() -> String) -> Resu
     if wanted == actual {
         return Ok(());
     }
-    Err(Conflict { what: what(), expected: wanted, actual })
+    Err(Conflict { what: what(), expected: wanted, actual, event: None })
 }

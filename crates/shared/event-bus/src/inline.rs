@@ -73,7 +73,7 @@ impl InlineSubscribers {
         while seen < unit.writes().len() {
             let event = match &unit.writes()[seen] {
                 Write::Append { envelope, .. } => Some(Arc::clone(envelope)),
-                Write::Put { .. } | Write::Delete { .. } | Write::Checkpoint { .. } => None,
+                _ => None,
             };
             seen += 1;
             let Some(event) = event else { continue };

@@ -246,10 +246,10 @@ impl Kept {
     /// `None` where there are no events.
     fn of(publisher: &str, unit: Unit) -> Result<Option<Self>, PublishError> {
         let events = unit.into_writes().into_iter().map(|write| match write {
-            Write::Append { stream, expected: Expected::Any, envelope: event } => {
-                Some(KeptEvent { stream, event: Arc::unwrap_or_clone(event) })
+            Write::Append { stream, expected: Expected::Any, envelope: event, tags } => {
+                Some(KeptEvent { stream, event: Arc::unwrap_or_clone(event), tags })
             }
-            Write::Append { .. } | Write::Put { .. } | Write::Delete { .. } | Write::Checkpoint { .. } => None,
+            _ => None,
         });
         let events = events.collect::<Option<Vec<_>>>().ok_or(PublishError::NotOnlyEvents)?;
         Ok(events.first().map(|first| format!("{publisher}/{}", first.event.event_id)).map(|id| Self { id, events }))
@@ -279,8 +279,8 @@ impl Shared {
     async fn submit(&self, Kept { id, events }: &Kept) -> Result<Receipt, Failure> {
         let correlation = events[0].event.metadata.correlation_id;
         let mut unit = self.unit(correlation);
-        for KeptEvent { stream, event } in events {
-            unit.take_up(stream.as_str(), event.clone());
+        for KeptEvent { stream, event, tags } in events {
+            unit.take_up(stream.as_str(), event.clone(), tags.clone());
         }
         self.inline.add_to(&mut unit).await.map_err(Failure::of)?;
         // Mutant `published_twice`: an event whose commit was not answered, and carried out, is published again.

@@ -60,11 +60,11 @@ impl Timekeeper {
     }
 
     async fn fire_one(&self, found: Found<Scheduled>, now: DateTime<Utc>) -> Result<(), Error> {
-        let Found { key, value: Scheduled { stream, mut event, .. }, revision } = found;
+        let Found { key, value: Scheduled { stream, mut event, tags, .. }, revision } = found;
         let event_type = event.event_type.clone();
         let mut unit = self.unit(event.metadata.correlation_id);
         event.timestamp = now;
-        unit.take_up(stream, event);
+        unit.take_up(stream, event, tags);
         if let Err(error) = self.inline.add_to(&mut unit).await {
             // It stays scheduled: what an inline subscriber refuses today it may take tomorrow.
             tracing::error!(

@@ -23,6 +23,7 @@
 mod appended;
 mod blobs;
 mod memory;
+mod query;
 mod rules;
 mod store;
 mod sync;
@@ -31,9 +32,10 @@ mod unit;
 pub use appended::{Appended, Appends, Bell};
 pub use blobs::{BlobError, Blobs, MemoryBlobs};
 pub use memory::MemoryStore;
+pub use query::{Direction, EventQuery, LogQuery, QueryItem, StreamQuery};
 pub use rules::{EventLimits, EventRules};
 pub use store::{
-    CommitError, Conflict, Found, LogQuery, Position, Receipt, Store, StoreError, StoreErrorKind, StoreExt,
+    CommitError, Conflict, Found, Intruder, Position, Receipt, Store, StoreError, StoreErrorKind, StoreExt,
     StoredDocument,
 };
 pub use unit::{Document, Expected, Origin, Unit, Write};

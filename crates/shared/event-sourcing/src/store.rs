@@ -1,10 +1,10 @@
 use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
-use kernel::{CorrelationId, Envelope, Error, ErrorKind, EventId, Json};
+use kernel::{Envelope, Error, ErrorKind, EventId, Json};
 use serde::{Deserialize, Serialize};
 
-use crate::{Appended, Document, Unit};
+use crate::{Appended, Document, EventQuery, LogQuery, StreamQuery, Unit};
 
 /// Place in the log's one gap-free order. The first event has position 1; 0 is before all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -38,13 +38,13 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<StoredDocument>, StoreError>;
 
-    /// The log in position order. A reader that saw a position has seen every lower one that it will ever see.
+    /// The log by position. A reader that saw a position has seen every lower one that it will ever see.
     ///
     /// Events are shared: who keeps them in memory hands the same one to all of its readers.
     async fn log(&self, query: LogQuery) -> Result<Vec<Arc<Envelope>>, StoreError>;
 
-    /// A stream's events in version order, from the version after `after`; 0 reads from the start.
-    async fn stream(&self, stream: &str, after: u64, limit: usize) -> Result<Vec<Envelope>, StoreError>;
+    /// A stream's events by version. One that was never written reads as empty.
+    async fn stream(&self, stream: &str, query: StreamQuery) -> Result<Vec<Envelope>, StoreError>;
 
     /// The last position that was given out; 0 for an empty log.
     async fn head(&self) -> Result<Position, StoreError>;
@@ -54,24 +54,6 @@ pub trait Store: Send + Sync + 'static {
 
     /// Wakes when this process has appended. A hint: what is in the log decides.
     fn appended(&self) -> Appended;
-}
-
-/// Which part of the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogQuery {
-    /// The first event is the one behind this position; 0 starts at the first of all.
-    pub after: Position,
-    /// At most so many events. Fewer than that: the end of the log is reached.
-    pub limit: usize,
-    /// Only events of one piece of work.
-    pub correlation: Option<CorrelationId>,
-}
-
-impl LogQuery {
-    /// Of every piece of work.
-    pub fn after(position: Position, limit: usize) -> Self {
-        Self { after: position, limit, correlation: None }
-    }
 }
 
 /// A document as adapters have it, its type known to who asks.
@@ -151,15 +133,51 @@ pub enum CommitError {
 }
 
 /// Somebody else wrote first.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{what} is at {actual}, expected {expected}: read it again and retry")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conflict {
-    /// ``stream `x` `` or ``document `c/k` ``.
+    /// ``stream `x` ``, ``document `c/k` ``, or the query of a guard in words.
     pub what: String,
-    /// The version or revision that the unit asked for; 0 if it asked for there to be none.
+    /// The version or revision that the unit asked for; 0 if it asked for there to be none. Of a query the position behind which
+    /// nothing was to match.
     pub expected: u64,
-    /// 0 when it does not exist.
+    /// The version or revision that there is; 0 when it does not exist. Of a query the position of the event that matches.
     pub actual: u64,
+    /// What came between, of a query.
+    pub event: Option<Intruder>,
+}
+
+/// The first event that a guard of a unit was against.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Intruder {
+    /// Its type.
+    pub event_type: String,
+    /// Its identity.
+    pub event_id: EventId,
+}
+
+impl Conflict {
+    /// For adapters: this event matches a query that nothing behind `after` was to match.
+    pub fn with_event(query: &EventQuery, after: Position, event: &Envelope) -> Self {
+        let intruder = Intruder { event_type: event.event_type.clone().into_owned(), event_id: event.event_id };
+        let actual = event.metadata.position.unwrap_or_default();
+        Self { what: query.to_string(), expected: after.0, actual, event: Some(intruder) }
+    }
+}
+
+impl std::error::Error for Conflict {}
+
+impl fmt::Display for Conflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { what, expected, actual, event } = self;
+        match event {
+            None => write!(f, "{what} is at {actual}, expected {expected}: read it again and retry"),
+            Some(Intruder { event_type, event_id }) => write!(
+                f,
+                "event `{event_type}` ({event_id}) at position {actual} came after position {expected}, where nothing was to \
+                 match {what}: read again and retry"
+            ),
+        }
+    }
 }
 
 /// The store cannot do its work.

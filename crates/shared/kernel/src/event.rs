@@ -18,6 +18,12 @@ pub trait Event: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'stat
 
     /// Events of one key reach each subscriber in publish order.
     fn key(&self) -> String;
+
+    /// What else it is about, each as `name:value`: `student:7`. The log can be asked for the events that have a tag, and a unit
+    /// be guarded against them. They belong to the store and are no part of the wire form.
+    fn tags(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// Which ready event a subscriber takes next. Never reorders the events of one key.

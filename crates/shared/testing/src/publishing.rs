@@ -13,7 +13,7 @@ use std::{
 use event_bus::{InlineSubscribers, PublishError, Published, Publisher, PublisherOptions, RefusedPublish, SpoolError};
 use event_sourcing::{
     Appended, CommitError, EventLimits, EventRules, Expected, LogQuery, Origin, Position, Receipt, Store, StoreError,
-    StoreErrorKind, StoreExt, StoredDocument, Unit,
+    StoreErrorKind, StoreExt, StoredDocument, StreamQuery, Unit,
 };
 use kernel::{Envelope, ManualClock, SystemIds};
 
@@ -108,8 +108,8 @@ impl Store for Flaky {
         self.store.log(query).await
     }
 
-    async fn stream(&self, stream: &str, after: u64, limit: usize) -> Result<Vec<Envelope>, StoreError> {
-        self.store.stream(stream, after, limit).await
+    async fn stream(&self, stream: &str, query: StreamQuery) -> Result<Vec<Envelope>, StoreError> {
+        self.store.stream(stream, query).await
     }
 
     async fn head(&self) -> Result<Position, StoreError> {

@@ -11,7 +11,8 @@ use std::sync::{
 
 use async_trait::async_trait;
 use event_sourcing::{
-    Appended, CommitError, LogQuery, MemoryStore, Origin, Position, Receipt, Store, StoreError, StoredDocument, Unit,
+    Appended, CommitError, LogQuery, MemoryStore, Origin, Position, Receipt, Store, StoreError, StoredDocument,
+    StreamQuery, Unit,
 };
 use kernel::{Envelope, Error, ErrorKind, ManualClock, SequentialIds};
 use request::{Requests, ServiceTable};
@@ -284,8 +285,8 @@ impl Store for CrashingStore {
         self.store.log(query).await
     }
 
-    async fn stream(&self, stream: &str, after: u64, limit: usize) -> Result<Vec<Envelope>, StoreError> {
-        self.store.stream(stream, after, limit).await
+    async fn stream(&self, stream: &str, query: StreamQuery) -> Result<Vec<Envelope>, StoreError> {
+        self.store.stream(stream, query).await
     }
 
     async fn head(&self) -> Result<Position, StoreError> {

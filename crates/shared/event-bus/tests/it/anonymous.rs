@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use event_sourcing::{Appended, CommitError, LogQuery, Position, Receipt, Store, StoreError, StoredDocument, Unit};
+use event_sourcing::{
+    Appended, CommitError, LogQuery, Position, Receipt, Store, StoreError, StoredDocument, StreamQuery, Unit,
+};
 use kernel::Envelope;
 
 pub struct Anonymous(pub Arc<dyn Store>);
@@ -34,8 +36,8 @@ impl Store for Anonymous {
         Ok(events)
     }
 
-    async fn stream(&self, stream: &str, after: u64, limit: usize) -> Result<Vec<Envelope>, StoreError> {
-        self.0.stream(stream, after, limit).await
+    async fn stream(&self, stream: &str, query: StreamQuery) -> Result<Vec<Envelope>, StoreError> {
+        self.0.stream(stream, query).await
     }
 
     async fn head(&self) -> Result<Position, StoreError> {

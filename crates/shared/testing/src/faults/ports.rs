@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use event_bus::Subscriber;
 use event_sourcing::{
     Appended, BlobError, Blobs, CommitError, LogQuery, Position, Receipt, Store, StoreError, StoreErrorKind,
-    StoredDocument, Unit,
+    StoredDocument, StreamQuery, Unit,
 };
 use kernel::{Context, Envelope, Error, ErrorKind, Event, FieldError, Fingerprint, Request};
 use request::{Service, ServiceInfo};
@@ -45,8 +45,8 @@ impl<S: Store + ?Sized> Store for Faulty<S> {
         self.plan.spoil("store.log", store_error, self.inner.log(query)).await
     }
 
-    async fn stream(&self, stream: &str, after: u64, limit: usize) -> Result<Vec<Envelope>, StoreError> {
-        self.plan.spoil("store.stream", store_error, self.inner.stream(stream, after, limit)).await
+    async fn stream(&self, stream: &str, query: StreamQuery) -> Result<Vec<Envelope>, StoreError> {
+        self.plan.spoil("store.stream", store_error, self.inner.stream(stream, query)).await
     }
 
     async fn head(&self) -> Result<Position, StoreError> {

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use event_sourcing::{Expected, Origin, Position, Store, Unit};
+use event_sourcing::{Expected, Origin, Position, Store, StreamQuery, Unit};
 use tokio::task::JoinSet;
 
 use super::{Card, Noted, card, unit, whole_log};
@@ -26,7 +26,7 @@ async fn is_there(store: &dyn Store, origin: &Origin, name: &str) -> bool {
     settle.delete::<Card>(format!("settled {name}"), Expected::Any);
     settle.append(format!("settled {name}"), Expected::Any, &Noted::new("settled", 1));
     store.commit(settle).await.unwrap();
-    let events = store.stream(name, 0, 9).await.unwrap().len();
+    let events = store.stream(name, StreamQuery::after(0, 9)).await.unwrap().len();
     let card = card(store, name).await.is_some();
     let checkpoint = store.checkpoint(name).await.unwrap();
     match (events, card, checkpoint) {
