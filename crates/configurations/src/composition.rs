@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use event_bus::{BusOptions, EventBus, Ports, RetryPolicy};
+use event_bus::{BusOptions, EventBus, Ports, Retention, RetryPolicy};
 use event_sourcing::{Blobs, EventLimits, MemoryBlobs, MemoryStore, Store};
 use kernel::{
     AuthenticationError, Authenticator, Claims, Clock, Context, CorrelationId, Ids, Principal, SystemClock, SystemIds,
@@ -85,6 +85,9 @@ pub struct EventsConfig {
     pub attempts: u32,
     #[serde(rename = "delivery_seconds", deserialize_with = "seconds")]
     pub delivery: Duration,
+    #[serde(rename = "records_seconds", deserialize_with = "seconds")]
+    pub records: Duration,
+    pub records_events: u64,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -254,7 +257,8 @@ impl Platform {
         let subscriptions = std::mem::take(&mut application.subscriptions);
         let retry = RetryPolicy { attempts: config.events.attempts, ..RetryPolicy::default() };
         let rules = application.event_rules.clone();
-        let options = BusOptions { retry, seed: std::process::id().into(), rules, ..BusOptions::default() };
+        let records = Retention { age: config.events.records, events: config.events.records_events };
+        let options = BusOptions { retry, records, seed: std::process::id().into(), rules, ..BusOptions::default() };
         let ports = Ports { store: Some(Arc::clone(&store)), clock: Arc::clone(&clock), ids: Arc::clone(&ids) };
         match EventBus::start(subscriptions, ports, options).await {
             Ok(bus) => Ok(Self { application, store, clock, ids, bus: Arc::new(bus) }),

@@ -144,9 +144,6 @@ impl Store for SqliteStore {
             };
             return Err(error.into());
         }
-        if unit.is_empty() {
-            return Ok(Receipt::default());
-        }
         writer.commit(unit).await
     }
 

@@ -158,6 +158,10 @@ impl Desk {
     }
 
     fn try_write(&mut self, group: &[Job]) -> Result<Vec<Result<Receipt, Conflict>>, Failure> {
+        // Whoever sent these has only waited for those before them.
+        if group.iter().all(|job| job.writes.is_empty()) {
+            return Ok(group.iter().map(|_| Ok(Receipt::default())).collect());
+        }
         let mut transaction = Transaction::begin(&self.connection, &mut self.known).map_err(Failure::Group)?;
         let mut outcomes = Vec::with_capacity(group.len());
         for job in group {

@@ -47,6 +47,7 @@ mod progress;
 mod publisher;
 mod record;
 mod redelivery;
+mod retention;
 mod retry;
 mod schedule;
 mod standing;
@@ -54,6 +55,7 @@ mod stretch;
 mod subscriber;
 mod subscription;
 mod timekeeper;
+mod watch;
 
 pub use bus::{BusOptions, Drain, EventBus, Ports};
 pub use control::Pause;
@@ -67,8 +69,9 @@ pub use publisher::{
 };
 pub use record::{DeliveryOutcome, DeliveryRecord};
 pub use redelivery::Retried;
+pub use retention::Retention;
 pub use retry::RetryPolicy;
 pub use schedule::{Schedule, ScheduleId, Scheduled, scheduled};
 pub use standing::{Overlong, SubscriberStatus};
 pub use subscriber::{BatchSubscriber, CpuSubscriber, EnvelopeSubscriber, Subscriber};
-pub use subscription::{BatchOptions, DeliveryClass, OnUnknown, Overflow, Subscription};
+pub use subscription::{BatchOptions, DeliveryClass, OnUnknown, Overflow, Subscription, SubscriptionFault};

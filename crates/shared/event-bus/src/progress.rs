@@ -138,7 +138,8 @@ impl Progress {
         match step {
             Step::Checkpoint { to, passed } => {
                 self.stored = *to;
-                self.dirty = false;
+                // What was done beyond it meanwhile is marked, and passed when there is time.
+                self.dirty = self.position() > *to;
                 for mark in passed {
                     self.marks.remove(mark);
                 }
@@ -225,7 +226,7 @@ mod tests {
         progress.done(Position(1));
         progress.stepped(&first);
         assert_eq!((first, progress.stored, progress.position()), (checkpoint(1, &[]), Position(1), Position(2)));
-        assert_eq!(progress.flush(), None, "the mark says it");
+        assert_eq!(progress.flush(), Some(checkpoint(2, &[2])), "the mark is passed when there is time");
         progress.pass(Position(9), true);
         assert_eq!(progress.flush(), Some(checkpoint(9, &[2])));
     }

@@ -20,7 +20,8 @@ impl fmt::Display for Position {
 /// Where everything is kept. One conformance suite (`testing::store`) holds for all adapters.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
-    /// Writes all of the unit or none of it, and answers once it is durable.
+    /// Writes all of the unit or none of it, and answers once it is durable. One without writes is answered when all that the
+    /// store took before has been written or refused, and nothing is written for it.
     ///
     /// # Cancel safety
     /// Dropped before its first poll, nothing happened. Dropped after, the unit is the store's: it is written or refused as a

@@ -161,8 +161,10 @@ fn subscriptions(
     let of_module = |&i: &usize| {
         let module = &modules[i];
         let granted = grants.get(&format!("{GRANTED_MODULE}{}", module.name)).cloned().unwrap_or_default();
-        let subscription = |s: &Subscribed| (s.wire)(container, s.subscriber, module.name);
-        module.subscribes.iter().map(move |s| subscription(s).with_permissions(granted.clone()))
+        module.subscribes.iter().map(move |Subscribed { subscription, wire, .. }| {
+            wire(container);
+            subscription.clone().with_permissions(granted.clone())
+        })
     };
     selected.iter().flat_map(of_module).collect()
 }

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use event_bus::{BusOptions, EventBus, Ports, Subscriber};
 use event_sourcing::{MemoryBlobs, MemoryStore, Origin, Store, Unit};
 use kernel::{Access, Clock, Context, Error, ErrorKind, Event, ManualClock, Request, RequestKind, SequentialIds};
-use module::{Infrastructure, Module, Options, assemble, undelivered};
+use module::{Infrastructure, Module, Options, assemble};
 use request::{Cached, Service};
 use resilience::{
     BreakerOptions, Breakers, Bulkhead, BulkheadOptions, Fallback, FallbackOptions, Outcome, Retry, RetryBudget,
@@ -131,8 +131,7 @@ pub async fn live() {
     store.commit(unit).await.unwrap();
     application.sagas.drive(run, &Silent).await.unwrap();
     let _ = bus.drain(Duration::from_secs(10)).await.unwrap();
-    let waiting = undelivered(&bus, &*store).await.unwrap();
-    application.health(Ok(&waiting), clock.now());
+    application.health(Ok(&bus.status().await.unwrap()));
     application.container.publish_tallies();
     bus.stop().await;
     application.stop().await.unwrap();

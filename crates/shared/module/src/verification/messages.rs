@@ -1,5 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use event_bus::SubscriptionFault;
+
 use crate::{
     Findings, Module,
     descriptor::{Message, Served},
@@ -58,6 +60,17 @@ pub(super) fn kinds(modules: &[Module], findings: &mut Findings) {
             let problem =
                 format!("event `{name}` (`{event}`) has the name of a request of module `{other}` (`{request}`)");
             findings.error(module.name, problem, "rename one");
+        }
+    }
+}
+
+/// Subscribers that no bus would take.
+pub(super) fn subscriptions(modules: &[Module], findings: &mut Findings) {
+    for module in modules {
+        for subscribed in &module.subscribes {
+            if let Some(SubscriptionFault { problem, fix }) = subscribed.subscription.fault() {
+                findings.error(module.name, format!("subscriber `{}`: {problem}", subscribed.subscriber), fix);
+            }
         }
     }
 }
