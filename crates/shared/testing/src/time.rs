@@ -17,7 +17,7 @@ use crate::{
     Published,
     actors::origin,
     bus::{BusHome, options},
-    store::{Card, Noted},
+    store::Noted,
 };
 
 /// Runs the whole suite. `make` gives an empty home each time.
