@@ -523,7 +523,7 @@ impl Shared {
                     Ok(_) => asked,
                     Err(CommitError::Store(error)) => return Err(error.into()),
                     // Another process was faster.
-                    Err(CommitError::Conflict(_)) => {
+                    Err(CommitError::Conflict(_) | CommitError::Late { .. }) => {
                         self.store.get::<Group>(name).await?.map_or(asked, |group| group.value.slots)
                     }
                 }

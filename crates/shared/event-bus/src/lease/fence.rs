@@ -1,14 +1,17 @@
 //! What keeps whoever has lost a slot from writing about it.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use async_trait::async_trait;
 use event_sourcing::{
-    Appended, CommitError, Expected, LogQuery, Position, Receipt, Store, StoreError, StoreErrorKind, StoreExt,
-    StoredDocument, StreamQuery, Unit,
+    Appended, Collection, CommitError, Expected, IndexQuery, LogQuery, Position, Receipt, Store, StoreError,
+    StoreErrorKind, StoreExt, StoredDocument, StreamQuery, Unit, WaitError,
 };
 use kernel::Envelope;
 
@@ -80,6 +83,14 @@ impl Store for Fence {
         self.store.documents(collection, after, limit).await
     }
 
+    async fn indexed(&self, query: IndexQuery) -> Result<Vec<StoredDocument>, StoreError> {
+        self.store.indexed(query).await
+    }
+
+    async fn declare(&self, collections: &[Collection]) -> Result<(), StoreError> {
+        self.store.declare(collections).await
+    }
+
     async fn log(&self, query: LogQuery) -> Result<Vec<Arc<Envelope>>, StoreError> {
         self.store.log(query).await
     }
@@ -90,6 +101,10 @@ impl Store for Fence {
 
     async fn head(&self) -> Result<Position, StoreError> {
         self.store.head().await
+    }
+
+    async fn position(&self, receipt: &Receipt, within: Duration) -> Result<Position, WaitError> {
+        self.store.position(receipt, within).await
     }
 
     async fn checkpoint(&self, subscriber: &str) -> Result<Position, StoreError> {

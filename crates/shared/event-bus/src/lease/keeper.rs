@@ -59,7 +59,7 @@ impl Keeper {
             unit.put(session.as_str(), &member, Expected::Absent);
             match shared.store.commit(unit).await {
                 Ok(_) => return Ok(Self { node, session, looking: Default::default(), seen: Mutex::default() }),
-                Err(CommitError::Conflict(_)) => {}
+                Err(CommitError::Conflict(_) | CommitError::Late { .. }) => {}
                 Err(CommitError::Store(error)) => return Err(error),
             }
         }
@@ -247,7 +247,7 @@ impl Keeper {
 fn done(answer: Result<event_sourcing::Receipt, CommitError>) -> Result<bool, StoreError> {
     match answer {
         Ok(_) => Ok(true),
-        Err(CommitError::Conflict(_)) => Ok(false),
+        Err(CommitError::Conflict(_) | CommitError::Late { .. }) => Ok(false),
         Err(CommitError::Store(error)) => Err(error),
     }
 }

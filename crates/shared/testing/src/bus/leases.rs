@@ -12,7 +12,8 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use event_bus::{BusError, BusOptions, EventBus, LetterFilter, Node, Ports, Subscription, slot_of};
 use event_sourcing::{
-    Appended, CommitError, LogQuery, Position, Receipt, Store, StoreError, StoredDocument, StreamQuery, Unit,
+    Appended, Collection, CommitError, IndexQuery, LogQuery, Position, Receipt, Store, StoreError, StoredDocument,
+    StreamQuery, Unit, WaitError,
 };
 use kernel::{Envelope, ManualClock, SystemIds};
 use tokio::time::sleep;
@@ -301,6 +302,14 @@ impl Store for Stalling {
         self.store.document(collection, key).await
     }
 
+    async fn indexed(&self, query: IndexQuery) -> Result<Vec<StoredDocument>, StoreError> {
+        self.store.indexed(query).await
+    }
+
+    async fn declare(&self, collections: &[Collection]) -> Result<(), StoreError> {
+        self.store.declare(collections).await
+    }
+
     async fn log(&self, query: LogQuery) -> Result<Vec<Arc<Envelope>>, StoreError> {
         self.store.log(query).await
     }
@@ -311,6 +320,10 @@ impl Store for Stalling {
 
     async fn head(&self) -> Result<Position, StoreError> {
         self.store.head().await
+    }
+
+    async fn position(&self, receipt: &Receipt, within: Duration) -> Result<Position, WaitError> {
+        self.store.position(receipt, within).await
     }
 
     async fn checkpoint(&self, subscriber: &str) -> Result<Position, StoreError> {
