@@ -58,6 +58,7 @@ impl Follower {
             } else if is_end || batch.len() == options.size {
                 self.publish(0, Vec::new());
                 tokio::select! {
+                    biased;
                     ordered = self.orders.changed() => if ordered.is_err() { self.obeyed.stop = true },
                     _ = self.appended.changed(), if missing > 0 => {}
                     () = sleep_until(since + options.delay), if !self.is_held() => {}
@@ -133,8 +134,9 @@ impl Follower {
             self.pay_in();
             match self.delivery.verdict(&mut first, fault) {
                 Verdict::Retry(wait) => tokio::select! {
-                    () = sleep(wait) => {}
+                    biased;
                     () = stopped(&mut self.orders) => return Ok(()),
+                    () = sleep(wait) => {}
                 },
                 Verdict::Park(error) | Verdict::Skip(error) | Verdict::Halt(error) if batch.len() == 1 => {
                     return self.give_up(&batch[0], error, first.attempts).await;
@@ -189,6 +191,7 @@ impl Follower {
             return Ok(Err(Failure::Fault(fault)));
         }
         let added = tokio::select! {
+            biased;
             added = delivery.inline.add_to(&mut unit) => added,
             () = stopped(&mut self.orders) => return Ok(Err(Failure::Stopped)),
         };
@@ -202,17 +205,21 @@ impl Follower {
             }
         }
         let step = self.step_of(batch);
-        if !unit.is_empty() || !self.progress.can_wait(&step) {
+        if unit.is_empty() && self.progress.can_wait(&step) {
+            batch.iter().for_each(|event| self.progress.done(position(event)));
+        } else {
             step.write(delivery.subscription.name, &mut unit);
             match delivery.store.commit(unit).await {
-                Ok(_) => self.progress.stepped(&step),
+                Ok(_) => {
+                    batch.iter().for_each(|event| self.progress.end(position(event)));
+                    self.progress.stepped(&step);
+                }
                 Err(CommitError::Store(error)) => return Err(error),
                 Err(CommitError::Conflict(conflict)) => {
                     return Ok(Err(Failure::Fault(Fault::Failed(CommitError::Conflict(conflict).into()))));
                 }
             }
         }
-        batch.iter().for_each(|event| self.progress.done(position(event)));
         self.successes = self.successes.saturating_add(batch.len() as u32);
         delivery.meters.done.increment(batch.len() as u64);
         Ok(Ok(()))
@@ -237,7 +244,7 @@ impl Follower {
         let step = self.progress.step(position(event));
         step.write(self.delivery.subscription.name, &mut unit);
         written(self.delivery.store.commit(unit).await)?;
-        self.progress.done(position(event));
+        self.progress.end(position(event));
         self.progress.stepped(&step);
         Ok(())
     }

@@ -14,7 +14,7 @@ use super::{Flight, Follower, PATIENCE};
 use crate::{
     DeadLetter, DeliveryOutcome, Retried,
     control::stopped,
-    delivery::{Delivery, Tried, panicked},
+    delivery::{Delivery, Tried, panicked, position},
     handler::{BatchHandler, Fault},
     mailbox::Waiting,
     redelivery::Ask,
@@ -154,6 +154,10 @@ impl Follower {
                 // Mutant `letter_stays`: a letter that was delivered is still there, to be delivered again.
                 if !cfg!(mutant = "letter_stays") {
                     unit.delete::<DeadLetter>(id.as_str(), Expected::Exact(revision));
+                }
+                // Mutant `letter_moves_checkpoint`: a letter that is delivered takes the checkpoint with it.
+                if cfg!(mutant = "letter_moves_checkpoint") {
+                    unit.checkpoint(delivery.subscription.name, position(&waiting.event));
                 }
                 match delivery.store.commit(unit).await {
                     Ok(_) => {

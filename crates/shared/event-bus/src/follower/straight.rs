@@ -145,6 +145,7 @@ impl Follower {
         let took = start.elapsed();
         let mut unit = self.seat.written();
         let added = tokio::select! {
+            biased;
             added = self.delivery.inline.add_to(&mut unit) => added,
             () = stopped(&mut self.orders) => return Ok(End::Stopped),
         };

@@ -6,6 +6,7 @@ mod conformance;
 mod edges;
 mod faults;
 mod random;
+mod simulation;
 
 use std::{
     sync::{
