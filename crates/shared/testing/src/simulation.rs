@@ -24,7 +24,10 @@ mod world;
 use std::{
     collections::BTreeMap,
     panic::{self, AssertUnwindSafe},
+    time::Duration,
 };
+
+use tokio::time::timeout;
 
 pub use self::scenarios::{SCENARIOS, Scenario};
 use self::{director::Director, world::World};
@@ -54,6 +57,9 @@ pub const FAULTS: [&str; 18] = [
     "letters are discarded",
 ];
 
+/// Longer than any run takes, by the time that is simulated.
+const PATIENCE: Duration = Duration::from_secs(1800);
+
 /// What came of one seed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
@@ -81,7 +87,13 @@ pub fn simulate(scenario: &'static Scenario, seed: u64, nodes: usize) -> Outcome
     let guard = runtime.enter();
     let world = World::new(scenario, seed);
     drop(guard);
-    let run = || runtime.block_on(async { Director::new(&world).run(nodes).await });
+    let run = || {
+        runtime.block_on(async {
+            if timeout(PATIENCE, Director::new(&world).run(nodes)).await.is_err() {
+                world.failed(format!("rule 13: the run has not ended after {PATIENCE:?}"));
+            }
+        });
+    };
     if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(run)) {
         let text = panic.downcast_ref::<&str>().map(ToString::to_string);
         let text = text.or_else(|| panic.downcast_ref::<String>().cloned());

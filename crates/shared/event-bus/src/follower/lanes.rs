@@ -123,7 +123,12 @@ impl Follower {
                 }
                 Some(tried) = work.handling.next() => self.tried(tried, &mut work),
                 Some(waiting) = work.sleeping.next() => self.mailbox.put_back(waiting),
-                ordered = self.orders.changed() => if ordered.is_err() { self.obeyed.stop = true },
+                // Where nobody is left to give orders, there is always an answer: not to be asked again while commits are waited for.
+                ordered = self.orders.changed(), if !self.obeyed.stop => {
+                    if ordered.is_err() {
+                        self.obeyed.stop = true;
+                    }
+                }
                 _ = self.appended.changed(), if at_end && broken.is_none() => at_end = false,
                 () = sleep_until(work.look) => {}
                 () = ready(()), if reads_on => {}

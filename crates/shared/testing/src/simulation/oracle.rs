@@ -98,7 +98,8 @@ async fn judge_progress(world: &World, part: &'static Part, told: &Told) {
 
 /// What was said is what follows from what was handled.
 fn judge_answers(world: &World, words: u64, answers: &BTreeSet<u64>, told: &Told) {
-    let said = told.events.iter().filter(|(_, heard, event)| event.event_type != HourPassed::NAME && heard.number > words);
+    let said =
+        told.events.iter().filter(|(_, heard, event)| event.event_type != HourPassed::NAME && heard.number > words);
     let said: BTreeSet<u64> = said.map(|(_, heard, _)| heard.number).collect();
     for number in answers.difference(&said) {
         world.failed(format!("rule 5: {number} follows from an effect and was not published"));

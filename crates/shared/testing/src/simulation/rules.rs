@@ -84,9 +84,9 @@ impl Rules {
         for part in self.parts {
             state.parked_keys_hold(part.name, writes, world);
         }
-        let redelivers = writes.iter().any(
-            |write| matches!(write, Write::Delete { collection, .. } if *collection == DeadLetter::COLLECTION),
-        );
+        let redelivers = writes
+            .iter()
+            .any(|write| matches!(write, Write::Delete { collection, .. } if *collection == DeadLetter::COLLECTION));
         for write in writes {
             let Write::Checkpoint { subscriber, position } = write else { continue };
             let Some(part) = self.parts.iter().find(|part| part.name == subscriber) else { continue };

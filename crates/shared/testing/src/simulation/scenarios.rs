@@ -50,10 +50,7 @@ pub static SCENARIOS: [Scenario; 3] = [
     Scenario {
         name: "clockwork",
         about: "events of later and hours that pass, by a clock that jumps: each once, none early, none lost",
-        parts: &[
-            part("hours", "time.hour_passed", Form::Keys(1)),
-            part("alarms", "simulation.*", Form::Keys(2)),
-        ],
+        parts: &[part("hours", "time.hour_passed", Form::Keys(1)), part("alarms", "simulation.*", Form::Keys(2))],
         work: &[(Action::Publish, 4), (Action::Schedule, 16), (Action::Cancel, 6)],
         acts: 50,
         hops: 0,

@@ -147,7 +147,8 @@ impl Store for NodeStore {
 
     async fn stream(&self, stream: &str, after: u64, limit: usize) -> Result<Vec<Envelope>, StoreError> {
         let work = self.world.memory.stream(stream, after, limit);
-        self.read("store.stream", format!("{stream} after {after}"), work, |found| format!("{} events", found.len())).await
+        self.read("store.stream", format!("{stream} after {after}"), work, |found| format!("{} events", found.len()))
+            .await
     }
 
     async fn head(&self) -> Result<Position, StoreError> {

@@ -24,7 +24,8 @@ fn every_process_runs_a_seed_alike() {
 
 #[test]
 fn a_replay_is_the_run_that_it_replays() {
-    let all: Value = serde_json::from_slice(&simulate(&["orders", "--seeds", "1", "--from", "7", "--json"]).stdout).unwrap();
+    let all: Value =
+        serde_json::from_slice(&simulate(&["orders", "--seeds", "1", "--from", "7", "--json"]).stdout).unwrap();
     let output = simulate(&["orders", "--seed", "0x7", "--json", "--trace"]);
     assert_eq!(output.status.code(), Some(0), "one seed need not have every kind of fault: {}", text(&output.stdout));
     let one: Value = serde_json::from_slice(&output.stdout).unwrap();
