@@ -12,7 +12,8 @@ use crate::step;
 #[command(after_help = "Examples:\n  \
     cargo xtask bench                      every row, and which marks of benches/marks.toml hold\n  \
     cargo xtask bench container store/     rows whose name begins with one of these\n  \
-    cargo xtask bench --peers --json       one JSON object a line, contenders included; marks on stderr\n\n\
+    cargo xtask bench --peers --json       one JSON object a line, contenders included; marks on stderr\n    \
+    cargo xtask bench --soak               ten minutes of events\n\n\
     Contenders live in benches/peers: Rust ones are workspaces with their own lock files, Python ones get a virtual\n\
     environment in the target folder, for which python3 with venv must be there. The rows of the boundary checker need\n\
     the registry that cargo has unpacked on this machine.")]
@@ -26,6 +27,10 @@ pub struct Args {
     /// Count the instructions of each operation too: needs valgrind, and takes its time
     #[arg(long)]
     instructions: bool,
+    /// Instead of rows: the event bus for so many minutes at half of what it can do. Fails if memory grows, or an event is lost or
+    /// out of order
+    #[arg(long, value_name = "MINUTES", num_args = 0..=1, default_missing_value = "10", conflicts_with_all = ["peers", "filters"])]
+    soak: Option<u64>,
     /// Only rows whose name begins with one of these
     #[arg(value_name = "FILTER")]
     filters: Vec<String>,
@@ -49,11 +54,12 @@ enum Toolchain {
 /// The rows of the boundary checker, which has a binary of its own.
 const BOUNDARIES: &str = "boundaries/";
 
-const PEERS: [Peer; 5] = [
+const PEERS: [Peer; 6] = [
     Peer { folder: "boundaries", rows: BOUNDARIES, toolchain: Toolchain::Cargo },
     Peer { folder: "bus", rows: "events/", toolchain: Toolchain::Cargo },
     Peer { folder: "di", rows: "container/scope", toolchain: Toolchain::Cargo },
     Peer { folder: "resilience", rows: "resilience/", toolchain: Toolchain::Cargo },
+    Peer { folder: "sqlite-es", rows: "store/sqlite-64x1", toolchain: Toolchain::Cargo },
     Peer { folder: "scikit-learn", rows: "data/isolation-forest", toolchain: Toolchain::Python },
 ];
 
@@ -86,6 +92,9 @@ pub fn run(args: &Args) -> ExitCode {
         let (program, builds) = peer.prepare(&target.join("peers"));
         commands.extend(builds);
         bench.arg("--peer").arg(named(peer.folder, &program));
+    }
+    if let Some(minutes) = args.soak {
+        bench.arg("--soak").arg((minutes * 60).to_string());
     }
     bench.args(&args.filters);
     commands.push(bench);

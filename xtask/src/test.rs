@@ -1,4 +1,5 @@
 use std::{
+    ffi::OsStr,
     io::BufReader,
     path::{Path, PathBuf},
     process::{Command, ExitCode, Stdio},
@@ -77,6 +78,11 @@ impl Program {
         // Snapshots look for their sources from here.
         command.args(filter).current_dir(&self.folder).env("CARGO_MANIFEST_DIR", &self.folder);
         command
+    }
+
+    /// The crate that it tests: folders are called as their crates.
+    pub fn package(&self) -> &str {
+        self.folder.file_name().and_then(OsStr::to_str).unwrap_or_default()
     }
 
     fn of(artifact: &Artifact) -> Option<Self> {

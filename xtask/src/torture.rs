@@ -1,3 +1,4 @@
+mod full;
 mod scan;
 mod trial;
 
@@ -13,13 +14,18 @@ use crate::step;
 #[command(after_help = "Examples:\n  \
     cargo xtask torture --list                   every mutant, where it is and what it breaks\n  \
     cargo xtask torture --mutants                all of them: builds the tests of a crate once for each, and runs them\n  \
-    cargo xtask torture --mutants event-bus no_  those of a crate, and those whose name contains `no_`\n\n\
+    cargo xtask torture --mutants event-bus no_  those of a crate, and those whose name contains `no_`\n    \
+    cargo xtask torture --full                   the random tests of bus, stores, sagas and modules with twenty times as many cases\n    \
+    cargo xtask torture --full 200 event-bus     those of a crate, two hundred times as many\n\n\
     Exit code 0: a test fails with each mutant and passes without. 1: a mutant survives. 2: a mutant cannot be built, or the\n\
     tests fail without it too. Takes minutes, and a folder of its own below the target folder. Not on Windows.")]
 pub struct Args {
     /// Build the tests with each mutant, and run them until one fails
-    #[arg(long, required_unless_present = "list")]
+    #[arg(long, required_unless_present_any = ["list", "full"])]
     mutants: bool,
+    /// Try so many times as many random cases as CI does, and crash at every commit
+    #[arg(long, value_name = "TIMES", num_args = 0..=1, default_missing_value = "20", conflicts_with_all = ["mutants", "list"])]
+    full: Option<u32>,
     /// Only show them
     #[arg(long)]
     list: bool,
@@ -29,6 +35,9 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> ExitCode {
+    if let Some(times) = args.full {
+        return full::run(times, &args.filters);
+    }
     match mutants(&args.filters) {
         Ok(mutants) if args.list => {
             print!("{}", list(&mutants));

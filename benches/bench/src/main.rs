@@ -27,7 +27,7 @@ mod sample;
 mod store;
 mod usage;
 
-use std::{env, ffi::OsString, fs, path::PathBuf, process::ExitCode};
+use std::{env, ffi::OsString, fs, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Parser;
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -67,6 +67,9 @@ struct Cli {
     /// Run a program and print what it took
     #[arg(long, hide = true, num_args = 1.., allow_hyphen_values = true)]
     spend: Vec<OsString>,
+    /// Instead of rows: publish at half of what the bus can do for so long, and fail if memory grows, an event is lost or out of order
+    #[arg(long, value_name = "SECONDS", conflicts_with = "filters")]
+    soak: Option<u64>,
     /// Only rows whose name begins with one of these
     #[arg(value_name = "FILTER")]
     filters: Vec<String>,
@@ -112,6 +115,10 @@ fn run(cli: Cli) -> Result<(), Failure> {
     // As in the program, spans are made and kept; nothing is written.
     tracing_subscriber::registry().with(LevelFilter::INFO).try_init()?;
     metrics::set_global_recorder(PrometheusBuilder::new().build_recorder())?;
+    if let Some(seconds) = cli.soak {
+        println!("{}", events::soak(Duration::from_secs(seconds))?);
+        return Ok(());
+    }
     let mut cases = GROUPS.into_iter().flat_map(|group| group(&setting));
     if let (Some(name), Some(times)) = (&cli.repeat, cli.times) {
         let case = cases.find(|case| case.name == *name).ok_or_else(|| format!("there is no row `{name}`"))?;

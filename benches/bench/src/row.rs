@@ -42,6 +42,7 @@ impl Unit {
             Self::NanosPerOp => format!("{:.2} us/op", value / 1e3),
             Self::OpsPerSecond => format!("{value:.0} ops/s"),
             Self::Seconds => format!("{value:.3} s"),
+            Self::Bytes if value < f64::from(1 << 20) => format!("{value:.0} bytes"),
             Self::Bytes => format!("{:.1} MiB", value / f64::from(1 << 20)),
             Self::BytesPerSecond => format!("{:.1} MB/s", value / 1e6),
         }

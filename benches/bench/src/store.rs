@@ -1,4 +1,8 @@
-//! Appending through the store port on SQLite, beside the same rows written with bare rusqlite.
+//! The store port on SQLite: appending beside the same rows written with bare rusqlite, beside another event store, and beside what
+//! a flush of the disk costs; from a publish to the handler; a log of ten million events.
+
+mod long_log;
+mod one_by_one;
 
 use std::{path::Path, sync::Arc, time::Instant};
 
@@ -22,14 +26,20 @@ const EVENTS: usize = 20_000;
 /// Events of one stream.
 const STREAM: usize = 100;
 
-pub fn cases(_: &Setting) -> Vec<Case> {
-    [("store/sqlite-100", 100), ("store/sqlite-1000", 1000)]
-        .map(|(name, batch)| {
-            Case::new(name, row::Unit::OpsPerSecond, Some("raw-sqlite"), move |setting| {
-                Ok(Race::between(units(&setting.scratch, batch)?, transactions(&setting.scratch, batch)?))
-            })
+pub fn cases(setting: &Setting) -> Vec<Case> {
+    let in_batches = [("store/sqlite-100", 100), ("store/sqlite-1000", 1000)].map(|(name, batch)| {
+        Case::new(name, row::Unit::OpsPerSecond, Some("raw-sqlite"), move |setting| {
+            Ok(Race::between(units(&setting.scratch, batch)?, transactions(&setting.scratch, batch)?))
         })
-        .into()
+    });
+    in_batches.into_iter().chain(one_by_one::cases(setting)).chain(long_log::cases()).collect()
+}
+
+/// A new store below the folder, which is removed with what is returned beside it.
+fn open(scratch: &Path) -> Result<(Arc<SqliteStore>, TempDir), Failure> {
+    let folder = TempDir::new_in(scratch)?;
+    let store = SqliteStore::open(&folder.path().join("store.db"), Options::new("bench", SystemClock.now()))?;
+    Ok((Arc::new(store), folder))
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -75,8 +85,7 @@ fn stream(event: usize) -> String {
 
 /// One unit of `batch` events after another, each committed before the next is made.
 fn units(scratch: &Path, batch: usize) -> Result<Contender, Failure> {
-    let folder = TempDir::new_in(scratch)?;
-    let store = SqliteStore::open(&folder.path().join("store.db"), Options::new("bench", SystemClock.now()))?;
+    let (store, folder) = open(scratch)?;
     let runtime = Runtime::new()?;
     let (origin, event) = (origin()?, OrderPlaced::example());
     let mut written = 0;

@@ -14,6 +14,8 @@ use wait4::Wait4;
 
 use crate::case::{Contender, Failure};
 
+pub use self::tree::now as resident;
+
 /// CPU time, user and system, of all threads of this process until now.
 pub fn own_cpu_time() -> Result<Duration, Failure> {
     Ok(ProcessTime::try_now()?.as_duration())

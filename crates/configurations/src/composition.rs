@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use event_bus::{BusOptions, EventBus, Ports, RetryPolicy};
+use event_bus::{BusOptions, EventBus, Ports, Retention, RetryPolicy};
 use event_sourcing::{Blobs, EventLimits, MemoryBlobs, MemoryStore, Store};
 use kernel::{
     AuthenticationError, Authenticator, Claims, Clock, Context, CorrelationId, Ids, Principal, SystemClock, SystemIds,
@@ -85,6 +85,9 @@ pub struct EventsConfig {
     pub attempts: u32,
     #[serde(rename = "delivery_seconds", deserialize_with = "seconds")]
     pub delivery: Duration,
+    #[serde(rename = "records_seconds", deserialize_with = "seconds")]
+    pub records: Duration,
+    pub records_events: u64,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -203,6 +206,7 @@ impl Config {
         (limits.bulkhead.concurrent, limits.bulkhead.queue) = (requests.concurrent, requests.queue);
         Options {
             events: EventLimits::default(),
+            spool: Some(self.beside("spool")),
             grants: self.grants.clone(),
             limits,
             selection: self.selection.clone(),
@@ -219,8 +223,13 @@ impl Config {
 
     /// The folder of the models, beside the store and of its name: stores that share a folder do not share models.
     pub fn models(&self) -> PathBuf {
+        self.beside("models")
+    }
+
+    fn beside(&self, extension: &str) -> PathBuf {
         let mut path = self.store.path.clone().into_os_string();
-        path.push(".models");
+        path.push(".");
+        path.push(extension);
         path.into()
     }
 }
@@ -254,7 +263,8 @@ impl Platform {
         let subscriptions = std::mem::take(&mut application.subscriptions);
         let retry = RetryPolicy { attempts: config.events.attempts, ..RetryPolicy::default() };
         let rules = application.event_rules.clone();
-        let options = BusOptions { retry, seed: std::process::id().into(), rules, ..BusOptions::default() };
+        let records = Retention { age: config.events.records, events: config.events.records_events };
+        let options = BusOptions { retry, records, seed: std::process::id().into(), rules, ..BusOptions::default() };
         let ports = Ports { store: Some(Arc::clone(&store)), clock: Arc::clone(&clock), ids: Arc::clone(&ids) };
         match EventBus::start(subscriptions, ports, options).await {
             Ok(bus) => Ok(Self { application, store, clock, ids, bus: Arc::new(bus) }),
@@ -316,7 +326,7 @@ pub async fn assemble_in_memory(config: &Config) -> Result<Application, Findings
 
 fn open(config: &Config, holder: &str, clock: &dyn Clock) -> Result<SqliteStore, Failure> {
     let max_pages = Some(config.store.max_pages).filter(|pages| *pages > 0);
-    let options = storage_sqlite::Options { holder: holder.into(), now: clock.now(), max_pages };
+    let options = storage_sqlite::Options { max_pages, ..storage_sqlite::Options::new(holder, clock.now()) };
     Ok(SqliteStore::open(&config.store.path, options)?)
 }
 

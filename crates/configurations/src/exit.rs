@@ -35,13 +35,7 @@ impl Failure {
 
     /// With everything that led to it.
     fn because(error: &dyn std::error::Error) -> Self {
-        let mut text = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            text = format!("{text}: {cause}");
-            source = cause.source();
-        }
-        Self::Impossible(text)
+        Self::Impossible(kernel::with_causes(error))
     }
 
     fn code(&self) -> u8 {
@@ -95,10 +89,10 @@ impl From<std::io::Error> for Failure {
 
 impl From<event_sourcing::StoreError> for Failure {
     fn from(error: event_sourcing::StoreError) -> Self {
-        use event_sourcing::StoreErrorKind::{Corrupt, Full, Locked, Newer, Unavailable};
+        use event_sourcing::StoreErrorKind::{Busy, Corrupt, Full, Locked, Newer, Unavailable};
         match error.kind {
             Locked => Self::Locked(error.message),
-            Full | Corrupt | Newer | Unavailable => Self::Impossible(error.message),
+            Busy | Full | Corrupt | Newer | Unavailable => Self::Impossible(error.message),
         }
     }
 }
@@ -133,6 +127,7 @@ macro_rules! impossible {
 
 impossible!(
     kernel::AuthenticationError,
+    kernel::DecodeError,
     module::Findings,
     module::StartError,
     module::UnknownModule,

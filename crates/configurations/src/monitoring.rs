@@ -90,9 +90,8 @@ impl Monitoring {
     pub async fn look(&self, platform: &Platform) -> Health {
         self.exporter.keep_up();
         platform.application.container.publish_tallies();
-        let undelivered = module::undelivered(platform.bus(), &*platform.store).await;
-        let known: Result<&[_], &Error> = undelivered.as_deref();
-        let health = platform.application.health(known, platform.clock.now());
+        let subscribers = platform.bus().status().await.map_err(Error::from);
+        let health = platform.application.health(subscribers.as_deref());
         let Health { live, ready, reasons, .. } = &health;
         self.probe.send_replace(Probe { live: *live, ready: *ready, reasons: reasons.clone() });
         health

@@ -54,10 +54,13 @@ pub fn origin() -> Origin {
     Origin { module: "orders", context, clock: Arc::new(SystemClock), ids: Arc::new(SystemIds) }
 }
 
+/// Keys that events have in turn.
+pub const KEYS: u64 = 64;
+
 /// The unit of the `n`th event.
 pub fn unit(origin: &Origin, n: u64) -> Unit {
     let mut unit = Unit::new(origin.clone());
-    unit.publish(&OrderPlaced { order: format!("order-{:010}", n % 64), n });
+    unit.publish(&OrderPlaced { order: format!("order-{:010}", n % KEYS), n });
     unit
 }
 
@@ -175,6 +178,7 @@ pub fn paced<Q: Queue>(subscribers: usize, quantile: f64) -> f64 {
     latency
 }
 
-fn runtime() -> Runtime {
+/// Two threads, as many as all contenders get.
+pub fn runtime() -> Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
 }

@@ -13,6 +13,17 @@ pub struct Borough {
     _bus: EventBus,
 }
 
+impl Borough {
+    /// Over this store, with a durable subscriber to every envelope for each of the handlers.
+    pub async fn over<H: EnvelopeSubscriber>(store: Arc<dyn Store>, handlers: impl IntoIterator<Item = H>) -> Self {
+        let subscription = |(name, handler): (&&'static str, H)| Subscription::envelopes(name, "bench", "*", handler);
+        let subscriptions = NAMES.iter().zip(handlers).map(subscription).collect();
+        let ports = Ports { store: Some(Arc::clone(&store)), clock: Arc::new(SystemClock), ids: Arc::new(SystemIds) };
+        let bus = EventBus::start(subscriptions, ports, BusOptions::default()).await.expect("it starts");
+        Self { store, _bus: bus }
+    }
+}
+
 struct Counting {
     subscriber: usize,
     counters: Arc<Counters>,
@@ -30,15 +41,8 @@ const NAMES: [&str; 16] =
 
 impl Queue for Borough {
     async fn open(subscribers: usize, counters: &Arc<Counters>) -> Self {
-        let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
-        let subscription = |(subscriber, name): (usize, &&'static str)| {
-            let counting = Counting { subscriber, counters: Arc::clone(counters) };
-            Subscription::envelopes(name, "bench", "*", counting)
-        };
-        let subscriptions = NAMES[..subscribers].iter().enumerate().map(subscription).collect();
-        let ports = Ports { store: Some(Arc::clone(&store)), clock: Arc::new(SystemClock), ids: Arc::new(SystemIds) };
-        let bus = EventBus::start(subscriptions, ports, BusOptions::default()).await.expect("it starts");
-        Self { store, _bus: bus }
+        let counting = |subscriber| Counting { subscriber, counters: Arc::clone(counters) };
+        Self::over(Arc::new(MemoryStore::default()), (0..subscribers).map(counting)).await
     }
 
     async fn publish(&self, origin: &Origin, n: u64) {

@@ -29,6 +29,11 @@ pub fn peak_while<T>(process: u32, wait: impl FnOnce() -> T) -> (T, u64) {
     })
 }
 
+/// Bytes that this process and all that it started have in memory now: 0 where the system has no `/proc`.
+pub fn now(process: u32) -> u64 {
+    resident(Path::new("/proc"), process)
+}
+
 /// A process that ends meanwhile has no memory.
 fn resident(all: &Path, process: u32) -> u64 {
     let folder = all.join(process.to_string());

@@ -1,7 +1,9 @@
 //! `peer-bus NAME`: the queue of that name answers every line on standard input with one sample.
 //!
 //! `4-2` is events per second with four subscribers and two publishers; `paced-4-p50` is nanoseconds from publish to handler
-//! entry, one publish every 20 microseconds. `borough` is the product's bus, to be measured without the weight of the bench.
+//! entry, one publish every 20 microseconds. `borough` is the product's bus, without metrics and spans; `borough-metrics` has the
+//! recorder of Prometheus, `borough-spans` keeps spans as the program does and writes nothing, `borough-logged` also formats every
+//! line, into nothing, and `borough-observed` has metrics and spans.
 
 #[path = "../../../bench/src/events/load.rs"]
 mod load;
@@ -12,16 +14,21 @@ use std::{env, io, process::ExitCode, sync::Arc};
 
 use event_sourcing::{Origin, Write};
 use kernel::Envelope;
+use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::sync::{broadcast, mpsc};
+use tracing_subscriber::{filter::LevelFilter, prelude::*};
 
 use load::{Counters, EVENTS, Queue, paced, saturated, unit};
 
 fn main() -> ExitCode {
     let name = env::args().nth(1).unwrap_or_default();
+    observe(&name);
     for line in io::stdin().lines() {
         let question = line.expect("questions are text");
         let answer = match name.as_str() {
-            "borough" => answer::<ours::Borough>(&question),
+            "borough" | "borough-metrics" | "borough-spans" | "borough-logged" | "borough-observed" => {
+                answer::<ours::Borough>(&question)
+            }
             "tokio-broadcast" => answer::<Broadcast>(&question),
             "tokio-mpsc" => answer::<Bounded>(&question),
             "tokio-mpsc-unbounded" => answer::<Unbounded>(&question),
@@ -29,7 +36,8 @@ fn main() -> ExitCode {
         };
         let Some(answer) = answer else {
             eprintln!(
-                "unknown: `{name}` `{question}`; known are borough, tokio-broadcast, tokio-mpsc and tokio-mpsc-unbounded with \
+                "unknown: `{name}` `{question}`; known are borough, borough-metrics, borough-spans, borough-logged, \
+                 borough-observed, tokio-broadcast, tokio-mpsc and tokio-mpsc-unbounded with \
                  1-1 (subscribers-publishers), paced-4-p50 (also p99, p999)"
             );
             return ExitCode::from(2);
@@ -37,6 +45,18 @@ fn main() -> ExitCode {
         println!("{answer}");
     }
     ExitCode::SUCCESS
+}
+
+/// What the program of that name has of metrics and tracing, for as long as it runs.
+fn observe(name: &str) {
+    if matches!(name, "borough-metrics" | "borough-observed") {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        metrics::set_global_recorder(recorder).expect("nobody else sets one");
+    }
+    let formatted = (name == "borough-logged").then(|| tracing_subscriber::fmt::layer().with_writer(io::sink));
+    if matches!(name, "borough-spans" | "borough-logged" | "borough-observed") {
+        tracing_subscriber::registry().with(LevelFilter::INFO).with(formatted).init();
+    }
 }
 
 fn answer<Q: Queue>(question: &str) -> Option<f64> {

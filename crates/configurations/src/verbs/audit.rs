@@ -1,4 +1,5 @@
 use chrono::SecondsFormat;
+use event_sourcing::StreamQuery;
 use kernel::Envelope;
 use request::{AUDIT_STREAM, CommandRecorded, Outcome};
 
@@ -17,7 +18,7 @@ pub async fn audit(global: &Global, args: &Audit) -> Result<(), Failure> {
     let Some(store) = open_for_reading(&config.store.path)? else { return Ok(()) };
     let mut version = 0;
     loop {
-        let page = store.stream(AUDIT_STREAM, version, PAGE).await?;
+        let page = store.stream(AUDIT_STREAM, StreamQuery::after(version, PAGE)).await?;
         if page.is_empty() {
             return Ok(());
         }

@@ -32,7 +32,7 @@ pub async fn events(global: &Global, args: &Events) -> Result<(), Failure> {
 }
 
 async fn list(path: &Path, args: &EventList) -> Result<(), Failure> {
-    let mut query = LogQuery { after: Position(args.after), limit: PAGE, correlation: args.correlation };
+    let mut query = LogQuery { correlation: args.correlation, ..LogQuery::after(Position(args.after), PAGE) };
     let mut store: Option<Arc<dyn Store>> = open_for_reading(path)?;
     loop {
         let page = match &store {

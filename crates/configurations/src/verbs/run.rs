@@ -129,7 +129,7 @@ pub(super) async fn events_of(
     correlation: CorrelationId,
 ) -> Result<Vec<Arc<Envelope>>, Failure> {
     let mut events = Vec::new();
-    let mut query = LogQuery { after: from, limit: 1000, correlation: Some(correlation) };
+    let mut query = LogQuery { correlation: Some(correlation), ..LogQuery::after(from, 1000) };
     loop {
         let page = store.log(query.clone()).await?;
         let Some(last) = page.last().and_then(|envelope| envelope.metadata.position) else { return Ok(events) };

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use event_bus::{DeliveryOutcome, DeliveryRecord};
-use event_sourcing::{Position, Store, StoreExt};
+use event_sourcing::{Position, Store};
 use kernel::{CorrelationId, Envelope, Event};
 use request::{CommandRecorded, Outcome};
 use saga::{SagaEngine, SagaRecord, StepRecord};
@@ -15,8 +15,6 @@ use crate::{
     report::figures::visible,
     verbs::{print, print_json, run::events_of},
 };
-
-const PAGE: usize = 1000;
 
 /// What one piece of work set off, as the store knows it.
 pub(super) async fn trace(config: &Config, args: &EventTrace) -> Result<(), Failure> {
@@ -161,8 +159,9 @@ impl Node {
 async fn tree(store: &dyn Store, correlation: CorrelationId) -> Result<Vec<Node>, Failure> {
     let events = events_of(store, Position(0), correlation).await?;
     let mut deliveries: BTreeMap<Uuid, Vec<DeliveryRecord>> = BTreeMap::new();
-    for record in records(store, correlation).await? {
-        deliveries.entry(record.event_id.uuid()).or_default().push(record);
+    for event in &events {
+        let position = Position(event.metadata.position.unwrap_or_default());
+        deliveries.insert(event.event_id.uuid(), DeliveryRecord::of(store, position).await?);
     }
     let mut caused: BTreeMap<Option<Uuid>, Vec<&Envelope>> = BTreeMap::new();
     let known: Vec<Uuid> = events.iter().map(|event| event.event_id.uuid()).collect();
@@ -199,22 +198,6 @@ fn below(
         nodes.push(node);
     }
     Ok(nodes)
-}
-
-async fn records(store: &dyn Store, correlation: CorrelationId) -> Result<Vec<DeliveryRecord>, Failure> {
-    let prefix = format!("{correlation}/");
-    let mut after = prefix.clone();
-    let mut records = Vec::new();
-    loop {
-        let page = store.list::<DeliveryRecord>(Some(&after), PAGE).await?;
-        let Some(last) = page.last() else { return Ok(records) };
-        after.clone_from(&last.key);
-        let is_past = !after.starts_with(&prefix);
-        records.extend(page.into_iter().filter(|found| found.key.starts_with(&prefix)).map(|found| found.value));
-        if is_past {
-            return Ok(records);
-        }
-    }
 }
 
 fn text(nodes: &[Node]) -> String {

@@ -1,63 +1,172 @@
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    collections::VecDeque,
+    panic::{self, AssertUnwindSafe},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread::{self, JoinHandle},
     time::Duration,
 };
 
-use event_sourcing::{LogQuery, Position, StoreError, StoreErrorKind, StoredDocument};
-use kernel::Envelope;
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, ToSql};
-use tokio::{sync::Semaphore, task};
+use event_sourcing::{Position, StoreError, StoreErrorKind, StoredDocument};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
+use tokio::sync::oneshot;
 
-use crate::{
-    fault::StoreFile,
-    rows::{self, envelope_columns},
-};
+use crate::{fault::StoreFile, rows};
 
-/// Reads that run at a time, and connections kept for them.
+/// Reads that run at a time.
 const READERS: usize = 4;
 
 /// How long a connection waits for another program that holds the file.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Connections that only read.
+/// Statements that a connection keeps: all of the fixed ones, and queries of some dozen shapes.
+const STATEMENTS: usize = 64;
+
+/// Threads that only read, each with a connection of its own.
+///
+/// A read that waits for its turn waits in their queue and holds nothing: whoever asked may look after other things, or ask
+/// again, before it looks at the answer.
 pub(crate) struct Readers {
     file: StoreFile,
-    idle: Mutex<Vec<Connection>>,
-    permits: Arc<Semaphore>,
+    desk: Arc<Desk>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    /// Until the first thread takes it.
+    first: Mutex<Option<Reader>>,
+}
+
+type Job = Box<dyn FnOnce(&mut Reader) + Send>;
+
+/// Where reads wait for a thread.
+#[derive(Default)]
+struct Desk {
+    jobs: Mutex<Jobs>,
+    arrived: Condvar,
+}
+
+#[derive(Default)]
+struct Jobs {
+    queue: VecDeque<Job>,
+    /// Threads that wait for one.
+    idle: usize,
+    is_closed: bool,
+}
+
+/// What one thread reads with.
+struct Reader {
+    file: StoreFile,
+    connection: Option<Connection>,
 }
 
 impl Readers {
     pub fn new(file: StoreFile) -> Self {
-        Self { file, idle: Mutex::default(), permits: Arc::new(Semaphore::new(READERS)) }
+        let first = Reader { file: file.clone(), connection: None };
+        Self { file, desk: Arc::default(), threads: Mutex::default(), first: Mutex::new(Some(first)) }
     }
 
     /// Runs a query on a thread that may block.
     ///
     /// # Cancel safety
-    /// Dropped, the query runs to its end unheard.
+    /// Dropped, the query is left out, or runs to its end unheard.
     pub async fn read<T: Send + 'static>(
-        self: &Arc<Self>,
+        &self,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let permit = self.permits.clone().acquire_owned().await;
-        let permit = permit.expect("nobody closes the semaphore");
-        let readers = self.clone();
-        let reading = task::spawn_blocking(move || {
-            let answer = readers.read_now(query);
-            drop(permit);
-            answer
-        });
-        reading.await.unwrap_or_else(|cause| {
-            let what = format!("was not read: {cause}");
-            Err(self.file.error(StoreErrorKind::Unavailable, &what))
+        let (answer, answered) = oneshot::channel();
+        let job = move |reader: &mut Reader| {
+            if !answer.is_closed() {
+                // Whoever asked may have gone meanwhile.
+                let _ = answer.send(reader.read(query));
+            }
+        };
+        self.ask(Box::new(job))?;
+        answered.await.unwrap_or_else(|_| {
+            let what = "was not read: the query did not come to an end; this is a fault of the program";
+            Err(self.file.error(StoreErrorKind::Unavailable, what))
         })
     }
 
-    pub fn read_now<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
-        let idle = self.idle().pop();
-        let connection = idle.map_or_else(|| self.connect(), Ok)?;
+    /// Runs a query where it is, before there are threads.
+    pub fn read_now<T>(&mut self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        let first = self.first.get_mut().unwrap_or_else(PoisonError::into_inner);
+        first.get_or_insert_with(|| Reader { file: self.file.clone(), connection: None }).read(query)
+    }
+
+    fn ask(&self, job: Job) -> Result<(), StoreError> {
+        let mut jobs = self.desk.jobs();
+        jobs.queue.push_back(job);
+        let is_short = jobs.queue.len() > jobs.idle;
+        drop(jobs);
+        self.desk.arrived.notify_one();
+        if is_short { self.hire() } else { Ok(()) }
+    }
+
+    /// One more thread, if there may be one.
+    fn hire(&self) -> Result<(), StoreError> {
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        if threads.len() >= READERS {
+            return Ok(());
+        }
+        let first = self.first.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let reader = first.unwrap_or_else(|| Reader { file: self.file.clone(), connection: None });
+        let desk = Arc::clone(&self.desk);
+        match thread::Builder::new().name("sqlite-reader".into()).spawn(move || desk.work(reader)) {
+            Ok(thread) => threads.push(thread),
+            Err(_) if !threads.is_empty() => {}
+            Err(cause) => {
+                let what = format!("cannot be read: no thread for it ({cause})");
+                return Err(self.file.error(StoreErrorKind::Unavailable, &what));
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the threads behind the reads that have begun, and closes their connections.
+    pub fn rest(&self) {
+        self.desk.jobs().is_closed = true;
+        self.desk.arrived.notify_all();
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            // It catches what panics.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Desk {
+    fn jobs(&self) -> MutexGuard<'_, Jobs> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a thread does until the desk is closed.
+    fn work(&self, mut reader: Reader) {
+        let mut jobs = self.jobs();
+        while !jobs.is_closed {
+            match jobs.queue.pop_front() {
+                Some(job) => {
+                    drop(jobs);
+                    // Whoever asked hears that there is no answer; the connection may be in the middle of something.
+                    if panic::catch_unwind(AssertUnwindSafe(|| job(&mut reader))).is_err() {
+                        reader.connection = None;
+                    }
+                    jobs = self.jobs();
+                }
+                None => {
+                    jobs.idle += 1;
+                    jobs = self.arrived.wait(jobs).unwrap_or_else(PoisonError::into_inner);
+                    jobs.idle -= 1;
+                }
+            }
+        }
+    }
+}
+
+impl Reader {
+    fn read<T>(&mut self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.connect()?,
+        };
         let answer = query(&connection).map_err(|cause| self.file.fault(&cause));
-        self.idle().push(connection);
+        self.connection = Some(connection);
         answer
     }
 
@@ -68,15 +177,6 @@ impl Readers {
         only_read.map_err(|cause| self.file.fault(&cause))?;
         Ok(connection)
     }
-
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Closes the connections that are not at work.
-    pub fn rest(&self) {
-        self.idle().clear();
-    }
 }
 
 pub(crate) fn connect(file: &StoreFile, create: OpenFlags) -> Result<Connection, StoreError> {
@@ -84,6 +184,7 @@ pub(crate) fn connect(file: &StoreFile, create: OpenFlags) -> Result<Connection,
     let open = || {
         let connection = Connection::open_with_flags(file.path(), flags)?;
         connection.busy_timeout(PATIENCE)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
         Ok(connection)
     };
     open().map_err(|cause| file.fault(&cause))
@@ -112,37 +213,8 @@ pub(crate) fn documents(
     };
     connection
         .prepare_cached(sql)?
-        .query_map((collection, after.unwrap_or(""), integer(limit as u64)), rows::document)?
+        .query_map((collection, after.unwrap_or(""), rows::integer(limit as u64)), rows::document)?
         .collect()
-}
-
-pub(crate) fn log(connection: &Connection, query: &LogQuery) -> rusqlite::Result<Vec<Envelope>> {
-    let after = integer(query.after.0);
-    let limit = integer(query.limit as u64);
-    let all = concat!("SELECT ", envelope_columns!(), " FROM events WHERE position > ?1 ORDER BY position LIMIT ?2");
-    let some = concat!(
-        "SELECT ",
-        envelope_columns!(),
-        " FROM events WHERE position > ?1 AND correlation_id = ?3 ORDER BY position LIMIT ?2"
-    );
-    match query.correlation {
-        None => envelopes(connection, all, &[&after, &limit]),
-        Some(id) => envelopes(connection, some, &[&after, &limit, &id.uuid().into_bytes()]),
-    }
-}
-
-pub(crate) fn stream(
-    connection: &Connection,
-    stream: &str,
-    after: u64,
-    limit: usize,
-) -> rusqlite::Result<Vec<Envelope>> {
-    let sql = concat!(
-        "SELECT ",
-        envelope_columns!(),
-        " FROM events WHERE stream = ?1 AND version > ?2 ORDER BY version LIMIT ?3"
-    );
-    envelopes(connection, sql, &[&stream, &integer(after), &integer(limit as u64)])
 }
 
 pub(crate) fn head(connection: &Connection) -> rusqlite::Result<Position> {
@@ -157,13 +229,4 @@ pub(crate) fn checkpoint(connection: &Connection, subscriber: &str) -> rusqlite:
         .query_row([subscriber], |row| rows::number(row, 0).map(Position))
         .optional()?;
     Ok(position.unwrap_or_default())
-}
-
-fn envelopes(connection: &Connection, sql: &str, arguments: &[&dyn ToSql]) -> rusqlite::Result<Vec<Envelope>> {
-    connection.prepare_cached(sql)?.query_map(arguments, rows::envelope)?.collect()
-}
-
-/// Beyond what SQLite can count there are no rows, so the largest number says the same.
-fn integer(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }

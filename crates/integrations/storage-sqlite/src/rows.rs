@@ -68,7 +68,7 @@ pub(crate) fn too_deep(writes: &[Write]) -> Option<String> {
             is_too_deep(&envelope.data).then(|| format!("event `{}`", envelope.event_type))
         }
         Write::Put { collection, key, body, .. } => is_too_deep(body).then(|| format!("document `{collection}/{key}`")),
-        Write::Delete { .. } | Write::Checkpoint { .. } => None,
+        Write::Delete { .. } | Write::Guard { .. } | Write::Require { .. } | Write::Checkpoint { .. } => None,
     })
 }
 
@@ -77,6 +77,11 @@ fn is_too_deep(json: &Json) -> bool {
     // A level takes two brackets: hardly any text is looked through, and hardly any of those is read.
     let brackets = || text.bytes().filter(|byte| matches!(byte, b'{' | b'[')).count();
     text.len() > 2 * DEEPEST && brackets() > DEEPEST && json.read::<Value>().is_err()
+}
+
+/// Beyond what SQLite can count there are no rows, so the largest number says the same.
+pub(crate) fn integer(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// SQLite counts in signed numbers; the bits are the same.

@@ -7,7 +7,7 @@ use crate::fault::StoreFile;
 const APPLICATION_ID: i32 = i32::from_be_bytes(*b"Boro");
 
 /// Applied in order; SQLite's `user_version` says how many of them a file has. Never edited, only added to.
-const MIGRATIONS: [&str; 1] = [include_str!("schema/1.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("schema/1.sql"), include_str!("schema/2.sql")];
 
 /// The schema that this version writes.
 const SCHEMA: u32 = MIGRATIONS.len() as u32;

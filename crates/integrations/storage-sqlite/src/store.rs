@@ -1,15 +1,16 @@
-use std::{fmt, path::Path, sync::Arc};
+use std::{fmt, path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use event_sourcing::{
     Appended, Appends, CommitError, LogQuery, Position, Receipt, Store, StoreError, StoreErrorKind, StoredDocument,
-    Unit,
+    StreamQuery, Unit, WaitError,
 };
 use kernel::Envelope;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::{
+    events,
     fault::StoreFile,
     lock::Lock,
     readers::{self, Readers},
@@ -26,11 +27,14 @@ pub struct Options {
     pub now: DateTime<Utc>,
     /// The largest size of the file in pages of 4 KiB; a unit beyond it is refused as Full. None: what the disk holds.
     pub max_pages: Option<u32>,
+    /// How long a unit waits for a place in the queue of the writer before it is refused as Busy; by the runtime's timers.
+    pub patience: Duration,
 }
 
 impl Options {
+    /// As large as the disk allows; five seconds of patience.
     pub fn new(holder: impl Into<String>, now: DateTime<Utc>) -> Self {
-        Self { holder: holder.into(), now, max_pages: None }
+        Self { holder: holder.into(), now, max_pages: None, patience: Duration::from_secs(5) }
     }
 }
 
@@ -40,7 +44,7 @@ impl Options {
 /// a clean end leaves that one file. Killed instead, the next opening finds every acknowledged unit and no half of any.
 pub struct SqliteStore {
     // Dropped in this order: the writer's connection must be the last one to close, and the lock held until then.
-    readers: Arc<Readers>,
+    readers: Readers,
     writer: Option<Writer>,
     _lock: Option<Lock>,
     appended: Appends,
@@ -65,14 +69,8 @@ impl SqliteStore {
         schema::migrate(&mut connection, &file)?;
         let head = readers::head(&connection).map_err(|cause| file.fault(&cause))?;
         let appended = Appends::new(head);
-        let writer = Writer::start(connection, file.clone(), appended.clone())?;
-        Ok(Self {
-            readers: Arc::new(Readers::new(file.clone())),
-            writer: Some(writer),
-            _lock: Some(lock),
-            appended,
-            file,
-        })
+        let writer = Writer::start(connection, file.clone(), appended.clone(), options.patience)?;
+        Ok(Self { readers: Readers::new(file.clone()), writer: Some(writer), _lock: Some(lock), appended, file })
     }
 
     /// Opens the store for reading, without its lock: another process may be writing. `None` if there is no store yet, which
@@ -85,13 +83,13 @@ impl SqliteStore {
             return Ok(None);
         }
         let file = StoreFile::locate(path)?;
-        let readers = Readers::new(file.clone());
+        let mut readers = Readers::new(file.clone());
         let found = readers.read_now(|connection| Ok(schema::recognise(connection, &file)))?;
         if found?.is_none() {
             return Ok(None);
         }
         let head = readers.read_now(readers::head)?;
-        Ok(Some(Self { readers: Arc::new(readers), writer: None, _lock: None, appended: Appends::new(head), file }))
+        Ok(Some(Self { readers, writer: None, _lock: None, appended: Appends::new(head), file }))
     }
 }
 
@@ -143,9 +141,6 @@ impl Store for SqliteStore {
             };
             return Err(error.into());
         }
-        if unit.is_empty() {
-            return Ok(Receipt::default());
-        }
         writer.commit(unit).await
     }
 
@@ -165,17 +160,22 @@ impl Store for SqliteStore {
     }
 
     async fn log(&self, query: LogQuery) -> Result<Vec<Arc<Envelope>>, StoreError> {
-        let events = self.readers.read(move |connection| readers::log(connection, &query)).await?;
+        let events = self.readers.read(move |connection| events::log(connection, &query)).await?;
         Ok(events.into_iter().map(Arc::new).collect())
     }
 
-    async fn stream(&self, stream: &str, after: u64, limit: usize) -> Result<Vec<Envelope>, StoreError> {
+    async fn stream(&self, stream: &str, query: StreamQuery) -> Result<Vec<Envelope>, StoreError> {
         let stream = stream.to_owned();
-        self.readers.read(move |connection| readers::stream(connection, &stream, after, limit)).await
+        self.readers.read(move |connection| events::stream(connection, &stream, &query)).await
     }
 
     async fn head(&self) -> Result<Position, StoreError> {
         self.readers.read(readers::head).await
+    }
+
+    /// At once: whoever writes knows.
+    async fn position(&self, receipt: &Receipt, _: Duration) -> Result<Position, WaitError> {
+        Ok(receipt.position.unwrap_or_default())
     }
 
     async fn checkpoint(&self, subscriber: &str) -> Result<Position, StoreError> {

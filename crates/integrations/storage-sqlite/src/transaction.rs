@@ -1,10 +1,10 @@
 use std::collections::HashMap;
 
-use event_sourcing::{Conflict, Expected, Receipt, Write};
+use event_sourcing::{Conflict, Expected, Position, Receipt, Write};
 use kernel::Envelope;
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params, types::Null};
 
-use crate::rows;
+use crate::{events, rows};
 
 /// What the writer knows of the file without asking it. True only while no other program writes; forgotten after any failure.
 #[derive(Default)]
@@ -126,6 +126,24 @@ impl<'c, 'k> Transaction<'c, 'k> {
                     revisions.insert((collection, key), next);
                     next
                 }
+                Write::Require { collection, key, expected } => {
+                    let revision = match revisions.get(&(*collection, key.as_str())) {
+                        Some(revision) => *revision,
+                        None => self.revision(collection, key)?,
+                    };
+                    if let Err(conflict) = guard(*expected, revision, || format!("document `{collection}/{key}`")) {
+                        return Ok(Err(conflict));
+                    }
+                    revision
+                }
+                Write::Guard { .. } if cfg!(mutant = "expectations_ignored") => 0,
+                Write::Guard { query, after } => {
+                    // The units before this one in the transaction are in the tables already.
+                    if let Some(event) = events::first_match(self.connection, query, *after)? {
+                        return Ok(Err(Conflict::with_event(query, *after, &event)));
+                    }
+                    0
+                }
                 Write::Checkpoint { .. } => 0,
             };
             self.numbers.push(number);
@@ -138,8 +156,11 @@ impl<'c, 'k> Transaction<'c, 'k> {
         let numbers = std::mem::take(&mut self.numbers);
         for (write, &number) in writes.iter().zip(&numbers) {
             match write {
-                Write::Append { stream, envelope, .. } => {
+                Write::Append { stream, envelope, tags, .. } => {
                     self.append(stream, number, envelope)?;
+                    if !tags.is_empty() {
+                        self.tag(tags)?;
+                    }
                     receipt.events.push((envelope.event_id, number));
                 }
                 Write::Put { collection, key, body, .. } => {
@@ -148,12 +169,16 @@ impl<'c, 'k> Transaction<'c, 'k> {
                 Write::Delete { collection, key, .. } => {
                     self.delete.execute(params![collection, key])?;
                 }
+                Write::Guard { .. } | Write::Require { .. } => {}
+                // Mutant `checkpoint_dropped`: a subscriber that starts again does everything again.
+                Write::Checkpoint { .. } if cfg!(mutant = "checkpoint_dropped") => {}
                 Write::Checkpoint { subscriber, position } => {
                     self.checkpoint.execute(params![subscriber, position.0.cast_signed()])?;
                 }
             }
         }
         self.numbers = numbers;
+        receipt.position = (!receipt.events.is_empty()).then_some(Position(self.head));
         Ok(receipt)
     }
 
@@ -179,6 +204,12 @@ impl<'c, 'k> Transaction<'c, 'k> {
         Ok(())
     }
 
+    /// The last event.
+    fn tag(&self, tags: &[String]) -> rusqlite::Result<()> {
+        let mut insert = self.connection.prepare_cached("INSERT INTO tags (tag, event) VALUES (?1, ?2)")?;
+        tags.iter().try_for_each(|tag| insert.execute(params![tag, self.head.cast_signed()]).map(drop))
+    }
+
     fn revision(&mut self, collection: &str, key: &str) -> rusqlite::Result<u64> {
         let stored = self.revision.query_row([collection, key], |row| rows::number(row, 0));
         Ok(stored.optional()?.unwrap_or(0))
@@ -188,11 +219,13 @@ impl<'c, 'k> Transaction<'c, 'k> {
 fn guard(expected: Expected, actual: u64, what: impl FnOnce() -> String) -> Result<(), Conflict> {
     let wanted = match expected {
         Expected::Any => return Ok(()),
+        // Mutant `expectations_ignored`: whoever writes last wins, and what stands in the way of a query is not looked for.
+        _ if cfg!(mutant = "expectations_ignored") => return Ok(()),
         Expected::Absent => 0,
         Expected::Exact(wanted) => wanted,
     };
     if wanted == actual {
         return Ok(());
     }
-    Err(Conflict { what: what(), expected: wanted, actual })
+    Err(Conflict { what: what(), expected: wanted, actual, event: None })
 }

@@ -1,8 +1,14 @@
-use std::thread;
+use std::{thread, time::Duration};
 
-use event_sourcing::{Appends, CommitError, Conflict, Position, Receipt, StoreError, StoreErrorKind, Unit, Write};
+use event_sourcing::{Appends, CommitError, Deadline, Position, Receipt, StoreError, StoreErrorKind, Unit, Write};
 use rusqlite::Connection;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{
+    mpsc::{
+        self,
+        error::{SendTimeoutError, TrySendError},
+    },
+    oneshot,
+};
 
 use crate::{
     fault::StoreFile,
@@ -18,30 +24,40 @@ const GROUP: usize = 512;
 pub(crate) struct Writer {
     file: StoreFile,
     queue: Option<mpsc::Sender<Job>>,
+    /// How long a unit waits for a place in the queue.
+    patience: Duration,
     thread: Option<thread::JoinHandle<()>>,
 }
 
 struct Job {
     writes: Vec<Write>,
+    deadline: Option<Deadline>,
     answer: oneshot::Sender<Answer>,
 }
+
+type Outcome = Result<Receipt, CommitError>;
 
 /// The writes come back to be dropped by the thread that made them: the writer has better things to do, and freeing what
 /// another thread allocates has the two wait for each other.
 struct Answer {
-    outcome: Result<Receipt, CommitError>,
+    outcome: Outcome,
     _writes: Vec<Write>,
 }
 
 impl Job {
-    fn settle(self, outcome: Result<Receipt, CommitError>) {
+    fn settle(self, outcome: Outcome) {
         // Whoever asked may be gone; what was written stays written.
         let _ = self.answer.send(Answer { outcome, _writes: self.writes });
     }
 }
 
 impl Writer {
-    pub fn start(connection: Connection, file: StoreFile, appended: Appends) -> Result<Self, StoreError> {
+    pub fn start(
+        connection: Connection,
+        file: StoreFile,
+        appended: Appends,
+        patience: Duration,
+    ) -> Result<Self, StoreError> {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let desk = Desk {
             connection,
@@ -56,7 +72,7 @@ impl Writer {
                 let what = format!("cannot be written: no thread for it ({cause})");
                 file.error(StoreErrorKind::Unavailable, &what)
             })?;
-        Ok(Self { file, queue: Some(queue), thread: Some(thread) })
+        Ok(Self { file, queue: Some(queue), patience, thread: Some(thread) })
     }
 
     /// # Cancel safety
@@ -64,12 +80,29 @@ impl Writer {
     /// which never looks at whether anybody still waits.
     pub async fn commit(&self, unit: Unit) -> Result<Receipt, CommitError> {
         let (answer, answered) = oneshot::channel();
-        let writes = unit.into_writes();
+        let deadline = unit.deadline();
+        let job = Job { writes: unit.into_writes(), deadline, answer };
         let queue = self.queue.as_ref().expect("the queue is taken away only when the writer is dropped");
-        if queue.send(Job { writes, answer }).await.is_err() {
-            return Err(self.stopped().into());
+        // A timer only for those who must wait.
+        let queued = match queue.try_send(job) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(job)) => queue.send_timeout(job, self.patience).await,
+            Err(TrySendError::Closed(job)) => Err(SendTimeoutError::Closed(job)),
+        };
+        match queued {
+            Ok(()) => {}
+            Err(SendTimeoutError::Timeout(_)) => return Err(self.busy().into()),
+            Err(SendTimeoutError::Closed(_)) => return Err(self.stopped().into()),
         }
         answered.await.map_or_else(|_| Err(self.stopped().into()), |answer| answer.outcome)
+    }
+
+    fn busy(&self) -> StoreError {
+        let what = format!(
+            "has had {QUEUE} units waiting for its writer for {:?}, and nothing of this one was written: try again later",
+            self.patience
+        );
+        self.file.error(StoreErrorKind::Busy, &what)
     }
 
     fn stopped(&self) -> StoreError {
@@ -119,11 +152,11 @@ impl Desk {
     }
 
     /// Writes the units and answers all of them.
-    fn settle(&mut self, group: Vec<Job>) {
-        match self.write(&group) {
+    fn settle(&mut self, mut group: Vec<Job>) {
+        match self.write(&mut group) {
             Ok(outcomes) => {
                 for (job, outcome) in group.into_iter().zip(outcomes) {
-                    job.settle(outcome.map_err(CommitError::from));
+                    job.settle(outcome);
                 }
             }
             // A unit that cannot be written, being too large perhaps, must not take its neighbours with it.
@@ -143,7 +176,7 @@ impl Desk {
     }
 
     /// One transaction; after a failure nothing of it is left.
-    fn write(&mut self, group: &[Job]) -> Result<Vec<Result<Receipt, Conflict>>, Failure> {
+    fn write(&mut self, group: &mut Vec<Job>) -> Result<Vec<Outcome>, Failure> {
         let outcomes = self.try_write(group);
         if outcomes.is_err() {
             self.known = Known::default();
@@ -157,16 +190,28 @@ impl Desk {
         outcomes
     }
 
-    fn try_write(&mut self, group: &[Job]) -> Result<Vec<Result<Receipt, Conflict>>, Failure> {
+    fn try_write(&mut self, group: &mut Vec<Job>) -> Result<Vec<Outcome>, Failure> {
+        // Whoever sent these has only waited for those before them.
+        if group.iter().all(|job| job.writes.is_empty()) {
+            return Ok(group.iter().map(|_| Ok(Receipt::default())).collect());
+        }
         let mut transaction = Transaction::begin(&self.connection, &mut self.known).map_err(Failure::Group)?;
         let mut outcomes = Vec::with_capacity(group.len());
-        for job in group {
-            outcomes.push(transaction.write(&job.writes).map_err(Failure::Unit)?);
+        for job in group.iter() {
+            let outcome = match job.deadline.as_ref().map_or(Ok(()), Deadline::check) {
+                Ok(()) => transaction.write(&job.writes).map_err(Failure::Unit)?.map_err(CommitError::from),
+                Err(late) => Err(late),
+            };
+            outcomes.push(outcome);
         }
         #[cfg(debug_assertions)]
         let written = group.iter().zip(&outcomes).filter(|(job, outcome)| outcome.is_ok() && !job.writes.is_empty());
         #[cfg(debug_assertions)]
         let written = written.count() as u64;
+        // Mutant `answered_before_commit`: whoever waits goes on before anything is durable.
+        if cfg!(mutant = "answered_before_commit") {
+            group.drain(..).zip(&outcomes).for_each(|(job, outcome)| job.settle(outcome.clone()));
+        }
         #[cfg(debug_assertions)]
         if let Some(halt) = &self.halt {
             halt.before(written);

@@ -4,7 +4,10 @@ use std::{
     time::Duration,
 };
 
-use event_sourcing::{Bell, EventRules, Expected, MemoryStore, Receipt, Store, StoreExt, Unit};
+use chrono::{DateTime, TimeDelta, Utc};
+use event_sourcing::{
+    Bell, EventRules, Expected, LogQuery, MemoryStore, Position, Receipt, Store, StoreError, StoreExt, Unit,
+};
 use kernel::{Clock, Context, CorrelationId, Error, Ids};
 use tokio::{
     sync::{Semaphore, watch},
@@ -13,7 +16,7 @@ use tokio::{
 };
 
 use crate::{
-    BusError, DeadLetters, DeliveryClass, InlineSubscribers, LetterFilter, Pause, Retried, RetryPolicy,
+    BusError, DeadLetters, DeliveryClass, InlineSubscribers, LetterFilter, Pause, Retention, Retried, RetryPolicy,
     SubscriberStatus, Subscription,
     control::Orders,
     delivery::Delivery,
@@ -21,15 +24,19 @@ use crate::{
     handler::Threads,
     listener::Listener,
     meters::Meters,
-    principals::itself,
+    principals::{itself, part},
     redelivery::Desk,
-    standing::Slate,
+    standing::{Slate, Standing},
     subscription::Calls,
     timekeeper::Timekeeper,
+    watch::Watch,
 };
 
 /// How long a subscriber that is told to stop may take, which is to answer for a commit that it has begun.
 const STOP: Duration = Duration::from_secs(5);
+
+/// Between two looks at which records are kept no longer.
+const SWEEP: TimeDelta = TimeDelta::minutes(1);
 
 /// Events that a bus without a store keeps.
 const LATEST: usize = 16_384;
@@ -52,9 +59,11 @@ pub struct Ports {
 pub struct BusOptions {
     /// Of a delivery that fails.
     pub retry: RetryPolicy,
-    /// Whether each delivery that wrote something or failed leaves a [`DeliveryRecord`](crate::DeliveryRecord).
-    pub records: bool,
-    /// After how long a handler that has not ended is reported.
+    /// How long the [`DeliveryRecord`](crate::DeliveryRecord) is kept that each delivery leaves which wrote something or failed.
+    /// With [`Retention::NONE`] there are none.
+    pub records: Retention,
+    /// After how long a handler that has not ended is reported, also one that holds its thread: as long as the runtime has
+    /// another one, on which to notice.
     pub overlong: Duration,
     /// Threads for [`CpuSubscriber`](crate::CpuSubscriber)s; 1 or more.
     pub threads: usize,
@@ -65,11 +74,11 @@ pub struct BusOptions {
 }
 
 impl Default for BusOptions {
-    /// Records are kept, 30 seconds are overlong, as many threads as the machine has processors.
+    /// Records are kept for a week, 30 seconds are overlong, as many threads as the machine has processors.
     fn default() -> Self {
         Self {
             retry: RetryPolicy::default(),
-            records: true,
+            records: Retention::default(),
             overlong: Duration::from_secs(30),
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             seed: 0,
@@ -103,6 +112,9 @@ struct Running {
     bell: Bell,
     slate: Arc<Slate>,
     desk: Desk,
+    watch: Arc<Watch>,
+    /// When the event behind this place happened: one that does not get on is not looked up again and again.
+    unread: Mutex<Option<(Position, DateTime<Utc>)>>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -156,7 +168,7 @@ impl EventBus {
         let Shared { store, options, .. } = &*self.shared;
         let name = subscription.name;
         if let Some(fault) = subscription.fault() {
-            return Err(BusError::Subscription { name, fault: fault.into_owned() });
+            return Err(BusError::Subscription { name, fault: fault.to_string() });
         }
         if subscription.class == DeliveryClass::Durable && !self.shared.is_durable {
             return Err(BusError::NoStore(name));
@@ -168,16 +180,13 @@ impl EventBus {
             return Ok(());
         }
         let policy = subscription.retry.unwrap_or(options.retry);
-        let retry = policy.of(name, options.seed).map_err(|error| match subscription.retry {
-            Some(_) => BusError::Subscription { name, fault: format!("its retry is out of range: {}", error.message) },
-            None => BusError::Options(error.message),
-        })?;
+        let retry = policy.of(name, options.seed).map_err(|error| BusError::Options(error.message))?;
         let paused = store.get::<Pause>(name).await?.is_some();
         let (orders, ordered) = watch::channel(Orders { paused, ..Orders::default() });
         let slate = Arc::new(Slate::default());
         slate.write(|standing| standing.paused = paused);
         let delivery = self.shared.delivery(subscription.clone(), policy, retry);
-        let desk = delivery.desk.clone();
+        let (desk, watch) = (delivery.desk.clone(), Arc::clone(&delivery.watch));
         let (bell, task) = match (&subscription.class, &subscription.calls) {
             (DeliveryClass::Ephemeral { overflow }, Calls::Each(handler)) => {
                 let listener = Listener::open(delivery, Arc::clone(handler), *overflow, ordered, Arc::clone(&slate));
@@ -191,13 +200,14 @@ impl EventBus {
         };
         let delivery_meters = Meters::new(&subscription);
         let task = Mutex::new(Some(task));
-        let added = Arc::new(Running { subscription, delivery_meters, orders, bell, slate, desk, task });
+        let unread = Mutex::default();
+        let added = Running { subscription, delivery_meters, orders, bell, slate, desk, watch, unread, task };
         let mut running = self.shared.running();
         // Somebody else may have added it meanwhile; then this one's task ends here.
         if running.iter().any(|running| running.subscription.name == name) {
             return Err(BusError::Twice(name));
         }
-        running.push(added);
+        running.push(Arc::new(added));
         Ok(())
     }
 
@@ -363,11 +373,13 @@ impl EventBus {
     pub async fn status(&self) -> Result<Vec<SubscriberStatus>, BusError> {
         let head = self.shared.store.head().await?;
         let now = self.shared.clock.now();
-        let running = self.shared.running();
-        let status = running.iter().map(|running| {
+        let running = self.shared.running().clone();
+        let mut status = Vec::with_capacity(running.len());
+        for running in running {
             let Subscription { name, module, event_type, class, .. } = running.subscription;
             let standing = running.slate.read().clone();
-            SubscriberStatus {
+            let oldest = running.oldest(&*self.shared.store, &standing, head).await?;
+            status.push(SubscriberStatus {
                 name,
                 module,
                 event_type,
@@ -376,15 +388,15 @@ impl EventBus {
                 head,
                 queued: standing.queued,
                 in_flight: standing.in_flight,
-                oldest: standing.oldest.map(|oldest| (now - oldest).to_std().unwrap_or_default()),
+                oldest: oldest.map(|oldest| (now - oldest).to_std().unwrap_or_default()),
                 parked_keys: standing.parked_keys,
                 paused: running.orders.borrow().paused,
                 halted: standing.halted,
                 dropped: standing.dropped,
-                overlong: standing.overlong,
-            }
-        });
-        Ok(status.collect())
+                overlong: running.watch.overlong(&running.subscription, self.shared.options.overlong),
+            });
+        }
+        Ok(status)
     }
 
     /// Stops the subscribers. What they were in the middle of is delivered again by the next process.
@@ -440,9 +452,32 @@ impl Shared {
             retry,
             inline: self.inline.clone(),
             threads: Arc::clone(&self.threads),
-            records: self.options.records,
-            overlong: self.options.overlong,
+            records: !self.options.records.is_none(),
+            watch: Arc::default(),
             desk: Desk::default(),
+        }
+    }
+}
+
+impl Shared {
+    /// Removes records of deliveries, unless that was done less than a minute ago. When all of them were last removed.
+    async fn sweep(&self, swept: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {
+        let now = self.clock.now();
+        // A clock that was set back must not put it off for ever.
+        if swept.is_some_and(|swept| (now - swept).abs() < SWEEP) {
+            return swept;
+        }
+        let unit = || {
+            let context = Context::new(part("event-bus"), CorrelationId::new(self.ids.next()));
+            let (clock, ids) = (Arc::clone(&self.clock), Arc::clone(&self.ids));
+            Unit::new(event_sourcing::Origin { module: "event-bus", context, clock, ids })
+        };
+        match self.options.records.sweep(&*self.store, now, unit).await {
+            Ok(all) => all.then_some(now),
+            Err(error) => {
+                tracing::warn!("records of deliveries are kept for longer: {error}");
+                swept
+            }
         }
     }
 }
@@ -462,16 +497,41 @@ impl Running {
         }
     }
 
-    fn measure(&self, head: u64, now: chrono::DateTime<chrono::Utc>) {
-        let standing = self.slate.read();
+    /// When the oldest event happened that is not delivered. The log says it where the subscriber has not read on.
+    async fn oldest(
+        &self,
+        store: &dyn Store,
+        standing: &Standing,
+        head: Position,
+    ) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let at = standing.position;
+        if standing.oldest.is_some() || at >= head {
+            return Ok(standing.oldest);
+        }
+        let unread = || self.unread.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, happened)) = unread().filter(|(known, _)| *known == at) {
+            return Ok(Some(happened));
+        }
+        let next = store.log(LogQuery::after(at, 1)).await?;
+        let happened = next.first().map(|event| event.timestamp);
+        *unread() = happened.map(|happened| (at, happened));
+        Ok(happened)
+    }
+
+    async fn measure(&self, shared: &Shared, head: Position) -> Result<(), StoreError> {
+        let standing = self.slate.read().clone();
+        let oldest = self.oldest(&*shared.store, &standing, head).await?;
+        let overlong = self.watch.overlong(&self.subscription, shared.options.overlong);
+        let now = shared.clock.now();
         let meters = &self.delivery_meters;
         meters.mailbox.set(standing.queued as f64);
         meters.in_flight.set(standing.in_flight as f64);
-        meters.lag.set(head.saturating_sub(standing.position.0) as f64);
-        let age = standing.oldest.map(|oldest| (now - oldest).to_std().unwrap_or_default());
+        meters.lag.set(head.0.saturating_sub(standing.position.0) as f64);
+        let age = oldest.map(|oldest| (now - oldest).to_std().unwrap_or_default());
         meters.oldest.set(age.unwrap_or_default().as_secs_f64());
         meters.parked_keys.set(standing.parked_keys as f64);
-        meters.overlong.set(standing.overlong.len() as f64);
+        meters.overlong.set(overlong.len() as f64);
+        Ok(())
     }
 }
 
@@ -489,15 +549,17 @@ async fn ending(slate: Arc<Slate>, task: impl Future<Output = ()>) {
     slate.write(|standing| standing.ended = true);
 }
 
-/// Every second: what is due by the clock, whom somebody has paused or resumed, perhaps in another process, and what the gauges
-/// show.
+/// Every second: what is due by the clock, whom somebody has paused or resumed, perhaps in another process, what the gauges
+/// show; and once a minute which records of deliveries are kept no longer.
 async fn take_care(shared: Arc<Shared>) {
     let (store, inline) = (Arc::clone(&shared.store), shared.inline.clone());
     let timekeeper = Timekeeper { store, inline, clock: Arc::clone(&shared.clock), ids: Arc::clone(&shared.ids) };
+    let mut swept: Option<DateTime<Utc>> = None;
     loop {
         sleep(PATIENCE).await;
         let running = shared.running().clone();
         if shared.is_durable {
+            swept = shared.sweep(swept).await;
             let is_named = |event: &str| running.iter().any(|running| running.subscription.event_type == event);
             timekeeper.tick(|event| is_named(event) || shared.inline.name(event)).await;
         }
@@ -510,14 +572,21 @@ async fn take_care(shared: Arc<Shared>) {
             }),
             Err(error) => tracing::warn!("who is paused cannot be read: {error}"),
         }
-        if let Ok(head) = shared.store.head().await {
-            let now = shared.clock.now();
-            running.iter().for_each(|running| running.measure(head.0, now));
+        if let Err(error) = measure(&shared, &running).await {
+            tracing::debug!("the gauges of subscribers stay as they are: {error}");
         }
     }
 }
 
-async fn paused(store: &dyn Store) -> Result<HashSet<String>, event_sourcing::StoreError> {
+async fn measure(shared: &Shared, running: &[Arc<Running>]) -> Result<(), StoreError> {
+    let head = shared.store.head().await?;
+    for running in running {
+        running.measure(shared, head).await?;
+    }
+    Ok(())
+}
+
+async fn paused(store: &dyn Store) -> Result<HashSet<String>, StoreError> {
     const PAGE: usize = 256;
     let mut paused = HashSet::new();
     let mut after: Option<String> = None;

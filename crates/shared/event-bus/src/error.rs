@@ -34,7 +34,7 @@ impl BusError {
     pub(crate) fn of_commit(error: CommitError) -> Self {
         match error {
             CommitError::Store(error) => Self::Store(error),
-            CommitError::Conflict(conflict) => unreachable!("no write of this unit has an expectation: {conflict}"),
+            refused => unreachable!("this unit expects nothing and has no deadline: {refused}"),
         }
     }
 }

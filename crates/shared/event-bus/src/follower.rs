@@ -21,7 +21,7 @@ use std::{
     time::Duration,
 };
 
-use event_sourcing::{Appended, Bell, CommitError, Expected, LogQuery, Receipt, StoreError};
+use event_sourcing::{Appended, Bell, CommitError, LogQuery, Receipt, StoreError};
 use kernel::Envelope;
 use tokio::{
     sync::watch,
@@ -33,8 +33,8 @@ use crate::{
     control::{Orders, stopped},
     delivery::{Delivery, position},
     mailbox::Mailbox,
-    progress::{Mark, Progress},
-    standing::{Overlong, Slate},
+    progress::Progress,
+    standing::Slate,
     stretch::Seat,
     subscription::Calls,
 };
@@ -122,17 +122,15 @@ impl Follower {
     /// Takes up what the store has.
     async fn recover(&mut self) -> Result<(), StoreError> {
         let Delivery { subscription, store, .. } = &*self.delivery;
-        // A unit of an earlier run of this subscriber, whose answer nobody waited for, may still be on its way. This one waits
-        // behind it, or what is read next were out of date, and an effect done twice.
-        let mut settle = self.delivery.bare_unit();
-        settle.delete::<Mark>(format!("{}/settled", subscription.name), Expected::Any);
-        written(store.commit(settle).await)?;
+        // A unit of an earlier run of this subscriber, whose answer nobody waited for, may still be on its way. This one writes
+        // nothing and waits behind it, or what is read next were out of date, and an effect done twice.
+        written(store.commit(self.delivery.bare_unit()).await)?;
         let checkpoint = store.checkpoint(subscription.name).await?;
         let marks: BTreeSet<u64> = self.delivery.marks().await?.into_iter().collect();
         self.progress = Progress::new(checkpoint, marks);
         self.mailbox.clear();
         self.look_at_letters().await?;
-        self.publish(0, Vec::new());
+        self.publish(0);
         Ok(())
     }
 
@@ -156,7 +154,10 @@ impl Follower {
                 if page.is_empty() {
                     self.idle().await?;
                 } else if self.is_straight(&page) {
-                    self.straight(handler, &page).await?;
+                    if !is_end {
+                        self.begin_page(&page);
+                    }
+                    self.straight(handler, &page.into()).await?;
                 } else {
                     self.admit(&page);
                     self.lanes(handler, None).await?;
@@ -243,7 +244,7 @@ impl Follower {
         if self.appended.has_changed() {
             return Ok(());
         }
-        self.publish(0, Vec::new());
+        self.publish(0);
         tokio::select! {
             biased;
             // The wake-up is a hint, the poll the guarantee; both end in the same read. Whoever gives an order rings.
@@ -283,7 +284,16 @@ impl Follower {
         self.successes = 0;
     }
 
-    fn publish(&self, in_flight: usize, overlong: Vec<Overlong>) {
+    /// There is more than this page: whoever looks sees how far it is.
+    fn begin_page(&self, page: &[Arc<Envelope>]) {
+        self.slate.write(|standing| {
+            standing.position = self.progress.position();
+            standing.queued = page.len();
+            standing.oldest = Some(page[0].timestamp);
+        });
+    }
+
+    fn publish(&self, in_flight: usize) {
         self.slate.write(|standing| {
             standing.position = self.progress.position();
             standing.queued = self.mailbox.len();
@@ -292,7 +302,6 @@ impl Follower {
             standing.parked_keys = self.parked.len();
             standing.paused = self.obeyed.paused;
             standing.halted.clone_from(&self.halted);
-            standing.overlong = overlong;
         });
     }
 }
@@ -302,41 +311,6 @@ fn written(answer: Result<Receipt, CommitError>) -> Result<(), StoreError> {
     match answer {
         Ok(_) => Ok(()),
         Err(CommitError::Store(error)) => Err(error),
-        Err(CommitError::Conflict(conflict)) => unreachable!("no write of this unit has an expectation: {conflict}"),
-    }
-}
-
-/// A handler that is running.
-pub(crate) struct Flight {
-    event: Arc<Envelope>,
-    since: Instant,
-    is_reported: bool,
-}
-
-impl Flight {
-    pub(crate) fn new(event: &Arc<Envelope>) -> Self {
-        Self { event: Arc::clone(event), since: Instant::now(), is_reported: false }
-    }
-
-    /// If it takes longer than it may. The log hears of it once.
-    pub(crate) fn overlong(&mut self, delivery: &Delivery) -> Option<Overlong> {
-        let age = self.since.elapsed();
-        if age < delivery.overlong {
-            return None;
-        }
-        let Envelope { event_id, event_type, metadata, .. } = &*self.event;
-        if !self.is_reported {
-            self.is_reported = true;
-            tracing::warn!(
-                subscriber = delivery.subscription.name,
-                module = delivery.subscription.module,
-                %event_id,
-                key = metadata.key,
-                "the handler of `{event_type}` has not ended for {age:?}: later events of its key wait; let it wait with a \
-                 timeout, or make it a `cpu` subscriber if it computes"
-            );
-        }
-        let (event_type, key) = (event_type.to_string(), metadata.key.clone());
-        Some(Overlong { event_id: *event_id, event_type, key, age })
+        Err(refused) => unreachable!("this unit expects nothing and has no deadline: {refused}"),
     }
 }

@@ -144,15 +144,5 @@ impl<E: Event, S: BatchSubscriber<E>> BatchHandler for Typed<E, S> {
 }
 
 fn read<E: Event>(envelope: &Envelope) -> Result<E, Fault> {
-    let version = envelope.metadata.schema_version;
-    if version > E::VERSION {
-        let message =
-            format!("`{}` is of version {version}, this program understands up to {}: upgrade it", E::NAME, E::VERSION);
-        return Err(Fault::Unreadable(Error::invalid(message).with_code("event.newer_version")));
-    }
-    envelope.decode().map_err(|e| {
-        let event = format!("`{}` {}", E::NAME, envelope.event_id);
-        let message = format!("{event} does not fit its contract: {e}; publish what has changed as a new version");
-        Fault::Unreadable(Error::invalid(message).with_code("event.undecodable"))
-    })
+    envelope.decode().map_err(|error| Fault::Unreadable(error.into()))
 }

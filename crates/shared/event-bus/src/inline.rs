@@ -1,14 +1,14 @@
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::sync::Arc;
 
 use event_sourcing::{EventRules, Origin, Store, Unit, Write};
-use futures::FutureExt;
 use kernel::{Context, Envelope, Error};
-use tracing::Instrument;
+use tokio::time::Instant;
 
 use crate::{
     DeliveryClass, Subscription,
-    delivery::panicked,
+    delivery::caught,
     handler::{Fault, Threads},
+    meters::Tries,
     principals::caused_by,
     subscription::Calls,
 };
@@ -22,7 +22,7 @@ const MOST: usize = 1000;
 /// published by their own module, and reaches inline subscribers in turn.
 #[derive(Clone)]
 pub struct InlineSubscribers {
-    subscriptions: Arc<[Subscription]>,
+    subscriptions: Arc<[(Subscription, Tries)]>,
     threads: Threads,
     /// What the events of every unit are held to, once all are in it.
     rules: Option<(EventRules, Arc<dyn Store>)>,
@@ -37,7 +37,11 @@ impl InlineSubscribers {
         };
         let mut inline: Vec<_> = subscriptions.iter().filter(|s| order(s).is_some()).cloned().collect();
         inline.sort_by_key(|subscription| (order(subscription), subscription.name));
-        Self { subscriptions: inline.into(), threads: Arc::new(tokio::sync::Semaphore::new(1)), rules: None }
+        let inline = inline.into_iter().map(|subscription| {
+            let tries = Tries::new(&subscription);
+            (subscription, tries)
+        });
+        Self { subscriptions: inline.collect(), threads: Arc::new(tokio::sync::Semaphore::new(1)), rules: None }
     }
 
     /// Holds the events of each unit to these rules, by what is in this store.
@@ -65,7 +69,7 @@ impl InlineSubscribers {
 
     /// Whether one of them subscribes to exactly these events.
     pub(crate) fn name(&self, event_type: &str) -> bool {
-        self.subscriptions.iter().any(|subscription| subscription.event_type == event_type)
+        self.subscriptions.iter().any(|(subscription, _)| subscription.event_type == event_type)
     }
 
     async fn call_all(&self, unit: &mut Unit) -> Result<(), Error> {
@@ -73,7 +77,7 @@ impl InlineSubscribers {
         while seen < unit.writes().len() {
             let event = match &unit.writes()[seen] {
                 Write::Append { envelope, .. } => Some(Arc::clone(envelope)),
-                Write::Put { .. } | Write::Delete { .. } | Write::Checkpoint { .. } => None,
+                _ => None,
             };
             seen += 1;
             let Some(event) = event else { continue };
@@ -86,8 +90,13 @@ impl InlineSubscribers {
                 );
                 return Err(Error::internal(message).with_code("event.storm"));
             }
-            for subscription in self.subscriptions.iter().filter(|subscription| subscription.takes(&event)) {
-                self.call(subscription, &event, unit).await?;
+            for (subscription, tries) in
+                self.subscriptions.iter().filter(|(subscription, _)| subscription.takes(&event))
+            {
+                let start = Instant::now();
+                let called = self.call(subscription, &event, unit).await;
+                tries.ended(&called, start.elapsed());
+                called?;
             }
         }
         Ok(())
@@ -107,13 +116,8 @@ impl InlineSubscribers {
         let cx = Context::new(principal, event.metadata.correlation_id).caused_by(event);
         *unit.origin_mut() = Origin { module: subscription.module, context: cx.clone(), ..origin.clone() };
         let span = observability::delivery_span(subscription.module, subscription.name, &event.event_type, &cx);
-        let handled = handler.one(&cx, event, unit, &self.threads);
-        let handled = AssertUnwindSafe(handled).catch_unwind().instrument(span).await;
+        let handled = caught(span, handler.one(&cx, event, unit, &self.threads)).await;
         *unit.origin_mut() = origin;
-        match handled {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(Fault::Failed(error) | Fault::Unreadable(error))) => Err(failed(error)),
-            Err(panic) => Err(failed(panicked(panic.as_ref()))),
-        }
+        handled.map_err(|(Fault::Failed(error) | Fault::Unreadable(error))| failed(error))
     }
 }

@@ -47,6 +47,7 @@ mod progress;
 mod publisher;
 mod record;
 mod redelivery;
+mod retention;
 mod retry;
 mod schedule;
 mod standing;
@@ -54,6 +55,7 @@ mod stretch;
 mod subscriber;
 mod subscription;
 mod timekeeper;
+mod watch;
 
 pub use bus::{BusOptions, Drain, EventBus, Ports};
 pub use control::Pause;
@@ -61,14 +63,15 @@ pub use dead_letters::{DeadLetters, Discarded, LetterFilter};
 pub use error::BusError;
 pub use inline::InlineSubscribers;
 pub use letter::DeadLetter;
-pub use passage::{DayPassed, HourPassed, MonthPassed, TIME_EVENTS};
+pub use passage::{DayPassed, HourPassed, MonthPassed, TIME_EVENTS, contracts};
 pub use publisher::{
     KeptEvent, PublishError, Published, Publisher, PublisherOptions, PublisherStatus, RefusedPublish, SpoolError,
 };
 pub use record::{DeliveryOutcome, DeliveryRecord};
 pub use redelivery::Retried;
+pub use retention::Retention;
 pub use retry::RetryPolicy;
 pub use schedule::{Schedule, ScheduleId, Scheduled, scheduled};
 pub use standing::{Overlong, SubscriberStatus};
 pub use subscriber::{BatchSubscriber, CpuSubscriber, EnvelopeSubscriber, Subscriber};
-pub use subscription::{BatchOptions, DeliveryClass, OnUnknown, Overflow, Subscription};
+pub use subscription::{BatchOptions, DeliveryClass, OnUnknown, Overflow, Subscription, SubscriptionFault};

@@ -8,10 +8,10 @@ use crate::{
     Overflow,
     control::{Orders, stopped},
     delivery::{Delivery, Tried, position},
-    follower::{Flight, PATIENCE},
+    follower::PATIENCE,
     handler::{Fault, Handler},
     mailbox::Waiting,
-    standing::{Overlong, Slate},
+    standing::Slate,
 };
 
 /// Events read from the log at once.
@@ -56,7 +56,7 @@ impl Listener {
             orders,
             slate,
         };
-        listener.publish(None, Vec::new());
+        listener.publish(None);
         Ok(listener)
     }
 
@@ -80,7 +80,7 @@ impl Listener {
                     }
                 }
                 None => {
-                    self.publish(None, Vec::new());
+                    self.publish(None);
                     tokio::select! {
                         ordered = self.orders.changed() => if ordered.is_err() { return },
                         _ = self.appended.changed() => {}
@@ -94,24 +94,21 @@ impl Listener {
 
     /// Whether to go on.
     async fn handle(&mut self, event: Arc<Envelope>) -> bool {
-        let mut flight = Flight::new(&event);
         let delivery = Arc::clone(&self.delivery);
         let handling = Arc::clone(&delivery).attempt(Arc::clone(&self.handler), Waiting::from(Arc::clone(&event)));
         let mut handling = pin!(handling);
-        self.publish(Some(&event), Vec::new());
         let tried = loop {
+            self.publish(Some(&event));
+            let may_take = !self.is_behind || self.overflow != Overflow::Wait;
             tokio::select! {
                 biased;
                 tried = &mut handling => break tried,
                 () = stopped(&mut self.orders) => return false,
-                _ = self.appended.changed(), if !self.is_behind || self.overflow != Overflow::Wait => {
-                    self.is_behind = true;
-                    self.fill().await;
-                }
-                () = sleep(PATIENCE) => {}
+                _ = self.appended.changed(), if may_take => {}
+                () = sleep(PATIENCE), if may_take => {}
             }
-            let overlong = flight.overlong(&delivery);
-            self.publish(Some(&event), overlong.into_iter().collect());
+            self.is_behind = true;
+            self.fill().await;
         };
         self.end(&event, tried).await;
         true
@@ -189,7 +186,7 @@ impl Listener {
         }
     }
 
-    fn publish(&self, handled: Option<&Arc<Envelope>>, overlong: Vec<Overlong>) {
+    fn publish(&self, handled: Option<&Arc<Envelope>>) {
         let first = handled.or(self.mailbox.front());
         self.slate.write(|standing| {
             standing.position = first.map_or(self.read, |event| Position(position(event).0 - 1));
@@ -198,7 +195,6 @@ impl Listener {
             standing.oldest = first.map(|event| event.timestamp);
             standing.paused = self.orders.borrow().paused;
             standing.dropped = self.dropped;
-            standing.overlong = overlong;
         });
     }
 }

@@ -20,7 +20,30 @@ const OLDEST: &str = "borough_event_oldest_age_seconds";
 const PARKED: &str = "borough_event_parked_keys";
 const OVERLONG: &str = "borough_event_overlong_deliveries";
 
-/// Of one subscriber.
+/// What all subscribers have, those that are inline as well.
+pub(crate) struct Tries {
+    done: Counter,
+    failed: Counter,
+    duration: Histogram,
+}
+
+impl Tries {
+    pub fn new(subscription: &Subscription) -> Self {
+        describe();
+        let (module, subscriber) = (subscription.module, subscription.name);
+        let outcome =
+            |outcome| counter!(DELIVERIES, "module" => module, "subscriber" => subscriber, "outcome" => outcome);
+        let duration = histogram!(DURATION, "module" => module, "subscriber" => subscriber);
+        Self { done: outcome("done"), failed: outcome("failed"), duration }
+    }
+
+    pub fn ended<T, E>(&self, result: &Result<T, E>, time: Duration) {
+        self.duration.record(time);
+        if result.is_ok() { self.done.increment(1) } else { self.failed.increment(1) }
+    }
+}
+
+/// Of one subscriber that follows the log.
 pub(crate) struct Meters {
     pub done: Counter,
     pub failed: Counter,
@@ -39,20 +62,20 @@ pub(crate) struct Meters {
 
 impl Meters {
     pub fn new(subscription: &Subscription) -> Self {
-        describe();
+        let Tries { done, failed, duration } = Tries::new(subscription);
         let (module, subscriber) = (subscription.module, subscription.name);
         let outcome =
             |outcome| counter!(DELIVERIES, "module" => module, "subscriber" => subscriber, "outcome" => outcome);
         let count = |name| counter!(name, "module" => module, "subscriber" => subscriber);
         let level = |name| gauge!(name, "module" => module, "subscriber" => subscriber);
         Self {
-            done: outcome("done"),
-            failed: outcome("failed"),
+            done,
+            failed,
             parked: outcome("parked"),
             skipped: outcome("skipped"),
             retries: count(RETRIES),
             dropped: count(DROPPED),
-            duration: histogram!(DURATION, "module" => module, "subscriber" => subscriber),
+            duration,
             mailbox: level(MAILBOX),
             in_flight: level(IN_FLIGHT),
             lag: level(LAG),

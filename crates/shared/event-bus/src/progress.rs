@@ -36,8 +36,8 @@ pub(crate) struct Progress {
     outstanding: VecDeque<Outstanding>,
     /// What the store has beyond its checkpoint.
     marks: BTreeSet<u64>,
-    /// The last event that is done and of which nothing in the store says so, unless the checkpoint has passed it.
-    unsaid: u64,
+    /// Whether an event was done since the checkpoint was stored.
+    dirty: bool,
 }
 
 #[derive(Debug)]
@@ -58,7 +58,7 @@ pub(crate) enum Step {
 
 impl Progress {
     pub fn new(stored: Position, marks: BTreeSet<u64>) -> Self {
-        Self { stored, read: stored, outstanding: VecDeque::new(), marks, unsaid: 0 }
+        Self { stored, read: stored, outstanding: VecDeque::new(), marks, dirty: false }
     }
 
     /// Everything up to here is done or of no interest.
@@ -93,11 +93,9 @@ impl Progress {
     }
 
     /// Passes events that are done or of no interest, up to here.
-    pub fn pass(&mut self, position: Position, is_unsaid: bool) {
+    pub fn pass(&mut self, position: Position, dirty: bool) {
         self.read = self.read.max(position);
-        if is_unsaid {
-            self.unsaid = self.unsaid.max(position.0);
-        }
+        self.dirty |= dirty;
     }
 
     /// How the unit of this event, which has not been done, says that it is.
@@ -125,25 +123,23 @@ impl Progress {
 
     /// Whether the checkpoint should be stored though nothing was written.
     pub fn is_late(&self) -> bool {
-        self.is_unsaid() && self.position().0 - self.stored.0 >= LAZY
+        self.dirty && self.position().0 - self.stored.0 >= LAZY
     }
 
     /// The checkpoint that the store should have when there is nothing else to do. Only asked while nothing is being committed.
     pub fn flush(&self) -> Option<Step> {
         let to = self.position();
-        let due = (self.is_unsaid() && to > self.stored) || to.0 - self.stored.0 >= FOREIGN;
+        let due = (self.dirty && to > self.stored) || to.0 - self.stored.0 >= FOREIGN;
         due.then(|| Step::Checkpoint { to, passed: self.marks.range(..=to.0).copied().collect() })
     }
 
-    fn is_unsaid(&self) -> bool {
-        self.unsaid > self.stored.0
-    }
-
-    /// The step is in the store.
+    /// The events are done, and the step is in the store.
     pub fn stepped(&mut self, step: &Step) {
         match step {
             Step::Checkpoint { to, passed } => {
                 self.stored = *to;
+                // What was done beyond it meanwhile is marked, and passed when there is time.
+                self.dirty = self.position() > *to;
                 for mark in passed {
                     self.marks.remove(mark);
                 }
@@ -152,14 +148,9 @@ impl Progress {
         }
     }
 
-    /// The event is done, and no step says so yet.
+    /// The event is done.
     pub fn done(&mut self, position: Position) {
-        self.unsaid = self.unsaid.max(position.0);
-        self.end(position);
-    }
-
-    /// The event is done, and a step that is in the store says so.
-    pub fn end(&mut self, position: Position) {
+        self.dirty = true;
         if let Ok(index) = self.outstanding.binary_search_by_key(&position.0, |event| event.position) {
             self.outstanding[index].done = true;
         }
@@ -210,7 +201,7 @@ mod tests {
 
     fn finish(progress: &mut Progress, position: u64) -> Step {
         let step = progress.step(Position(position));
-        progress.end(Position(position));
+        progress.done(Position(position));
         progress.stepped(&step);
         step
     }
@@ -232,22 +223,11 @@ mod tests {
         let mut progress = progress(&[1, 2]);
         let first = progress.step(Position(1));
         assert_eq!(finish(&mut progress, 2), Step::Mark(Position(2)));
-        progress.end(Position(1));
+        progress.done(Position(1));
         progress.stepped(&first);
         assert_eq!((first, progress.stored, progress.position()), (checkpoint(1, &[]), Position(1), Position(2)));
-        assert_eq!(progress.flush(), None, "the mark says it");
+        assert_eq!(progress.flush(), Some(checkpoint(2, &[2])), "the mark is passed when there is time");
         progress.pass(Position(9), true);
         assert_eq!(progress.flush(), Some(checkpoint(9, &[2])));
-    }
-
-    /// What had no effect has no mark: it is stored when there is nothing else to do, and not delivered to the next process.
-    #[test]
-    fn what_ends_without_a_mark_during_a_commit_is_flushed() {
-        let mut progress = progress(&[1, 2]);
-        let first = progress.step(Position(1));
-        progress.done(Position(2));
-        progress.end(Position(1));
-        progress.stepped(&first);
-        assert_eq!((first, progress.flush()), (checkpoint(1, &[]), Some(checkpoint(2, &[]))));
     }
 }

@@ -1,10 +1,13 @@
 use chrono::{DateTime, Utc};
-use event_sourcing::{Document, Position};
+use event_sourcing::{Document, Position, Store, StoreError, StoreExt};
 use kernel::{CorrelationId, Error, EventId};
 use serde::{Deserialize, Serialize};
 
-/// What became of one event at one subscriber, stored as `correlation/event_id/subscriber` in the unit of the delivery itself.
-/// There is none where the handler wrote nothing and did not fail.
+/// Records read from the store at once: an event has as many as it has subscribers.
+const PAGE: usize = 32;
+
+/// What became of one event at one subscriber, stored as `position/subscriber` in the unit of the delivery itself, for as long as
+/// [`Retention`](crate::Retention) says. There is none where the handler wrote nothing and did not fail.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DeliveryRecord {
     /// The stable name of its subscription.
@@ -49,12 +52,30 @@ impl Document for DeliveryRecord {
 }
 
 impl DeliveryRecord {
-    /// Before the keys of the records of one event; those of one piece of work begin with `correlation/`.
-    pub fn prefix(correlation: CorrelationId, event: EventId) -> String {
-        format!("{correlation}/{event}/")
+    /// Those of the event at this place of the log, by subscriber.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn of(store: &dyn Store, event: Position) -> Result<Vec<Self>, StoreError> {
+        let prefix = prefix(event);
+        let (mut records, mut after) = (Vec::new(), prefix.clone());
+        loop {
+            let page = store.list::<Self>(Some(&after), PAGE).await?;
+            let Some(last) = page.last() else { return Ok(records) };
+            after.clone_from(&last.key);
+            let is_past = !after.starts_with(&prefix);
+            records.extend(page.into_iter().filter(|found| found.key.starts_with(&prefix)).map(|found| found.value));
+            if is_past {
+                return Ok(records);
+            }
+        }
     }
 
     pub(crate) fn key(&self) -> String {
-        Self::prefix(self.correlation_id, self.event_id) + &self.subscriber
+        prefix(self.position) + &self.subscriber
     }
+}
+
+fn prefix(event: Position) -> String {
+    format!("{:020}/", event.0)
 }

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use kernel::Error;
+use metrics::{NoopRecorder, with_local_recorder};
 use resilience::{Retry, RetryBudget, RetryBudgetOptions, RetryOptions};
 
 /// How often a failing delivery is tried and how long between. The wait doubles from `first`; a random part of up to as much
@@ -33,6 +34,12 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
+    /// What of it is out of range.
+    pub(crate) fn fault(&self) -> Option<Error> {
+        // Nobody will retry anything by it, so nothing of it is to be counted.
+        with_local_recorder(&NoopRecorder, || self.of("", 0)).err()
+    }
+
     /// Every subscriber has a budget of its own: one that fails must not use up what the others have.
     pub(crate) fn of(&self, subscriber: &'static str, seed: u64) -> Result<Retry, Error> {
         let budget = RetryBudgetOptions {

@@ -15,6 +15,9 @@ pub struct Scheduled {
     pub stream: String,
     /// Complete but for its time stamp, which is that of its publication, and its position.
     pub event: Envelope,
+    /// What the store keeps beside it: [`Event::tags`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
 }
 
 impl Document for Scheduled {
@@ -65,12 +68,12 @@ impl Schedule for Unit {
         // Made by the same code as an event that is published now.
         let mut now = Unit::new(self.origin().clone());
         now.publish(event);
-        let Some(Write::Append { stream, envelope, .. }) = now.into_writes().pop() else {
+        let Some(Write::Append { stream, envelope, tags, .. }) = now.into_writes().pop() else {
             unreachable!("to publish is to append")
         };
         // What is due before 1970 is as due as what is due then.
         let id = ScheduleId(format!("{:020}-{}", at.timestamp_millis().max(0), envelope.event_id));
-        self.put(id.as_str(), &Scheduled { at, stream, event: Arc::unwrap_or_clone(envelope) }, Expected::Absent);
+        self.put(id.as_str(), &Scheduled { at, stream, event: Arc::unwrap_or_clone(envelope), tags }, Expected::Absent);
         id
     }
 

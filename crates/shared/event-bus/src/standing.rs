@@ -30,7 +30,8 @@ pub struct SubscriberStatus {
     pub queued: usize,
     /// Events that are being handled.
     pub in_flight: usize,
-    /// How long ago the oldest event happened that the subscriber has begun or holds and not finished.
+    /// How long ago the oldest event happened that it is not through with. Of one that has not read on, that is the next in the
+    /// log, of whatever type.
     pub oldest: Option<Duration>,
     /// Keys of which an event is among the dead letters.
     pub parked_keys: usize,
@@ -69,7 +70,6 @@ pub(crate) struct Standing {
     pub paused: bool,
     pub halted: Option<String>,
     pub dropped: u64,
-    pub overlong: Vec<Overlong>,
     /// Its task has ended.
     pub ended: bool,
 }

@@ -10,10 +10,10 @@ use std::{
 
 use event_sourcing::Unit;
 use kernel::{Context, Envelope, Principal};
-use tracing::Instrument;
 
 use crate::{
-    Subscription,
+    InlineSubscribers, Subscription,
+    delivery::caught,
     handler::{Fault, Handles, Threads},
     principals::caused_by,
 };
@@ -33,12 +33,13 @@ pub(crate) struct Stretch<'a> {
     pub hold: &'a AtomicBool,
     pub seat: &'a mut Seat,
     pub threads: &'a Threads,
+    pub inline: &'a InlineSubscribers,
 }
 
 impl Stretch<'_> {
     /// Up to the end, the first event that wrote something, or the first that failed: `at` says which.
     pub async fn run<H: Handles>(self, handler: &H) -> Result<(), Fault> {
-        let Self { subscription, events, at, hold, seat, threads } = self;
+        let Self { subscription, events, at, hold, seat, threads, inline } = self;
         let mut next = at.load(Ordering::Relaxed);
         while let Some(event) = events.get(next).filter(|_| !hold.load(Ordering::Relaxed)) {
             if subscription.takes(event) {
@@ -50,10 +51,10 @@ impl Stretch<'_> {
                 if span.is_disabled() {
                     handling.await?;
                 } else {
-                    handling.instrument(span).await?;
+                    caught(span.clone(), handling).await?;
                 }
                 if !unit.is_empty() {
-                    return Ok(());
+                    return caught(span, async { inline.add_to(unit).await.map_err(Fault::Failed) }).await;
                 }
                 seat.turn = seat.turn.wrapping_add(1);
                 // Handlers that never wait must let others have the thread.

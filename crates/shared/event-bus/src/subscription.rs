@@ -1,4 +1,4 @@
-use std::{borrow::Cow, collections::BTreeSet, fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
 use kernel::{Envelope, Event};
 
@@ -72,6 +72,15 @@ pub enum OnUnknown {
     Skip,
     /// The subscriber stops until it is resumed or the program, upgraded, starts again: for what must be complete.
     Halt,
+}
+
+/// Why a subscription cannot be carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubscriptionFault {
+    /// What is wrong.
+    pub problem: String,
+    /// What to do about it.
+    pub fix: String,
 }
 
 /// How many events a [`BatchSubscriber`] gets at once.
@@ -188,23 +197,32 @@ impl Subscription {
         }
     }
 
-    /// What of it cannot be carried out.
-    pub(crate) fn fault(&self) -> Option<Cow<'static, str>> {
+    /// What of it cannot be carried out, whatever bus takes it.
+    pub fn fault(&self) -> Option<SubscriptionFault> {
+        let fault = |problem: String, fix: String| Some(SubscriptionFault { problem, fix });
+        let Self { concurrency, mailbox, .. } = *self;
         let batch = match &self.calls {
             Calls::Each(_) => None,
             Calls::Batch(options, _) => Some(options),
         };
-        if self.concurrency == 0 {
-            Some("concurrency is 0: allow one event at a time or more".into())
-        } else if self.mailbox < self.concurrency {
-            Some(format!("mailbox holds {}: make it {} or more", self.mailbox, self.concurrency).into())
-        } else if batch.is_some_and(|batch| batch.size == 0 || batch.size > self.mailbox) {
-            Some(format!("batches must be of 1 to {} events, as its mailbox holds", self.mailbox).into())
-        } else if batch.is_some() && (self.concurrency > 1 || self.class != DeliveryClass::Durable) {
-            Some("batches are durable and come one after another: leave concurrency and class".into())
+        if concurrency == 0 {
+            fault("concurrency is 0".into(), "allow one event at a time or more".into())
+        } else if mailbox < concurrency {
+            fault(format!("mailbox holds {mailbox}"), format!("make it {concurrency} or more"))
+        } else if batch.is_some_and(|batch| batch.size == 0 || batch.size > mailbox) {
+            fault("batches of a size that cannot be".into(), format!("make it 1 to {mailbox}, as the mailbox holds"))
+        } else if batch.is_some() && (concurrency > 1 || self.class != DeliveryClass::Durable) {
+            fault("batches are durable and come one after another".into(), "leave concurrency and class".into())
         } else {
-            None
+            let error = self.retry.and_then(|retry| retry.fault())?;
+            fault("its retry is out of range".into(), error.message)
         }
+    }
+}
+
+impl fmt::Display for SubscriptionFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.problem, self.fix)
     }
 }
 

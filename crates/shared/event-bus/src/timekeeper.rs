@@ -60,11 +60,11 @@ impl Timekeeper {
     }
 
     async fn fire_one(&self, found: Found<Scheduled>, now: DateTime<Utc>) -> Result<(), Error> {
-        let Found { key, value: Scheduled { stream, mut event, .. }, revision } = found;
+        let Found { key, value: Scheduled { stream, mut event, tags, .. }, revision } = found;
         let event_type = event.event_type.clone();
         let mut unit = self.unit(event.metadata.correlation_id);
         event.timestamp = now;
-        unit.take_up(stream, event);
+        unit.take_up(stream, event, tags);
         if let Err(error) = self.inline.add_to(&mut unit).await {
             // It stays scheduled: what an inline subscriber refuses today it may take tomorrow.
             tracing::error!(
@@ -81,7 +81,7 @@ impl Timekeeper {
         match self.store.commit(unit).await {
             // Somebody has cancelled it in the last moment, or an inline subscriber was overtaken: then it is due still.
             Ok(_) | Err(CommitError::Conflict(_)) => Ok(()),
-            Err(CommitError::Store(error)) => Err(error.into()),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -128,6 +128,6 @@ fn settled(answer: Result<event_sourcing::Receipt, CommitError>) -> Result<bool,
     match answer {
         Ok(_) => Ok(true),
         Err(CommitError::Conflict(_)) => Ok(false),
-        Err(CommitError::Store(error)) => Err(error.into()),
+        Err(error) => Err(error.into()),
     }
 }

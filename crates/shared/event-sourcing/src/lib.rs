@@ -1,4 +1,4 @@
-//! The unit of work, the store port and the in-memory store.
+//! The unit of work, the store port, the in-memory store, and aggregates: state that is made of its events.
 //!
 //! A [`Unit`] is the only way to write: an owned value that collects appends, document puts and deletes and checkpoints, and
 //! is handed to [`Store::commit`] as one message. Dropped before that, nothing happened; after it, it is the store's.
@@ -20,20 +20,30 @@
 //! ```
 #![warn(missing_docs)]
 
+mod aggregate;
 mod appended;
 mod blobs;
 mod memory;
+mod query;
 mod rules;
 mod store;
+mod subscription;
 mod sync;
 mod unit;
+mod wait;
 
+pub use aggregate::{
+    Aggregate, EventSet, LoadError, Loaded, Moment, Repository, RetryingError, Snapshot, SnapshotPolicy, Snapshotted,
+};
 pub use appended::{Appended, Appends, Bell};
 pub use blobs::{BlobError, Blobs, MemoryBlobs};
 pub use memory::MemoryStore;
+pub use query::{Direction, EventQuery, LogQuery, QueryItem, StreamQuery};
 pub use rules::{EventLimits, EventRules};
 pub use store::{
-    CommitError, Conflict, Found, LogQuery, Position, Receipt, Store, StoreError, StoreErrorKind, StoreExt,
+    CommitError, Conflict, Found, Intruder, Position, Receipt, Store, StoreError, StoreErrorKind, StoreExt,
     StoredDocument,
 };
-pub use unit::{Document, Expected, Origin, Unit, Write};
+pub use subscription::{Page, Subscription};
+pub use unit::{Deadline, Document, Expected, Origin, Unit, Write};
+pub use wait::WaitError;

@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeMap, HashMap, hash_map::Entry},
     ops::Bound,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -12,8 +13,8 @@ use rapidhash::fast::RandomState;
 
 use self::log::{Log, Tail};
 use crate::{
-    Appended, Appends, CommitError, Conflict, Expected, LogQuery, Position, Receipt, Store, StoreError, StoredDocument,
-    Unit, Write,
+    Appended, Appends, CommitError, Conflict, Direction, EventQuery, Expected, LogQuery, Position, Receipt, Store,
+    StoreError, StoredDocument, StreamQuery, Unit, WaitError, Write,
 };
 
 /// The whole store in memory: for a process that keeps nothing, and the model that the other adapters are compared with.
@@ -29,6 +30,8 @@ pub struct MemoryStore {
 struct State {
     tail: Tail,
     streams: HashMap<String, Stream, RandomState>,
+    /// Indexes into the log of the events that have a tag.
+    tags: HashMap<String, Vec<usize>, RandomState>,
     documents: BTreeMap<(String, String), (Json, u64)>,
     checkpoints: HashMap<String, Position>,
 }
@@ -64,9 +67,11 @@ impl MemoryStore {
 #[async_trait]
 impl Store for MemoryStore {
     async fn commit(&self, unit: Unit) -> Result<Receipt, CommitError> {
+        let deadline = unit.deadline();
         let (receipt, head) = {
             let mut state = self.state();
-            state.check(unit.writes())?;
+            deadline.map_or(Ok(()), |deadline| deadline.check())?;
+            state.check(unit.writes(), &self.log)?;
             let receipt = state.apply(unit.into_writes(), &self.log, self.most);
             (receipt, Position(state.tail.next() as u64))
         };
@@ -106,23 +111,56 @@ impl Store for MemoryStore {
     }
 
     async fn log(&self, query: LogQuery) -> Result<Vec<Arc<Envelope>>, StoreError> {
-        let from = usize::try_from(query.after.0).unwrap_or(usize::MAX);
-        Ok(match query.correlation {
-            None => self.log.read(from, query.limit, |_| true),
-            Some(correlation) => self.log.read(from, query.limit, |event| event.metadata.correlation_id == correlation),
+        let LogQuery { after, upto, limit, direction, until, correlation, matching } = &query;
+        let part = index(after.0)..upto.map_or(usize::MAX, |upto| index(upto.0));
+        if until.is_none() && correlation.is_none() && matching.is_none() && *direction == Direction::Forward {
+            return Ok(self.log.read(part, *limit, |_, _| true));
+        }
+        // Tags are read under the lock of those who write them.
+        let tagged = matching.as_ref().filter(|query| query.asks_for_tags()).map(|_| self.state());
+        let has_tag = |index, tag: &str| tagged.as_ref().is_some_and(|state| state.has_tag(index, tag));
+        let wanted = |index: usize, event: &Envelope| {
+            until.is_none_or(|until| event.timestamp <= until)
+                && correlation.is_none_or(|correlation| event.metadata.correlation_id == correlation)
+                && matching.as_ref().is_none_or(|query| query.matches(&event.event_type, |tag| has_tag(index, tag)))
+        };
+        Ok(match direction {
+            Direction::Forward => self.log.read(part, *limit, wanted),
+            Direction::Backward => self.log.read_back(part, *limit, wanted),
         })
     }
 
-    async fn stream(&self, stream: &str, after: u64, limit: usize) -> Result<Vec<Envelope>, StoreError> {
+    async fn stream(&self, stream: &str, query: StreamQuery) -> Result<Vec<Envelope>, StoreError> {
+        let StreamQuery { after, upto, until, direction, limit } = query;
         let state = self.state();
         let Some(Stream { forgotten, indexes }) = state.streams.get(stream) else { return Ok(Vec::new()) };
-        let skip = usize::try_from(after.saturating_sub(*forgotten)).unwrap_or(usize::MAX);
-        let events = indexes.iter().skip(skip).take(limit).filter_map(|&index| self.log.at(index));
-        Ok(events.map(Arc::unwrap_or_clone).collect())
+        let place = |version: u64| index(version.saturating_sub(*forgotten)).min(indexes.len());
+        let is_later = |event: &Envelope| until.is_some_and(|until| event.timestamp > until);
+        let end = upto.map_or(indexes.len(), place);
+        let end = match until {
+            None => end,
+            Some(_) => {
+                let later = indexes.iter().position(|&index| self.log.at(index).is_some_and(|event| is_later(&event)));
+                later.map_or(end, |later| later.min(end))
+            }
+        };
+        let part = indexes[place(after).min(end)..end].iter();
+        let events = |part: &mut dyn Iterator<Item = &usize>| {
+            let events = part.take(limit).filter_map(|&index| self.log.at(index));
+            events.map(Arc::unwrap_or_clone).collect()
+        };
+        Ok(match direction {
+            Direction::Forward => events(&mut { part }),
+            Direction::Backward => events(&mut part.rev()),
+        })
     }
 
     async fn head(&self) -> Result<Position, StoreError> {
         Ok(Position(self.log.len() as u64))
+    }
+
+    async fn position(&self, receipt: &Receipt, _: Duration) -> Result<Position, WaitError> {
+        Ok(receipt.position.unwrap_or_default())
     }
 
     async fn checkpoint(&self, subscriber: &str) -> Result<Position, StoreError> {
@@ -136,7 +174,7 @@ impl Store for MemoryStore {
 
 impl State {
     /// Whether every guard of the unit holds, counting what the unit itself wrote before.
-    fn check(&self, writes: &[Write]) -> Result<(), Conflict> {
+    fn check(&self, writes: &[Write], log: &Log) -> Result<(), Conflict> {
         if !writes.iter().any(Write::is_guarded) {
             return Ok(());
         }
@@ -160,10 +198,31 @@ impl State {
                     guard(*expected, *revision, || format!("document `{collection}/{key}`"))?;
                     *revision = 0;
                 }
+                Write::Require { collection, key, expected } => {
+                    let revision = self.revision(&mut revisions, collection, key);
+                    guard(*expected, *revision, || format!("document `{collection}/{key}`"))?;
+                }
+                Write::Guard { query, after } => self.find_none(query, *after, log)?,
                 Write::Checkpoint { .. } => {}
             }
         }
         Ok(())
+    }
+
+    /// Whether no event behind the position matches.
+    fn find_none(&self, query: &EventQuery, after: Position, log: &Log) -> Result<(), Conflict> {
+        let found = log.read(index(after.0)..usize::MAX, 1, |index, event| {
+            query.matches(&event.event_type, |tag| self.has_tag(index, tag))
+        });
+        match found.first() {
+            // Mutant `queries_unguarded`: two units that each write what the other has read are both written.
+            Some(event) if !cfg!(mutant = "queries_unguarded") => Err(Conflict::with_event(query, after, event)),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn has_tag(&self, index: usize, tag: &str) -> bool {
+        self.tags.get(tag).is_some_and(|indexes| indexes.binary_search(&index).is_ok())
     }
 
     fn revision<'r, 'w>(
@@ -183,12 +242,15 @@ impl State {
 
     fn apply(&mut self, writes: Vec<Write>, log: &Log, most: usize) -> Receipt {
         let appends = writes.iter().filter(|write| matches!(write, Write::Append { .. })).count();
-        let mut receipt = Receipt { events: Vec::with_capacity(appends) };
+        let mut receipt = Receipt { events: Vec::with_capacity(appends), position: None };
         let mut has_forgotten = false;
         for write in writes {
             match write {
-                Write::Append { stream, mut envelope, .. } => {
+                Write::Append { stream, mut envelope, tags, .. } => {
                     let index = self.tail.next();
+                    for tag in tags {
+                        self.tags.entry(tag).or_default().push(index);
+                    }
                     Arc::make_mut(&mut envelope).metadata.position = Some(index as u64 + 1);
                     let stream = self.streams.entry(stream).or_default();
                     stream.indexes.push(index);
@@ -203,10 +265,14 @@ impl State {
                 Write::Delete { collection, key, .. } => {
                     self.documents.remove(&(collection.to_owned(), key));
                 }
+                Write::Guard { .. } | Write::Require { .. } => {}
                 Write::Checkpoint { subscriber, position } => {
                     self.checkpoints.insert(subscriber, position);
                 }
             }
+        }
+        if !receipt.events.is_empty() {
+            receipt.position = Some(Position(self.tail.next() as u64));
         }
         log.show(&self.tail);
         if has_forgotten {
@@ -222,6 +288,10 @@ impl State {
             stream.forgotten += stream.indexes.drain(..gone).len() as u64;
             !stream.indexes.is_empty()
         });
+        self.tags.retain(|_, indexes| {
+            indexes.drain(..indexes.partition_point(|index| *index < first));
+            !indexes.is_empty()
+        });
     }
 }
 
@@ -229,6 +299,11 @@ impl Stream {
     fn version(&self) -> u64 {
         self.forgotten + self.indexes.len() as u64
     }
+}
+
+/// A number beyond what can be counted here is beyond the end.
+fn index(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 fn guard(expected: Expected, actual: u64, what: impl FnOnce() -> String) -> Result<(), Conflict> {
@@ -239,5 +314,5 @@ fn guard(expected: Expected, actual: u64, what: impl FnOnce() -> String) -> Resu
         Expected::Absent => 0,
         Expected::Exact(wanted) => wanted,
     };
-    if wanted == actual { Ok(()) } else { Err(Conflict { what: what(), expected: wanted, actual }) }
+    if wanted == actual { Ok(()) } else { Err(Conflict { what: what(), expected: wanted, actual, event: None }) }
 }

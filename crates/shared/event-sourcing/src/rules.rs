@@ -122,7 +122,7 @@ impl EventRules {
 fn appended(unit: &Unit) -> impl Iterator<Item = &Envelope> {
     unit.writes().iter().filter_map(|write| match write {
         Write::Append { envelope, .. } => Some(&**envelope),
-        Write::Put { .. } | Write::Delete { .. } | Write::Checkpoint { .. } => None,
+        _ => None,
     })
 }
 

@@ -1,10 +1,11 @@
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use kernel::{CorrelationId, Envelope, Error, ErrorKind, EventId, Json};
+use chrono::{DateTime, Utc};
+use kernel::{Envelope, Error, ErrorKind, EventId, Json};
 use serde::{Deserialize, Serialize};
 
-use crate::{Appended, Document, Unit};
+use crate::{Appended, Document, EventQuery, LogQuery, StreamQuery, Unit, WaitError, wait};
 
 /// Place in the log's one gap-free order. The first event has position 1; 0 is before all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -20,7 +21,8 @@ impl fmt::Display for Position {
 /// Where everything is kept. One conformance suite (`testing::store`) holds for all adapters.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
-    /// Writes all of the unit or none of it, and answers once it is durable.
+    /// Writes all of the unit or none of it, and answers once it is durable. One without writes is answered when all that the
+    /// store took before has been written or refused, and nothing is written for it.
     ///
     /// # Cancel safety
     /// Dropped before its first poll, nothing happened. Dropped after, the unit is the store's: it is written or refused as a
@@ -38,40 +40,29 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<StoredDocument>, StoreError>;
 
-    /// The log in position order. A reader that saw a position has seen every lower one that it will ever see.
+    /// The log by position. A reader that saw a position has seen every lower one that it will ever see.
     ///
     /// Events are shared: who keeps them in memory hands the same one to all of its readers.
     async fn log(&self, query: LogQuery) -> Result<Vec<Arc<Envelope>>, StoreError>;
 
-    /// A stream's events in version order, from the version after `after`; 0 reads from the start.
-    async fn stream(&self, stream: &str, after: u64, limit: usize) -> Result<Vec<Envelope>, StoreError>;
+    /// A stream's events by version. One that was never written reads as empty.
+    async fn stream(&self, stream: &str, query: StreamQuery) -> Result<Vec<Envelope>, StoreError>;
 
     /// The last position that was given out; 0 for an empty log.
     async fn head(&self) -> Result<Position, StoreError>;
+
+    /// The position of the last event of a unit; 0 if it had none. Waits at most so long, by the runtime's timers, where positions
+    /// are given out after the commit; the stores of this workspace know them at the commit.
+    ///
+    /// # Cancel safety
+    /// Only waits.
+    async fn position(&self, receipt: &Receipt, within: Duration) -> Result<Position, WaitError>;
 
     /// How far a subscriber has come; 0 if it never ran.
     async fn checkpoint(&self, subscriber: &str) -> Result<Position, StoreError>;
 
     /// Wakes when this process has appended. A hint: what is in the log decides.
     fn appended(&self) -> Appended;
-}
-
-/// Which part of the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogQuery {
-    /// The first event is the one behind this position; 0 starts at the first of all.
-    pub after: Position,
-    /// At most so many events. Fewer than that: the end of the log is reached.
-    pub limit: usize,
-    /// Only events of one piece of work.
-    pub correlation: Option<CorrelationId>,
-}
-
-impl LogQuery {
-    /// Of every piece of work.
-    pub fn after(position: Position, limit: usize) -> Self {
-        Self { after: position, limit, correlation: None }
-    }
 }
 
 /// A document as adapters have it, its type known to who asks.
@@ -101,6 +92,8 @@ pub struct Found<D> {
 pub struct Receipt {
     /// The id of each event, and its version: its place in its stream, from 1.
     pub events: Vec<(EventId, u64)>,
+    /// Of the last event, if the store knew it at the commit. [`Store::position`] waits for it where it did not.
+    pub position: Option<Position>,
 }
 
 /// Typed reads over any [`Store`].
@@ -124,6 +117,38 @@ pub trait StoreExt: Store {
     ) -> impl Future<Output = Result<Vec<Found<D>>, StoreError>> + Send {
         async move { self.documents(D::COLLECTION, after, limit).await?.into_iter().map(decode).collect() }
     }
+
+    /// Waits until the log can be read up to this position, at most so long by the runtime's timers.
+    ///
+    /// # Errors
+    /// Late, if it does not come to that; what the store says.
+    ///
+    /// # Cancel safety
+    /// Only waits.
+    fn until_visible(
+        &self,
+        position: Position,
+        within: Duration,
+    ) -> impl Future<Output = Result<(), WaitError>> + Send {
+        wait::for_position(self, wait::Follower::Log, position, within)
+    }
+
+    /// Waits until the checkpoint of a subscriber, by its stable name, has come to this position: it has then handled, and whoever
+    /// reads what it writes sees, everything up to there. At most so long by the runtime's timers.
+    ///
+    /// # Errors
+    /// Late, if it does not come to that; what the store says.
+    ///
+    /// # Cancel safety
+    /// Only waits.
+    fn until_handled(
+        &self,
+        subscriber: &str,
+        position: Position,
+        within: Duration,
+    ) -> impl Future<Output = Result<(), WaitError>> + Send {
+        wait::for_position(self, wait::Follower::Subscriber(subscriber), position, within)
+    }
 }
 
 impl<S: Store + ?Sized> StoreExt for S {}
@@ -145,21 +170,65 @@ pub enum CommitError {
     /// A guard of the unit did not hold.
     #[error(transparent)]
     Conflict(#[from] Conflict),
+    /// When its turn came, the work that the unit is a part of was to be done already.
+    #[error("the deadline {deadline} had passed at {now}, before this was written: allow it more time")]
+    Late {
+        /// That of the unit's context.
+        deadline: DateTime<Utc>,
+        /// By the clock of the unit.
+        now: DateTime<Utc>,
+    },
     /// The store could not do it, whatever was in the unit.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 /// Somebody else wrote first.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{what} is at {actual}, expected {expected}: read it again and retry")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conflict {
-    /// ``stream `x` `` or ``document `c/k` ``.
+    /// ``stream `x` ``, ``document `c/k` ``, or the query of a guard in words.
     pub what: String,
-    /// The version or revision that the unit asked for; 0 if it asked for there to be none.
+    /// The version or revision that the unit asked for; 0 if it asked for there to be none. Of a query the position behind which
+    /// nothing was to match.
     pub expected: u64,
-    /// 0 when it does not exist.
+    /// The version or revision that there is; 0 when it does not exist. Of a query the position of the event that matches.
     pub actual: u64,
+    /// What came between, of a query.
+    pub event: Option<Intruder>,
+}
+
+/// The first event that a guard of a unit was against.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Intruder {
+    /// Its type.
+    pub event_type: String,
+    /// Its identity.
+    pub event_id: EventId,
+}
+
+impl Conflict {
+    /// For adapters: this event matches a query that nothing behind `after` was to match.
+    pub fn with_event(query: &EventQuery, after: Position, event: &Envelope) -> Self {
+        let intruder = Intruder { event_type: event.event_type.clone().into_owned(), event_id: event.event_id };
+        let actual = event.metadata.position.unwrap_or_default();
+        Self { what: query.to_string(), expected: after.0, actual, event: Some(intruder) }
+    }
+}
+
+impl std::error::Error for Conflict {}
+
+impl fmt::Display for Conflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { what, expected, actual, event } = self;
+        match event {
+            None => write!(f, "{what} is at {actual}, expected {expected}: read it again and retry"),
+            Some(Intruder { event_type, event_id }) => write!(
+                f,
+                "event `{event_type}` ({event_id}) at position {actual} came after position {expected}, where nothing was to \
+                 match {what}: read again and retry"
+            ),
+        }
+    }
 }
 
 /// The store cannot do its work.
@@ -183,6 +252,8 @@ pub enum StoreErrorKind {
     Corrupt,
     /// Written by a newer version of this program.
     Newer,
+    /// More units wait for it than it takes, and have for as long as it lets them.
+    Busy,
     /// It is closed, or its machine or disk does not answer.
     Unavailable,
 }
@@ -190,7 +261,7 @@ pub enum StoreErrorKind {
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error.kind {
-            StoreErrorKind::Locked | StoreErrorKind::Full | StoreErrorKind::Unavailable => {
+            StoreErrorKind::Locked | StoreErrorKind::Full | StoreErrorKind::Busy | StoreErrorKind::Unavailable => {
                 Self::new(ErrorKind::Unavailable, error.message)
             }
             StoreErrorKind::Corrupt | StoreErrorKind::Newer => Self::new(ErrorKind::Internal, error.message),
@@ -202,6 +273,7 @@ impl From<CommitError> for Error {
     fn from(error: CommitError) -> Self {
         match error {
             CommitError::Conflict(conflict) => Self::new(ErrorKind::Conflict, conflict.to_string()),
+            CommitError::Late { .. } => Self::new(ErrorKind::Deadline, error.to_string()),
             CommitError::Store(error) => error.into(),
         }
     }

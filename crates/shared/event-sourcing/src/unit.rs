@@ -1,9 +1,10 @@
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use kernel::{Clock, Context, Envelope, Event, EventId, Ids, Json, Metadata};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::Position;
+use crate::{CommitError, EventQuery, Position};
 
 /// State of a domain that is kept by key, in a named collection. The value is stored as JSON.
 pub trait Document: Serialize + DeserializeOwned + Send + Sync + 'static {
@@ -42,6 +43,30 @@ pub struct Origin {
 pub struct Unit {
     origin: Origin,
     writes: Vec<Write>,
+    /// Whether the deadline of its context does not matter.
+    is_due_ever: bool,
+}
+
+/// From when on a unit must not be written any more: [`Unit::deadline`].
+pub struct Deadline {
+    at: DateTime<Utc>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Deadline {
+    /// For adapters: to be asked when it is the unit's turn, before anything of it is written.
+    ///
+    /// # Errors
+    /// Late, if the deadline has passed.
+    pub fn check(&self) -> Result<(), CommitError> {
+        let now = self.clock.now();
+        // Mutant `written_too_late`: what nobody waits for any more is written.
+        if now < self.at || cfg!(mutant = "written_too_late") {
+            Ok(())
+        } else {
+            Err(CommitError::Late { deadline: self.at, now })
+        }
+    }
 }
 
 /// One write of a unit, as adapters see it.
@@ -55,6 +80,8 @@ pub enum Write {
         expected: Expected,
         /// Complete but for its position, which the store gives it. Shared, so that a store in memory need not copy it.
         envelope: Arc<Envelope>,
+        /// [`Event::tags`], each once: kept beside the event.
+        tags: Vec<String>,
     },
     /// A whole document, in place of the one that is there, if one is.
     Put {
@@ -76,6 +103,22 @@ pub enum Write {
         /// Of the revision before the document goes.
         expected: Expected,
     },
+    /// Writes nothing: no committed event behind this position may match.
+    Guard {
+        /// What must not have happened.
+        query: EventQuery,
+        /// How far whoever decided had read.
+        after: Position,
+    },
+    /// Writes nothing: what must be true of a document.
+    Require {
+        /// [`Document::COLLECTION`] of its type.
+        collection: &'static str,
+        /// Unique within the collection.
+        key: String,
+        /// Of the revision.
+        expected: Expected,
+    },
     /// A subscriber has handled everything up to and including this position.
     Checkpoint {
         /// Its stable name.
@@ -89,9 +132,11 @@ impl Write {
     /// Whether it can be refused.
     pub(crate) fn is_guarded(&self) -> bool {
         match self {
-            Self::Append { expected, .. } | Self::Put { expected, .. } | Self::Delete { expected, .. } => {
-                *expected != Expected::Any
-            }
+            Self::Append { expected, .. }
+            | Self::Put { expected, .. }
+            | Self::Delete { expected, .. }
+            | Self::Require { expected, .. } => *expected != Expected::Any,
+            Self::Guard { .. } => true,
             Self::Checkpoint { .. } => false,
         }
     }
@@ -100,7 +145,7 @@ impl Write {
 impl Unit {
     /// Empty so far: dropped or committed like this, it writes nothing.
     pub fn new(origin: Origin) -> Self {
-        Self { origin, writes: Vec::new() }
+        Self { origin, writes: Vec::new(), is_due_ever: false }
     }
 
     /// What its events are stamped with.
@@ -137,17 +182,19 @@ impl Unit {
             },
         };
         observability::originated(observability::EVENT, self.origin.module, E::NAME, event_id.uuid(), context);
-        self.writes.push(Write::Append { stream: stream.into(), expected, envelope: Arc::new(envelope) });
+        let (envelope, tags) = (Arc::new(envelope), once_each(event.tags()));
+        self.writes.push(Write::Append { stream: stream.into(), expected, envelope, tags });
         event_id
     }
 
-    /// Appends an event that was made earlier and not committed then: with its identity, its time and whose it was.
-    pub fn take_up(&mut self, stream: impl Into<String>, mut envelope: Envelope) {
+    /// Appends an event that was made earlier and not committed then: with its identity, its time, whose it was and its tags.
+    pub fn take_up(&mut self, stream: impl Into<String>, mut envelope: Envelope, tags: Vec<String>) {
         envelope.metadata.position = None;
         self.writes.push(Write::Append {
             stream: stream.into(),
             expected: Expected::Any,
             envelope: Arc::new(envelope),
+            tags: once_each(tags),
         });
     }
 
@@ -163,6 +210,20 @@ impl Unit {
         self.writes.push(Write::Delete { collection: D::COLLECTION, key: key.into(), expected });
     }
 
+    /// The unit is refused when an event that matches was committed behind this position: for a decision that rests on what the
+    /// log says, and not on one stream. `after` is how far the reads behind the decision went, [`Store::head`](crate::Store::head)
+    /// before the first of them. The unit's own events do not count.
+    ///
+    /// With a tag in each item of the query the store looks at what has that tag; otherwise at every event behind `after`.
+    pub fn guard(&mut self, query: EventQuery, after: Position) {
+        self.writes.push(Write::Guard { query, after });
+    }
+
+    /// The unit is refused unless this is true of a document that it does not write: a lease that must still be held.
+    pub fn require<D: Document>(&mut self, key: impl Into<String>, expected: Expected) {
+        self.writes.push(Write::Require { collection: D::COLLECTION, key: key.into(), expected });
+    }
+
     /// A subscriber, by its stable name, has handled everything up to and including this position. It takes the place of
     /// the earlier one, also if it is lower.
     pub fn checkpoint(&mut self, subscriber: impl Into<String>, position: Position) {
@@ -174,7 +235,20 @@ impl Unit {
         &mut self.origin
     }
 
-    /// Whether there is nothing to write.
+    /// It is written also after the deadline of the work that it is a part of: for what must be known of work that came too late.
+    #[must_use]
+    pub fn regardless_of_the_deadline(mut self) -> Self {
+        self.is_due_ever = true;
+        self
+    }
+
+    /// For adapters: until when it may be written. None for one that writes nothing.
+    pub fn deadline(&self) -> Option<Deadline> {
+        let at = self.origin.context.deadline().filter(|_| !self.is_due_ever && !self.is_empty())?;
+        Some(Deadline { at, clock: Arc::clone(&self.origin.clock) })
+    }
+
+    /// Whether there is nothing to write and nothing to check.
     pub fn is_empty(&self) -> bool {
         self.writes.is_empty()
     }
@@ -188,6 +262,13 @@ impl Unit {
     pub fn into_writes(self) -> Vec<Write> {
         self.writes
     }
+}
+
+/// A tag is there or not. Most events have none.
+fn once_each(mut tags: Vec<String>) -> Vec<String> {
+    tags.sort_unstable();
+    tags.dedup();
+    tags
 }
 
 fn to_json<T: Serialize>(value: &T) -> Json {

@@ -2,7 +2,7 @@ use std::any::type_name;
 
 use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 
-use crate::{Envelope, Event, Priority, Request, RequestKind};
+use crate::{Envelope, Event, Priority, Request, RequestKind, decode::without_upcaster};
 
 /// A message as data: what the programs that exchange it must agree on.
 ///
@@ -20,6 +20,8 @@ pub struct Contract {
     pub read: Schema,
     /// The response, or the event as it is published.
     pub written: Schema,
+    /// Versions of an event before the present one that [`Event::upcast`] has no step from: what is stored of them is not read.
+    pub unread: Vec<u32>,
 }
 
 /// What is done with a message.
@@ -47,13 +49,21 @@ impl Contract {
             kind: ContractKind::Request(R::KIND),
             read: read::<R>(),
             written: written::<R::Response>(),
+            unread: Vec::new(),
         }
     }
 
     /// What the publisher and the subscribers of an event agree on.
     pub fn of_event<E: Event>() -> Self {
         let kind = ContractKind::Event { version: E::VERSION, priority: E::PRIORITY };
-        Self { name: E::NAME, type_name: type_name::<E>(), kind, read: read::<E>(), written: written::<E>() }
+        Self {
+            name: E::NAME,
+            type_name: type_name::<E>(),
+            kind,
+            read: read::<E>(),
+            written: written::<E>(),
+            unread: without_upcaster::<E>(),
+        }
     }
 
     /// The wire form of every event.
@@ -64,6 +74,7 @@ impl Contract {
             kind: ContractKind::Envelope,
             read: read::<Envelope>(),
             written: written::<Envelope>(),
+            unread: Vec::new(),
         }
     }
 }

@@ -4,20 +4,37 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer, de::DeserializeOwned};
 
-use crate::{CausationId, CorrelationId, EventId, Json};
+use crate::{CausationId, CorrelationId, DecodeError, EventId, Json, UpcastError, decode::current};
 
 /// Something that happened, in the past tense. A published contract: versioned, never edited.
 pub trait Event: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
     /// Wire name, `package.what_happened`.
     const NAME: &'static str;
     /// Version of the form of the data, from 1. A subscriber refuses events of a later one than it knows: raise it with a
-    /// change that those who know the earlier form would misread.
+    /// change that those who know the earlier form would misread, and [upcast](Self::upcast) what is stored of that form.
     const VERSION: u32 = 1;
     /// Stamped on every event of this type.
     const PRIORITY: Priority = Priority::Normal;
 
     /// Events of one key reach each subscriber in publish order.
     fn key(&self) -> String;
+
+    /// What else it is about, each as `name:value`: `student:7`. The log can be asked for the events that have a tag, and a unit
+    /// be guarded against them. They belong to the store and are no part of the wire form.
+    fn tags(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Brings data of version `from`, which is below [`VERSION`](Self::VERSION), to the form of the version after it. What is
+    /// stored is never changed: it passes through here, one step after the other, whenever it is [decoded](Envelope::decode).
+    ///
+    /// # Errors
+    /// [`UpcastError::Unknown`] for a version that has no step, as there is none by default; data that do not have the form of
+    /// their version.
+    fn upcast(from: u32, data: &Json) -> Result<Json, UpcastError> {
+        _ = (from, data);
+        Err(UpcastError::Unknown)
+    }
 }
 
 /// Which ready event a subscriber takes next. Never reorders the events of one key.
@@ -75,9 +92,14 @@ pub struct Metadata {
 }
 
 impl Envelope {
-    /// The typed event, if this is one of type `E` in the version that `E` understands.
-    pub fn decode<E: Event>(&self) -> Result<E, serde_json::Error> {
-        self.data.read()
+    /// The typed event, if this is one of type `E`: what every subscriber, aggregate and reader has it from. An earlier version
+    /// is upcast before.
+    ///
+    /// # Errors
+    /// A version that is later than `E` knows, or earlier than it has upcasters for; data that do not have the form of their
+    /// version.
+    pub fn decode<E: Event>(&self) -> Result<E, DecodeError> {
+        current(self)
     }
 }
 

@@ -1,13 +1,12 @@
-use chrono::{DateTime, Utc};
 use container::Container;
-use event_bus::Subscription;
+use event_bus::{SubscriberStatus, Subscription};
 use event_sourcing::EventRules;
 use kernel::Error;
 use request::{ModuleState, Requests, Trouble};
 use saga::SagaEngine;
 use serde::Serialize;
 
-use crate::{Description, Finding, Health, StartError, StopError, Undelivered, lifecycle::Lifecycle};
+use crate::{Description, Finding, Health, StartError, StopError, lifecycle::Lifecycle};
 
 /// All modules, verified and built. Until [`start`](Self::start) nothing runs, and every request is answered with
 /// `module.stopped`.
@@ -80,10 +79,10 @@ impl Application {
         self
     }
 
-    /// How this process is. What is `undelivered` belongs to it: see [`undelivered`](crate::undelivered); not to know it counts
-    /// as not ready.
-    pub fn health(&self, undelivered: Result<&[Undelivered], &Error>, now: DateTime<Utc>) -> Health {
-        Health::of(self, undelivered, now)
+    /// How this process is. How its subscribers stand belongs to it, as [`EventBus::status`](event_bus::EventBus::status) tells;
+    /// not to know it counts as not ready.
+    pub fn health(&self, subscribers: Result<&[SubscriberStatus], &Error>) -> Health {
+        Health::of(self, subscribers)
     }
 
     /// The service registry: which module serves what, and whether it can be asked.

@@ -15,6 +15,7 @@ use crate::{
     descriptor::{Read, Subscribed},
     lifecycle::{Lifecycle, Member},
     options::GRANTED_MODULE,
+    outlet::{Announcements, Outlet},
     task::Needed,
     verification::{Assembly, verify},
 };
@@ -44,7 +45,7 @@ pub async fn assemble(
     infrastructure: Infrastructure,
     options: Options,
 ) -> Result<Application, Findings> {
-    let Infrastructure { store, blobs, clock, ids } = infrastructure;
+    let Infrastructure { store, blobs, clock, ids } = infrastructure.clone();
     let (selected, mut wrong) = options.selection.of(&modules);
     let closed = |limits| Requests::closed(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&ids), limits);
     let requests = closed(options.limits.clone()).unwrap_or_else(|error| {
@@ -58,6 +59,11 @@ pub async fn assemble(
         .instance::<dyn Clock>(Arc::clone(&clock))
         .instance::<dyn Ids>(Arc::clone(&ids))
         .instance::<Client>(Arc::new(requests.client()));
+    let announcing = selected.iter().map(|&i| &modules[i]).find(|module| module.announces).map(|module| module.name);
+    let outlet = Arc::<Outlet>::default();
+    if announcing.is_some() {
+        builder.instance::<Outlet>(Arc::clone(&outlet));
+    }
     wrong.extend(register(&mut modules, &selected, options.settings.as_ref(), &mut builder));
     roots(&modules, &selected, &mut builder);
 
@@ -73,7 +79,12 @@ pub async fn assemble(
     let published = |module: &Module| (module.name, module.publishes.iter().map(|e| e.name).collect::<Vec<_>>());
     let event_rules = EventRules::declare(options.events, modules.iter().map(published));
     let subscriptions = subscriptions(&modules, &selected, &container, &options.grants);
-    table.commit_with(InlineSubscribers::of(&subscriptions).holding_to(event_rules.clone(), Arc::clone(&store)));
+    let inline = InlineSubscribers::of(&subscriptions).holding_to(event_rules.clone(), Arc::clone(&store));
+    let announcements = announcing.map(|module| {
+        let (spool, inline) = (options.spool.clone(), inline.clone());
+        Announcements { module, outlet, spool, infrastructure, inline, publisher: None }
+    });
+    table.commit_with(inline);
     requests.open(table);
     let mut sagas = SagaEngine::new(requests.clone(), store, clock, ids);
     for (module, saga) in selected.iter().flat_map(|&i| modules[i].sagas.iter().map(move |saga| (i, saga))) {
@@ -82,7 +93,7 @@ pub async fn assemble(
     Ok(Application {
         description: describe(&modules, &selected, &sagas),
         subscriptions,
-        lifecycle: lifecycle(modules, &selected, &container, requests.states(), &options),
+        lifecycle: lifecycle(modules, &selected, &container, requests.states(), &options).announcing(announcements),
         container,
         event_rules,
         requests,
@@ -161,8 +172,10 @@ fn subscriptions(
     let of_module = |&i: &usize| {
         let module = &modules[i];
         let granted = grants.get(&format!("{GRANTED_MODULE}{}", module.name)).cloned().unwrap_or_default();
-        let subscription = |s: &Subscribed| (s.wire)(container, s.subscriber, module.name);
-        module.subscribes.iter().map(move |s| subscription(s).with_permissions(granted.clone()))
+        module.subscribes.iter().map(move |Subscribed { subscription, wire, .. }| {
+            wire(container);
+            subscription.clone().with_permissions(granted.clone())
+        })
     };
     selected.iter().flat_map(of_module).collect()
 }

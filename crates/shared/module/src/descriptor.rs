@@ -1,4 +1,8 @@
-use std::{any::type_name, panic::Location, sync::Arc};
+use std::{
+    any::type_name,
+    panic::Location,
+    sync::{Arc, OnceLock},
+};
 
 use container::{Builder, Container};
 use event_bus::{BatchOptions, BatchSubscriber, CpuSubscriber, EnvelopeSubscriber, Subscriber, Subscription};
@@ -26,6 +30,8 @@ pub struct Module {
     pub(crate) rules: Vec<Rule>,
     pub(crate) asks: Vec<Message>,
     pub(crate) publishes: Vec<Message>,
+    /// Also outside of units.
+    pub(crate) announces: bool,
     pub(crate) subscribes: Vec<Subscribed>,
     pub(crate) sagas: Vec<Ran>,
     pub(crate) collections: Vec<&'static str>,
@@ -38,9 +44,6 @@ pub struct Module {
     /// What `provides` has registered, and where; known to the assembly.
     pub(crate) registered: Vec<(&'static str, &'static Location<'static>)>,
 }
-
-/// Of a subscriber's name and its module.
-type Wire = Box<dyn Fn(&Container, &'static str, &'static str) -> Subscription>;
 
 type Registrations = Box<dyn FnOnce(&mut Builder)>;
 
@@ -79,7 +82,9 @@ pub(crate) struct Subscribed {
     pub event: &'static str,
     /// That they are read as, if they are.
     pub type_name: Option<&'static str>,
-    pub wire: Wire,
+    pub subscription: Subscription,
+    /// Has it find in the container what handles its events.
+    pub wire: Box<dyn Fn(&Container)>,
     pub needs: Needed,
 }
 
@@ -111,6 +116,7 @@ impl Module {
             rules: Vec::new(),
             asks: Vec::new(),
             publishes: Vec::new(),
+            announces: false,
             subscribes: Vec::new(),
             sagas: Vec::new(),
             collections: Vec::new(),
@@ -197,6 +203,12 @@ impl Module {
         self
     }
 
+    /// The package also publishes where it has no unit at hand: the container has an [`Outlet`](crate::Outlet) for it.
+    #[must_use]
+    pub fn announces(self) -> Self {
+        Self { announces: true, ..self }
+    }
+
     /// `S`, from the container, handles every `E`, durably, under a name that its checkpoint is stored under.
     #[must_use]
     pub fn subscribes<E: Event, S: Subscriber<E>>(self, subscriber: &'static str) -> Self {
@@ -209,10 +221,11 @@ impl Module {
     pub fn subscribes_with<E: Event, S: Subscriber<E>>(
         self,
         subscriber: &'static str,
-        options: impl Fn(Subscription) -> Subscription + 'static,
+        options: impl FnOnce(Subscription) -> Subscription,
     ) -> Self {
-        let wire = |c: &Container, name, module| Subscription::new::<E>(name, module, Resolved(c.get::<S>()));
-        self.takes::<S>(subscriber, E::NAME, Some(type_name::<E>()), wire, options)
+        let module = self.name;
+        let subscription = move |late| Subscription::new::<E>(subscriber, module, late);
+        self.takes::<S>(Some(type_name::<E>()), subscription, options)
     }
 
     /// As [`subscribes_with`](Self::subscribes_with), with work that computes and waits for nothing, on a thread for that.
@@ -220,10 +233,11 @@ impl Module {
     pub fn subscribes_cpu<E: Event, S: CpuSubscriber<E>>(
         self,
         subscriber: &'static str,
-        options: impl Fn(Subscription) -> Subscription + 'static,
+        options: impl FnOnce(Subscription) -> Subscription,
     ) -> Self {
-        let wire = |c: &Container, name, module| Subscription::cpu::<E>(name, module, Resolved(c.get::<S>()));
-        self.takes::<S>(subscriber, E::NAME, Some(type_name::<E>()), wire, options)
+        let module = self.name;
+        let subscription = move |late| Subscription::cpu::<E>(subscriber, module, late);
+        self.takes::<S>(Some(type_name::<E>()), subscription, options)
     }
 
     /// As [`subscribes_with`](Self::subscribes_with), several events at once.
@@ -232,11 +246,11 @@ impl Module {
         self,
         subscriber: &'static str,
         batch: BatchOptions,
-        options: impl Fn(Subscription) -> Subscription + 'static,
+        options: impl FnOnce(Subscription) -> Subscription,
     ) -> Self {
-        let wire =
-            move |c: &Container, name, module| Subscription::batches::<E>(name, module, batch, Resolved(c.get::<S>()));
-        self.takes::<S>(subscriber, E::NAME, Some(type_name::<E>()), wire, options)
+        let module = self.name;
+        let subscription = move |late| Subscription::batches::<E>(subscriber, module, batch, late);
+        self.takes::<S>(Some(type_name::<E>()), subscription, options)
     }
 
     /// As [`subscribes_with`](Self::subscribes_with), events as they are stored: of one wire name, of all that begin alike,
@@ -246,23 +260,26 @@ impl Module {
         self,
         subscriber: &'static str,
         events: &'static str,
-        options: impl Fn(Subscription) -> Subscription + 'static,
+        options: impl FnOnce(Subscription) -> Subscription,
     ) -> Self {
-        let wire =
-            move |c: &Container, name, module| Subscription::envelopes(name, module, events, Resolved(c.get::<S>()));
-        self.takes::<S>(subscriber, events, None, wire, options)
+        let module = self.name;
+        let subscription = move |late| Subscription::envelopes(subscriber, module, events, late);
+        self.takes::<S>(None, subscription, options)
     }
 
     fn takes<S: Send + Sync + 'static>(
         mut self,
-        subscriber: &'static str,
-        event: &'static str,
         type_name: Option<&'static str>,
-        wire: impl Fn(&Container, &'static str, &'static str) -> Subscription + 'static,
-        options: impl Fn(Subscription) -> Subscription + 'static,
+        subscription: impl FnOnce(Late<S>) -> Subscription,
+        options: impl FnOnce(Subscription) -> Subscription,
     ) -> Self {
-        let wire = Box::new(move |c: &Container, name, module| options(wire(c, name, module)));
-        self.subscribes.push(Subscribed { subscriber, event, type_name, wire, needs: Needed::of::<S>() });
+        let handler = Arc::<OnceLock<Arc<S>>>::default();
+        let subscription = options(subscription(Late(Arc::clone(&handler))));
+        // A descriptor is assembled once.
+        let wire = Box::new(move |c: &Container| _ = handler.set(c.get::<S>()));
+        let (subscriber, event) = (subscription.name, subscription.event_type);
+        let needs = Needed::of::<S>();
+        self.subscribes.push(Subscribed { subscriber, event, type_name, subscription, wire, needs });
         self
     }
 
@@ -349,33 +366,40 @@ impl Module {
     }
 }
 
-struct Resolved<S>(Arc<S>);
+/// What handles events, in a subscription that is declared before there is a container.
+struct Late<S>(Arc<OnceLock<Arc<S>>>);
 
-impl<E: Event, S: Subscriber<E>> Subscriber<E> for Resolved<S> {
+impl<S> Late<S> {
+    fn get(&self) -> &S {
+        self.0.get().expect("the assembly wires a subscription before it hands it out")
+    }
+}
+
+impl<E: Event, S: Subscriber<E>> Subscriber<E> for Late<S> {
     fn handle(&self, cx: &Context, event: &E, unit: &mut Unit) -> impl Future<Output = Result<(), Error>> + Send {
-        self.0.handle(cx, event, unit)
+        self.get().handle(cx, event, unit)
     }
 }
 
-impl<E: Event, S: CpuSubscriber<E>> CpuSubscriber<E> for Resolved<S> {
+impl<E: Event, S: CpuSubscriber<E>> CpuSubscriber<E> for Late<S> {
     fn handle(&self, cx: &Context, event: &E, unit: &mut Unit) -> Result<(), Error> {
-        self.0.handle(cx, event, unit)
+        self.get().handle(cx, event, unit)
     }
 }
 
-impl<E: Event, S: BatchSubscriber<E>> BatchSubscriber<E> for Resolved<S> {
+impl<E: Event, S: BatchSubscriber<E>> BatchSubscriber<E> for Late<S> {
     fn handle(&self, cx: &Context, events: &[E], unit: &mut Unit) -> impl Future<Output = Result<(), Error>> + Send {
-        self.0.handle(cx, events, unit)
+        self.get().handle(cx, events, unit)
     }
 }
 
-impl<S: EnvelopeSubscriber> EnvelopeSubscriber for Resolved<S> {
+impl<S: EnvelopeSubscriber> EnvelopeSubscriber for Late<S> {
     fn handle(
         &self,
         cx: &Context,
         event: &Arc<Envelope>,
         unit: &mut Unit,
     ) -> impl Future<Output = Result<(), Error>> + Send {
-        self.0.handle(cx, event, unit)
+        self.get().handle(cx, event, unit)
     }
 }

@@ -66,8 +66,7 @@ impl Findings {
             HookReason::Failed(failure) => failure.downcast_ref::<Failure>().and_then(|failure| failure.chain().last()),
             HookReason::Panicked(_) | HookReason::TimedOut(_) => None,
         };
-        let causes = std::iter::successors(error.source(), |&cause| cause.source());
-        let problem = causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
+        let problem = kernel::with_causes(error);
         let mut findings = Self::default();
         let fix = "mend the factory, or what it is given";
         findings.error(registrar(modules, at_fault.unwrap_or(error.of).place), problem, fix);

@@ -2,9 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use chrono::{DateTime, Utc};
-use event_bus::EventBus;
-use event_sourcing::{LogQuery, Store};
+use event_bus::SubscriberStatus;
 use kernel::Error;
 use observability::{Gauge, Label, Metric};
 use request::{ModuleState, Trouble};
@@ -71,40 +69,8 @@ pub struct Component {
     pub reason: Option<String>,
 }
 
-/// What a subscriber has not been through with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Undelivered {
-    /// Its module.
-    pub module: &'static str,
-    /// Its stable name.
-    pub subscriber: &'static str,
-    /// When the oldest such event happened. `None`: there is none.
-    pub since: Option<DateTime<Utc>>,
-}
-
-/// How long events have waited for each subscriber of this process. Parked events do not wait any more, nor do those of a
-/// subscriber that somebody has paused.
-///
-/// # Errors
-/// The store does not answer.
-pub async fn undelivered(bus: &EventBus, store: &dyn Store) -> Result<Vec<Undelivered>, Error> {
-    let mut all = Vec::new();
-    for lag in bus.status().await?.into_iter().filter(|subscriber| !subscriber.paused) {
-        // The event behind its position is the oldest that it may still have to do with, of whatever type.
-        let next =
-            if lag.position < lag.head { store.log(LogQuery::after(lag.position, 1)).await? } else { Vec::new() };
-        let since = next.first().map(|event| event.timestamp);
-        all.push(Undelivered { module: lag.module, subscriber: lag.name, since });
-    }
-    Ok(all)
-}
-
 impl Health {
-    pub(crate) fn of(
-        application: &Application,
-        undelivered: Result<&[Undelivered], &Error>,
-        now: DateTime<Utc>,
-    ) -> Self {
+    pub(crate) fn of(application: &Application, subscribers: Result<&[SubscriberStatus], &Error>) -> Self {
         let live = application.lifecycle.is_live();
         let mut reasons = Vec::new();
         if !live {
@@ -121,8 +87,8 @@ impl Health {
             components.extend(parts(module, application.lifecycle.checks()));
         }
         let limit = application.lifecycle.timeouts().delivery;
-        match undelivered {
-            Ok(undelivered) => reasons.extend(undelivered.iter().filter_map(|waiting| waiting.too_long(now, limit))),
+        match subscribers {
+            Ok(subscribers) => reasons.extend(subscribers.iter().filter_map(|subscriber| too_long(subscriber, limit))),
             Err(error) => reasons.push(format!("which events wait is not known: {error}")),
         }
         let ready = reasons.is_empty();
@@ -137,21 +103,17 @@ impl Health {
     }
 }
 
-impl Undelivered {
-    /// Why the process is not ready, if it is not because of this.
-    fn too_long(&self, now: DateTime<Utc>, limit: Duration) -> Option<String> {
-        let Self { module, subscriber, since } = self;
-        // A clock that was set back makes no age.
-        let age = since.map_or(Duration::ZERO, |since| (now - since).to_std().unwrap_or_default());
-        (age > limit).then(|| {
-            format!(
-                "an event has waited for subscriber `{subscriber}` of module `{module}` for {} s, and {} s are allowed: \
-                 see `borough status`, or raise `events.delivery_seconds`",
-                age.as_secs(),
-                limit.as_secs()
-            )
-        })
-    }
+/// Why the process is not ready, if it is not because of this one. Parked events do not wait any more, nor do those of a
+/// subscriber that somebody has paused.
+fn too_long(subscriber: &SubscriberStatus, limit: Duration) -> Option<String> {
+    let SubscriberStatus { name, module, oldest, paused, .. } = subscriber;
+    let age = oldest.filter(|age| !paused && *age > limit)?;
+    Some(format!(
+        "an event has waited for subscriber `{name}` of module `{module}` for {} s, and {} s are allowed: see `borough status`, \
+         or raise `events.delivery_seconds`",
+        age.as_secs(),
+        limit.as_secs()
+    ))
 }
 
 fn publish(module: &ModuleStatus) {

@@ -17,6 +17,7 @@ mod finding;
 mod health;
 mod lifecycle;
 mod options;
+mod outlet;
 mod selection;
 mod task;
 mod verification;
@@ -29,8 +30,9 @@ pub use description::{
 };
 pub use descriptor::Module;
 pub use finding::{Finding, FindingLevel, Findings};
-pub use health::{Component, Health, HealthStatus, Undelivered, undelivered};
+pub use health::{Component, Health, HealthStatus};
 pub use lifecycle::{Cause, LifecycleError, Phase, StartError, StopError};
 pub use options::{GRANTED_MODULE, Grants, Options, Timeouts};
+pub use outlet::Outlet;
 pub use selection::Selection;
 pub use task::Shutdown;

@@ -1,5 +1,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
     time::Duration,
 };
 
@@ -29,6 +30,9 @@ pub struct Options {
     pub selection: Selection,
     /// How long modules may take.
     pub timeouts: Timeouts,
+    /// Where events are kept that the store does not take from an [`Outlet`](crate::Outlet): a file of its own for each store.
+    /// Without one they are lost with the process.
+    pub spool: Option<PathBuf>,
     /// Where the modules read their sections.
     pub settings: Option<Settings>,
 }

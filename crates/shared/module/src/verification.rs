@@ -31,6 +31,7 @@ pub(crate) fn verify(assembly: &Assembly<'_>, wrong: Vec<(String, String)>) -> F
     messages::rules(modules, &mut findings);
     messages::events(modules, &mut findings);
     messages::kinds(modules, &mut findings);
+    messages::subscriptions(modules, &mut findings);
     permissions(modules, options, &mut findings);
     settings(modules, options, &mut findings);
     needs(assembly, &mut findings);

@@ -8,6 +8,7 @@ mod crashes;
 mod deliveries;
 mod failures;
 mod probe;
+mod versions;
 
 use std::{sync::Arc, time::Duration};
 
@@ -41,19 +42,23 @@ pub async fn bus_conformance<H: BusHome>(make: impl AsyncFn() -> H) {
     failures::a_poison_event_parks_its_key_and_only_its_key(&make().await).await;
     failures::a_panic_stays_where_it_is(&make().await).await;
     failures::what_cannot_be_read_is_parked_skipped_or_halts(&make().await).await;
+    versions::earlier_versions_arrive_as_the_present_one(&make().await).await;
     failures::a_handler_that_does_not_end_is_reported(&make().await).await;
     control::a_restart_repeats_nothing(&make().await).await;
     control::a_pause_survives_a_restart(&make().await).await;
     control::another_process_pauses_and_resumes(&make().await).await;
     control::subscribers_come_and_go(&make().await).await;
     control::draining_waits_for_what_handlers_publish(&make().await).await;
+    control::records_are_kept_for_a_time_and_of_the_latest_events(&make().await).await;
     classes::inline_is_atomic_with_its_publisher(&make().await).await;
     classes::ephemeral_starts_at_the_end_and_counts_what_it_drops(&make().await).await;
+    classes::an_ephemeral_unit_is_committed_as_any_other(&make().await).await;
     classes::batches_have_a_size_and_a_delay(&make().await).await;
     classes::a_batch_that_is_spoilt_parks_only_what_spoils_it(&make().await).await;
     classes::computations_have_threads_of_their_own(&make().await).await;
     crashes::dropped_at_any_poll(&make().await).await;
     crashes::what_is_done_beyond_the_checkpoint_is_not_repeated(&make().await).await;
+    crashes::calls_are_dropped_at_any_poll(&make().await).await;
 }
 
 /// Options that make failing cheap: three tries, a few milliseconds apart.

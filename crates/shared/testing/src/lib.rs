@@ -7,8 +7,10 @@
 #![warn(missing_docs)]
 
 mod actors;
+mod aggregates;
 mod blobs;
 pub mod bus;
+mod effort;
 pub mod faults;
 mod letters;
 mod patience;
@@ -23,8 +25,10 @@ pub mod store;
 mod time;
 
 pub use actors::{context, origin};
+pub use aggregates::{Given, When, aggregate_conformance, given, snapshots_equal_replay};
 pub use blobs::blobs_conformance;
 pub use bus::bus_conformance;
+pub use effort::effort;
 pub use letters::dead_letters_conformance;
 pub use patience::{polled, soon};
 pub use published::Published;

@@ -2,9 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a suite fails by panicking")]
 
+mod boundaries;
 mod cancellation;
 mod concurrency;
+mod deadlines;
+mod following;
 mod guards;
+mod queries;
 mod reading;
 
 use std::sync::Arc;
@@ -29,6 +33,18 @@ pub async fn store_conformance<S: Store>(make: impl AsyncFn() -> S) {
     guards::streams_are_guarded_by_version(&make().await).await;
     guards::documents_are_guarded_by_revision(&make().await).await;
     guards::a_unit_sees_its_own_writes(&make().await).await;
+    boundaries::a_query_guards_a_unit(&make().await).await;
+    boundaries::what_a_unit_writes_does_not_stand_in_its_way(&make().await).await;
+    boundaries::a_document_can_be_required(&make().await).await;
+    boundaries::units_that_cross_are_not_both_written(&make().await).await;
+    boundaries::no_write_is_skewed(Arc::new(make().await)).await;
+    queries::the_log_is_filtered(&make().await).await;
+    queries::the_log_is_read_backward_in_pages(&make().await).await;
+    queries::streams_are_read_as_of(&make().await).await;
+    following::subscriptions_miss_nothing(Arc::new(make().await)).await;
+    following::a_subscription_follows(Arc::new(make().await)).await;
+    following::positions_are_waited_for(Arc::new(make().await)).await;
+    deadlines::a_late_unit_is_refused(&make().await).await;
     for place in 0..=4 {
         guards::all_or_nothing(&make().await, place).await;
     }
@@ -61,6 +77,34 @@ impl Noted {
     /// The `n`th note of this writer.
     pub fn new(writer: impl Into<String>, n: u64) -> Self {
         Self { writer: writer.into(), n }
+    }
+}
+
+/// An event with tags.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Tagged {
+    /// Any number, to tell one from another.
+    pub n: u64,
+    /// The tags of the event.
+    pub tags: Vec<String>,
+}
+
+impl Event for Tagged {
+    const NAME: &'static str = "testing.tagged";
+
+    fn key(&self) -> String {
+        String::new()
+    }
+
+    fn tags(&self) -> Vec<String> {
+        self.tags.clone()
+    }
+}
+
+impl Tagged {
+    /// The `n`th, with these tags.
+    pub fn new(n: u64, tags: &[&str]) -> Self {
+        Self { n, tags: tags.iter().map(ToString::to_string).collect() }
     }
 }
 

@@ -17,7 +17,7 @@ use crate::{
     Published,
     actors::origin,
     bus::{BusHome, options},
-    store::{Card, Noted},
+    store::Noted,
 };
 
 /// Runs the whole suite. `make` gives an empty home each time.
@@ -69,9 +69,7 @@ impl Town {
     async fn look(&self) {
         for _ in 0..100 {
             sleep(Duration::from_millis(25)).await;
-            let mut unit = self.unit();
-            unit.delete::<Card>("settled", Expected::Any);
-            self.store.commit(unit).await.unwrap();
+            self.store.commit(self.unit()).await.unwrap();
         }
     }
 

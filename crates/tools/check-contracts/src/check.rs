@@ -147,6 +147,29 @@ impl Check<'_> {
         for (file, promised) in committed.iter().filter(|(_, promised)| !known.contains(promised.document.message())) {
             self.removed(file, &promised.document);
         }
+        for contract in contracts.iter().filter(|contract| !twice.contains(contract.name)) {
+            self.unread(contract, committed);
+        }
+    }
+
+    /// What was promised of an earlier version is stored: there must be a way from it to the present one.
+    fn unread(&mut self, contract: &Contract, committed: &BTreeMap<String, Promised>) {
+        let of_event = committed.iter().filter(|(_, promised)| promised.document.message() == contract.name);
+        for (file, promised) in of_event {
+            let version = promised.document.version();
+            if let Some(from) = version.filter(|version| contract.unread.contains(version)) {
+                let what = format!("has no upcaster to version {}", from + 1);
+                let help = format!(
+                    "add the step from version {from} to its `upcast`; where no store has that version, delete the file in \
+                     the same commit"
+                );
+                let why = "events that are stored would not be read";
+                self.finding(file, &promised.document, Rule::NoUpcaster, what, (why, help));
+                // The present version is not promised either.
+                let present = self.shown(&Document::of(contract).file());
+                self.outdated.retain(|outdated| outdated.file != present);
+            }
+        }
     }
 
     fn message(&mut self, file: &str, document: &Document, committed: &BTreeMap<String, Promised>, update: bool) {
@@ -307,7 +330,7 @@ fn other_form(document: &Document) -> String {
         Some(version) => {
             let next = version + 1;
             format!(
-                "raise `VERSION` to {next} and read version {version} with an upcaster; then \
+                "raise `VERSION` to {next} and bring version {version} to it in `upcast`; then \
                  `cargo xtask check-contracts --update` writes the file of version {next} beside this one"
             )
         }

@@ -63,6 +63,8 @@ pub enum Rule {
     RemovedMessage,
     /// An event has a version below one that was promised.
     LoweredVersion,
+    /// A version of an event that was promised cannot be read any more.
+    NoUpcaster,
     /// A request has become an event, a query a command, or the other way round.
     Kind,
     /// A schema has changed: [`crate::What::name`].
@@ -76,6 +78,7 @@ impl Rule {
             Self::OneName => "one-name",
             Self::RemovedMessage => "removed-message",
             Self::LoweredVersion => "lowered-version",
+            Self::NoUpcaster => "no-upcaster",
             Self::Kind => "kind",
             Self::Schema(what) => what,
         }

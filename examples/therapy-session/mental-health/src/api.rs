@@ -1,12 +1,14 @@
+use event_sourcing::Repository;
 use module::Module;
 use therapy_contracts::{
-    CancelSession, GetSession, GetUserById, GetUserProfile, IsUserActive, ScheduleSession, SessionReminderDue,
-    TherapySessionCancelled, TherapySessionScheduled,
+    CancelSession, CompleteSession, GetSession, GetUserById, GetUserProfile, IsUserActive, ScheduleSession,
+    SessionReminderDue, StartSession, TherapySessionCancelled, TherapySessionCompleted, TherapySessionScheduled,
+    TherapySessionStarted,
 };
 
 use crate::{
-    application::{Canceller, Scheduler, Sessions, UserDirectory},
-    domain::StoredSession,
+    application::{Attendance, Canceller, Scheduler, Sessions, UserDirectory},
+    domain::{StoredReminder, TherapySession},
 };
 
 /// What this package offers and needs.
@@ -15,18 +17,24 @@ pub fn module() -> Module {
         .provides(|container| {
             container
                 .try_singleton(UserDirectory::try_new)
+                .singleton(Repository::<TherapySession>::new)
                 .singleton(Scheduler::new)
                 .singleton(Canceller::new)
+                .singleton(Attendance::new)
                 .singleton(Sessions::new);
         })
         .serves::<ScheduleSession, Scheduler>()
         .serves::<CancelSession, Canceller>()
+        .serves::<StartSession, Attendance>()
+        .serves::<CompleteSession, Attendance>()
         .serves::<GetSession, Sessions>()
         .asks::<GetUserById>()
         .asks::<IsUserActive>()
         .asks::<GetUserProfile>()
         .publishes::<TherapySessionScheduled>()
+        .publishes::<TherapySessionStarted>()
+        .publishes::<TherapySessionCompleted>()
         .publishes::<TherapySessionCancelled>()
         .publishes::<SessionReminderDue>()
-        .keeps::<StoredSession>()
+        .keeps::<StoredReminder>()
 }

@@ -10,6 +10,8 @@ use crate::UserId;
 
 /// Arrange sessions.
 pub const SCHEDULE_SESSIONS: Permission = Permission::new("mental-health:schedule");
+/// Say when sessions begin and when they are over.
+pub const CONDUCT_SESSIONS: Permission = Permission::new("mental-health:conduct");
 /// See sessions.
 pub const READ_SESSIONS: Permission = Permission::new("mental-health:read");
 
@@ -67,7 +69,7 @@ impl Request for ScheduleSession {
     }
 }
 
-/// Call a session off. It is no session any more, and nobody is reminded of it.
+/// Call a session off that has not begun. It is no session any more, and nobody is reminded of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CancelSession {
     /// Which one.
@@ -79,6 +81,42 @@ impl Request for CancelSession {
     const NAME: &'static str = "mental-health.cancel-session";
     const KIND: RequestKind = RequestKind::Command;
     const ACCESS: Access = Access::Requires(SCHEDULE_SESSIONS);
+
+    fn subject(&self) -> Option<String> {
+        Some(format!("session {}", self.session_id))
+    }
+}
+
+/// The session begins, now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StartSession {
+    /// Which one.
+    pub session_id: SessionId,
+}
+
+impl Request for StartSession {
+    type Response = Session;
+    const NAME: &'static str = "mental-health.start-session";
+    const KIND: RequestKind = RequestKind::Command;
+    const ACCESS: Access = Access::Requires(CONDUCT_SESSIONS);
+
+    fn subject(&self) -> Option<String> {
+        Some(format!("session {}", self.session_id))
+    }
+}
+
+/// The session is over, now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CompleteSession {
+    /// Which one.
+    pub session_id: SessionId,
+}
+
+impl Request for CompleteSession {
+    type Response = Session;
+    const NAME: &'static str = "mental-health.complete-session";
+    const KIND: RequestKind = RequestKind::Command;
+    const ACCESS: Access = Access::Requires(CONDUCT_SESSIONS);
 
     fn subject(&self) -> Option<String> {
         Some(format!("session {}", self.session_id))
@@ -119,10 +157,24 @@ impl Request for GetSession {
 pub struct SessionView {
     /// The session itself.
     pub session: Session,
+    /// How far it has come.
+    pub status: SessionStatus,
     /// Who is treated.
     pub patient: Person,
     /// Who treats.
     pub therapist: Person,
+}
+
+/// How far a session has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SessionStatus {
+    /// It is to come.
+    Scheduled,
+    /// It has begun.
+    Started,
+    /// It is over.
+    Completed,
 }
 
 /// Somebody who takes part in a session.
@@ -156,6 +208,50 @@ impl Event for TherapySessionScheduled {
     const PRIORITY: Priority = Priority::High;
 
     // What one patient is told comes in order.
+    fn key(&self) -> String {
+        self.patient_id.to_string()
+    }
+}
+
+/// A session has begun.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TherapySessionStarted {
+    /// Identity of the session.
+    pub session_id: SessionId,
+    /// Who is treated.
+    pub patient_id: UserId,
+    /// Who treats.
+    pub therapist_id: UserId,
+    /// When it began, which may be earlier or later than it was to.
+    pub started_at: DateTime<Utc>,
+}
+
+impl Event for TherapySessionStarted {
+    const NAME: &'static str = "therapy_session.started";
+
+    fn key(&self) -> String {
+        self.patient_id.to_string()
+    }
+}
+
+/// A session is over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TherapySessionCompleted {
+    /// Identity of the session.
+    pub session_id: SessionId,
+    /// Who was treated.
+    pub patient_id: UserId,
+    /// Who has treated.
+    pub therapist_id: UserId,
+    /// When it ended.
+    pub completed_at: DateTime<Utc>,
+    /// How long it took, in whole minutes.
+    pub minutes: u32,
+}
+
+impl Event for TherapySessionCompleted {
+    const NAME: &'static str = "therapy_session.completed";
+
     fn key(&self) -> String {
         self.patient_id.to_string()
     }

@@ -4,13 +4,15 @@ use std::{collections::HashMap, error::Error, io::Write};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use event_bus::{DeadLetter, DeadLetters, Discarded, LetterFilter, Retried, scheduled};
-use event_sourcing::{Found, LogQuery, Position, StoreExt};
-use kernel::{Clock, Context, CorrelationId, Envelope, Event};
+use event_sourcing::{Aggregate, Found, LogQuery, Position, StoreExt, StreamQuery};
+use kernel::{Clock, Context, CorrelationId, Envelope, Event, Request};
+use mental_health::TherapySession;
 use request::ModuleState;
 use resilience::{BreakerChange, BreakerState};
 use therapy_contracts::{
-    CancelSession, GetSession, GetSessionCharge, IsUserActive, NotificationSent, Person, ScheduleSession, Session,
-    SessionChargeCancelled, SessionCharged, SessionType, SessionView, TherapySessionScheduled, UserId,
+    CancelSession, CompleteSession, GetSession, GetSessionCharge, IsUserActive, NotificationSent, Person,
+    ScheduleSession, Session, SessionChargeCancelled, SessionCharged, SessionStatus, SessionType, SessionView,
+    StartSession, TherapySessionScheduled, UserId,
 };
 use tokio::sync::broadcast;
 
@@ -37,6 +39,7 @@ pub async fn tell(practice: &mut Practice, out: &mut impl Write) -> Told {
     story.a_mailbox_is_full().await?;
     story.the_mailbox_is_emptied().await?;
     story.the_day_before().await?;
+    story.a_session_is_held().await?;
     story.the_end().await
 }
 
@@ -189,6 +192,40 @@ impl<W: Write> Story<'_, W> {
         self.trail(hers.correlation()).await
     }
 
+    async fn a_session_is_held(&mut self) -> Told {
+        writeln!(self.out, "\n10. A session begins when its hour has come, and is not called off any more")?;
+        let cx = self.practice.work_of("reception")?;
+        let request = ScheduleSession {
+            patient_id: Practice::CLEO,
+            scheduled_at: self.practice.clock.now() + TimeDelta::hours(2),
+            ..self.session()
+        };
+        let session = self.practice.application.requests.ask(&cx, request).await?;
+        let session_id = session.session_id;
+        self.show(&cx, &session).await?;
+        self.try_to(&cx, StartSession { session_id }).await?;
+        self.practice.wait(TimeDelta::hours(2)).await?;
+        self.try_to(&cx, StartSession { session_id }).await?;
+        self.try_to(&cx, CancelSession { session_id }).await?;
+        self.practice.wait(TimeDelta::minutes(50)).await?;
+        self.try_to(&cx, CompleteSession { session_id }).await?;
+        self.show(&cx, &session).await?;
+        let stream = TherapySession::stream(&session_id);
+        for event in self.practice.store.stream(&stream, StreamQuery::after(0, usize::MAX)).await? {
+            let time = event.timestamp.format("%H:%M");
+            self.say("event", format_args!("{} at {time}", event.event_type))?;
+        }
+        Ok(())
+    }
+
+    /// Asks, and says what came of it.
+    async fn try_to<R: Request<Response = Session>>(&mut self, cx: &Context, request: R) -> Told {
+        match self.practice.application.requests.ask(cx, request).await {
+            Ok(_) => self.say("done", format_args!("{}", R::NAME)),
+            Err(error) => self.say("refused", format_args!("{}: {error}", R::NAME)),
+        }
+    }
+
     async fn reminders(&mut self) -> Told {
         let reminders = scheduled(&*self.practice.store, None, usize::MAX).await?.len();
         self.say("scheduled", format_args!("{reminders} reminders"))
@@ -247,9 +284,17 @@ impl<W: Write> Story<'_, W> {
 
     async fn show(&mut self, cx: &Context, session: &Session) -> Told {
         let request = GetSession { session_id: session.session_id };
-        let SessionView { session, patient, therapist } = self.practice.application.requests.ask(cx, request).await?;
-        let time = time(session.scheduled_at);
-        self.say("session", format_args!("{} with {}, {time}", name(&patient), name(&therapist)))
+        let SessionView { session, status, patient, therapist } =
+            self.practice.application.requests.ask(cx, request).await?;
+        let (time, status) = (
+            time(session.scheduled_at),
+            match status {
+                SessionStatus::Scheduled => "",
+                SessionStatus::Started => ", begun",
+                SessionStatus::Completed => ", completed",
+            },
+        );
+        self.say("session", format_args!("{} with {}, {time}{status}", name(&patient), name(&therapist)))
     }
 
     /// All that one piece of work has set off, each event below the one that caused it.

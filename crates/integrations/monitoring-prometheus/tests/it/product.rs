@@ -3,10 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
-use event_bus::{BusOptions, EventBus, Ports, Subscriber};
-use event_sourcing::{MemoryBlobs, MemoryStore, Origin, Store, Unit};
+use event_bus::{BusOptions, EventBus, InlineSubscribers, Ports, Publisher, PublisherOptions, Subscriber};
+use event_sourcing::{
+    Aggregate, Document, Expected, MemoryBlobs, MemoryStore, Origin, Repository, SnapshotPolicy, Snapshotted, Store,
+    Unit,
+};
 use kernel::{Access, Clock, Context, Error, ErrorKind, Event, ManualClock, Request, RequestKind, SequentialIds};
-use module::{Infrastructure, Module, Options, assemble, undelivered};
+use module::{Infrastructure, Module, Options, assemble};
 use request::{Cached, Service};
 use resilience::{
     BreakerOptions, Breakers, Bulkhead, BulkheadOptions, Fallback, FallbackOptions, Outcome, Retry, RetryBudget,
@@ -131,12 +134,49 @@ pub async fn live() {
     store.commit(unit).await.unwrap();
     application.sagas.drive(run, &Silent).await.unwrap();
     let _ = bus.drain(Duration::from_secs(10)).await.unwrap();
-    let waiting = undelivered(&bus, &*store).await.unwrap();
-    application.health(Ok(&waiting), clock.now());
+    application.health(Ok(&bus.status().await.unwrap()));
     application.container.publish_tallies();
+    let inline = InlineSubscribers::of(&[]);
+    let ids = Arc::new(SequentialIds::default());
+    let publisher = Publisher::open(PublisherOptions::new("post"), Arc::clone(&store), clock, ids, inline);
+    drop(publisher.await.unwrap());
     bus.stop().await;
     application.stop().await.unwrap();
     calls().await;
+    a_damaged_snapshot(store).await;
+}
+
+#[derive(Default, Serialize, Deserialize, JsonSchema)]
+struct Till {
+    sales: u64,
+}
+
+impl Aggregate for Till {
+    type Id = u32;
+    type Event = Sold;
+    const STREAM: &'static str = "till";
+
+    fn apply(&mut self, _: Sold) {
+        self.sales += 1;
+    }
+}
+
+impl Snapshotted for Till {
+    const COLLECTION: &'static str = "shop.till_snapshots";
+}
+
+#[derive(Serialize, Deserialize)]
+struct Rubbish;
+
+impl Document for Rubbish {
+    const COLLECTION: &'static str = <Till as Snapshotted>::COLLECTION;
+}
+
+async fn a_damaged_snapshot(store: Arc<dyn Store>) {
+    let mut unit = Unit::new(testing::origin("shop"));
+    unit.put("1", &Rubbish, Expected::Any);
+    store.commit(unit).await.unwrap();
+    Repository::<Till>::new(store).with_snapshots(SnapshotPolicy::Never).load(&1).await.unwrap();
 }
 
 /// Calls to something outside that fail in every way.

@@ -2,17 +2,22 @@
 
 use std::{cell::RefCell, collections::BTreeMap, sync::Arc};
 
-use event_sourcing::{CommitError, Document, Expected, LogQuery, MemoryStore, Origin, Position, Receipt, Store, Unit};
-use kernel::{Context, CorrelationId};
+use chrono::{DateTime, TimeDelta, Utc};
+use event_sourcing::{
+    CommitError, Direction, Document, EventQuery, Expected, LogQuery, MemoryStore, Origin, Position, Receipt, Store,
+    StreamQuery, Unit,
+};
+use kernel::{Context, CorrelationId, Event, ManualClock};
 use proptest::{
     collection::vec,
+    option,
     prelude::*,
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use storage_sqlite::SqliteStore;
-use testing::store::{Card, Noted};
+use testing::store::{Card, Noted, Tagged};
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
@@ -29,11 +34,11 @@ impl Document for Loose {
 
 #[derive(Debug, Clone)]
 enum Operation {
-    Commit { correlation: u128, writes: Vec<Change> },
+    Commit { correlation: u128, second: i64, deadline: Option<i64>, writes: Vec<Change> },
     Document { loose: bool, key: String },
     Documents { loose: bool, after: Option<String>, limit: usize },
-    Log { after: u64, limit: usize, correlation: Option<u128> },
-    Stream { stream: String, after: u64, limit: usize },
+    Log(LogQuery),
+    Stream { stream: String, query: StreamQuery },
     Head,
     Checkpoint(String),
     Reopen,
@@ -42,9 +47,12 @@ enum Operation {
 #[derive(Debug, Clone)]
 enum Change {
     Append { stream: String, expected: Expected, n: u64 },
+    AppendTagged { stream: String, tags: Vec<&'static str> },
     PutCard { key: String, expected: Expected, n: u64 },
     PutLoose { key: String, expected: Expected, body: Value },
     Delete { loose: bool, key: String, expected: Expected },
+    Guard { query: EventQuery, after: u64 },
+    Require { key: String, expected: Expected },
     Checkpoint { subscriber: String, position: u64 },
 }
 
@@ -74,6 +82,28 @@ fn json() -> impl Strategy<Value = Value> {
     })
 }
 
+fn tags() -> impl Strategy<Value = Vec<&'static str>> {
+    proptest::sample::subsequence(vec!["a:1", "b:2", "c:3"], 0..=3)
+}
+
+fn query() -> impl Strategy<Value = EventQuery> {
+    let types = proptest::sample::subsequence(vec![Noted::NAME, Tagged::NAME], 0..=2);
+    let item = (types, tags()).prop_map(|(types, tags)| EventQuery::of(&types, &tags));
+    vec(item, 1..4).prop_map(|items| items.into_iter().reduce(EventQuery::or).unwrap())
+}
+
+fn direction() -> impl Strategy<Value = Direction> {
+    prop_oneof![Just(Direction::Forward), Just(Direction::Backward)]
+}
+
+fn second() -> impl Strategy<Value = i64> {
+    0..6_i64
+}
+
+fn at(second: i64) -> DateTime<Utc> {
+    DateTime::UNIX_EPOCH + TimeDelta::seconds(second)
+}
+
 fn change() -> impl Strategy<Value = Change> {
     prop_oneof![
         3 => (name(), expected(), any::<u64>()).prop_map(|(stream, expected, n)| Change::Append { stream, expected, n }),
@@ -81,6 +111,9 @@ fn change() -> impl Strategy<Value = Change> {
         2 => (name(), expected(), json()).prop_map(|(key, expected, body)| Change::PutLoose { key, expected, body }),
         2 => (any::<bool>(), name(), expected())
             .prop_map(|(loose, key, expected)| Change::Delete { loose, key, expected }),
+        2 => (name(), tags()).prop_map(|(stream, tags)| Change::AppendTagged { stream, tags }),
+        1 => (query(), 0..12_u64).prop_map(|(query, after)| Change::Guard { query, after }),
+        1 => (name(), expected()).prop_map(|(key, expected)| Change::Require { key, expected }),
         1 => (name(), any::<u64>()).prop_map(|(subscriber, position)| Change::Checkpoint { subscriber, position }),
     ]
 }
@@ -90,18 +123,38 @@ fn operation() -> impl Strategy<Value = Operation> {
         (prop_oneof![9 => 0..12_u64, 1 => any::<u64>()], prop_oneof![9 => 0..9_usize, 1 => Just(usize::MAX)]);
     let correlation = 1..3_u128;
     prop_oneof![
-        8 => (correlation.clone(), vec(change(), 0..6))
-            .prop_map(|(correlation, writes)| Operation::Commit { correlation, writes }),
+        8 => (correlation.clone(), second(), option::weighted(0.2, second()), vec(change(), 0..6)).prop_map(
+            |(correlation, second, deadline, writes)| Operation::Commit { correlation, second, deadline, writes }
+        ),
         1 => (any::<bool>(), name()).prop_map(|(loose, key)| Operation::Document { loose, key }),
-        1 => (any::<bool>(), proptest::option::of(name()), limit.clone())
+        1 => (any::<bool>(), option::of(name()), limit.clone())
             .prop_map(|(loose, after, limit)| Operation::Documents { loose, after, limit }),
-        1 => (place.clone(), limit.clone(), proptest::option::of(correlation))
-            .prop_map(|(after, limit, correlation)| Operation::Log { after, limit, correlation }),
-        1 => (name(), place, limit).prop_map(|(stream, after, limit)| Operation::Stream { stream, after, limit }),
+        2 => part(place.clone(), limit.clone(), correlation),
+        3 => (name(), place.clone(), option::of(place), option::of(second()), direction(), limit).prop_map(
+            |(stream, after, upto, second, direction, limit)| {
+                let query = StreamQuery { after, upto, until: second.map(at), direction, limit };
+                Operation::Stream { stream, query }
+            }
+        ),
         1 => Just(Operation::Head),
         1 => name().prop_map(Operation::Checkpoint),
         1 => Just(Operation::Reopen),
     ]
+}
+
+/// Of the log.
+fn part(
+    place: impl Strategy<Value = u64> + Clone,
+    limit: impl Strategy<Value = usize>,
+    correlation: impl Strategy<Value = u128>,
+) -> impl Strategy<Value = Operation> {
+    let range = (place.clone(), option::of(place), direction(), limit);
+    let filter = (option::of(second()), option::of(correlation), option::of(query()));
+    (range, filter).prop_map(|((after, upto, direction, limit), (second, correlation, matching))| {
+        let (after, upto, until) = (Position(after), upto.map(Position), second.map(at));
+        let correlation = correlation.map(|id| CorrelationId::new(Uuid::from_u128(id)));
+        Operation::Log(LogQuery { after, upto, limit, direction, until, correlation, matching })
+    })
 }
 
 fn unit(origin: Origin, writes: &[Change]) -> Unit {
@@ -109,6 +162,11 @@ fn unit(origin: Origin, writes: &[Change]) -> Unit {
     for change in writes.iter().cloned() {
         match change {
             Change::Append { stream, expected, n } => _ = unit.append(stream.clone(), expected, &Noted::new(stream, n)),
+            Change::AppendTagged { stream, tags } => {
+                _ = unit.append(stream, Expected::Any, &Tagged::new(0, &tags));
+            }
+            Change::Guard { query, after } => unit.guard(query, Position(after)),
+            Change::Require { key, expected } => unit.require::<Card>(key, expected),
             Change::PutCard { key, expected, n } => unit.put(key, &Card { n }, expected),
             Change::PutLoose { key, expected, body } => unit.put(key, &Loose(body), expected),
             Change::Delete { loose: true, key, expected } => unit.delete::<Loose>(key, expected),
@@ -126,22 +184,23 @@ fn collection(loose: bool) -> &'static str {
 /// What a store answers, in words, so that `0.0` and `-0.0` are not the same.
 async fn answer(store: &dyn Store, operation: &Operation) -> Result<String, CommitError> {
     let words = match operation {
-        Operation::Commit { correlation, writes } => {
+        Operation::Commit { correlation, second, deadline, writes } => {
             let mut origin = testing::origin("test");
+            origin.clock = Arc::new(ManualClock::starting_at(at(*second)));
             let correlation = CorrelationId::new(Uuid::from_u128(*correlation));
             origin.context = Context::new(Arc::new(origin.context.principal().clone()), correlation);
-            let Receipt { events } = store.commit(unit(origin, writes)).await?;
-            format!("{events:?}")
+            if let Some(deadline) = deadline {
+                origin.context = origin.context.until(at(*deadline));
+            }
+            let Receipt { events, position } = store.commit(unit(origin, writes)).await?;
+            format!("{events:?} {position:?}")
         }
         Operation::Document { loose, key } => format!("{:?}", store.document(collection(*loose), key).await?),
         Operation::Documents { loose, after, limit } => {
             format!("{:?}", store.documents(collection(*loose), after.as_deref(), *limit).await?)
         }
-        Operation::Log { after, limit, correlation } => {
-            let correlation = correlation.map(|id| CorrelationId::new(Uuid::from_u128(id)));
-            format!("{:?}", store.log(LogQuery { correlation, ..LogQuery::after(Position(*after), *limit) }).await?)
-        }
-        Operation::Stream { stream, after, limit } => format!("{:?}", store.stream(stream, *after, *limit).await?),
+        Operation::Log(query) => format!("{:?}", store.log(query.clone()).await?),
+        Operation::Stream { stream, query } => format!("{:?}", store.stream(stream, *query).await?),
         Operation::Head | Operation::Reopen => store.head().await?.to_string(),
         Operation::Checkpoint(subscriber) => store.checkpoint(subscriber).await?.to_string(),
     };
@@ -150,12 +209,27 @@ async fn answer(store: &dyn Store, operation: &Operation) -> Result<String, Comm
 
 /// What an answer shows to work, so that a run that only ever met empty stores does not count.
 fn shown(operation: &Operation, answer: &Result<String, CommitError>) -> Vec<&'static str> {
-    let Ok(answer) = answer else { return vec!["conflict"] };
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(CommitError::Conflict(conflict)) => {
+            let what = &conflict.what;
+            return vec![match conflict.event {
+                Some(_) => "conflict of a query",
+                None if what.starts_with("stream") => "conflict of a stream",
+                None => "conflict of a document",
+            }];
+        }
+        Err(CommitError::Late { .. }) => return vec!["refused as late"],
+        Err(CommitError::Store(error)) => panic!("{error}"),
+    };
     let found = |what| if matches!(answer.as_str(), "None" | "[]" | "0") { vec![] } else { vec![what] };
     match operation {
         Operation::Commit { writes, .. } => {
             let kinds = writes.iter().map(|change| match change {
                 Change::Append { .. } => "append",
+                Change::AppendTagged { .. } => "append with tags",
+                Change::Guard { .. } => "guard",
+                Change::Require { .. } => "require",
                 Change::PutCard { .. } | Change::PutLoose { .. } => "put",
                 Change::Delete { .. } => "delete",
                 Change::Checkpoint { .. } => "set checkpoint",
@@ -164,9 +238,26 @@ fn shown(operation: &Operation, answer: &Result<String, CommitError>) -> Vec<&'s
         }
         Operation::Document { .. } => found("document"),
         Operation::Documents { .. } => found("documents"),
-        Operation::Log { correlation: None, .. } => found("log"),
-        Operation::Log { correlation: Some(_), .. } => found("log of one correlation"),
-        Operation::Stream { .. } => found("stream"),
+        Operation::Log(query) => {
+            let kinds = [
+                (query.upto.is_some(), "log as of a position"),
+                (query.until.is_some(), "log as of a time"),
+                (query.correlation.is_some(), "log of one correlation"),
+                (query.matching.is_some(), "log of types and tags"),
+                (query.direction == Direction::Backward, "log backward"),
+                (true, "log"),
+            ];
+            kinds.into_iter().filter(|(is_so, _)| *is_so).flat_map(|(_, kind)| found(kind)).collect()
+        }
+        Operation::Stream { query, .. } => {
+            let kinds = [
+                (query.upto.is_some(), "stream as of a version"),
+                (query.until.is_some(), "stream as of a time"),
+                (query.direction == Direction::Backward, "stream backward"),
+                (true, "stream"),
+            ];
+            kinds.into_iter().filter(|(is_so, _)| *is_so).flat_map(|(_, kind)| found(kind)).collect()
+        }
         Operation::Head => found("head"),
         Operation::Checkpoint(_) => found("checkpoint"),
         Operation::Reopen => found("reopen"),
@@ -178,7 +269,8 @@ async fn same_answers(trace: &[Operation], counts: &RefCell<BTreeMap<&'static st
     let memory = MemoryStore::default();
     let mut sqlite: Option<SqliteStore> = None;
     let everything = [
-        Operation::Log { after: 0, limit: usize::MAX, correlation: None },
+        Operation::Log(LogQuery::after(Position(0), usize::MAX)),
+        Operation::Log(LogQuery { matching: Some(EventQuery::of(&[], &["a:1"])), ..LogQuery::last(usize::MAX) }),
         Operation::Documents { loose: true, after: None, limit: usize::MAX },
         Operation::Documents { loose: false, after: None, limit: usize::MAX },
     ];
@@ -195,37 +287,62 @@ async fn same_answers(trace: &[Operation], counts: &RefCell<BTreeMap<&'static st
     }
 }
 
+/// What must occur, by name.
+const ALL: [&str; 26] = [
+    "append",
+    "append with tags",
+    "checkpoint",
+    "conflict of a document",
+    "conflict of a query",
+    "conflict of a stream",
+    "delete",
+    "document",
+    "documents",
+    "guard",
+    "head",
+    "log",
+    "log as of a position",
+    "log as of a time",
+    "log backward",
+    "log of one correlation",
+    "log of types and tags",
+    "put",
+    "refused as late",
+    "reopen",
+    "require",
+    "set checkpoint",
+    "stream",
+    "stream as of a time",
+    "stream as of a version",
+    "stream backward",
+];
+
+/// After so many times as many traces nothing new is to be hoped for.
+const ROUNDS: usize = 8;
+
 #[test]
 fn it_answers_as_the_store_in_memory_does() {
     let runtime = Runtime::new().unwrap();
-    let counts = RefCell::default();
-    let config = Config { cases: 64, failure_persistence: None, max_shrink_iters: 60, ..Config::default() };
+    let counts = RefCell::<BTreeMap<&str, u32>>::default();
+    let config =
+        Config { cases: 64 * testing::effort(), failure_persistence: None, max_shrink_iters: 60, ..Config::default() };
     // The same traces every time: what a run shows must not depend on luck.
     let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
     let traces = vec(operation(), 1..50);
-    let result = runner.run(&traces, |trace| {
-        runtime.block_on(same_answers(&trace, &counts));
-        Ok(())
-    });
-    if let Err(failure) = result {
-        panic!("{failure}");
+    // So that nothing passes unseen, it goes on until everything has occurred.
+    for _ in 0..ROUNDS {
+        let result = runner.run(&traces, |trace| {
+            runtime.block_on(same_answers(&trace, &counts));
+            Ok(())
+        });
+        if let Err(failure) = result {
+            panic!("{failure}");
+        }
+        if ALL.iter().all(|kind| counts.borrow().contains_key(kind)) {
+            break;
+        }
     }
-    let counts: Vec<(&str, u32)> = counts.into_inner().into_iter().collect();
-    let kinds: Vec<&str> = counts.iter().map(|(kind, _)| *kind).collect();
-    let all = [
-        "append",
-        "checkpoint",
-        "conflict",
-        "delete",
-        "document",
-        "documents",
-        "head",
-        "log",
-        "log of one correlation",
-        "put",
-        "reopen",
-        "set checkpoint",
-        "stream",
-    ];
-    assert_eq!(kinds, all, "every kind of operation has found something: {counts:?}");
+    let counts = counts.into_inner();
+    let kinds: Vec<&str> = counts.keys().copied().collect();
+    assert_eq!(kinds, ALL, "every kind of operation and refusal has occurred: {counts:?}");
 }

@@ -2,11 +2,13 @@
 
 use std::{fs, sync::Arc};
 
-use event_sourcing::{CommitError, Expected, Position, Store, StoreErrorKind, StoreExt as _, Unit};
+use event_sourcing::{
+    CommitError, EventQuery, Expected, LogQuery, Position, Store, StoreErrorKind, StoreExt as _, Unit,
+};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use storage_sqlite::SqliteStore;
-use testing::store::{Card, CardIndex, Noted};
+use testing::store::{Card, CardIndex, Noted, Tagged};
 
 use crate::{files, numbered, numbers, open, place};
 
@@ -92,6 +94,26 @@ async fn what_does_not_exist_reads_as_nothing() {
     assert!(SqliteStore::open_read(&path).unwrap().is_some());
 }
 
+/// A store of the first schema, as an earlier version has left it.
+#[tokio::test]
+async fn an_older_store_is_brought_up_to_date() {
+    let (_folder, path) = place();
+    let store = open(&path).unwrap();
+    store.commit(numbered(1)).await.unwrap();
+    drop(store);
+    Connection::open(&path).unwrap().execute_batch("DROP TABLE tags; PRAGMA user_version = 1").unwrap();
+    let store = open(&path).unwrap();
+    let mut unit = numbered(2);
+    unit.append("unit 2", Expected::Exact(2), &Tagged::new(1, &["a:1"]));
+    unit.guard(EventQuery::of(&[], &["a:1"]), Position(0));
+    store.commit(unit).await.unwrap();
+    let tagged = LogQuery { matching: Some(EventQuery::of(&[], &["a:1"])), ..LogQuery::after(Position(0), 9) };
+    assert_eq!(store.log(tagged).await.unwrap().len(), 1);
+    let version: u32 =
+        Connection::open(&path).unwrap().pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    assert_eq!(version, 2);
+}
+
 #[tokio::test]
 async fn nesting_ends_where_reading_back_does() {
     let (_folder, path) = place();
@@ -144,4 +166,17 @@ async fn more_readers_than_connections_wait_their_turn() {
     }
     let read = testing::soon("reading", reads.join_all()).await;
     assert_eq!(read, vec![vec![1]; 100]);
+}
+
+/// Tasks that read may wait for each other: a read that nobody looks at for a while is in nobody's way.
+#[tokio::test]
+async fn reads_that_are_not_looked_at_hold_no_other_up() {
+    let (_folder, path) = place();
+    let store = open(&path).unwrap();
+    store.commit(numbered(1)).await.unwrap();
+    let mut waiting: Vec<_> = (0..64).map(|_| store.head()).collect();
+    for read in &mut waiting {
+        let _begun = testing::polled(read.as_mut(), 1).await;
+    }
+    assert_eq!(testing::soon("another read", store.head()).await.unwrap(), Position(2));
 }

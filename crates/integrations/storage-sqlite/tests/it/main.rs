@@ -6,6 +6,7 @@ mod bus;
 mod differential;
 mod kill;
 mod lifetime;
+mod queue;
 mod refusals;
 mod room;
 mod scenario;
@@ -34,6 +35,16 @@ async fn it_conforms() {
 async fn it_conforms_on_one_thread() {
     let (folder, made) = (TempDir::new().unwrap(), AtomicUsize::new(0));
     testing::store_conformance(async || {
+        let name = format!("{}.db", made.fetch_add(1, Ordering::Relaxed));
+        open(&folder.path().join(name)).unwrap()
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn aggregates_conform() {
+    let (folder, made) = (TempDir::new().unwrap(), AtomicUsize::new(0));
+    testing::aggregate_conformance(async || {
         let name = format!("{}.db", made.fetch_add(1, Ordering::Relaxed));
         open(&folder.path().join(name)).unwrap()
     })

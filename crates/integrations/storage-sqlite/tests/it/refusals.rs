@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, process};
 
-use event_sourcing::{CommitError, Store, StoreErrorKind};
+use event_sourcing::{CommitError, Store, StoreErrorKind, StreamQuery};
 use rusqlite::Connection;
 use storage_sqlite::SqliteStore;
 
@@ -131,11 +131,11 @@ async fn a_row_that_cannot_be_read_is_named() {
     assert!(error.message.contains("document `unit 2`"), "{error}");
     for damage in ["data = '{'", "event_id = x'00'", "priority = 9", "causation_id = 'none'", "timestamp = 'never'"] {
         other.execute_batch(&format!("SAVEPOINT s; UPDATE events SET {damage} WHERE position = 4; RELEASE s")).unwrap();
-        let error = store.stream("unit 2", 0, 9).await.unwrap_err();
+        let error = store.stream("unit 2", StreamQuery::after(0, 9)).await.unwrap_err();
         assert_eq!(error.kind, StoreErrorKind::Corrupt, "{damage}: {error}");
         assert!(error.message.contains("event 4"), "{damage}: {error}");
         other.execute_batch("UPDATE events SET (data, event_id, priority, causation_id, timestamp) = (SELECT data, event_id, priority, causation_id, timestamp FROM events WHERE position = 3) WHERE position = 4").unwrap();
-        assert_eq!(store.stream("unit 2", 0, 9).await.unwrap().len(), 2);
+        assert_eq!(store.stream("unit 2", StreamQuery::after(0, 9)).await.unwrap().len(), 2);
     }
 }
 
@@ -143,8 +143,8 @@ async fn a_row_that_cannot_be_read_is_named() {
 fn a_newer_store_asks_for_a_newer_version() {
     let (_folder, path) = place();
     drop(open(&path).unwrap());
-    Connection::open(&path).unwrap().pragma_update(None, "user_version", 2).unwrap();
-    let says = ["was written by a newer version of Borough (its schema is 2, this one knows 1)", "use that version"];
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 3).unwrap();
+    let says = ["was written by a newer version of Borough (its schema is 3, this one knows 2)", "use that version"];
     is_refused(&path, StoreErrorKind::Newer, &says);
 }
 

@@ -1,16 +1,14 @@
-use std::{mem::take, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{mem::take, sync::Arc, time::Duration};
 
 use event_sourcing::{CommitError, StoreError, Unit};
-use futures::FutureExt;
 use kernel::{Envelope, Error};
 use tokio::time::{Instant, sleep, sleep_until};
-use tracing::Instrument;
 
-use super::{Flight, Follower, PATIENCE, written};
+use super::{Follower, written};
 use crate::{
     BatchOptions, DeliveryOutcome,
     control::stopped,
-    delivery::{Delivery, Verdict, panicked, position},
+    delivery::{Delivery, Verdict, position},
     handler::{BatchHandler, Fault},
     mailbox::Waiting,
     progress::Step,
@@ -56,7 +54,7 @@ impl Follower {
             } else if batch.is_empty() && is_end {
                 self.idle().await?;
             } else if is_end || batch.len() == options.size {
-                self.publish(0, Vec::new());
+                self.publish(0);
                 tokio::select! {
                     biased;
                     ordered = self.orders.changed() => if ordered.is_err() { self.obeyed.stop = true },
@@ -164,40 +162,18 @@ impl Follower {
         handler: &Arc<dyn BatchHandler>,
         attempts: u32,
     ) -> Result<Result<(), Failure>, StoreError> {
-        let start = Instant::now();
         let delivery = Arc::clone(&self.delivery);
-        let mut unit = delivery.own_work();
-        let cx = unit.origin().context.clone();
-        let (module, name) = (delivery.subscription.module, delivery.subscription.name);
-        let span = observability::delivery_span(module, name, &batch[0].event_type, &cx);
-        let result = {
-            let handling = AssertUnwindSafe(handler.batch(&cx, batch, &mut unit)).catch_unwind().instrument(span);
-            let mut handling = std::pin::pin!(handling);
-            let mut flight = Flight::new(&batch[0]);
-            loop {
-                let overlong = flight.overlong(&delivery);
-                self.publish(batch.len(), overlong.into_iter().collect());
-                tokio::select! {
-                    biased;
-                    ended = &mut handling => break ended,
-                    () = stopped(&mut self.orders) => return Ok(Err(Failure::Stopped)),
-                    () = sleep(PATIENCE) => {}
-                }
-            }
-        };
-        let took = start.elapsed();
-        delivery.meters.took(took);
-        if let Err(fault) = result.unwrap_or_else(|panic| Err(Fault::Failed(panicked(panic.as_ref())))) {
-            return Ok(Err(Failure::Fault(fault)));
-        }
-        let added = tokio::select! {
+        self.publish(batch.len());
+        let (handled, took) = tokio::select! {
             biased;
-            added = delivery.inline.add_to(&mut unit) => added,
+            ended = delivery.attempt_batch(&**handler, batch) => ended,
             () = stopped(&mut self.orders) => return Ok(Err(Failure::Stopped)),
         };
-        if let Err(error) = added {
-            return Ok(Err(Failure::Fault(Fault::Failed(error))));
-        }
+        delivery.meters.took(took);
+        let mut unit = match handled {
+            Ok(unit) => unit,
+            Err(fault) => return Ok(Err(Failure::Fault(fault))),
+        };
         if !unit.is_empty() || attempts > 1 {
             for event in batch {
                 let waiting = Waiting { attempts, ..Arc::clone(event).into() };
@@ -205,21 +181,15 @@ impl Follower {
             }
         }
         let step = self.step_of(batch);
-        if unit.is_empty() && self.progress.can_wait(&step) {
-            batch.iter().for_each(|event| self.progress.done(position(event)));
-        } else {
+        if !unit.is_empty() || !self.progress.can_wait(&step) {
             step.write(delivery.subscription.name, &mut unit);
             match delivery.store.commit(unit).await {
-                Ok(_) => {
-                    batch.iter().for_each(|event| self.progress.end(position(event)));
-                    self.progress.stepped(&step);
-                }
+                Ok(_) => self.progress.stepped(&step),
                 Err(CommitError::Store(error)) => return Err(error),
-                Err(CommitError::Conflict(conflict)) => {
-                    return Ok(Err(Failure::Fault(Fault::Failed(CommitError::Conflict(conflict).into()))));
-                }
+                Err(refused) => return Ok(Err(Failure::Fault(Fault::Failed(refused.into())))),
             }
         }
+        batch.iter().for_each(|event| self.progress.done(position(event)));
         self.successes = self.successes.saturating_add(batch.len() as u32);
         delivery.meters.done.increment(batch.len() as u64);
         Ok(Ok(()))
@@ -244,7 +214,7 @@ impl Follower {
         let step = self.progress.step(position(event));
         step.write(self.delivery.subscription.name, &mut unit);
         written(self.delivery.store.commit(unit).await)?;
-        self.progress.end(position(event));
+        self.progress.done(position(event));
         self.progress.stepped(&step);
         Ok(())
     }

@@ -1,10 +1,10 @@
-use std::{collections::BTreeMap, pin::Pin, sync::Arc, time::Duration};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use event_sourcing::{CommitError, StoreError, Unit};
 use futures::{StreamExt, future::ready, stream::FuturesUnordered};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::{Flight, Follower, PAGE, PATIENCE};
+use super::{Follower, PAGE, PATIENCE};
 use crate::{
     DeliveryOutcome,
     delivery::{Delivery, Tried, Verdict, position},
@@ -25,8 +25,6 @@ struct Work {
     /// Between two tries. They hold their keys, and nobody's turn.
     sleeping: Several<Waiting>,
     committing: Several<Committed>,
-    /// Those being handled, by position.
-    flights: BTreeMap<u64, Flight>,
     look: Instant,
 }
 
@@ -41,7 +39,7 @@ struct Committed {
 impl Work {
     fn new() -> Self {
         let (handling, sleeping, committing) = (Several::new(), Several::new(), Several::new());
-        Self { handling, sleeping, committing, flights: BTreeMap::new(), look: Instant::now() + PATIENCE }
+        Self { handling, sleeping, committing, look: Instant::now() + PATIENCE }
     }
 
     fn in_flight(&self) -> usize {
@@ -109,7 +107,7 @@ impl Follower {
                     return broken.map_or(Ok(()), Err);
                 }
             }
-            self.publish_work(&mut work);
+            self.publish(work.in_flight());
             // Whoever only waits for the next try of one key looks for what there is of others.
             let is_idle = work.in_flight() < self.delivery.subscription.concurrency && !self.obeyed.stop;
             let reads_on = !at_end && broken.is_none() && is_idle && self.has_room();
@@ -152,7 +150,6 @@ impl Follower {
                 self.begin_commit(waiting, parking, DeliveryOutcome::Parked, work);
                 continue;
             }
-            work.flights.insert(position(&waiting.event).0, Flight::new(&waiting.event));
             let (delivery, handler) = (Arc::clone(&self.delivery), Arc::clone(handler));
             work.handling.push(Box::pin(delivery.attempt(handler, waiting)));
         }
@@ -161,7 +158,6 @@ impl Follower {
     /// A try has ended.
     fn tried(&mut self, tried: Tried, work: &mut Work) {
         let Tried { waiting, mut unit, result, took } = tried;
-        work.flights.remove(&position(&waiting.event).0);
         self.delivery.meters.took(took);
         if let Err(fault) = result {
             return self.failed(waiting, fault, took, work);
@@ -232,7 +228,7 @@ impl Follower {
             Ok(()) => {
                 // Mutant `parked_blocks`: what is parked never counts as done.
                 if !cfg!(mutant = "parked_blocks") || outcome != DeliveryOutcome::Parked {
-                    self.progress.end(position(&waiting.event));
+                    self.progress.done(position(&waiting.event));
                 }
                 self.progress.stepped(&step);
                 match outcome {
@@ -247,17 +243,9 @@ impl Follower {
                 }
                 self.mailbox.release(key);
             }
-            Err(CommitError::Conflict(conflict)) => {
-                let fault = Fault::Failed(CommitError::Conflict(conflict).into());
-                self.failed(waiting, fault, Duration::ZERO, work);
-            }
             Err(CommitError::Store(error)) => return Err(error),
+            Err(refused) => self.failed(waiting, Fault::Failed(refused.into()), Duration::ZERO, work),
         }
         Ok(())
-    }
-
-    fn publish_work(&self, work: &mut Work) {
-        let overlong = work.flights.values_mut().filter_map(|flight| flight.overlong(&self.delivery)).collect();
-        self.publish(work.in_flight(), overlong);
     }
 }

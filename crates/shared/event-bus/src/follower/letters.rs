@@ -4,21 +4,14 @@
 //! A letter that was never tried waits for one before it. As soon as there is none, because it was handled or discarded, by
 //! whomever, it is delivered by itself: nothing has to be remembered for that, and a crash changes nothing about it.
 
-use std::{collections::HashMap, mem::take, panic::AssertUnwindSafe, pin::pin, sync::Arc};
+use std::{collections::HashMap, mem::take, sync::Arc};
 
 use event_sourcing::{CommitError, Expected, Found, StoreError, StoreExt};
-use futures::FutureExt;
-use tokio::time::{Instant, sleep};
 
-use super::{Flight, Follower, PATIENCE};
+use super::Follower;
 use crate::{
-    DeadLetter, DeliveryOutcome, Retried,
-    control::stopped,
-    delivery::{Delivery, Tried, panicked, position},
-    handler::{BatchHandler, Fault},
-    mailbox::Waiting,
-    redelivery::Ask,
-    subscription::Calls,
+    DeadLetter, DeliveryOutcome, Retried, control::stopped, delivery::{Tried, position}, handler::Fault, mailbox::Waiting,
+    redelivery::Ask, subscription::Calls,
 };
 
 /// What the follower knows about its letters and has not done yet.
@@ -165,7 +158,7 @@ impl Follower {
                         return Ok(Redelivered::Delivered);
                     }
                     Err(CommitError::Store(error)) => return Err(error),
-                    Err(CommitError::Conflict(conflict)) => Fault::Failed(CommitError::Conflict(conflict).into()),
+                    Err(refused) => Fault::Failed(refused.into()),
                 }
             }
         };
@@ -180,7 +173,7 @@ impl Follower {
         unit.put(id, &letter, Expected::Exact(revision));
         match delivery.store.commit(unit).await {
             Ok(_) => Ok(Redelivered::Failed),
-            Err(CommitError::Conflict(_)) => Ok(Redelivered::Gone),
+            Err(CommitError::Conflict(_) | CommitError::Late { .. }) => Ok(Redelivered::Gone),
             Err(CommitError::Store(error)) => Err(error),
         }
     }
@@ -188,23 +181,26 @@ impl Follower {
     /// `None` if it was ordered to stop before the handler ended.
     async fn try_letter(&mut self, waiting: Waiting) -> Option<Tried> {
         let delivery = Arc::clone(&self.delivery);
-        let mut flight = Flight::new(&waiting.event);
+        self.publish(1);
         let trying = async {
             match &delivery.subscription.calls {
                 Calls::Each(handler) => Arc::clone(&delivery).attempt(Arc::clone(handler), waiting).await,
-                Calls::Batch(_, handler) => batch_of_one(&delivery, &**handler, waiting).await,
+                Calls::Batch(_, handler) => {
+                    let (handled, took) =
+                        delivery.attempt_batch(&**handler, std::slice::from_ref(&waiting.event)).await;
+                    let waiting = Waiting { attempts: waiting.attempts + 1, ..waiting };
+                    let (unit, result) = match handled {
+                        Ok(unit) => (unit, Ok(())),
+                        Err(fault) => (delivery.own_unit(&waiting.event), Err(fault)),
+                    };
+                    Tried { waiting, unit, result, took }
+                }
             }
         };
-        let mut trying = pin!(trying);
-        loop {
-            let overlong = flight.overlong(&delivery);
-            self.publish(1, overlong.into_iter().collect());
-            tokio::select! {
-                biased;
-                tried = &mut trying => return Some(tried),
-                () = stopped(&mut self.orders) => return None,
-                () = sleep(PATIENCE) => {}
-            }
+        tokio::select! {
+            biased;
+            tried = trying => Some(tried),
+            () = stopped(&mut self.orders) => None,
         }
     }
 }
@@ -213,19 +209,4 @@ impl Drop for Follower {
     fn drop(&mut self) {
         self.delivery.desk.close();
     }
-}
-
-async fn batch_of_one(delivery: &Delivery, handler: &dyn BatchHandler, mut waiting: Waiting) -> Tried {
-    waiting.attempts += 1;
-    let start = Instant::now();
-    let mut unit = delivery.own_work();
-    let cx = unit.origin().context.clone();
-    let handled = async {
-        handler.check(&waiting.event)?;
-        handler.batch(&cx, std::slice::from_ref(&waiting.event), &mut unit).await?;
-        delivery.inline.add_to(&mut unit).await.map_err(Fault::Failed)
-    };
-    let handled = AssertUnwindSafe(handled).catch_unwind().await;
-    let result = handled.unwrap_or_else(|panic| Err(Fault::Failed(panicked(panic.as_ref()))));
-    Tried { waiting, unit, result, took: start.elapsed() }
 }

@@ -14,11 +14,11 @@ use kernel::Envelope;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::{Flight, Follower, PATIENCE};
+use super::{Follower, PATIENCE};
 use crate::{
     DeliveryOutcome,
-    control::{Orders, stopped},
-    delivery::{Tried, panicked, position},
+    control::Orders,
+    delivery::{Delivery, Tried, panicked, position},
     handler::{Fault, Handler},
     mailbox::Waiting,
     stretch::Stretch,
@@ -39,13 +39,13 @@ impl Follower {
     pub(super) async fn straight(
         &mut self,
         handler: &Arc<dyn Handler>,
-        page: &[Arc<Envelope>],
+        page: &Arc<[Arc<Envelope>]>,
     ) -> Result<(), StoreError> {
-        let at = AtomicUsize::new(0);
+        let at = Arc::new(AtomicUsize::new(0));
         loop {
             let from = at.load(Ordering::Relaxed);
             let start = Instant::now();
-            let end = self.stretch(&**handler, page, &at).await;
+            let end = self.stretch(&**handler, page, &at, start).await;
             let here = at.load(Ordering::Relaxed);
             self.passed(&page[from..here], start);
             let end = if matches!(end, End::Written) { self.commit(&page[here], start).await? } else { end };
@@ -72,14 +72,21 @@ impl Follower {
         }
     }
 
-    /// Drives the handler through the page from `at` on, and looks at it every second if it takes that long.
-    async fn stretch(&mut self, handler: &dyn Handler, page: &[Arc<Envelope>], at: &AtomicUsize) -> End {
+    /// Drives the handler through the page from `at` on, and tells every second how far it is if it takes that long.
+    async fn stretch(
+        &mut self,
+        handler: &dyn Handler,
+        page: &Arc<[Arc<Envelope>]>,
+        at: &Arc<AtomicUsize>,
+        start: Instant,
+    ) -> End {
         let Self { delivery, seat, orders, obeyed, progress, slate, .. } = self;
+        let _watching = delivery.watch.page(page, at, start);
         let from = at.load(Ordering::Relaxed);
         let behind = |index: usize| Position(position(&page[index]).0 - 1);
         let hold = AtomicBool::new(false);
-        let (subscription, threads) = (&delivery.subscription, &delivery.threads);
-        let stretch = Stretch { subscription, events: page, at, hold: &hold, seat, threads };
+        let Delivery { subscription, threads, inline, .. } = &**delivery;
+        let stretch = Stretch { subscription, events: page, at, hold: &hold, seat, threads, inline };
         let result = 'handled: {
             let mut handling = pin!(AssertUnwindSafe(handler.stretch(stretch)).catch_unwind());
             if let Poll::Ready(ended) = futures::poll!(&mut handling) {
@@ -92,7 +99,6 @@ impl Follower {
                 standing.queued = page.len() - from - 1;
                 standing.oldest = Some(page[from].timestamp);
             });
-            let mut flight: Option<(usize, Flight)> = None;
             loop {
                 tokio::select! {
                     biased;
@@ -108,16 +114,10 @@ impl Follower {
                     }
                     () = sleep_until(Instant::now() + PATIENCE) => {
                         let here = at.load(Ordering::Relaxed).min(page.len() - 1);
-                        if flight.as_ref().is_none_or(|(index, _)| *index != here) {
-                            let since = Instant::now() - PATIENCE;
-                            flight = Some((here, Flight { since, ..Flight::new(&page[here]) }));
-                        }
-                        let overlong = flight.as_mut().and_then(|(_, flight)| flight.overlong(delivery));
                         slate.write(|standing| {
                             standing.position = standing.position.max(behind(here));
                             standing.queued = page.len() - here - 1;
                             standing.oldest = Some(page[here].timestamp);
-                            standing.overlong = overlong.into_iter().collect();
                         });
                     }
                 }
@@ -144,14 +144,6 @@ impl Follower {
     async fn commit(&mut self, event: &Arc<Envelope>, start: Instant) -> Result<End, StoreError> {
         let took = start.elapsed();
         let mut unit = self.seat.written();
-        let added = tokio::select! {
-            biased;
-            added = self.delivery.inline.add_to(&mut unit) => added,
-            () = stopped(&mut self.orders) => return Ok(End::Stopped),
-        };
-        if let Err(error) = added {
-            return Ok(End::Failed(Fault::Failed(error)));
-        }
         let waiting = Waiting { attempts: 1, ..Arc::clone(event).into() };
         self.delivery.record(&mut unit, &waiting, took, DeliveryOutcome::Done, None);
         let step = self.progress.through(position(event));
@@ -165,10 +157,8 @@ impl Follower {
                 self.successes = self.successes.saturating_add(1);
                 Ok(End::Written)
             }
-            Err(CommitError::Conflict(conflict)) => {
-                Ok(End::Failed(Fault::Failed(CommitError::Conflict(conflict).into())))
-            }
             Err(CommitError::Store(error)) => Err(error),
+            Err(refused) => Ok(End::Failed(Fault::Failed(refused.into()))),
         }
     }
 }

@@ -33,6 +33,9 @@ pub struct KeptEvent {
     pub stream: String,
     /// Complete but for its position.
     pub event: Envelope,
+    /// What the store keeps beside it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
 }
 
 /// Units cannot be kept in a file.

@@ -1,8 +1,10 @@
 //! A store whose events of the shop `nobody` name no user, as another program might have written them.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use event_sourcing::{Appended, CommitError, LogQuery, Position, Receipt, Store, StoreError, StoredDocument, Unit};
+use event_sourcing::{
+    Appended, CommitError, LogQuery, Position, Receipt, Store, StoreError, StoredDocument, StreamQuery, Unit, WaitError,
+};
 use kernel::Envelope;
 
 pub struct Anonymous(pub Arc<dyn Store>);
@@ -34,12 +36,16 @@ impl Store for Anonymous {
         Ok(events)
     }
 
-    async fn stream(&self, stream: &str, after: u64, limit: usize) -> Result<Vec<Envelope>, StoreError> {
-        self.0.stream(stream, after, limit).await
+    async fn stream(&self, stream: &str, query: StreamQuery) -> Result<Vec<Envelope>, StoreError> {
+        self.0.stream(stream, query).await
     }
 
     async fn head(&self) -> Result<Position, StoreError> {
         self.0.head().await
+    }
+
+    async fn position(&self, receipt: &Receipt, within: Duration) -> Result<Position, WaitError> {
+        self.0.position(receipt, within).await
     }
 
     async fn checkpoint(&self, subscriber: &str) -> Result<Position, StoreError> {

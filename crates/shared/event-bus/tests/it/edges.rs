@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use event_bus::{
-    BatchOptions, BusError, BusOptions, DeliveryClass, EventBus, Overflow, Ports, RetryPolicy, Subscription,
+    BatchOptions, BusError, BusOptions, DeliveryClass, EventBus, Overflow, Ports, Retention, RetryPolicy, Subscription,
 };
 use event_sourcing::{MemoryStore, Store, Unit};
 use expect_test::expect;
@@ -55,7 +55,7 @@ async fn what_cannot_be_is_refused_with_the_way_out() {
         there is a subscriber `ledger` already: each needs a name of its own
         subscriber `ledger`: concurrency is 0: allow one event at a time or more
         subscriber `ledger`: mailbox holds 7: make it 8 or more
-        subscriber `batches`: batches must be of 1 to 1024 events, as its mailbox holds
+        subscriber `batches`: batches of a size that cannot be: make it 1 to 1024, as the mailbox holds
         subscriber `batches`: batches are durable and come one after another: leave concurrency and class
         subscriber `ledger`: its retry is out of range: /attempts: must be 1 or more: the first call is one of them
         the bus's options are out of range: threads is 0: allow one thread for computations or more"#]]
@@ -149,15 +149,15 @@ async fn a_new_event_of_another_key_does_not_wait_for_the_next_try() {
 
 #[tokio::test(start_paused = true)]
 async fn records_can_be_left_out() {
-    for kept in [true, false] {
+    for (kept, retention) in [(1, Retention::default()), (0, Retention::NONE)] {
         let store = memory();
         publish(&store, &[("a", 1)]).await;
-        let options = BusOptions { records: kept, ..testing::bus::options() };
+        let options = BusOptions { records: retention, ..testing::bus::options() };
         let probe =
             Probe::new("ledger", &store, |_, _, attempt| if attempt == 1 { Action::Fail } else { Action::Write });
         let bus = start_with(&store, vec![to(&probe)], options).await;
         drained(&bus).await;
-        assert_eq!(records(&store).await.len(), usize::from(kept));
+        assert_eq!(records(&store).await.len(), kept);
         assert_eq!(probe.seen("a").await, [1]);
     }
 }

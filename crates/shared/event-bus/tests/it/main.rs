@@ -7,6 +7,7 @@ mod edges;
 mod faults;
 mod random;
 mod simulation;
+mod told;
 
 use std::{
     sync::{

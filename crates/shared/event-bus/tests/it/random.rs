@@ -128,7 +128,7 @@ fn simulated(future: impl Future<Output = ()>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 150 * testing::effort(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_effect_is_there_once_and_in_order(runs in prop::collection::vec(run(), 1..8), seed in any::<u64>()) {

@@ -1,5 +1,6 @@
 use std::{
     collections::VecDeque,
+    ops::Range,
     sync::{
         Arc, OnceLock, PoisonError, RwLock,
         atomic::{AtomicUsize, Ordering},
@@ -28,6 +29,13 @@ struct Chunks {
 }
 
 struct Chunk([OnceLock<Arc<Envelope>>; CHUNK]);
+
+impl Chunk {
+    /// The event at an index before the end of the log.
+    fn event(&self, index: usize) -> &Arc<Envelope> {
+        self.0[index % CHUNK].get().expect("there are events up to the end")
+    }
+}
 
 /// Where the log grows.
 #[derive(Default)]
@@ -89,21 +97,44 @@ impl Log {
         self.chunks.read().unwrap_or_else(PoisonError::into_inner).forgotten * CHUNK
     }
 
-    /// At most `limit` events that are wanted, from this index on.
-    pub fn read(&self, from: usize, limit: usize, wanted: impl Fn(&Envelope) -> bool) -> Vec<Arc<Envelope>> {
-        let len = self.len();
-        if from >= len {
+    /// At most `limit` events that are wanted, from the first index on.
+    pub fn read(
+        &self,
+        indexes: Range<usize>,
+        limit: usize,
+        wanted: impl Fn(usize, &Envelope) -> bool,
+    ) -> Vec<Arc<Envelope>> {
+        let (mut next, len) = (indexes.start, indexes.end.min(self.len()));
+        if next >= len {
             return Vec::new();
         }
-        let mut found = Vec::with_capacity(limit.min(len - from).min(CHUNK));
-        let mut next = from;
+        let mut found = Vec::with_capacity(limit.min(len - next).min(CHUNK));
         while next < len && found.len() < limit {
             let Some((index, chunk)) = self.chunk(next).filter(|(index, _)| *index < len) else { break };
             let end = (index - index % CHUNK + CHUNK).min(len).min(index.saturating_add(limit - found.len()));
-            let events = &chunk.0[index % CHUNK..=(end - 1) % CHUNK];
-            let events = events.iter().map(|place| place.get().expect("there are events up to the end"));
-            found.extend(events.filter(|event| wanted(event)).cloned());
+            let events = (index..end).map(|index| (index, chunk.event(index)));
+            found.extend(events.filter(|(index, event)| wanted(*index, event)).map(|(_, event)| Arc::clone(event)));
             next = end;
+        }
+        found
+    }
+
+    /// The same from the last index back.
+    pub fn read_back(
+        &self,
+        indexes: Range<usize>,
+        limit: usize,
+        wanted: impl Fn(usize, &Envelope) -> bool,
+    ) -> Vec<Arc<Envelope>> {
+        let mut end = indexes.end.min(self.len());
+        let mut found = Vec::new();
+        while end > indexes.start && found.len() < limit {
+            let Some((_, chunk)) = self.chunk(end - 1).filter(|(index, _)| *index == end - 1) else { break };
+            let first = ((end - 1) / CHUNK * CHUNK).max(indexes.start);
+            let events = (first..end).rev().map(|index| (index, chunk.event(index)));
+            let events = events.filter(|(index, event)| wanted(*index, event)).take(limit - found.len());
+            found.extend(events.map(|(_, event)| Arc::clone(event)));
+            end = first;
         }
         found
     }

@@ -1,4 +1,7 @@
 //! The adapters in memory pass the suites that all adapters pass.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod aggregates;
 
 use std::sync::Arc;
 
@@ -8,6 +11,11 @@ use testing::bus::BusHome;
 #[tokio::test(flavor = "multi_thread")]
 async fn the_store_in_memory_conforms() {
     testing::store_conformance(async || MemoryStore::default()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn aggregates_over_the_store_in_memory_conform() {
+    testing::aggregate_conformance(async || MemoryStore::default()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

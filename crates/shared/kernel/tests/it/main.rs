@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod traceparent;
+mod upcasting;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use expect_test::expect;
@@ -134,6 +135,7 @@ fn a_contract_tells_what_is_written_from_what_is_read() {
     assert_eq!((contract.name, contract.type_name, contract.kind), ("station.arrived", "it::Arrived", kind));
     assert_eq!(contract.written.get("required"), Some(&json!(["train", "late"])));
     assert_eq!(contract.read.get("required"), Some(&json!(["train"])));
+    assert_eq!(contract.unread, [1, 2], "nobody has said how they are read");
 }
 
 #[test]

@@ -1,5 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use event_bus::SubscriptionFault;
+use kernel::Event;
+use request::CommandRecorded;
+
 use crate::{
     Findings, Module,
     descriptor::{Message, Served},
@@ -62,6 +66,17 @@ pub(super) fn kinds(modules: &[Module], findings: &mut Findings) {
     }
 }
 
+/// Subscribers that no bus would take.
+pub(super) fn subscriptions(modules: &[Module], findings: &mut Findings) {
+    for module in modules {
+        for subscribed in &module.subscribes {
+            if let Some(SubscriptionFault { problem, fix }) = subscribed.subscription.fault() {
+                findings.error(module.name, format!("subscriber `{}`: {problem}", subscribed.subscriber), fix);
+            }
+        }
+    }
+}
+
 /// Caches and regulations of requests.
 pub(super) fn rules(modules: &[Module], findings: &mut Findings) {
     let published: BTreeSet<&str> = modules.iter().flat_map(|m| &m.publishes).map(|event| event.name).collect();
@@ -97,8 +112,8 @@ pub(super) fn events(modules: &[Module], findings: &mut Findings) {
     for module in modules {
         for subscription in &module.subscribes {
             let (subscriber, event) = (subscription.subscriber, subscription.event);
-            // What takes all events also takes those that are there without modules, such as the records of commands.
-            let mut known = published.keys().copied().chain(event_bus::TIME_EVENTS);
+            // Time passes and commands are recorded whatever modules there are.
+            let mut known = published.keys().copied().chain(event_bus::TIME_EVENTS).chain([CommandRecorded::NAME]);
             if event != "*" && !known.any(|known| subscription.takes(known)) {
                 let problem = match event.ends_with('*') {
                     false => format!("subscriber `{subscriber}` waits for event `{event}`, which no module publishes"),

@@ -7,12 +7,12 @@ use std::{
 };
 
 use chrono::TimeDelta;
-use event_bus::{BusOptions, EventBus, Ports, Subscriber};
+use event_bus::{BusOptions, EventBus, Ports, Subscriber, SubscriberStatus};
 use event_sourcing::{Origin, Unit};
 use expect_test::{Expect, expect};
 use futures::FutureExt;
 use kernel::{Clock, Context, Error, ErrorKind, ManualClock};
-use module::{Application, Infrastructure, Module, Options, Undelivered, assemble, undelivered};
+use module::{Application, Infrastructure, Module, Options, assemble};
 
 use crate::{
     shop::infrastructure,
@@ -68,8 +68,8 @@ async fn a_module_is_degraded_while_a_check_of_it_fails() {
 }
 
 /// `healthy, live, ready`, then what is not well, then each component.
-fn check(application: &Application, waiting: Result<&[Undelivered], &Error>, clock: &dyn Clock, expected: Expect) {
-    let health = application.health(waiting, clock.now());
+fn check(application: &Application, subscribers: Result<&[SubscriberStatus], &Error>, expected: Expect) {
+    let health = application.health(subscribers);
     let flag = |holds, name: &str| if holds { format!(", {name}") } else { format!(", not {name}") };
     let mut text = format!("{}{}{}\n", health.status, flag(health.live, "live"), flag(health.ready, "ready"));
     health.reasons.iter().for_each(|reason| text += &format!("- {reason}\n"));
@@ -92,7 +92,7 @@ async fn the_health_of_a_process_is_one_word_and_each_component() {
     let mut modules: Vec<Module> = town("").into_iter().take(2).collect();
     let m0 = modules.remove(0).checks("roof", roof).checks("walls", |_: Arc<dyn Clock>| async { Ok(()) });
     modules.insert(0, m0);
-    let (mut application, clock) = (built(modules).await, ManualClock::default());
+    let mut application = built(modules).await;
     let stopped = expect![[r#"
         unhealthy, live, not ready
         - module `m0` is stopped
@@ -100,7 +100,7 @@ async fn the_health_of_a_process_is_one_word_and_each_component() {
         m0 unhealthy
         m1 unhealthy
     "#]];
-    check(&application, Ok(&[]), &clock, stopped);
+    check(&application, Ok(&[]), stopped);
 
     application.start().await.unwrap();
     let degraded = expect![[r#"
@@ -110,7 +110,7 @@ async fn the_health_of_a_process_is_one_word_and_each_component() {
           health check `roof` unhealthy: failed: it rains on the beds
         m1 healthy
     "#]];
-    check(&application, Ok(&[]), &clock, degraded);
+    check(&application, Ok(&[]), degraded);
 
     *leaks.lock().unwrap() = false;
     tokio::time::sleep(Duration::from_secs(11)).await;
@@ -121,16 +121,16 @@ async fn the_health_of_a_process_is_one_word_and_each_component() {
           health check `walls` healthy
         m1 healthy
     "#]];
-    check(&application, Ok(&[]), &clock, healthy);
+    check(&application, Ok(&[]), healthy);
 
     let unknown = Error::new(ErrorKind::Unavailable, "the store does not answer");
     assert_eq!(
-        application.health(Err(&unknown), clock.now()).reasons,
+        application.health(Err(&unknown)).reasons,
         ["which events wait is not known: the store does not answer"]
     );
     application.stop().await.unwrap();
     tokio::time::sleep(Duration::from_secs(26)).await;
-    assert!(!application.health(Ok(&[]), clock.now()).live, "nobody has looked for two rounds");
+    assert!(!application.health(Ok(&[])).live, "nobody has looked for two rounds");
 }
 
 /// Takes events and never gets through with one.
@@ -158,17 +158,15 @@ async fn a_process_is_not_ready_while_an_event_has_waited_for_too_long() {
     let bus = EventBus::start(subscriptions, ports, BusOptions::default());
     let bus = bus.await.unwrap();
 
-    let nothing = undelivered(&bus, &*store).await.unwrap();
-    assert_eq!(nothing, [Undelivered { module: "deaf", subscriber: "deaf.m0", since: None }]);
+    assert_eq!(bus.status().await.unwrap()[0].oldest, None);
     let context = testing::context(&[]);
     let mut unit = Unit::new(Origin { module: "m0", context, clock: Arc::clone(&clock) as _, ids });
     unit.publish(&Said::<0>);
     store.commit(unit).await.unwrap();
-    let (since, waiting) = (clock.now(), undelivered(&bus, &*store).await.unwrap());
-    assert_eq!(waiting[0].since, Some(since));
+    assert_eq!(bus.status().await.unwrap()[0].oldest, Some(Duration::ZERO));
 
     clock.advance(TimeDelta::minutes(5));
-    assert!(application.health(Ok(&waiting), clock.now()).ready, "five minutes are allowed");
+    assert!(application.health(Ok(&bus.status().await.unwrap())).ready, "five minutes are allowed");
     clock.advance(TimeDelta::seconds(1));
     let late = expect![[r#"
         unhealthy, live, not ready
@@ -176,6 +174,8 @@ async fn a_process_is_not_ready_while_an_event_has_waited_for_too_long() {
         m0 healthy
         deaf healthy
     "#]];
-    check(&application, Ok(&waiting), &*clock, late);
+    check(&application, Ok(&bus.status().await.unwrap()), late);
+    bus.pause("deaf.m0").await.unwrap();
+    assert!(application.health(Ok(&bus.status().await.unwrap())).ready, "somebody wants it so");
     bus.stop().await;
 }

@@ -7,9 +7,10 @@ use std::{
 
 use event_bus::{
     BatchOptions, BatchSubscriber, BusOptions, CpuSubscriber, DeliveryClass, Drain, EnvelopeSubscriber, EventBus,
-    Ports, Subscriber,
+    Ports, RetryPolicy, Subscriber,
 };
 use event_sourcing::{Document, Expected, Store, StoreExt, Unit};
+use expect_test::expect;
 use kernel::{Access, Context, Envelope, Error, ErrorKind, Event, Request, RequestKind};
 use module::{Application, Infrastructure, Module, Options, assemble};
 use request::Service;
@@ -231,10 +232,36 @@ async fn a_wildcard_takes_what_begins_like_it() {
         nothing.contains("subscriber `books.all` waits for events `shop.*`, and no module publishes any"),
         "{nothing}"
     );
+    for events in ["audit.*", "audit.command_recorded", "time.*"] {
+        let without_modules = found(events).await;
+        assert!(!without_modules.contains("books.all"), "{without_modules}");
+    }
     let other = found("till.gone").await;
     assert!(other.contains("waits for event `till.gone`, which no module publishes"), "{other}");
     let books = books().subscribes_envelopes::<Books>("books.all", "till.*", |s| s);
     let application = assemble(vec![till(), books], infrastructure(), Options::default()).await.unwrap();
     let link = &application.description.links[0];
     assert_eq!((link.from, link.to, link.message), ("books", "till", "till.paid"));
+}
+
+/// With all else that is wrong, and before anything is made.
+#[tokio::test(start_paused = true)]
+async fn a_subscriber_that_no_bus_would_take_is_found() {
+    let batch = |size| BatchOptions { size, delay: Duration::from_secs(1) };
+    let never = RetryPolicy { attempts: 0, ..RetryPolicy::default() };
+    let books = books()
+        .subscribes_batches::<Paid, Books>("books.inline", batch(10), |s| s.with_class(inline(0)))
+        .subscribes_batches::<Paid, Books>("books.large", batch(10_000), |s| s)
+        .subscribes_with::<Paid, Books>("books.idle", |s| s.with_concurrency(0))
+        .subscribes_with::<Paid, Books>("books.narrow", |s| s.with_concurrency(8).with_mailbox(7))
+        .subscribes_cpu::<Paid, Books>("books.untried", move |s| s.with_retry(never));
+    let found = assemble(vec![till(), books], infrastructure(), Options::default()).await.err().unwrap();
+    expect![[r#"
+        the modules do not fit together:
+          module `books`: subscriber `books.idle`: concurrency is 0: allow one event at a time or more
+          module `books`: subscriber `books.inline`: batches are durable and come one after another: leave concurrency and class
+          module `books`: subscriber `books.large`: batches of a size that cannot be: make it 1 to 1024, as the mailbox holds
+          module `books`: subscriber `books.narrow`: mailbox holds 7: make it 8 or more
+          module `books`: subscriber `books.untried`: its retry is out of range: /attempts: must be 1 or more: the first call is one of them"#]]
+    .assert_eq(&found.to_string());
 }

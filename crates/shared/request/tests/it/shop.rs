@@ -10,7 +10,7 @@ use std::{
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
-use event_sourcing::{Document, Expected, MemoryStore, Store, StoreExt, Unit};
+use event_sourcing::{Document, Expected, MemoryStore, Store, StoreExt, StreamQuery, Unit};
 use kernel::{
     Access, Context, Error, ErrorKind, Event, FieldError, ManualClock, Permission, Request, RequestKind, SequentialIds,
 };
@@ -248,7 +248,7 @@ impl Shop {
     }
 
     pub async fn audit(&self) -> Vec<CommandRecorded> {
-        let records = self.store.stream(AUDIT_STREAM, 0, 1000).await.unwrap();
+        let records = self.store.stream(AUDIT_STREAM, StreamQuery::after(0, 1000)).await.unwrap();
         records.iter().map(|record| record.decode().unwrap()).collect()
     }
 }

@@ -1,9 +1,12 @@
 use std::time::Duration;
 
-use event_bus::{BatchOptions, DeliveryClass, InlineSubscribers, Overflow, Subscription};
-use event_sourcing::{StoreExt, Unit};
+use event_bus::{BatchOptions, BusOptions, DeliveryClass, InlineSubscribers, Overflow, Subscription};
+use event_sourcing::{EventLimits, EventRules, StoreExt, Unit};
 
-use super::{Action, BusHome, Probe, Seen, author, drained, letters, publish, publish_together, start, until};
+use super::{
+    Action, BusHome, Probe, Seen, author, drained, letters, options, publish, publish_together, start, start_with,
+    until,
+};
 use crate::{actors::origin, store::Noted};
 
 fn to(probe: &Probe) -> Subscription {
@@ -45,7 +48,7 @@ pub(super) async fn inline_is_atomic_with_its_publisher(home: &impl BusHome) {
     bus.stop().await;
 }
 
-/// Answers the first event with a second.
+/// Answers the first two events.
 struct Echo;
 
 impl event_bus::EnvelopeSubscriber for Echo {
@@ -55,7 +58,7 @@ impl event_bus::EnvelopeSubscriber for Echo {
         event: &std::sync::Arc<kernel::Envelope>,
         unit: &mut Unit,
     ) -> Result<(), kernel::Error> {
-        if event.metadata.position == Some(1) {
+        if event.metadata.position.is_some_and(|at| at <= 2) && event.metadata.key != "echo" {
             unit.publish(&Noted::new("echo", 2));
         }
         Ok(())
@@ -89,6 +92,26 @@ pub(super) async fn ephemeral_starts_at_the_end_and_counts_what_it_drops(home: &
         assert_eq!(store.checkpoint(name).await.unwrap().0, 0, "nothing is kept of it");
     }
     bus.stop().await;
+}
+
+/// What it publishes goes through the inline subscribers and the rules of events.
+pub(super) async fn an_ephemeral_unit_is_committed_as_any_other(home: &impl BusHome) {
+    let store = home.open().await;
+    let strict = Probe::writing("strict", &store);
+    let echo = Subscription::envelopes("echo", "echo", "testing.noted", Echo);
+    let subscriptions = vec![
+        to(&strict).with_class(DeliveryClass::Inline { order: 0 }),
+        echo.with_class(DeliveryClass::Ephemeral { overflow: Overflow::Wait }),
+    ];
+    let limits = |payload| EventRules::new(EventLimits { payload, ..EventLimits::default() });
+    for (rules, heard) in [(limits(1), 1), (limits(1000), 2)] {
+        let bus = start_with(&store, subscriptions.clone(), BusOptions { rules, ..options() }).await;
+        publish(&store, &[("a", heard)]).await;
+        drained(&bus).await;
+        bus.stop().await;
+    }
+    assert_eq!(store.head().await.unwrap().0, 3, "the first answer was refused, the second was not");
+    assert_eq!(strict.seen("echo").await, [2], "in the unit of the answer");
 }
 
 pub(super) async fn batches_have_a_size_and_a_delay(home: &impl BusHome) {

@@ -1,10 +1,13 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use event_bus::{BusError, Drain, EventBus, Pause, Subscriber, Subscription};
+use chrono::TimeDelta;
+use event_bus::{
+    BusError, BusOptions, DeliveryRecord, Drain, EventBus, Pause, Ports, Retention, Subscriber, Subscription,
+};
 use event_sourcing::{Expected, Position, Unit};
-use kernel::{Context, Error};
+use kernel::{Context, Error, ManualClock, SystemIds};
 
-use super::{BusHome, Probe, drained, publish, start, until};
+use super::{BusHome, Probe, drained, options, publish, publish_together, records, start, until};
 use crate::{actors::origin, store::Noted};
 
 fn to(probe: &Probe) -> Subscription {
@@ -123,4 +126,44 @@ pub(super) async fn draining_waits_for_what_handlers_publish(home: &impl BusHome
     assert_eq!(bus.drain(Duration::from_millis(20)).await.unwrap(), Drain::TimedOut);
     bus.stop().await;
     assert_eq!(store.checkpoint("stuck").await.unwrap(), Position(0), "it lost nothing");
+}
+
+/// Those of deliveries too long ago, and those of events too far back; and what is kept is found by its event.
+pub(super) async fn records_are_kept_for_a_time_and_of_the_latest_events(home: &impl BusHome) {
+    let store = home.open().await;
+    let clock = Arc::new(ManualClock::default());
+    let begin = async |records: Retention| {
+        let ports = Ports {
+            store: Some(Arc::clone(&store)),
+            clock: Arc::<ManualClock>::clone(&clock),
+            ids: Arc::new(SystemIds),
+        };
+        let subscriptions = vec![to(&Probe::writing("ledger", &store))];
+        EventBus::start(subscriptions, ports, BusOptions { records, ..options() }).await.unwrap()
+    };
+    let hour = Retention { age: Duration::from_secs(3600), events: 1000 };
+    let bus = begin(hour).await;
+    // More than are removed at once.
+    publish_together(&store, (1..=300).map(|n| Noted::new("a", n))).await;
+    drained(&bus).await;
+    assert_eq!(records(&store).await.len(), 300);
+    clock.advance(TimeDelta::minutes(59));
+    publish(&store, &[("b", 301)]).await;
+    drained(&bus).await;
+    clock.advance(TimeDelta::minutes(2));
+    until("the old ones are removed", async || records(&store).await.len() == 1).await;
+    let kept = DeliveryRecord::of(&*store, Position(301)).await.unwrap();
+    assert_eq!(kept.len(), 1);
+    assert_eq!((kept[0].subscriber.as_str(), kept[0].attempts), ("ledger", 1));
+    assert_eq!(DeliveryRecord::of(&*store, Position(300)).await.unwrap(), []);
+    bus.stop().await;
+
+    publish(&store, &[("c", 302), ("d", 303), ("e", 304)]).await;
+    let bus = begin(Retention { events: 2, ..hour }).await;
+    drained(&bus).await;
+    until("those of the latest are left", async || records(&store).await.len() == 2).await;
+    bus.stop().await;
+    let bus = begin(Retention::NONE).await;
+    until("none is left", async || records(&store).await.is_empty()).await;
+    bus.stop().await;
 }

@@ -1,12 +1,12 @@
 //! What can be spoilt.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use event_bus::Subscriber;
 use event_sourcing::{
     Appended, BlobError, Blobs, CommitError, LogQuery, Position, Receipt, Store, StoreError, StoreErrorKind,
-    StoredDocument, Unit,
+    StoredDocument, StreamQuery, Unit, WaitError,
 };
 use kernel::{Context, Envelope, Error, ErrorKind, Event, FieldError, Fingerprint, Request};
 use request::{Service, ServiceInfo};
@@ -14,12 +14,16 @@ use request::{Service, ServiceInfo};
 use super::{Fault, Faulty};
 
 pub(crate) fn store_error(fault: Fault, message: String) -> StoreError {
-    let kind = if fault == Fault::Busy { StoreErrorKind::Locked } else { StoreErrorKind::Unavailable };
+    let kind = if fault == Fault::Busy { StoreErrorKind::Busy } else { StoreErrorKind::Unavailable };
     StoreError { kind, message }
 }
 
 pub(crate) fn commit_error(fault: Fault, message: String) -> CommitError {
     CommitError::Store(store_error(fault, message))
+}
+
+pub(crate) fn wait_error(fault: Fault, message: String) -> WaitError {
+    WaitError::Store(store_error(fault, message))
 }
 
 fn blob_error(_: Fault, message: String) -> BlobError {
@@ -53,12 +57,16 @@ impl<S: Store + ?Sized> Store for Faulty<S> {
         self.plan.spoil("store.log", store_error, self.inner.log(query)).await
     }
 
-    async fn stream(&self, stream: &str, after: u64, limit: usize) -> Result<Vec<Envelope>, StoreError> {
-        self.plan.spoil("store.stream", store_error, self.inner.stream(stream, after, limit)).await
+    async fn stream(&self, stream: &str, query: StreamQuery) -> Result<Vec<Envelope>, StoreError> {
+        self.plan.spoil("store.stream", store_error, self.inner.stream(stream, query)).await
     }
 
     async fn head(&self) -> Result<Position, StoreError> {
         self.plan.spoil("store.head", store_error, self.inner.head()).await
+    }
+
+    async fn position(&self, receipt: &Receipt, within: Duration) -> Result<Position, WaitError> {
+        self.plan.spoil("store.position", wait_error, self.inner.position(receipt, within)).await
     }
 
     async fn checkpoint(&self, subscriber: &str) -> Result<Position, StoreError> {

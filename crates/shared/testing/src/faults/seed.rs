@@ -11,6 +11,7 @@ use std::{
 use futures::FutureExt;
 
 use super::{Fault, FaultPlan};
+use crate::effort;
 
 /// Names the one seed that is to be run.
 const VARIABLE: &str = "BOROUGH_SEED";
@@ -22,14 +23,15 @@ pub struct Seed {
     plans: Mutex<Vec<FaultPlan>>,
 }
 
-/// Runs a test with the seeds from 0 on, or with the one that the variable `BOROUGH_SEED` names.
+/// Runs a test with the seeds from 0 on, so many for each unit of [`effort`](crate::effort), or with the one that the variable
+/// `BOROUGH_SEED` names.
 ///
 /// # Panics
 /// With the first seed that fails: what it failed with, the command that replays it and the faults that it injected.
 pub async fn each_seed(runs: u64, run: impl AsyncFn(&Seed)) {
     let named = env::var(VARIABLE).ok();
     let named = named.map(|seed| seed.parse().unwrap_or_else(|_| panic!("{VARIABLE}={seed}: name a whole number")));
-    for number in named.map_or(0..runs, |seed| seed..seed + 1) {
+    for number in named.map_or(0..runs * u64::from(effort()), |seed| seed..seed + 1) {
         let seed = Seed::of(number);
         if let Err(panic) = AssertUnwindSafe(run(&seed)).catch_unwind().await {
             panic!("{}", seed.report(panic.as_ref()));

@@ -1,19 +1,22 @@
 //! The store as a node sees it: a queue before one writer, and readers beside it.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use async_trait::async_trait;
 use event_sourcing::{
-    Appended, CommitError, LogQuery, Position, Receipt, Store, StoreError, StoredDocument, Unit, Write,
+    Appended, CommitError, LogQuery, Position, Receipt, Store, StoreError, StoredDocument, StreamQuery, Unit, WaitError, Write,
 };
 use kernel::Envelope;
 use tokio::sync::{mpsc, oneshot};
 
 use super::world::World;
-use crate::faults::{Fault, commit_error, store_error};
+use crate::faults::{Fault, commit_error, store_error, wait_error};
 
 /// Commits that are written before the first of them is answered.
 const GROUP: usize = 4;
@@ -104,7 +107,7 @@ impl NodeStore {
     async fn hand_over(&self, unit: Unit) -> Result<Receipt, CommitError> {
         let (answer, answered) = oneshot::channel();
         let job = Job { process: Arc::clone(&self.process), unit, answer };
-        let lost = || commit_error(Fault::Lose, "the writer has lost it with its process".into());
+        let lost = || commit_error(Fault::Mute, "the writer has lost it with its process".into());
         self.desk.send(job).map_err(|_| lost())?;
         answered.await.unwrap_or_else(|_| Err(lost()))
     }
@@ -145,10 +148,16 @@ impl Store for NodeStore {
         self.read("store.log", what, work, |found| format!("{} events", found.len())).await
     }
 
-    async fn stream(&self, stream: &str, after: u64, limit: usize) -> Result<Vec<Envelope>, StoreError> {
-        let work = self.world.memory.stream(stream, after, limit);
-        self.read("store.stream", format!("{stream} after {after}"), work, |found| format!("{} events", found.len()))
-            .await
+    async fn stream(&self, stream: &str, query: StreamQuery) -> Result<Vec<Envelope>, StoreError> {
+        let work = self.world.memory.stream(stream, query);
+        self.read("store.stream", stream.into(), work, |found| format!("{} events", found.len())).await
+    }
+
+    async fn position(&self, receipt: &Receipt, within: Duration) -> Result<Position, WaitError> {
+        let Self { world, process, .. } = self;
+        let number = world.operation();
+        world.tell(format!("{} #{number} position of {} events", process.name, receipt.events.len()));
+        world.reads.spoil("store.position", wait_error, world.memory.position(receipt, within)).await
     }
 
     async fn head(&self) -> Result<Position, StoreError> {

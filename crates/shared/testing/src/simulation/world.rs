@@ -64,10 +64,10 @@ impl World {
         let of_name = hash(&[scenario.name.to_owned()]);
         let seed = Seed::of(number ^ of_name);
         let late = Fault::Delay(Duration::from_millis(1 + seed.below(400)));
-        let of_commits = [Fault::Fail, Fault::Lose, Fault::Busy, Fault::Drop(0), Fault::Drop(1), Fault::Drop(2), late];
+        let of_commits = [Fault::Fail, Fault::Mute, Fault::Busy, Fault::Drop(0), Fault::Drop(1), Fault::Drop(2), late];
         let commits = seed.faults(8 + seed.below(24), &of_commits);
         let reads = seed.faults(20 + seed.below(40), &[Fault::Fail, Fault::Busy, Fault::Drop(1), late]);
-        let handlers = seed.faults(4 + seed.below(8), &[Fault::Fail, Fault::Panic, Fault::Drop(2), Fault::Lose, late]);
+        let handlers = seed.faults(4 + seed.below(8), &[Fault::Fail, Fault::Panic, Fault::Drop(2), Fault::Mute, late]);
         Arc::new(Self {
             scenario,
             memory: MemoryStore::default(),
@@ -154,12 +154,14 @@ impl World {
                 let kind = match fault {
                     Fault::Fail => on_fail,
                     // Of a handler that is an error after it has written.
-                    Fault::Lose if on_fail == "handler fails" => on_fail,
-                    Fault::Lose => "commit is done and not answered",
+                    Fault::Mute if on_fail == "handler fails" => on_fail,
+                    Fault::Mute => "commit is done and not answered",
                     Fault::Busy => "store is busy",
                     Fault::Delay(_) => "call is late",
                     Fault::Drop(_) => "call is dropped",
                     Fault::Panic => "handler panics",
+                    // None of the plans has one: a node that is killed does not answer either.
+                    Fault::Hang | Fault::HangDone => continue,
                 };
                 *faults.entry(kind).or_default() += 1;
             }

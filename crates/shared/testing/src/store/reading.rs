@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use event_sourcing::{Expected, LogQuery, Origin, Position, Receipt, Store, StoreExt as _, Unit};
+use event_sourcing::{Expected, LogQuery, Origin, Position, Receipt, Store, StoreExt as _, StreamQuery, Unit};
 use kernel::{Context, CorrelationId, Event, ManualClock, Priority, SequentialIds};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use crate::{actors::origin, patience::soon};
 pub(super) async fn an_empty_store_answers(store: &dyn Store) {
     assert_eq!(store.head().await.unwrap(), Position(0));
     assert_eq!(whole_log(store).await, []);
-    assert_eq!(store.stream("nothing", 0, 10).await.unwrap(), []);
+    assert_eq!(store.stream("nothing", StreamQuery::after(0, 10)).await.unwrap(), []);
     assert_eq!(card(store, "nothing").await, None);
     assert_eq!(store.list::<Card>(None, 10).await.unwrap(), []);
     assert_eq!(store.checkpoint("nobody").await.unwrap(), Position(0));
@@ -55,8 +55,8 @@ pub(super) async fn what_is_written_comes_back(store: &dyn Store) {
     }
     assert!(expected[1].metadata.causation_id.is_some());
     assert_eq!(whole_log(store).await, expected);
-    assert_eq!(store.stream(odd, 0, 10).await.unwrap(), expected[..2]);
-    assert_eq!(store.stream("testing-", 0, 10).await.unwrap(), expected[2..]);
+    assert_eq!(store.stream(odd, StreamQuery::after(0, 10)).await.unwrap(), expected[..2]);
+    assert_eq!(store.stream("testing-", StreamQuery::after(0, 10)).await.unwrap(), expected[2..]);
     assert_eq!(store.head().await.unwrap(), Position(6));
     let index = store.get::<CardIndex>(odd).await.unwrap().unwrap();
     assert_eq!((index.key.as_str(), &index.value.entries, index.revision), (odd, &numbers, 1));
@@ -123,7 +123,7 @@ pub(super) async fn streams_are_read_by_version(store: &dyn Store) {
         store.commit(notes(&origin, stream, 2)).await.unwrap();
     }
     let positions = async |stream, after, limit| -> Vec<u64> {
-        let events = store.stream(stream, after, limit).await.unwrap();
+        let events = store.stream(stream, StreamQuery::after(after, limit)).await.unwrap();
         events.iter().map(|e| e.metadata.position.unwrap()).collect()
     };
     assert_eq!(positions("a", 0, 10).await, [1, 2, 5, 6]);

@@ -8,7 +8,7 @@ use std::{
 
 use contracts::{CheckError, Options, Report, check, declared};
 use expect_test::{Expect, expect};
-use kernel::{Contract, ContractKind, Event, Priority};
+use kernel::{Contract, ContractKind, Event, Json, Priority, UpcastError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -83,7 +83,7 @@ fn a_field_that_the_code_has_lost() {
         error[removed-field]: `data_quality.check_completed` version 1: `/owner` was removed
           --> DIR/data_quality.check_completed.v1.json (event)
            = why: subscribers who read what they always read go wrong
-           = help: raise `VERSION` to 2 and read version 1 with an upcaster; then `cargo xtask check-contracts --update` writes the file of version 2 beside this one
+           = help: raise `VERSION` to 2 and bring version 1 to it in `upcast`; then `cargo xtask check-contracts --update` writes the file of version 2 beside this one
 
         1 breaking change; N messages, N committed files
     "#]]);
@@ -373,7 +373,7 @@ fn a_new_version_is_the_way_out() {
     };
     shop::<first::Sold>(at, true).unwrap();
     let demanding = shop::<demanding::Sold>(at, true).unwrap();
-    expect![[r#"new-required-field Some("stored") give it a default, as `#[serde(default)]` does; or raise `VERSION` to 2 and read version 1 with an upcaster; then `cargo xtask check-contracts --update` writes the file of version 2 beside this one"#]].assert_eq(&said(&demanding).join("\n"));
+    expect![[r#"new-required-field Some("stored") give it a default, as `#[serde(default)]` does; or raise `VERSION` to 2 and bring version 1 to it in `upcast`; then `cargo xtask check-contracts --update` writes the file of version 2 beside this one"#]].assert_eq(&said(&demanding).join("\n"));
     assert!(shop::<defaulted::Sold>(at, true).unwrap().is_compatible());
     let document = fs::read_to_string(at.join("shop.sold.v1.json")).unwrap();
     assert!(document.contains("shop.sold:v1:stored"), "what is read is not what is written: {document}");
@@ -382,33 +382,16 @@ fn a_new_version_is_the_way_out() {
     let error = shop::<second::Sold>(at, false).unwrap_err();
     expect!["`cargo xtask check-contracts --update` writes it beside that of the version before"]
         .assert_eq(&error.errors[0].help);
-    assert!(shop::<second::Sold>(at, true).unwrap().is_compatible());
+    assert!(shop::<SoldInCents>(at, true).unwrap().is_compatible());
     assert_eq!(files(), ["shop.sold.v1.json", "shop.sold.v2.json"]);
-    assert!(shop::<second::Sold>(at, false).unwrap().is_compatible());
+    assert!(shop::<SoldInCents>(at, false).unwrap().is_compatible());
     assert_eq!(shop::<defaulted::Sold>(at, false).unwrap().findings[0].rule.name(), "lowered-version");
 }
 
 /// Sold by the euro in version 1, by the cent since.
 #[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(from = "AnySold")]
 struct SoldInCents {
     cents: u32,
-}
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(untagged)]
-enum AnySold {
-    Second { cents: u32 },
-    First { euros: u32 },
-}
-
-impl From<AnySold> for SoldInCents {
-    fn from(sold: AnySold) -> Self {
-        match sold {
-            AnySold::Second { cents } => Self { cents },
-            AnySold::First { euros } => Self { cents: euros * 100 },
-        }
-    }
 }
 
 impl Event for SoldInCents {
@@ -418,21 +401,38 @@ impl Event for SoldInCents {
     fn key(&self) -> String {
         String::new()
     }
+
+    fn upcast(from: u32, data: &Json) -> Result<Json, UpcastError> {
+        #[derive(Deserialize)]
+        struct First {
+            euros: u32,
+        }
+        match from {
+            1 => Ok(Json::of(&json!({ "cents": data.read::<First>()?.euros * 100 }))?),
+            _ => Err(UpcastError::Unknown),
+        }
+    }
 }
 
-/// What is written has one form, what is read has those of all versions; losing one of them is found.
+/// Whoever raises the version and forgets what is stored of the one before is told, as long as that has its file.
 #[test]
 fn an_upcaster_reads_the_version_before() {
-    let read: SoldInCents = serde_json::from_value(json!({ "euros": 3 })).unwrap();
-    assert_eq!(read, SoldInCents { cents: 300 });
     let folder = tempfile::tempdir().unwrap();
+    shop::<first::Sold>(folder.path(), true).unwrap();
+    assert_eq!(shop::<second::Sold>(folder.path(), true).unwrap().written, Vec::<String>::new());
     shop::<SoldInCents>(folder.path(), true).unwrap();
-    assert!(shop::<SoldInCents>(folder.path(), false).unwrap().outdated.is_empty());
-    let mut forgetful = Contract::of_event::<SoldInCents>();
-    forgetful.read = forgetful.written.clone();
-    let report = check(&[forgetful], &Options { folder: folder.path().to_owned(), update: false }).unwrap();
-    let finding = &report.findings[0];
-    assert_eq!((finding.part, finding.what.as_str()), (Some("stored"), "may no longer be an object with `euros`"));
+    assert!(shop::<SoldInCents>(folder.path(), false).unwrap().is_compatible());
+    let report = shop::<second::Sold>(folder.path(), false).unwrap();
+    let finding = report.findings.iter().find(|finding| finding.rule.name() == "no-upcaster").unwrap();
+    expect![[r#"
+        Some(1): has no upcaster to version 2
+        events that are stored would not be read
+        add the step from version 1 to its `upcast`; where no store has that version, delete the file in the same commit"#]]
+    .assert_eq(&format!("{:?}: {}\n{}\n{}", finding.version, finding.what, finding.why, finding.help));
+    assert!(finding.file.ends_with("shop.sold.v1.json"), "{}", finding.file);
+    fs::remove_file(folder.path().join("shop.sold.v1.json")).unwrap();
+    let report = shop::<second::Sold>(folder.path(), false).unwrap();
+    assert!(report.findings.iter().all(|finding| finding.rule.name() != "no-upcaster"), "{:?}", report.findings);
 }
 
 #[test]

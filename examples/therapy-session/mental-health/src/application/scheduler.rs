@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use event_bus::Schedule;
-use event_sourcing::{Expected, Unit};
+use event_sourcing::{Expected, Loaded, Repository, Unit};
 use futures::future::try_join;
 use kernel::{Clock, Context, Error, FieldError, Ids};
 use request::{Service, ServiceInfo};
@@ -9,19 +9,25 @@ use therapy_contracts::{ScheduleSession, Session, SessionId, UserId};
 
 use crate::{
     application::UserDirectory,
-    domain::{StoredSession, reminder, scheduled},
+    domain::{StoredReminder, TherapySession, reminder},
 };
 
 /// Arranges sessions.
 pub struct Scheduler {
+    sessions: Arc<Repository<TherapySession>>,
     users: Arc<UserDirectory>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
 }
 
 impl Scheduler {
-    pub fn new(users: Arc<UserDirectory>, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>) -> Self {
-        Self { users, clock, ids }
+    pub fn new(
+        sessions: Arc<Repository<TherapySession>>,
+        users: Arc<UserDirectory>,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn Ids>,
+    ) -> Self {
+        Self { sessions, users, clock, ids }
     }
 
     /// Why this user cannot take part, if so.
@@ -54,10 +60,13 @@ impl Service<ScheduleSession> for Scheduler {
         }
         let session_id = SessionId::new(self.ids.next());
         let session = Session { session_id, patient_id, therapist_id, scheduled_at, session_type };
-        unit.publish(&scheduled(&session));
-        let reminder = reminder(&session, self.clock.now()).map(|(event, due)| unit.schedule(&event, due));
-        let stored = StoredSession { session: session.clone(), reminder };
-        unit.put(session_id.to_string(), &stored, Expected::Absent);
+        let mut arranged = Loaded::<TherapySession>::fresh(session_id);
+        let scheduled = arranged.schedule(&session)?;
+        self.sessions.save(&mut arranged, scheduled, unit);
+        if let Some((event, due)) = reminder(&session, self.clock.now()) {
+            let reminder = StoredReminder(unit.schedule(&event, due));
+            unit.put(session_id.to_string(), &reminder, Expected::Absent);
+        }
         Ok(session)
     }
 

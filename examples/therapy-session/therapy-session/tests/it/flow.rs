@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use event_sourcing::Store;
+use event_sourcing::{Repository, Store};
 use expect_test::expect;
 use kernel::{ErrorKind, Event, Request};
-use mental_health::UserDirectory;
+use mental_health::{TherapySession, UserDirectory};
 use notifications::Mail;
 use request::CommandRecorded;
 use testing::Published;
 use therapy_contracts::{
     GetSession, GetSessionCharge, GetUserById, IsUserActive, Person, ScheduleSession, SessionCharge,
-    SessionReminderDue, TherapySessionCancelled, TherapySessionScheduled, User, UserId,
+    SessionReminderDue, TherapySessionCancelled, TherapySessionScheduled, User, UserId, UserRegistered,
 };
 use therapy_session::Practice;
 use users::UserRecords;
@@ -49,21 +49,19 @@ async fn messages_are_sent_once() {
     assert_eq!(practice.mail.sent(), sent);
 }
 
-/// The session and the event that tells of it are one unit.
+/// The session is its events, and its reminder is in the unit of the first.
 #[tokio::test(start_paused = true)]
 async fn a_session_is_kept_together_with_its_event_or_not_at_all() {
     let practice = Practice::open().await.unwrap();
-    let sessions = || practice.store.documents("mental_health.sessions", None, 10);
+    let reminders = || practice.store.documents("mental_health.reminders", None, 10);
     let events = async || Published::to(&*practice.store).await.of::<TherapySessionScheduled>();
     practice.directory.cut();
     arrange(&practice).await.unwrap_err();
-    assert_eq!((sessions().await.unwrap().len(), events().await.len()), (0, 0));
+    assert_eq!((reminders().await.unwrap().len(), events().await.len()), (0, 0));
 
     practice.directory.mend();
     let session = arrange(&practice).await.unwrap();
-    let stored = sessions().await.unwrap();
-    assert_eq!(stored[0].key, session.session_id.to_string());
-    assert_eq!(stored[0].body.read::<therapy_contracts::Session>().unwrap(), session);
+    assert_eq!(reminders().await.unwrap()[0].key, session.session_id.to_string());
     let [TherapySessionScheduled { session_id, patient_id, therapist_id, scheduled_at, session_type }] =
         events().await[..]
     else {
@@ -71,6 +69,8 @@ async fn a_session_is_kept_together_with_its_event_or_not_at_all() {
     };
     let told = therapy_contracts::Session { session_id, patient_id, therapist_id, scheduled_at, session_type };
     assert_eq!(told, session);
+    let sessions = practice.application.container.get::<Repository<TherapySession>>();
+    assert_eq!(*sessions.load(&session_id).await.unwrap(), TherapySession::Scheduled(session));
 }
 
 #[tokio::test(start_paused = true)]
@@ -138,6 +138,7 @@ async fn each_subscriber_has_a_name_of_its_own() {
         ("notifications.session-messages", event),
         ("notifications.session-reminders", SessionReminderDue::NAME),
         ("notifications.session-cancellations", cancelled),
+        ("notifications.welcome", UserRegistered::NAME),
         ("billing.session-charges", event),
         ("billing.cancelled-charges", cancelled),
     ];

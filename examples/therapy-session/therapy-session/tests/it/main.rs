@@ -5,8 +5,10 @@ mod directory;
 mod flow;
 mod letters;
 mod modules;
+mod people;
 mod reminders;
 mod requests;
+mod sessions;
 mod story;
 
 use chrono::{DateTime, Utc};

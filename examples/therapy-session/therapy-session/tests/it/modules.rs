@@ -11,7 +11,7 @@ use request::ModuleState;
 use testing::Scenario;
 use therapy_contracts::{
     GetSessionCharge, GetUserById, GetUserProfile, IsUserActive, NotificationSent, SessionCharged, SessionId,
-    SessionReminderDue, SessionType, TherapySessionCancelled, TherapySessionScheduled, User,
+    SessionReminderDue, SessionType, TherapySessionCancelled, TherapySessionScheduled, User, UserRegistered,
 };
 use therapy_session::Practice;
 use uuid::Uuid;
@@ -57,7 +57,8 @@ async fn both_are_written_to_when_the_directory_answers_again() {
         _ => Ok(Some(user(request))),
     };
     let setup = Scenario::of([notifications]).publishing::<TherapySessionScheduled>();
-    let setup = setup.publishing::<SessionReminderDue>().publishing::<TherapySessionCancelled>();
+    let setup =
+        setup.publishing::<UserRegistered>().publishing::<SessionReminderDue>().publishing::<TherapySessionCancelled>();
     let scenario = setup.answering::<GetUserById>(directory).start().await;
     scenario.when_published(scheduled(SessionType::Intake)).await;
     scenario.expect::<NotificationSent>(|sent| sent.user_id == Practice::INES).await;
@@ -77,7 +78,7 @@ async fn nothing_is_told_of_a_session_that_is_refused() {
     let refused = scenario.expect_refused(with_rudi, |error| error.kind == ErrorKind::Invalid).await;
     assert_eq!(refused.to_string(), "/therapist_id: User 3 is not active: choose somebody else");
     scenario.expect_none::<TherapySessionScheduled>(|_| true).await;
-    assert!(scenario.store().documents("mental_health.sessions", None, 1).await.unwrap().is_empty());
+    assert!(scenario.store().documents("mental_health.reminders", None, 1).await.unwrap().is_empty());
     let arranged = scenario.when(session()).await;
     scenario.expect::<TherapySessionScheduled>(|event| event.session_id == arranged.session_id).await;
     assert!(scenario.application().modules().iter().all(|module| module.state == ModuleState::Up));

@@ -1,0 +1,124 @@
+//! What a subscriber is at, for whoever looks from another thread: a handler that holds its own lets nobody look from there.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use event_sourcing::Position;
+use kernel::Envelope;
+use tokio::time::Instant;
+
+use crate::{Overlong, Subscription, delivery::position};
+
+/// What one subscriber is handling.
+#[derive(Default)]
+pub(crate) struct Watch(Mutex<Watched>);
+
+#[derive(Default)]
+struct Watched {
+    flights: BTreeMap<Position, Flight>,
+    page: Option<Page>,
+}
+
+/// A handler that is running.
+struct Flight {
+    event: Arc<Envelope>,
+    since: Instant,
+    is_reported: bool,
+}
+
+/// Events that one handler goes through without a word. How long it is at one of them is for whoever looks to find out.
+struct Page {
+    events: Arc<[Arc<Envelope>]>,
+    at: Arc<AtomicUsize>,
+    first: usize,
+    since: Instant,
+    looked_at: Option<(usize, Flight)>,
+}
+
+/// It is being handled as long as this is there.
+pub(crate) struct Watching<'a> {
+    watch: &'a Watch,
+    /// `None` for the page.
+    flight: Option<Position>,
+}
+
+impl Watch {
+    /// The handler of this event begins.
+    pub fn event(&self, event: &Arc<Envelope>, since: Instant) -> Watching<'_> {
+        let at = position(event);
+        self.watched().flights.insert(at, Flight { event: Arc::clone(event), since, is_reported: false });
+        Watching { watch: self, flight: Some(at) }
+    }
+
+    /// The handler of these events begins with the one that `at` says, and tells there how far it is.
+    pub fn page(&self, events: &Arc<[Arc<Envelope>]>, at: &Arc<AtomicUsize>, since: Instant) -> Watching<'_> {
+        let (events, at, first) = (Arc::clone(events), Arc::clone(at), at.load(Ordering::Relaxed));
+        self.watched().page = Some(Page { events, at, first, since, looked_at: None });
+        Watching { watch: self, flight: None }
+    }
+
+    /// Those that take longer than they may. The log hears of each once.
+    pub fn overlong(&self, subscription: &Subscription, limit: Duration) -> Vec<Overlong> {
+        let mut watched = self.watched();
+        let Watched { flights, page } = &mut *watched;
+        let in_page = page.as_mut().and_then(Page::flight);
+        flights.values_mut().chain(in_page).filter_map(|flight| flight.overlong(subscription, limit)).collect()
+    }
+
+    fn watched(&self) -> MutexGuard<'_, Watched> {
+        // No operation on it can stop half way.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Watching<'_> {
+    fn drop(&mut self) {
+        let mut watched = self.watch.watched();
+        match self.flight {
+            Some(at) => drop(watched.flights.remove(&at)),
+            None => watched.page = None,
+        }
+    }
+}
+
+impl Page {
+    /// The one that is under way. Of one that was not the first it is only known since when somebody has seen it.
+    fn flight(&mut self) -> Option<&mut Flight> {
+        let here = self.at.load(Ordering::Relaxed);
+        let event = self.events.get(here)?;
+        if self.looked_at.as_ref().is_none_or(|(index, _)| *index != here) {
+            let since = if here == self.first { self.since } else { Instant::now() };
+            self.looked_at = Some((here, Flight { event: Arc::clone(event), since, is_reported: false }));
+        }
+        self.looked_at.as_mut().map(|(_, flight)| flight)
+    }
+}
+
+impl Flight {
+    fn overlong(&mut self, subscription: &Subscription, limit: Duration) -> Option<Overlong> {
+        let age = self.since.elapsed();
+        if age < limit {
+            return None;
+        }
+        let Envelope { event_id, event_type, metadata, .. } = &*self.event;
+        if !self.is_reported {
+            self.is_reported = true;
+            tracing::warn!(
+                subscriber = subscription.name,
+                module = subscription.module,
+                %event_id,
+                key = metadata.key,
+                "the handler of `{event_type}` has not ended for {age:?}: later events of its key wait; let it wait with a \
+                 timeout, or make it a `cpu` subscriber if it computes"
+            );
+        }
+        let (event_type, key) = (event_type.to_string(), metadata.key.clone());
+        Some(Overlong { event_id: *event_id, event_type, key, age })
+    }
+}

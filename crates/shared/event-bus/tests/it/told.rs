@@ -1,0 +1,184 @@
+//! What traces and reports tell of deliveries that fail or do not end.
+
+use std::{
+    io,
+    sync::{Arc, Mutex, mpsc},
+    time::Duration,
+};
+
+use event_bus::{
+    BatchOptions, BusOptions, DeliveryClass, EventBus, LetterFilter, Overflow, Ports, Subscriber, Subscription,
+};
+use event_sourcing::{MemoryStore, Store, Unit};
+use expect_test::expect;
+use kernel::{Context, Error, ManualClock, SequentialIds};
+use observability::{EndedSpan, Export, SUBSCRIBER, SpanSink};
+use testing::{
+    bus::{Action, Probe, drained, options, publish, start, start_with, until},
+    store::Noted,
+};
+use tracing::{Dispatch, dispatcher::DefaultGuard};
+
+/// Subscriber and error of each delivery that has ended, in order.
+#[derive(Default)]
+struct Failures(Mutex<Vec<String>>);
+
+impl SpanSink for Failures {
+    fn ended(&self, span: EndedSpan) {
+        let field = |name| span.fields.iter().find(|field| field.name == name).map(|field| field.value.to_string());
+        if let Some(subscriber) = field(SUBSCRIBER) {
+            let error = field(observability::ERROR).unwrap_or_else(|| "-".into());
+            self.0.lock().unwrap().push(format!("{subscriber}: {error}"));
+        }
+    }
+}
+
+/// What this thread delivers is heard until both are dropped.
+fn listen() -> (Arc<Failures>, (DefaultGuard, Dispatch)) {
+    let failures = Arc::new(Failures::default());
+    let lines = || {
+        let options = observability::Options::default();
+        Dispatch::new(observability::subscriber(options, None, ManualClock::default(), io::sink).unwrap())
+    };
+    // Where there is but one dispatcher, any other thread without one may decide for all that a span is not wanted.
+    let (guard, second) = (tracing::dispatcher::set_default(&lines()), lines());
+    let (clock, ids) = (Arc::new(ManualClock::default()), Arc::new(SequentialIds::default()));
+    observability::export_spans(Export { sink: Arc::clone(&failures) as _, ratio: 1.0, clock, ids }).unwrap();
+    (failures, (guard, second))
+}
+
+/// The first try fails, the second panics, the third is the last.
+fn trouble(name: &'static str, store: &Arc<dyn Store>) -> Probe {
+    Probe::new(name, store, |_, _, attempt| match attempt {
+        1 => Action::Fail,
+        2 => Action::Panic,
+        _ => Action::Write,
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_failure_stands_in_its_span() {
+    let (failures, _listening) = listen();
+    let mut told = Vec::new();
+    for form in ["straight", "lanes", "computes", "batches", "ephemeral"] {
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
+        let probe = trouble(form, &store);
+        let to = || Subscription::new::<Noted>(form, "ledger", probe.clone());
+        let batch = BatchOptions { size: 1, delay: Duration::ZERO };
+        let bus = start(
+            &store,
+            vec![match form {
+                "lanes" => to().with_concurrency(2),
+                "computes" => Subscription::cpu::<Noted>(form, "ledger", probe.clone()),
+                "batches" => Subscription::batches::<Noted>(form, "ledger", batch, probe.clone()),
+                "ephemeral" => to().with_class(DeliveryClass::Ephemeral { overflow: Overflow::Wait }),
+                _ => to(),
+            }],
+        );
+        let bus = bus.await;
+        publish(&store, &[("a", 1)]).await;
+        drained(&bus).await;
+        bus.stop().await;
+        told.push(std::mem::take(&mut *failures.0.lock().unwrap()).join(", "));
+    }
+    expect![[r#"
+        straight: internal, straight: internal, straight: -
+        lanes: internal, lanes: internal, lanes: -
+        computes: internal, computes: internal, computes: -
+        batches: internal, batches: -
+        ephemeral: internal"#]]
+    .assert_eq(&told.join("\n"));
+}
+
+/// An inline subscriber fails whoever publishes: each has a span of its own, also where a dead letter is tried again.
+#[tokio::test(start_paused = true)]
+async fn an_inline_failure_stands_in_both_spans() {
+    let (failures, _listening) = listen();
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
+    let strict = Probe::new("strict", &store, |_, _, _| Action::Fail);
+    let strict = Subscription::new::<Noted>("strict", "ledger", strict).with_class(DeliveryClass::Inline { order: 0 });
+    let options = BatchOptions { size: 1, delay: Duration::ZERO };
+    for form in ["echoes", "batches"] {
+        let subscription = match form {
+            "batches" => Subscription::batches::<Noted>(form, "echo", options, Echo),
+            _ => Subscription::new::<Noted>(form, "echo", Echo),
+        };
+        let bus = start(&store, vec![strict.clone(), subscription]).await;
+        if form == "echoes" {
+            publish(&store, &[("a", 1)]).await;
+        }
+        drained(&bus).await;
+        failures.0.lock().unwrap().clear();
+        bus.retry_dead_letters(&LetterFilter::of(form)).await.unwrap();
+        let told = std::mem::take(&mut *failures.0.lock().unwrap());
+        assert_eq!(told, ["strict: internal".to_owned(), format!("{form}: internal")]);
+        bus.stop().await;
+    }
+}
+
+/// Publishes what it hears.
+struct Echo;
+
+impl Subscriber<Noted> for Echo {
+    async fn handle(&self, _: &Context, event: &Noted, unit: &mut Unit) -> Result<(), Error> {
+        unit.publish(event);
+        Ok(())
+    }
+}
+
+impl event_bus::BatchSubscriber<Noted> for Echo {
+    async fn handle(&self, _: &Context, events: &[Noted], unit: &mut Unit) -> Result<(), Error> {
+        events.iter().for_each(|event| _ = unit.publish(event));
+        Ok(())
+    }
+}
+
+/// Holds its thread until somebody says a word.
+struct Blocks(Mutex<mpsc::Receiver<()>>);
+
+impl Subscriber<Noted> for Blocks {
+    async fn handle(&self, _: &Context, _: &Noted, _: &mut Unit) -> Result<(), Error> {
+        self.0.lock().unwrap().recv().map_err(|gone| Error::internal(gone.to_string()))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_handler_that_holds_its_thread_is_reported() {
+    for (name, concurrency) in [("straight", 1), ("lanes", 2)] {
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
+        let (word, waits) = mpsc::channel();
+        let blocks =
+            Subscription::new::<Noted>(name, "ledger", Blocks(Mutex::new(waits))).with_concurrency(concurrency);
+        let options = BusOptions { overlong: Duration::from_millis(20), ..options() };
+        let bus = start_with(&store, vec![blocks], options).await;
+        publish(&store, &[("a", 1)]).await;
+        until("it is reported", async || !bus.status().await.unwrap()[0].overlong.is_empty()).await;
+        let overlong = bus.status().await.unwrap().remove(0).overlong.remove(0);
+        assert_eq!((overlong.event_type.as_str(), overlong.key.as_str()), ("testing.noted", "a"));
+        word.send(()).unwrap();
+        drained(&bus).await;
+        assert_eq!(bus.status().await.unwrap()[0].overlong, []);
+        bus.stop().await;
+    }
+}
+
+/// How old the oldest event is that waits is also known of a subscriber that has not read it.
+#[tokio::test(start_paused = true)]
+async fn the_oldest_event_is_known_that_nobody_has_read() {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
+    let (clock, ids) = (Arc::new(ManualClock::default()), Arc::new(SequentialIds::default()));
+    let ports = Ports { store: Some(Arc::clone(&store)), clock: Arc::<ManualClock>::clone(&clock), ids };
+    let subscription = Subscription::new::<Noted>("held", "ledger", Probe::writing("held", &store));
+    let bus = EventBus::start(vec![subscription], ports, options()).await.unwrap();
+    bus.pause("held").await.unwrap();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    publish(&store, &[("a", 1)]).await;
+    clock.advance(chrono::TimeDelta::minutes(5));
+    publish(&store, &[("a", 2)]).await;
+    for _ in 0..2 {
+        let age = bus.status().await.unwrap()[0].oldest;
+        assert_eq!(age, Some(Duration::from_secs(300)), "of the first");
+    }
+    bus.resume("held").await.unwrap();
+    until("nothing waits", async || bus.status().await.unwrap()[0].oldest.is_none()).await;
+}
