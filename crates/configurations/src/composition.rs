@@ -221,6 +221,12 @@ impl Config {
         }
     }
 
+    /// Who writes the store, and how large it may become.
+    pub fn writing(&self, holder: &str, clock: &dyn Clock) -> storage_sqlite::Options {
+        let max_pages = Some(self.store.max_pages).filter(|pages| *pages > 0);
+        storage_sqlite::Options { max_pages, ..storage_sqlite::Options::new(holder, clock.now()) }
+    }
+
     /// The folder of the models, beside the store and of its name: stores that share a folder do not share models.
     pub fn models(&self) -> PathBuf {
         self.beside("models")
@@ -325,9 +331,7 @@ pub async fn assemble_in_memory(config: &Config) -> Result<Application, Findings
 }
 
 fn open(config: &Config, holder: &str, clock: &dyn Clock) -> Result<SqliteStore, Failure> {
-    let max_pages = Some(config.store.max_pages).filter(|pages| *pages > 0);
-    let options = storage_sqlite::Options { max_pages, ..storage_sqlite::Options::new(holder, clock.now()) };
-    Ok(SqliteStore::open(&config.store.path, options)?)
+    Ok(SqliteStore::open(&config.store.path, config.writing(holder, clock))?)
 }
 
 /// The store for verbs that only read: works beside a writing process. `None` if there is no store yet.
@@ -335,11 +339,18 @@ fn open(config: &Config, holder: &str, clock: &dyn Clock) -> Result<SqliteStore,
 /// # Errors
 /// As the adapter has them; and a folder that does not exist, since nothing would ever be in it.
 pub fn open_for_reading(path: &Path) -> Result<Option<Arc<dyn Store>>, Failure> {
+    is_somewhere(path)?;
+    Ok(SqliteStore::open_read(path)?.map(|store| Arc::new(store) as Arc<dyn Store>))
+}
+
+/// # Errors
+/// The store's folder does not exist: there is none, and there never was.
+pub fn is_somewhere(path: &Path) -> Result<(), Failure> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
         let (path, folder) = (path.display(), folder.display());
         return Err(Failure::impossible(format!("store {path}: there is no folder {folder}: check the path")));
     }
-    Ok(SqliteStore::open_read(path)?.map(|store| Arc::new(store) as Arc<dyn Store>))
+    Ok(())
 }
 
 /// The person at the terminal.

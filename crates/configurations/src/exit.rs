@@ -89,10 +89,10 @@ impl From<std::io::Error> for Failure {
 
 impl From<event_sourcing::StoreError> for Failure {
     fn from(error: event_sourcing::StoreError) -> Self {
-        use event_sourcing::StoreErrorKind::{Busy, Corrupt, Full, Locked, Newer, Unavailable};
+        use event_sourcing::StoreErrorKind::{Busy, Corrupt, Full, Locked, Newer, Unavailable, Undeclared};
         match error.kind {
             Locked => Self::Locked(error.message),
-            Busy | Full | Corrupt | Newer | Unavailable => Self::Impossible(error.message),
+            Busy | Full | Corrupt | Newer | Undeclared | Unavailable => Self::Impossible(error.message),
         }
     }
 }

@@ -66,6 +66,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Verb::Subscribers(args) => verbs::subscribers(&global, &args).await,
         Verb::DeadLetters(args) => verbs::dead_letters(&global, &args).await,
         Verb::Sagas(args) => verbs::sagas(&global, &args).await,
+        Verb::Db(args) => verbs::db(&global, &args),
         Verb::Serve(args) => verbs::serve(&global, &args).await,
         Verb::Status(args) => verbs::status(&global, &args).await,
         Verb::Metrics(args) => verbs::metrics(&global, &args).await,

@@ -2,6 +2,7 @@
 
 mod audit;
 mod call;
+mod db;
 mod dead_letters;
 mod describe;
 mod events;
@@ -18,6 +19,7 @@ mod trace;
 
 pub use audit::audit;
 pub use call::call;
+pub use db::db;
 pub use dead_letters::dead_letters;
 pub use describe::describe;
 pub use events::events;

@@ -30,6 +30,12 @@ fn help_of_every_verb() {
     check(&["sagas", "list", "--help"], expect_file!["snapshots/help-sagas-list.txt"]);
     check(&["sagas", "show", "--help"], expect_file!["snapshots/help-sagas-show.txt"]);
     check(&["sagas", "resume", "--help"], expect_file!["snapshots/help-sagas-resume.txt"]);
+    check(&["db", "--help"], expect_file!["snapshots/help-db.txt"]);
+    check(&["db", "stats", "--help"], expect_file!["snapshots/help-db-stats.txt"]);
+    check(&["db", "verify", "--help"], expect_file!["snapshots/help-db-verify.txt"]);
+    check(&["db", "backup", "--help"], expect_file!["snapshots/help-db-backup.txt"]);
+    check(&["db", "export", "--help"], expect_file!["snapshots/help-db-export.txt"]);
+    check(&["db", "import", "--help"], expect_file!["snapshots/help-db-import.txt"]);
     check(&["serve", "--help"], expect_file!["snapshots/help-serve.txt"]);
     check(&["status", "--help"], expect_file!["snapshots/help-status.txt"]);
     check(&["metrics", "--help"], expect_file!["snapshots/help-metrics.txt"]);

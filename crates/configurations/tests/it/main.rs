@@ -5,6 +5,7 @@ mod bus;
 mod call;
 mod cli;
 mod crash;
+mod db;
 mod home;
 mod input;
 mod job;

@@ -29,11 +29,15 @@
 //!   may be there after all, whole: read before trying again.
 //! - The file system must be local: SQLite's log beside the file lives in shared memory.
 
+mod checksum;
+mod collections;
 mod events;
 mod fault;
 #[cfg(debug_assertions)]
 mod halt;
 mod lock;
+mod log_file;
+pub mod maintenance;
 mod readers;
 mod rows;
 mod schema;

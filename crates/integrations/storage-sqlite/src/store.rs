@@ -3,16 +3,17 @@ use std::{fmt, path::Path, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use event_sourcing::{
-    Appended, Appends, CommitError, LogQuery, Position, Receipt, Store, StoreError, StoreErrorKind, StoredDocument,
-    StreamQuery, Unit, WaitError,
+    Appended, Appends, Collection, CommitError, IndexQuery, LogQuery, Position, Receipt, Store, StoreError,
+    StoreErrorKind, StoredDocument, StreamQuery, Unit, WaitError,
 };
 use kernel::Envelope;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::{
-    events,
+    collections, events,
     fault::StoreFile,
     lock::Lock,
+    log_file,
     readers::{self, Readers},
     rows, schema,
     writer::Writer,
@@ -63,6 +64,7 @@ impl SqliteStore {
     pub fn open(path: &Path, options: Options) -> Result<Self, StoreError> {
         let file = StoreFile::locate(path)?;
         let lock = Lock::take(&file, &options)?;
+        log_file::check(&file)?;
         let mut connection = readers::connect(&file, OpenFlags::SQLITE_OPEN_CREATE)?;
         schema::recognise(&connection, &file)?;
         prepare(&connection, &file, &options)?;
@@ -83,9 +85,10 @@ impl SqliteStore {
             return Ok(None);
         }
         let file = StoreFile::locate(path)?;
+        log_file::check(&file)?;
         let mut readers = Readers::new(file.clone());
-        let found = readers.read_now(|connection| Ok(schema::recognise(connection, &file)))?;
-        if found?.is_none() {
+        let is_readable = readers.read_now(|connection| Ok(schema::is_readable(connection, &file)))??;
+        if !is_readable {
             return Ok(None);
         }
         let head = readers.read_now(readers::head)?;
@@ -101,7 +104,7 @@ const LOG_PAGES: u32 = 4096;
 const CACHE: i32 = -16 * 1024;
 
 /// What the connection that writes has to promise.
-fn prepare(connection: &Connection, file: &StoreFile, options: &Options) -> Result<(), StoreError> {
+pub(crate) fn prepare(connection: &Connection, file: &StoreFile, options: &Options) -> Result<(), StoreError> {
     let set = || {
         let journal: String = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
         connection.pragma_update(None, "synchronous", "full")?;
@@ -157,6 +160,18 @@ impl Store for SqliteStore {
     ) -> Result<Vec<StoredDocument>, StoreError> {
         let (collection, after) = (collection.to_owned(), after.map(str::to_owned));
         self.readers.read(move |connection| readers::documents(connection, &collection, after.as_deref(), limit)).await
+    }
+
+    async fn indexed(&self, query: IndexQuery) -> Result<Vec<StoredDocument>, StoreError> {
+        let asked = query.clone();
+        let found = self.readers.read(move |connection| collections::indexed(connection, &asked)).await?;
+        found.ok_or_else(|| query.undeclared(format_args!("`{}`", self.file)))
+    }
+
+    async fn declare(&self, collections: &[Collection]) -> Result<(), StoreError> {
+        let Some(writer) = &self.writer else { return Ok(()) };
+        let (collections, file) = (collections.to_vec(), self.file.clone());
+        writer.run(move |connection| collections::declare(connection, &file, &collections)).await
     }
 
     async fn log(&self, query: LogQuery) -> Result<Vec<Arc<Envelope>>, StoreError> {

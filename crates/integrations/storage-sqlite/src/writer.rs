@@ -1,4 +1,4 @@
-use std::{thread, time::Duration};
+use std::{mem::take, thread, time::Duration};
 
 use event_sourcing::{Appends, CommitError, Deadline, Position, Receipt, StoreError, StoreErrorKind, Unit, Write};
 use rusqlite::Connection;
@@ -23,10 +23,17 @@ const GROUP: usize = 512;
 /// The thread that writes, and the way to it.
 pub(crate) struct Writer {
     file: StoreFile,
-    queue: Option<mpsc::Sender<Job>>,
+    queue: Option<mpsc::Sender<Order>>,
     /// How long a unit waits for a place in the queue.
     patience: Duration,
     thread: Option<thread::JoinHandle<()>>,
+}
+
+/// What the thread is told.
+enum Order {
+    Write(Job),
+    /// Something else that needs the connection, alone.
+    Run(Box<dyn FnOnce(&mut Connection) + Send>),
 }
 
 struct Job {
@@ -58,7 +65,7 @@ impl Writer {
         appended: Appends,
         patience: Duration,
     ) -> Result<Self, StoreError> {
-        let (queue, jobs) = mpsc::channel(QUEUE);
+        let (queue, orders) = mpsc::channel(QUEUE);
         let desk = Desk {
             connection,
             file: file.clone(),
@@ -68,7 +75,7 @@ impl Writer {
             halt: crate::halt::Halt::from_env(),
         };
         let thread =
-            thread::Builder::new().name("sqlite-writer".into()).spawn(|| desk.work(jobs)).map_err(|cause| {
+            thread::Builder::new().name("sqlite-writer".into()).spawn(|| desk.work(orders)).map_err(|cause| {
                 let what = format!("cannot be written: no thread for it ({cause})");
                 file.error(StoreErrorKind::Unavailable, &what)
             })?;
@@ -84,10 +91,10 @@ impl Writer {
         let job = Job { writes: unit.into_writes(), deadline, answer };
         let queue = self.queue.as_ref().expect("the queue is taken away only when the writer is dropped");
         // A timer only for those who must wait.
-        let queued = match queue.try_send(job) {
+        let queued = match queue.try_send(Order::Write(job)) {
             Ok(()) => Ok(()),
-            Err(TrySendError::Full(job)) => queue.send_timeout(job, self.patience).await,
-            Err(TrySendError::Closed(job)) => Err(SendTimeoutError::Closed(job)),
+            Err(TrySendError::Full(order)) => queue.send_timeout(order, self.patience).await,
+            Err(TrySendError::Closed(order)) => Err(SendTimeoutError::Closed(order)),
         };
         match queued {
             Ok(()) => {}
@@ -103,6 +110,23 @@ impl Writer {
             self.patience
         );
         self.file.error(StoreErrorKind::Busy, &what)
+    }
+
+    /// Does something with the connection, between the units.
+    ///
+    /// # Cancel safety
+    /// As [`commit`](Self::commit).
+    pub async fn run<T: Send + 'static>(
+        &self,
+        task: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let task = Box::new(move |connection: &mut Connection| drop(answer.send(task(connection))));
+        let queue = self.queue.as_ref().expect("the queue is taken away only when the writer is dropped");
+        if queue.send(Order::Run(task)).await.is_err() {
+            return Err(self.stopped());
+        }
+        answered.await.unwrap_or_else(|_| Err(self.stopped()))
     }
 
     fn stopped(&self) -> StoreError {
@@ -141,11 +165,21 @@ enum Failure {
 }
 
 impl Desk {
-    fn work(mut self, mut jobs: mpsc::Receiver<Job>) {
+    fn work(mut self, mut orders: mpsc::Receiver<Order>) {
         loop {
-            let mut group = Vec::new();
-            if jobs.blocking_recv_many(&mut group, GROUP) == 0 {
+            let mut taken = Vec::new();
+            if orders.blocking_recv_many(&mut taken, GROUP) == 0 {
                 break;
+            }
+            let mut group = Vec::with_capacity(taken.len());
+            for order in taken {
+                match order {
+                    Order::Write(job) => group.push(job),
+                    Order::Run(task) => {
+                        self.settle(take(&mut group));
+                        task(&mut self.connection);
+                    }
+                }
             }
             self.settle(group);
         }
@@ -153,6 +187,9 @@ impl Desk {
 
     /// Writes the units and answers all of them.
     fn settle(&mut self, mut group: Vec<Job>) {
+        if group.is_empty() {
+            return;
+        }
         match self.write(&mut group) {
             Ok(outcomes) => {
                 for (job, outcome) in group.into_iter().zip(outcomes) {

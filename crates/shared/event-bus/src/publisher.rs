@@ -403,7 +403,7 @@ impl Failure {
             StoreErrorKind::Locked | StoreErrorKind::Full | StoreErrorKind::Busy | StoreErrorKind::Unavailable => {
                 Self::Passing(error.into())
             }
-            StoreErrorKind::Corrupt | StoreErrorKind::Newer => Self::Final(error.into()),
+            StoreErrorKind::Corrupt | StoreErrorKind::Newer | StoreErrorKind::Undeclared => Self::Final(error.into()),
         }
     }
 

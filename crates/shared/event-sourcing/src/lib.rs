@@ -23,6 +23,7 @@
 mod aggregate;
 mod appended;
 mod blobs;
+mod collection;
 mod memory;
 mod query;
 mod rules;
@@ -37,13 +38,14 @@ pub use aggregate::{
 };
 pub use appended::{Appended, Appends, Bell};
 pub use blobs::{BlobError, Blobs, MemoryBlobs};
+pub use collection::{Collection, Document, Index, IndexPlace, IndexQuery, IndexValue, Wanted};
 pub use memory::MemoryStore;
 pub use query::{Direction, EventQuery, LogQuery, QueryItem, StreamQuery};
 pub use rules::{EventLimits, EventRules};
 pub use store::{
-    CommitError, Conflict, Found, Intruder, Position, Receipt, Store, StoreError, StoreErrorKind, StoreExt,
+    CommitError, Conflict, Found, Intruder, Page, Position, Receipt, Store, StoreError, StoreErrorKind, StoreExt,
     StoredDocument,
 };
-pub use subscription::{Page, Subscription};
-pub use unit::{Deadline, Document, Expected, Origin, Unit, Write};
+pub use subscription::{LogPage, Subscription};
+pub use unit::{Deadline, Expected, Origin, Unit, Write};
 pub use wait::WaitError;

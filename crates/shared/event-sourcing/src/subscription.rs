@@ -35,7 +35,7 @@ pub struct Subscription {
 
 /// What has happened since the page before.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Page {
+pub struct LogPage {
     /// In the order of the log; one at least.
     pub events: Vec<Arc<Envelope>>,
     /// How far the log was read for it: beyond the last of the events, where those behind it do not match.
@@ -72,7 +72,7 @@ impl Subscription {
     ///
     /// # Cancel safety
     /// Dropped, it has handed out nothing: the next call answers with the same events.
-    pub async fn next(&mut self) -> Result<Page, StoreError> {
+    pub async fn next(&mut self) -> Result<LogPage, StoreError> {
         loop {
             self.appended.look();
             // What is appended from here on is for the next look, so a page that is not full has all there is up to the head.
@@ -86,7 +86,7 @@ impl Subscription {
                 let is_all = events.len() < self.page || cfg!(mutant = "page_skipped");
                 self.position = last.filter(|_| !is_all).map_or(head, Position);
                 if !events.is_empty() {
-                    return Ok(Page { events, position: self.position });
+                    return Ok(LogPage { events, position: self.position });
                 }
             }
             tokio::select! {

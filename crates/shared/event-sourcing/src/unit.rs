@@ -2,15 +2,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use kernel::{Clock, Context, Envelope, Event, EventId, Ids, Json, Metadata};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
 
-use crate::{CommitError, EventQuery, Position};
-
-/// State of a domain that is kept by key, in a named collection. The value is stored as JSON.
-pub trait Document: Serialize + DeserializeOwned + Send + Sync + 'static {
-    /// `module.plural_noun`.
-    const COLLECTION: &'static str;
-}
+use crate::{CommitError, Document, EventQuery, Position};
 
 /// What must be true of a stream or a document for the write to take place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +85,8 @@ pub enum Write {
         key: String,
         /// The new value.
         body: Json,
+        /// [`Document::VERSION`] of its type.
+        version: u32,
         /// Of the revision before the put.
         expected: Expected,
     },
@@ -201,8 +197,8 @@ impl Unit {
     /// # Panics
     /// As [`Unit::append`].
     pub fn put<D: Document>(&mut self, key: impl Into<String>, document: &D, expected: Expected) {
-        let (collection, body) = (D::COLLECTION, to_json(document));
-        self.writes.push(Write::Put { collection, key: key.into(), body, expected });
+        let (collection, version, body) = (D::COLLECTION, D::VERSION, to_json(document));
+        self.writes.push(Write::Put { collection, key: key.into(), body, version, expected });
     }
 
     /// Takes a document away. With [`Expected::Any`] there need be none.

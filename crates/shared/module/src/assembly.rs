@@ -2,7 +2,7 @@ use std::{collections::BTreeSet, mem::take, sync::Arc};
 
 use container::{Builder, Container};
 use event_bus::{InlineSubscribers, Subscription};
-use event_sourcing::{Blobs, EventRules, Store};
+use event_sourcing::{Blobs, Collection, EventRules, Store};
 use kernel::{Clock, Ids};
 use request::{Client, Limits, ModuleState, ModuleStates, Requests, ServiceTable};
 use saga::SagaEngine;
@@ -33,10 +33,12 @@ pub struct Infrastructure {
     pub ids: Arc<dyn Ids>,
 }
 
-/// Verifies the modules and makes the singletons of those that were selected; no hook has run yet.
+/// Verifies the modules, declares the collections of all of them to the store, and makes the singletons of those that were
+/// selected; no hook has run yet.
 ///
 /// # Errors
-/// Everything that is wrong with them, at once; and if nothing is, a factory that failed.
+/// Everything that is wrong with them, at once; and if nothing is, collections that the store cannot have, or a factory that
+/// failed.
 ///
 /// # Cancel safety
 /// Dropped, it leaves nothing behind but what factories have done outside of the process.
@@ -72,6 +74,9 @@ pub async fn assemble(
     if findings.errors().next().is_some() {
         return Err(findings);
     }
+    let collections: Vec<Collection> =
+        modules.iter().flat_map(|m| m.collections.clone()).chain(saga::collections()).collect();
+    store.declare(&collections).await.map_err(|error| Findings::of_store(&error))?;
     let container = builder.build().expect("a graph without findings can be built");
     let made = container.warm_up(options.timeouts.start).await;
     made.map_err(|error| Findings::of_making(&modules, &error))?;

@@ -212,7 +212,7 @@ fn describe_module(module: &Module, left_out: bool, engine: &SagaEngine) -> Modu
         publishes: module.publishes.iter().map(|event| event.name).collect(),
         subscribes: module.subscribes.iter().map(subscription).collect(),
         sagas: module.sagas.iter().map(saga).collect(),
-        collections: module.collections.clone(),
+        collections: module.collections.iter().map(event_sourcing::Collection::name).collect(),
         permissions: module.permissions.iter().map(|permission| permission.name()).collect(),
         settings: module.settings.iter().map(read).collect(),
         health_checks: module.checks.iter().map(|check| check.name).collect(),

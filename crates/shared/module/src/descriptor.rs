@@ -6,7 +6,7 @@ use std::{
 
 use container::{Builder, Container};
 use event_bus::{BatchOptions, BatchSubscriber, CpuSubscriber, EnvelopeSubscriber, Subscriber, Subscription};
-use event_sourcing::{Document, Unit};
+use event_sourcing::{Collection, Document, Unit};
 use kernel::{Context, Envelope, Error, Event, Permission, Request};
 use request::{Cached, RequestInfo, Requirement, Service, ServiceTable};
 use saga::{Saga, SagaEngine};
@@ -34,7 +34,7 @@ pub struct Module {
     pub(crate) announces: bool,
     pub(crate) subscribes: Vec<Subscribed>,
     pub(crate) sagas: Vec<Ran>,
-    pub(crate) collections: Vec<&'static str>,
+    pub(crate) collections: Vec<Collection>,
     pub(crate) permissions: Vec<Permission>,
     pub(crate) settings: Vec<Read>,
     pub(crate) on_start: Vec<Hook>,
@@ -291,10 +291,11 @@ impl Module {
         self
     }
 
-    /// The package owns the collection of `D`.
+    /// The package owns the collection of `D`: the store gets its indexes, and its documents are migrated, when the assembly is
+    /// made.
     #[must_use]
     pub fn keeps<D: Document>(mut self) -> Self {
-        self.collections.push(D::COLLECTION);
+        self.collections.push(Collection::of::<D>());
         self
     }
 

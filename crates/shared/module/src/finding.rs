@@ -1,6 +1,7 @@
 use std::{error::Error, fmt};
 
 use container::{Failure, HookError, HookReason};
+use event_sourcing::StoreError;
 
 use crate::{Module, verification::registrar};
 
@@ -9,7 +10,7 @@ use crate::{Module, verification::registrar};
 pub struct Finding {
     /// Whether the assembly is refused for it.
     pub level: FindingLevel,
-    /// Whose fault it is: a module, `settings`, or `container` for what no module has registered.
+    /// Whose fault it is: a module, `settings`, `store`, or `container` for what no module has registered.
     pub module: String,
     /// What is wrong.
     pub problem: String,
@@ -58,6 +59,13 @@ impl Findings {
 
     pub(crate) fn warning(&mut self, module: &str, problem: String, fix: impl Into<String>) {
         self.0.push(Finding { level: FindingLevel::Warning, module: module.into(), problem, fix: fix.into() });
+    }
+
+    /// Modules that are sound, and a store that cannot have their collections.
+    pub(crate) fn of_store(error: &StoreError) -> Self {
+        let mut findings = Self::default();
+        findings.error("store", error.to_string(), "see to the store before the modules are started");
+        findings
     }
 
     /// A container that is sound, and a factory failed: of the module that has registered that one.

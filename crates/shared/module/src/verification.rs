@@ -49,7 +49,7 @@ fn words(modules: &[Module], findings: &mut Findings) {
         let events = module.publishes.iter().map(|event| ("event", event.name));
         let subscribers = module.subscribes.iter().map(|s| ("subscriber", s.subscriber));
         let sagas = module.sagas.iter().map(|saga| ("saga", saga.name));
-        let collections = module.collections.iter().map(|collection| ("collection", *collection));
+        let collections = module.collections.iter().map(|collection| ("collection", collection.name()));
         let all = [("module", module.name)].into_iter().chain(requests).chain(events).chain(subscribers);
         for (kind, name) in all.chain(sagas).chain(collections) {
             if name.is_empty() || !name.chars().all(is_part) {
@@ -66,7 +66,7 @@ fn names(modules: &[Module], findings: &mut Findings) {
     for module in modules {
         let subscribers = module.subscribes.iter().map(|s| ("", "subscriber", s.subscriber));
         let sagas = module.sagas.iter().map(|s| ("", "saga", s.name));
-        let collections = module.collections.iter().map(|c| ("", "collection", *c));
+        let collections = module.collections.iter().map(|c| ("", "collection", c.name()));
         let jobs = module.jobs.iter().map(|job| (module.name, "background job", job.name));
         let checks = module.checks.iter().map(|check| (module.name, "health check", check.name));
         let everywhere = [("", "module", module.name)].into_iter().chain(subscribers).chain(sagas).chain(collections);

@@ -1,11 +1,11 @@
 //! The same random trace on the store in memory and on SQLite gives the same answers.
 
-use std::{cell::RefCell, collections::BTreeMap, sync::Arc};
+use std::{cell::RefCell, collections::BTreeMap, ops::Bound, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use event_sourcing::{
-    CommitError, Direction, Document, EventQuery, Expected, LogQuery, MemoryStore, Origin, Position, Receipt, Store,
-    StreamQuery, Unit,
+    Collection, CommitError, Direction, Document, EventQuery, Expected, IndexPlace, IndexQuery, IndexValue, LogQuery,
+    MemoryStore, Origin, Position, Receipt, Store, StreamQuery, Unit, Wanted,
 };
 use kernel::{Context, CorrelationId, Event, ManualClock};
 use proptest::{
@@ -17,7 +17,7 @@ use proptest::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use storage_sqlite::SqliteStore;
-use testing::store::{Card, Noted, Tagged};
+use testing::store::{Card, Filed, Noted, Tagged};
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
@@ -34,9 +34,27 @@ impl Document for Loose {
 
 #[derive(Debug, Clone)]
 enum Operation {
-    Commit { correlation: u128, second: i64, deadline: Option<i64>, writes: Vec<Change> },
-    Document { loose: bool, key: String },
-    Documents { loose: bool, after: Option<String>, limit: usize },
+    /// At this second.
+    Commit {
+        correlation: u128,
+        second: i64,
+        deadline: Option<i64>,
+        writes: Vec<Change>,
+    },
+    Document {
+        loose: bool,
+        key: String,
+    },
+    Documents {
+        loose: bool,
+        after: Option<String>,
+        limit: usize,
+    },
+    Indexed {
+        wanted: Wanted,
+        after: Option<IndexPlace>,
+        limit: usize,
+    },
     Log(LogQuery),
     Stream { stream: String, query: StreamQuery },
     Head,
@@ -50,6 +68,7 @@ enum Change {
     AppendTagged { stream: String, tags: Vec<&'static str> },
     PutCard { key: String, expected: Expected, n: u64 },
     PutLoose { key: String, expected: Expected, body: Value },
+    PutFiled { key: String, at: Value },
     Delete { loose: bool, key: String, expected: Expected },
     Guard { query: EventQuery, after: u64 },
     Require { key: String, expected: Expected },
@@ -82,6 +101,38 @@ fn json() -> impl Strategy<Value = Value> {
     })
 }
 
+/// Few values, so that questions find some.
+fn indexed() -> impl Strategy<Value = IndexValue> {
+    prop_oneof![
+        4 => "[ab]{0,2}".prop_map(IndexValue::Text),
+        3 => (-2..3_i64).prop_map(IndexValue::Integer),
+        1 => any::<bool>().prop_map(IndexValue::Bool),
+        1 => any::<String>().prop_map(IndexValue::Text),
+        1 => any::<i64>().prop_map(IndexValue::Integer),
+    ]
+}
+
+fn in_json(value: IndexValue) -> Value {
+    match value {
+        IndexValue::Bool(is) => is.into(),
+        IndexValue::Integer(number) => number.into(),
+        IndexValue::Text(text) => text.into(),
+    }
+}
+
+fn wanted() -> impl Strategy<Value = Wanted> {
+    (indexed(), indexed(), 0..4).prop_map(|(from, to, end)| {
+        let to = match end {
+            0 => Bound::Included(from.clone()),
+            _ if std::mem::discriminant(&from) != std::mem::discriminant(&to) => Bound::Unbounded,
+            1 => Bound::Included(to),
+            2 => Bound::Excluded(to),
+            _ => Bound::Unbounded,
+        };
+        Wanted { from, to }
+    })
+}
+
 fn tags() -> impl Strategy<Value = Vec<&'static str>> {
     proptest::sample::subsequence(vec!["a:1", "b:2", "c:3"], 0..=3)
 }
@@ -109,6 +160,8 @@ fn change() -> impl Strategy<Value = Change> {
         3 => (name(), expected(), any::<u64>()).prop_map(|(stream, expected, n)| Change::Append { stream, expected, n }),
         2 => (name(), expected(), any::<u64>()).prop_map(|(key, expected, n)| Change::PutCard { key, expected, n }),
         2 => (name(), expected(), json()).prop_map(|(key, expected, body)| Change::PutLoose { key, expected, body }),
+        2 => (name(), prop_oneof![3 => indexed().prop_map(in_json), 1 => json()])
+            .prop_map(|(key, at)| Change::PutFiled { key, at }),
         2 => (any::<bool>(), name(), expected())
             .prop_map(|(loose, key, expected)| Change::Delete { loose, key, expected }),
         2 => (name(), tags()).prop_map(|(stream, tags)| Change::AppendTagged { stream, tags }),
@@ -129,6 +182,12 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => (any::<bool>(), name()).prop_map(|(loose, key)| Operation::Document { loose, key }),
         1 => (any::<bool>(), option::of(name()), limit.clone())
             .prop_map(|(loose, after, limit)| Operation::Documents { loose, after, limit }),
+        2 => (wanted(), option::of((indexed(), name())), limit.clone()).prop_map(|(wanted, after, limit)| {
+            let after = after.map(|(value, key)| IndexPlace { value, key });
+            // Pages are asked for behind a value of the kind that is wanted.
+            let after = after.filter(|after| std::mem::discriminant(&after.value) == std::mem::discriminant(&wanted.from));
+            Operation::Indexed { wanted, after, limit }
+        }),
         2 => part(place.clone(), limit.clone(), correlation),
         3 => (name(), place.clone(), option::of(place), option::of(second()), direction(), limit).prop_map(
             |(stream, after, upto, second, direction, limit)| {
@@ -169,6 +228,7 @@ fn unit(origin: Origin, writes: &[Change]) -> Unit {
             Change::Require { key, expected } => unit.require::<Card>(key, expected),
             Change::PutCard { key, expected, n } => unit.put(key, &Card { n }, expected),
             Change::PutLoose { key, expected, body } => unit.put(key, &Loose(body), expected),
+            Change::PutFiled { key, at } => unit.put(key, &Filed::at(at), Expected::Any),
             Change::Delete { loose: true, key, expected } => unit.delete::<Loose>(key, expected),
             Change::Delete { loose: false, key, expected } => unit.delete::<Card>(key, expected),
             Change::Checkpoint { subscriber, position } => unit.checkpoint(subscriber, Position(position)),
@@ -198,6 +258,11 @@ async fn answer(store: &dyn Store, operation: &Operation) -> Result<String, Comm
         Operation::Document { loose, key } => format!("{:?}", store.document(collection(*loose), key).await?),
         Operation::Documents { loose, after, limit } => {
             format!("{:?}", store.documents(collection(*loose), after.as_deref(), *limit).await?)
+        }
+        Operation::Indexed { wanted, after, limit } => {
+            let (wanted, after, index) = (wanted.clone(), after.clone(), Filed::BY_AT);
+            let query = IndexQuery { collection: Filed::COLLECTION, index, wanted, after, limit: *limit };
+            format!("{:?}", store.indexed(query).await?)
         }
         Operation::Log(query) => format!("{:?}", store.log(query.clone()).await?),
         Operation::Stream { stream, query } => format!("{:?}", store.stream(stream, *query).await?),
@@ -230,7 +295,7 @@ fn shown(operation: &Operation, answer: &Result<String, CommitError>) -> Vec<&'s
                 Change::AppendTagged { .. } => "append with tags",
                 Change::Guard { .. } => "guard",
                 Change::Require { .. } => "require",
-                Change::PutCard { .. } | Change::PutLoose { .. } => "put",
+                Change::PutCard { .. } | Change::PutLoose { .. } | Change::PutFiled { .. } => "put",
                 Change::Delete { .. } => "delete",
                 Change::Checkpoint { .. } => "set checkpoint",
             });
@@ -238,6 +303,7 @@ fn shown(operation: &Operation, answer: &Result<String, CommitError>) -> Vec<&'s
         }
         Operation::Document { .. } => found("document"),
         Operation::Documents { .. } => found("documents"),
+        Operation::Indexed { .. } => found("indexed"),
         Operation::Log(query) => {
             let kinds = [
                 (query.upto.is_some(), "log as of a position"),
@@ -268,6 +334,7 @@ async fn same_answers(trace: &[Operation], counts: &RefCell<BTreeMap<&'static st
     let (_folder, path) = place();
     let memory = MemoryStore::default();
     let mut sqlite: Option<SqliteStore> = None;
+    memory.declare(&[Collection::of::<Filed>()]).await.unwrap();
     let everything = [
         Operation::Log(LogQuery::after(Position(0), usize::MAX)),
         Operation::Log(LogQuery { matching: Some(EventQuery::of(&[], &["a:1"])), ..LogQuery::last(usize::MAX) }),
@@ -279,6 +346,7 @@ async fn same_answers(trace: &[Operation], counts: &RefCell<BTreeMap<&'static st
             sqlite = None;
         }
         let sqlite = sqlite.get_or_insert_with(|| open(&path).unwrap());
+        sqlite.declare(&[Collection::of::<Filed>()]).await.unwrap();
         let (ours, model) = (answer(sqlite, operation).await, answer(&memory, operation).await);
         assert_eq!(ours, model, "{operation:?}");
         for what in shown(operation, &ours) {
@@ -288,7 +356,7 @@ async fn same_answers(trace: &[Operation], counts: &RefCell<BTreeMap<&'static st
 }
 
 /// What must occur, by name.
-const ALL: [&str; 26] = [
+const ALL: [&str; 27] = [
     "append",
     "append with tags",
     "checkpoint",
@@ -300,6 +368,7 @@ const ALL: [&str; 26] = [
     "documents",
     "guard",
     "head",
+    "indexed",
     "log",
     "log as of a position",
     "log as of a time",
@@ -325,7 +394,7 @@ fn it_answers_as_the_store_in_memory_does() {
     let runtime = Runtime::new().unwrap();
     let counts = RefCell::<BTreeMap<&str, u32>>::default();
     let config =
-        Config { cases: 64 * testing::effort(), failure_persistence: None, max_shrink_iters: 60, ..Config::default() };
+        Config { cases: 128 * testing::effort(), failure_persistence: None, max_shrink_iters: 60, ..Config::default() };
     // The same traces every time: what a run shows must not depend on luck.
     let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
     let traces = vec(operation(), 1..50);

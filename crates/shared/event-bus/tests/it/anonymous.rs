@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use event_sourcing::{
-    Appended, CommitError, LogQuery, Position, Receipt, Store, StoreError, StoredDocument, StreamQuery, Unit, WaitError,
+    Appended, Collection, CommitError, IndexQuery, LogQuery, Position, Receipt, Store, StoreError, StoredDocument,
+    StreamQuery, Unit, WaitError,
 };
 use kernel::Envelope;
 
@@ -26,6 +27,14 @@ impl Store for Anonymous {
         limit: usize,
     ) -> Result<Vec<StoredDocument>, StoreError> {
         self.0.documents(collection, after, limit).await
+    }
+
+    async fn indexed(&self, query: IndexQuery) -> Result<Vec<StoredDocument>, StoreError> {
+        self.0.indexed(query).await
+    }
+
+    async fn declare(&self, collections: &[Collection]) -> Result<(), StoreError> {
+        self.0.declare(collections).await
     }
 
     async fn log(&self, query: LogQuery) -> Result<Vec<Arc<Envelope>>, StoreError> {

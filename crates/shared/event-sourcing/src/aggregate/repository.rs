@@ -157,6 +157,7 @@ impl<A: Aggregate> Repository<A> {
                     return Err(RetryingError::Conflict { tries, conflict });
                 }
                 Err(CommitError::Conflict(conflict)) => tracing::debug!(tries, "tried again: {conflict}"),
+                Err(late @ CommitError::Late { .. }) => return Err(RetryingError::Late(late.into())),
                 Err(CommitError::Store(error)) => return Err(LoadError::Store(error).into()),
             }
         }
@@ -265,6 +266,9 @@ pub enum RetryingError<E> {
     /// Its events may not be published: see [`EventRules`].
     #[error(transparent)]
     Rules(Error),
+    /// The deadline of the work had passed.
+    #[error(transparent)]
+    Late(Error),
     /// Somebody else was faster each time.
     #[error("tried {tries} times, and somebody else was faster each time: {conflict}")]
     Conflict {
@@ -280,7 +284,7 @@ impl<E: Into<Error>> From<RetryingError<E>> for Error {
         match error {
             RetryingError::Refused(error) => error.into(),
             RetryingError::Load(error) => error.into(),
-            RetryingError::Rules(error) => error,
+            RetryingError::Rules(error) | RetryingError::Late(error) => error,
             RetryingError::Conflict { tries, conflict } => Self::new(
                 ErrorKind::Conflict,
                 format!("tried {tries} times, and somebody else was faster each time: {conflict}"),

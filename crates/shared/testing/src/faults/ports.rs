@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use event_bus::Subscriber;
 use event_sourcing::{
-    Appended, BlobError, Blobs, CommitError, LogQuery, Position, Receipt, Store, StoreError, StoreErrorKind,
-    StoredDocument, StreamQuery, Unit, WaitError,
+    Appended, BlobError, Blobs, Collection, CommitError, IndexQuery, LogQuery, Position, Receipt, Store, StoreError,
+    StoreErrorKind, StoredDocument, StreamQuery, Unit, WaitError,
 };
 use kernel::{Context, Envelope, Error, ErrorKind, Event, FieldError, Fingerprint, Request};
 use request::{Service, ServiceInfo};
@@ -51,6 +51,15 @@ impl<S: Store + ?Sized> Store for Faulty<S> {
         limit: usize,
     ) -> Result<Vec<StoredDocument>, StoreError> {
         self.plan.spoil("store.documents", store_error, self.inner.documents(collection, after, limit)).await
+    }
+
+    async fn indexed(&self, query: IndexQuery) -> Result<Vec<StoredDocument>, StoreError> {
+        self.plan.spoil("store.indexed", store_error, self.inner.indexed(query)).await
+    }
+
+    async fn declare(&self, collections: &[Collection]) -> Result<(), StoreError> {
+        // Said before anything runs that could be tried with a fault.
+        self.inner.declare(collections).await
     }
 
     async fn log(&self, query: LogQuery) -> Result<Vec<Arc<Envelope>>, StoreError> {

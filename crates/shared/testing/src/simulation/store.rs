@@ -10,7 +10,7 @@ use std::{
 
 use async_trait::async_trait;
 use event_sourcing::{
-    Appended, CommitError, LogQuery, Position, Receipt, Store, StoreError, StoredDocument, StreamQuery, Unit, WaitError, Write,
+    Appended, Collection, CommitError, IndexQuery, LogQuery, Position, Receipt, Store, StoreError, StoredDocument, StreamQuery, Unit, WaitError, Write,
 };
 use kernel::Envelope;
 use tokio::sync::{mpsc, oneshot};
@@ -142,6 +142,18 @@ impl Store for NodeStore {
         self.read("store.documents", what, work, |found| found.len().to_string()).await
     }
 
+    async fn indexed(&self, query: IndexQuery) -> Result<Vec<StoredDocument>, StoreError> {
+        let what = format!("{query:?}");
+        let work = self.world.memory.indexed(query);
+        self.read("store.indexed", what, work, |found| found.len().to_string()).await
+    }
+
+    async fn declare(&self, collections: &[Collection]) -> Result<(), StoreError> {
+        let what = format!("{} collections", collections.len());
+        let work = self.world.memory.declare(collections);
+        self.read("store.declare", what, work, |()| "done".into()).await
+    }
+
     async fn log(&self, query: LogQuery) -> Result<Vec<Arc<Envelope>>, StoreError> {
         let what = format!("after {}", query.after);
         let work = self.world.memory.log(query);
@@ -180,6 +192,7 @@ fn told(writes: &[Write]) -> String {
         Write::Append { stream, envelope, .. } => format!("append {stream} {}", envelope.event_id),
         Write::Put { collection, key, .. } => format!("put {collection}/{key}"),
         Write::Delete { collection, key, .. } => format!("delete {collection}/{key}"),
+        Write::Guard { .. } | Write::Require { .. } => "guard".to_owned(),
         Write::Checkpoint { subscriber, position } => format!("checkpoint {subscriber} {position}"),
     });
     each.collect::<Vec<_>>().join(", ")

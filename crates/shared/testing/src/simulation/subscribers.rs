@@ -2,7 +2,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use event_bus::{BatchOptions, BatchSubscriber, EnvelopeSubscriber, HourPassed, Subscription};
 use event_sourcing::{Document, Expected, StoreExt, Unit};
-use kernel::{Context, Envelope, Error, Event, Priority};
+use kernel::{Context, DecodeError, Envelope, Error, Event, Priority};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -109,7 +109,7 @@ pub(super) struct Heard {
 }
 
 impl Heard {
-    pub fn of(event: &Envelope) -> Result<Self, serde_json::Error> {
+    pub fn of(event: &Envelope) -> Result<Self, DecodeError> {
         if event.event_type == HourPassed::NAME {
             let hour: HourPassed = event.decode()?;
             let number = hour.ended.timestamp().unsigned_abs();
