@@ -76,36 +76,38 @@ impl Follower {
             if self.obeyed.stop || broken.is_some() {
                 work.handling.clear();
                 work.sleeping.clear();
-                if work.committing.is_empty() {
-                    return broken.map_or(Ok(()), Err);
-                }
-            } else {
-                if work.in_flight() == 0 {
-                    self.redeliver().await?;
-                }
-                if is_second_over
-                    && !self.parked.is_empty()
-                    && let Err(error) = self.look_at_letters().await
-                {
+                // For nothing else: where nobody is left to give orders, there is always an answer to who asks for them.
+                let Some(committed) = work.committing.next().await else { return broken.map_or(Ok(()), Err) };
+                if let Err(error) = self.committed(committed, &mut work) {
                     broken = Some(error);
-                    continue;
                 }
-                at_end &= !is_second_over && !self.appended.has_changed();
-                if !at_end && self.has_room() {
-                    self.appended.look();
-                    let (size, page) = (self.page_size(), self.page().await);
-                    match page {
-                        Ok(page) => {
-                            at_end = page.len() < size;
-                            self.admit(&page);
-                        }
-                        Err(error) => broken = Some(error),
+                continue;
+            }
+            if work.in_flight() == 0 {
+                self.redeliver().await?;
+            }
+            if is_second_over
+                && !self.parked.is_empty()
+                && let Err(error) = self.look_at_letters().await
+            {
+                broken = Some(error);
+                continue;
+            }
+            at_end &= !is_second_over && !self.appended.has_changed();
+            if !at_end && self.has_room() {
+                self.appended.look();
+                let (size, page) = (self.page_size(), self.page().await);
+                match page {
+                    Ok(page) => {
+                        at_end = page.len() < size;
+                        self.admit(&page);
                     }
+                    Err(error) => broken = Some(error),
                 }
-                self.take(handler, &mut work);
-                if work.is_empty() && self.mailbox.is_empty() {
-                    return broken.map_or(Ok(()), Err);
-                }
+            }
+            self.take(handler, &mut work);
+            if work.is_empty() && self.mailbox.is_empty() {
+                return broken.map_or(Ok(()), Err);
             }
             self.publish(work.in_flight());
             // Whoever only waits for the next try of one key looks for what there is of others.
@@ -121,12 +123,7 @@ impl Follower {
                 }
                 Some(tried) = work.handling.next() => self.tried(tried, &mut work),
                 Some(waiting) = work.sleeping.next() => self.mailbox.put_back(waiting),
-                // Where nobody is left to give orders, there is always an answer: not to be asked again while commits are waited for.
-                ordered = self.orders.changed(), if !self.obeyed.stop => {
-                    if ordered.is_err() {
-                        self.obeyed.stop = true;
-                    }
-                }
+                ordered = self.orders.changed() => if ordered.is_err() { self.obeyed.stop = true },
                 _ = self.appended.changed(), if at_end && broken.is_none() => at_end = false,
                 () = sleep_until(work.look) => {}
                 () = ready(()), if reads_on => {}

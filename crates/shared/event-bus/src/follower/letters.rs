@@ -10,8 +10,13 @@ use event_sourcing::{CommitError, Expected, Found, StoreError, StoreExt};
 
 use super::Follower;
 use crate::{
-    DeadLetter, DeliveryOutcome, Retried, control::stopped, delivery::{Tried, position}, handler::Fault, mailbox::Waiting,
-    redelivery::Ask, subscription::Calls,
+    DeadLetter, DeliveryOutcome, Retried,
+    control::stopped,
+    delivery::{Tried, position},
+    handler::Fault,
+    mailbox::Waiting,
+    redelivery::Ask,
+    subscription::Calls,
 };
 
 /// What the follower knows about its letters and has not done yet.

@@ -10,7 +10,8 @@ use std::{
 
 use async_trait::async_trait;
 use event_sourcing::{
-    Appended, Collection, CommitError, IndexQuery, LogQuery, Position, Receipt, Store, StoreError, StoredDocument, StreamQuery, Unit, WaitError, Write,
+    Appended, Collection, CommitError, IndexQuery, LogQuery, Position, Receipt, Store, StoreError, StoredDocument,
+    StreamQuery, Unit, WaitError, Write,
 };
 use kernel::Envelope;
 use tokio::sync::{mpsc, oneshot};
