@@ -86,7 +86,7 @@ impl Rules {
         }
         let redelivers = writes
             .iter()
-            .any(|write| matches!(write, Write::Delete { collection, .. } if *collection == DeadLetter::COLLECTION));
+            .any(|write| matches!(write, Write::Delete { collection, .. } if collection == DeadLetter::COLLECTION));
         for write in writes {
             let Write::Checkpoint { subscriber, position } = write else { continue };
             let Some(part) = self.parts.iter().find(|part| part.name == subscriber) else { continue };
@@ -142,7 +142,10 @@ impl State {
 
     /// What a subscriber's page has more than before.
     fn effect(&mut self, write: &Write, world: &World) {
-        let Write::Put { collection: Page::COLLECTION, key: place, body, .. } = write else { return };
+        let Write::Put { collection, key: place, body, .. } = write else { return };
+        if collection != Page::COLLECTION {
+            return;
+        }
         let Some((name, key)) = place.split_once('/') else { return };
         let Some(standing) = self.standings.get_mut(name) else { return };
         let page: Page = body.read().expect("this is how pages are written");
@@ -165,13 +168,13 @@ impl State {
 
     fn letter(&mut self, write: &Write) {
         match write {
-            Write::Put { collection: DeadLetter::COLLECTION, key, body, .. } => {
+            Write::Put { collection, key, body, .. } if collection == DeadLetter::COLLECTION => {
                 let letter: DeadLetter = body.read().expect("this is how letters are written");
                 let Some((standing, position)) = self.place(key) else { return };
                 standing.letters.insert(position, letter.event.metadata.key);
                 standing.done.insert(position);
             }
-            Write::Delete { collection: DeadLetter::COLLECTION, key, .. } => {
+            Write::Delete { collection, key, .. } if collection == DeadLetter::COLLECTION => {
                 let Some((standing, position)) = self.place(key) else { return };
                 standing.letters.remove(&position);
             }
@@ -189,7 +192,10 @@ impl State {
     fn parked_keys_hold(&self, name: &str, writes: &[Write], world: &World) {
         let Some(standing) = self.standings.get(name) else { return };
         for write in writes {
-            let Write::Put { collection: Page::COLLECTION, key: place, .. } = write else { continue };
+            let Write::Put { collection, key: place, .. } = write else { continue };
+            if collection != Page::COLLECTION {
+                continue;
+            }
             let Some(key) = place.strip_prefix(name).and_then(|rest| rest.strip_prefix('/')) else { continue };
             let last = standing.effects.get(key).and_then(|effects| effects.last()).copied().unwrap_or_default();
             let mut letters = standing.letters.iter().filter(|(position, of)| **position < last && *of == key);
