@@ -146,18 +146,27 @@ impl EventBus {
         let is_durable = store.is_some();
         let store = store.unwrap_or_else(|| Arc::new(MemoryStore::keeping(LATEST)));
         let inline = InlineSubscribers::of(&subscriptions).holding_to(options.rules.clone(), Arc::clone(&store));
+        let inline = inline.forgetting(!is_durable);
         let running = Mutex::default();
         let shared = Arc::new(Shared { store, is_durable, clock, ids, options, inline, threads, running });
         // Owns the tasks from the first one on, so that an error on the way stops them.
         let bus = Self { caretaker: tokio::spawn(take_care(Arc::clone(&shared))), shared };
+        let mut inline = HashSet::new();
         for subscription in subscriptions {
-            bus.add(subscription).await?;
+            let name = subscription.name;
+            if !matches!(subscription.class, DeliveryClass::Inline { .. }) {
+                bus.add(subscription).await?;
+            } else if let Some(fault) = subscription.fault() {
+                return Err(BusError::Subscription { name, fault: fault.to_string() });
+            } else if !inline.insert(name) {
+                return Err(BusError::Twice(name));
+            }
         }
         Ok(bus)
     }
 
-    /// Takes up one more subscriber, as [`start`](Self::start) would have. An inline one is checked and otherwise left to
-    /// [`InlineSubscribers`], which do not change while they are called.
+    /// Takes up one more subscriber, as [`start`](Self::start) would have; no inline one, since [`InlineSubscribers`] do not change
+    /// while they are called.
     ///
     /// # Errors
     /// As [`start`](Self::start); the others run on.
@@ -170,14 +179,16 @@ impl EventBus {
         if let Some(fault) = subscription.fault() {
             return Err(BusError::Subscription { name, fault: fault.to_string() });
         }
+        if matches!(subscription.class, DeliveryClass::Inline { .. }) {
+            let fault = "it is inline, and others publish already: give it to the bus's start".to_owned();
+            return Err(BusError::Subscription { name, fault });
+        }
         if subscription.class == DeliveryClass::Durable && !self.shared.is_durable {
             return Err(BusError::NoStore(name));
         }
-        if self.shared.running().iter().any(|running| running.subscription.name == name) {
+        let is_taken = self.shared.running().iter().any(|running| running.subscription.name == name);
+        if is_taken || self.shared.inline.has(name) {
             return Err(BusError::Twice(name));
-        }
-        if matches!(subscription.class, DeliveryClass::Inline { .. }) {
-            return Ok(());
         }
         let policy = subscription.retry.unwrap_or(options.retry);
         let retry = policy.of(name, options.seed).map_err(|error| BusError::Options(error.message))?;
@@ -553,7 +564,7 @@ async fn ending(slate: Arc<Slate>, task: impl Future<Output = ()>) {
 /// show; and once a minute which records of deliveries are kept no longer.
 async fn take_care(shared: Arc<Shared>) {
     let (store, inline) = (Arc::clone(&shared.store), shared.inline.clone());
-    let timekeeper = Timekeeper { store, inline, clock: Arc::clone(&shared.clock), ids: Arc::clone(&shared.ids) };
+    let mut timekeeper = Timekeeper::new(store, Arc::clone(&shared.clock), Arc::clone(&shared.ids), inline);
     let mut swept: Option<DateTime<Utc>> = None;
     loop {
         sleep(PATIENCE).await;

@@ -189,9 +189,11 @@ impl Inner {
         if works.len() >= WORKS {
             works.clear();
         }
-        let work = works
-            .entry(correlation)
-            .or_insert_with(|| Work { events: 0, look: u64::from(self.limits.depth), logged: 0 });
+        let work = works.entry(correlation).or_insert_with(|| Work {
+            events: 0,
+            look: u64::from(self.limits.depth),
+            logged: 0,
+        });
         work.events += caused;
         if self.is_crowd(work.logged + caused) {
             Known::TooMany(work.logged)
