@@ -87,12 +87,13 @@ async fn what_cannot_be_is_refused_with_the_way_out() {
 async fn an_inline_subscriber_is_there_from_the_start() {
     let store = memory();
     let strict = to(&Probe::writing("strict", &store)).with_class(DeliveryClass::Inline { order: 0 });
-    let bus = start(&store, vec![strict.clone()]).await;
+    let bus = start(&store, vec![strict]).await;
     let other = to(&Probe::writing("other", &store)).with_class(DeliveryClass::Inline { order: 0 });
     let said = [bus.add(other).await, bus.add(to(&Probe::writing("strict", &store))).await];
     expect![[r#"
         subscriber `other`: it is inline, and others publish already: give it to the bus's start
-        there is a subscriber `strict` already: each needs a name of its own"#]].assert_eq(&said.map(|said| said.unwrap_err().to_string()).join("\n"));
+        there is a subscriber `strict` already: each needs a name of its own"#]]
+    .assert_eq(&said.map(|said| said.unwrap_err().to_string()).join("\n"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -101,7 +102,8 @@ async fn without_a_store_nothing_is_scheduled() {
     let bus = EventBus::start(vec![], Ports { store: None, clock, ids }, BusOptions::default()).await.unwrap();
     let mut unit = Unit::new(testing::origin("notes"));
     unit.schedule(&Noted::new("a", 1), chrono::DateTime::UNIX_EPOCH);
-    expect!["module `notes` schedules `testing.noted`, and the bus has no store that would remember it: give it one"].assert_eq(&bus.commit(unit).await.unwrap_err().to_string());
+    expect!["module `notes` schedules `testing.noted`, and the bus has no store that would remember it: give it one"]
+        .assert_eq(&bus.commit(unit).await.unwrap_err().to_string());
 }
 
 #[tokio::test]
