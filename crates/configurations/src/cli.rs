@@ -66,6 +66,7 @@ pub enum Verb {
     Events(Events),
     Subscribers(Subscribers),
     DeadLetters(DeadLetters),
+    Projections(Projections),
     Audit(Audit),
     Sagas(Sagas),
     Db(Db),
@@ -412,6 +413,52 @@ pub struct PickedLetters {
     /// All there are
     #[arg(long, conflicts_with_all = ["subscriber", "event", "key"])]
     pub all: bool,
+}
+
+/// List the projections with how far they are, have one written anew, hold one back
+#[derive(Debug, Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
+Examples:
+  borough projections
+  borough projections rebuild mlops.catalogue
+  borough projections pause mlops.catalogue
+  borough projections resume mlops.catalogue --json"
+)]
+pub struct Projections {
+    #[command(subcommand)]
+    pub verb: Option<ProjectionsVerb>,
+    #[command(flatten)]
+    pub list: ProjectionList,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ProjectionsVerb {
+    List(ProjectionList),
+    /// Have a projection written anew beside what readers see, which it replaces when it has come as far
+    Rebuild(ProjectionName),
+    /// Have a projection apply nothing until it is resumed, restarts included
+    Pause(ProjectionName),
+    /// Have a projection that was paused, or has halted before an event that it could not apply, go on
+    Resume(ProjectionName),
+}
+
+/// List every projection that ever ran on this store
+#[derive(Debug, Args)]
+pub struct ProjectionList {
+    /// Print an array of objects
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ProjectionName {
+    /// As `borough describe` shows it
+    pub name: String,
+    /// Print how it stands then as JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// List the runs of sagas, show one, resume what a crash left open

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use event_bus::{BusOptions, EventBus, Ports, Retention, RetryPolicy};
+use event_bus::{BusOptions, Drain, EventBus, Ports, Retention, RetryPolicy};
 use event_sourcing::{Blobs, EventLimits, MemoryBlobs, MemoryStore, Store};
 use kernel::{
     AuthenticationError, Authenticator, Claims, Clock, Context, CorrelationId, Ids, Principal, SystemClock, SystemIds,
@@ -18,6 +18,7 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use settings::Settings;
 use storage_objects::FileBlobs;
 use storage_sqlite::SqliteStore;
+use tokio::time::Instant;
 
 use crate::{
     cli::{Acting, Global},
@@ -37,6 +38,7 @@ pub const LOGGED: &[&str] = &[
     "data_quality",
     "dataset",
     "event_bus",
+    "event_sourcing",
     "machine_learning",
     "mlops",
     "module",
@@ -52,6 +54,7 @@ pub struct Config {
     pub store: StoreConfig,
     pub pipeline: PipelineConfig,
     pub events: EventsConfig,
+    pub projections: ProjectionsConfig,
     pub serve: ServeConfig,
     pub requests: RequestsConfig,
     pub modules: ModulesConfig,
@@ -88,6 +91,13 @@ pub struct EventsConfig {
     #[serde(rename = "records_seconds", deserialize_with = "seconds")]
     pub records: Duration,
     pub records_events: u64,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProjectionsConfig {
+    #[serde(rename = "age_seconds", deserialize_with = "seconds")]
+    pub age: Duration,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -178,6 +188,7 @@ impl Config {
             store: settings.section("store")?,
             pipeline: settings.section("pipeline")?,
             events: settings.section("events")?,
+            projections: settings.section("projections")?,
             serve: settings.section("serve")?,
             requests: settings.section("requests")?,
             modules,
@@ -216,6 +227,7 @@ impl Config {
                 check: modules.check,
                 check_every: modules.check_every,
                 delivery: self.events.delivery,
+                projection: self.projections.age,
             },
             settings: Some(self.settings.clone()),
         }
@@ -297,9 +309,12 @@ impl Platform {
         &self.bus
     }
 
-    /// Lets the subscribers finish what is in the log.
-    pub async fn drain(&mut self, timeout: Duration) -> Result<event_bus::Drain, Failure> {
-        Ok(self.bus.drain(timeout).await?)
+    /// Lets the subscribers and the projections finish what is in the log.
+    pub async fn drain(&mut self, timeout: Duration) -> Result<Drain, Failure> {
+        let until = Instant::now() + timeout;
+        let drained = self.bus.drain(timeout).await?;
+        let left = until.saturating_duration_since(Instant::now());
+        Ok(if self.application.projections.drain(left).await? { drained } else { Drain::TimedOut })
     }
 
     /// Stops the subscribers and the modules, and closes the store.

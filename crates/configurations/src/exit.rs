@@ -23,6 +23,10 @@ pub enum Failure {
     Interrupted,
     #[error("interrupted: the serving process goes on with run {0}, `borough sagas show {0}` tells how far it is")]
     Detached(uuid::Uuid),
+    #[error(
+        "interrupted: the rebuild of {0} goes on wherever that runs, `borough projections list` tells how far it is"
+    )]
+    RebuildGoesOn(String),
     /// Whoever read our output has gone, as `head` does.
     #[error("the output was closed")]
     ClosedOutput,
@@ -42,7 +46,7 @@ impl Failure {
         match self {
             Self::Rejected(_) => 1,
             Self::Impossible(_) | Self::Refused(_) | Self::Locked(_) => 2,
-            Self::Interrupted | Self::Detached(_) => 130,
+            Self::Interrupted | Self::Detached(_) | Self::RebuildGoesOn(_) => 130,
             Self::ClosedOutput => 0,
         }
     }

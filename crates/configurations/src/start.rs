@@ -65,6 +65,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Verb::Events(args) => verbs::events(&global, &args).await,
         Verb::Subscribers(args) => verbs::subscribers(&global, &args).await,
         Verb::DeadLetters(args) => verbs::dead_letters(&global, &args).await,
+        Verb::Projections(args) => verbs::projections(&global, &args).await,
         Verb::Sagas(args) => verbs::sagas(&global, &args).await,
         Verb::Db(args) => verbs::db(&global, &args),
         Verb::Serve(args) => verbs::serve(&global, &args).await,

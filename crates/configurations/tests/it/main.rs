@@ -9,6 +9,7 @@ mod db;
 mod home;
 mod input;
 mod job;
+mod projections;
 mod requests;
 mod serve;
 mod settings;

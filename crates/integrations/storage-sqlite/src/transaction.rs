@@ -105,7 +105,7 @@ impl<'c, 'k> Transaction<'c, 'k> {
                     *version
                 }
                 Write::Put { collection, key, expected, .. } | Write::Delete { collection, key, expected } => {
-                    let revision = match revisions.get(&(*collection, key.as_str())) {
+                    let revision = match revisions.get(&(&**collection, key.as_str())) {
                         Some(revision) => *revision,
                         None => self.revision(collection, key)?,
                     };
@@ -113,7 +113,7 @@ impl<'c, 'k> Transaction<'c, 'k> {
                         return Ok(Err(conflict));
                     }
                     let next = if matches!(write, Write::Put { .. }) { revision + 1 } else { 0 };
-                    revisions.insert((collection, key), next);
+                    revisions.insert((&**collection, key), next);
                     next
                 }
                 Write::Require { collection, key, expected } => {

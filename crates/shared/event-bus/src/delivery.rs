@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::{
     DeadLetter, DeliveryOutcome, DeliveryRecord, InlineSubscribers, OnUnknown, RetryPolicy, Subscription,
     handler::{BatchHandler, Fault, Handler, Threads},
+    lease::fence::Fence,
     mailbox::Waiting,
     meters::Meters,
     principals::{caused_by, itself},
@@ -28,6 +29,9 @@ const PAGE: usize = 256;
 /// What all deliveries to one subscriber have in common.
 pub(crate) struct Delivery {
     pub subscription: Subscription,
+    /// What its checkpoint and its marks are stored under.
+    pub place: String,
+    /// The store, or what of it is let through.
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<dyn Ids>,
@@ -42,6 +46,8 @@ pub(crate) struct Delivery {
     pub watch: Arc<Watch>,
     /// Where it is asked to try dead letters again.
     pub desk: Desk,
+    /// Where others may take its place.
+    pub fence: Option<Arc<Fence>>,
 }
 
 /// A try that has ended, before anything of it is committed.
@@ -221,13 +227,30 @@ impl Delivery {
     /// The events beyond the checkpoint that are done.
     pub async fn marks(&self) -> Result<Vec<u64>, StoreError> {
         let mut marks = Vec::new();
-        self.each::<Mark>(|position, _| marks.extend(position.parse::<u64>())).await?;
+        self.each::<Mark>(&self.place, |position, _| marks.extend(position.parse::<u64>())).await?;
         Ok(marks)
     }
 
-    /// All documents of this subscriber in one collection, whose keys begin with its name.
-    pub async fn each<D: Document>(&self, mut see: impl FnMut(&str, D) + Send) -> Result<(), StoreError> {
-        let prefix = format!("{}/", self.subscription.name);
+    /// The dead letters of its keys. They are stored under the name of the subscriber, whatever the slot: who lists, retries or
+    /// discards them need not know about slots.
+    pub async fn letters(&self, mut see: impl FnMut(&str, DeadLetter) + Send) -> Result<(), StoreError> {
+        let Subscription { name, slot, .. } = self.subscription;
+        let see = |position: &str, letter: DeadLetter| {
+            if slot.has(&letter.event.metadata.key) {
+                see(position, letter);
+            }
+        };
+        self.each::<DeadLetter>(name, see).await
+    }
+
+    /// Whether somebody else works in its place.
+    pub fn is_lost(&self) -> bool {
+        self.fence.as_ref().is_some_and(|fence| fence.is_lost())
+    }
+
+    /// All documents of one collection whose keys begin with this name.
+    async fn each<D: Document>(&self, name: &str, mut see: impl FnMut(&str, D) + Send) -> Result<(), StoreError> {
+        let prefix = format!("{name}/");
         let mut after = prefix.clone();
         loop {
             let page = self.store.list::<D>(Some(&after), PAGE).await?;

@@ -102,6 +102,10 @@ impl Follower {
     pub async fn run(mut self) {
         while let Err(error) = self.follow().await {
             loop {
+                // The fence has told about it. What is in flight ends here, and nothing is written any more.
+                if self.delivery.is_lost() {
+                    return;
+                }
                 tracing::warn!(subscriber = self.delivery.subscription.name, "waiting for the store: {error}");
                 tokio::select! {
                     () = sleep(PATIENCE) => {}
@@ -120,11 +124,11 @@ impl Follower {
 
     /// Takes up what the store has.
     async fn recover(&mut self) -> Result<(), StoreError> {
-        let Delivery { subscription, store, .. } = &*self.delivery;
+        let Delivery { place, store, .. } = &*self.delivery;
         // A unit of an earlier run of this subscriber, whose answer nobody waited for, may still be on its way. This one writes
         // nothing and waits behind it, or what is read next were out of date, and an effect done twice.
         written(store.commit(self.delivery.bare_unit()).await)?;
-        let checkpoint = store.checkpoint(subscription.name).await?;
+        let checkpoint = store.checkpoint(place).await?;
         let marks: BTreeSet<u64> = self.delivery.marks().await?.into_iter().collect();
         self.progress = Progress::new(checkpoint, marks);
         self.mailbox.clear();
@@ -211,7 +215,11 @@ impl Follower {
     }
 
     fn is_held(&self) -> bool {
-        self.obeyed.paused || self.obeyed.stop || self.halted.is_some() || !self.letters.is_empty()
+        self.obeyed.paused
+            || self.obeyed.leaving
+            || self.obeyed.stop
+            || self.halted.is_some()
+            || !self.letters.is_empty()
     }
 
     /// Carries out what was ordered since.
@@ -266,7 +274,7 @@ impl Follower {
     async fn flush(&mut self) -> Result<(), StoreError> {
         let Some(step) = self.progress.flush() else { return Ok(()) };
         let mut unit = self.delivery.bare_unit();
-        step.write(self.delivery.subscription.name, &mut unit);
+        step.write(&self.delivery.place, &mut unit);
         written(self.delivery.store.commit(unit).await)?;
         self.progress.stepped(&step);
         Ok(())
@@ -296,6 +304,7 @@ impl Follower {
             standing.oldest = self.progress.oldest();
             standing.parked_keys = self.parked.len();
             standing.paused = self.obeyed.paused;
+            standing.leaving = self.obeyed.leaving;
             standing.halted.clone_from(&self.halted);
         });
     }

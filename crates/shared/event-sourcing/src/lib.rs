@@ -25,6 +25,7 @@ mod appended;
 mod blobs;
 mod collection;
 mod memory;
+mod projection;
 mod query;
 mod rules;
 mod store;
@@ -40,6 +41,11 @@ pub use appended::{Appended, Appends, Bell};
 pub use blobs::{BlobError, Blobs, MemoryBlobs};
 pub use collection::{Collection, Document, Index, IndexPlace, IndexQuery, IndexValue, Wanted};
 pub use memory::MemoryStore;
+pub use projection::{
+    Applies, BATCH, CatchUpError, EventType, Events, Generation, GenerationStatus, Halt, OnPoison, Projected,
+    Projection, ProjectionError, ProjectionStanding, ProjectionStatus, Projections, Projector, ProjectorPorts,
+    ReadModel, RebuildEnd, RebuildProgress, View, follow_rebuild, projections,
+};
 pub use query::{Direction, EventQuery, LogQuery, QueryItem, StreamQuery};
 pub use rules::{EventLimits, EventRules};
 pub use store::{

@@ -251,9 +251,9 @@ impl State {
                     has_forgotten |= log.place(&mut self.tail, envelope, most);
                 }
                 Write::Put { collection, key, body, version, .. } => {
-                    self.documents.put(collection, key, body, version);
+                    self.documents.put(&collection, key, body, version);
                 }
-                Write::Delete { collection, key, .. } => self.documents.delete(collection, &key),
+                Write::Delete { collection, key, .. } => self.documents.delete(&collection, &key),
                 Write::Guard { .. } | Write::Require { .. } => {}
                 Write::Checkpoint { subscriber, position } => {
                     self.checkpoints.insert(subscriber, position);

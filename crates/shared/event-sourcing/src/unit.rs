@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use kernel::{Clock, Context, Envelope, Event, EventId, Ids, Json, Metadata};
@@ -79,8 +79,8 @@ pub enum Write {
     },
     /// A whole document, in place of the one that is there, if one is.
     Put {
-        /// [`Document::COLLECTION`] of its type.
-        collection: &'static str,
+        /// [`Document::COLLECTION`] of its type, or that of one generation of a projection.
+        collection: Cow<'static, str>,
         /// Unique within the collection.
         key: String,
         /// The new value.
@@ -92,8 +92,8 @@ pub enum Write {
     },
     /// No document from here on.
     Delete {
-        /// [`Document::COLLECTION`] of its type.
-        collection: &'static str,
+        /// [`Document::COLLECTION`] of its type, or that of one generation of a projection.
+        collection: Cow<'static, str>,
         /// Unique within the collection.
         key: String,
         /// Of the revision before the document goes.
@@ -197,13 +197,23 @@ impl Unit {
     /// # Panics
     /// As [`Unit::append`].
     pub fn put<D: Document>(&mut self, key: impl Into<String>, document: &D, expected: Expected) {
-        let (collection, version, body) = (D::COLLECTION, D::VERSION, to_json(document));
+        let (collection, version, body) = (D::COLLECTION.into(), D::VERSION, to_json(document));
         self.writes.push(Write::Put { collection, key: key.into(), body, version, expected });
     }
 
     /// Takes a document away. With [`Expected::Any`] there need be none.
     pub fn delete<D: Document>(&mut self, key: impl Into<String>, expected: Expected) {
-        self.writes.push(Write::Delete { collection: D::COLLECTION, key: key.into(), expected });
+        self.writes.push(Write::Delete { collection: D::COLLECTION.into(), key: key.into(), expected });
+    }
+
+    /// Writes into a collection whose name is made while the program runs: `None` takes the document away.
+    pub(crate) fn write(&mut self, collection: String, key: String, body: Option<Json>) {
+        let (collection, expected) = (collection.into(), Expected::Any);
+        self.writes.push(match body {
+            // A projection has another generation where others have another version.
+            Some(body) => Write::Put { collection, key, body, version: 1, expected },
+            None => Write::Delete { collection, key, expected },
+        });
     }
 
     /// The unit is refused when an event that matches was committed behind this position: for a decision that rests on what the
@@ -267,6 +277,6 @@ fn once_each(mut tags: Vec<String>) -> Vec<String> {
     tags
 }
 
-fn to_json<T: Serialize>(value: &T) -> Json {
+pub(crate) fn to_json<T: Serialize>(value: &T) -> Json {
     Json::of(value).expect("messages and documents are plain data that JSON can hold")
 }

@@ -2,7 +2,7 @@ use std::{collections::BTreeSet, mem::take, sync::Arc};
 
 use container::{Builder, Container};
 use event_bus::{InlineSubscribers, Subscription};
-use event_sourcing::{Blobs, Collection, EventRules, Store};
+use event_sourcing::{Blobs, Collection, EventRules, Projections, Projector, ProjectorPorts, Store};
 use kernel::{Clock, Ids};
 use request::{Client, Limits, ModuleState, ModuleStates, Requests, ServiceTable};
 use saga::SagaEngine;
@@ -16,7 +16,7 @@ use crate::{
     lifecycle::{Lifecycle, Member},
     options::GRANTED_MODULE,
     outlet::{Announcements, Outlet},
-    task::Needed,
+    task::{Job, Needed},
     verification::{Assembly, verify},
 };
 
@@ -91,6 +91,8 @@ pub async fn assemble(
     });
     table.commit_with(inline);
     requests.open(table);
+    let ports = ProjectorPorts { store: Arc::clone(&store), clock: Arc::clone(&clock), ids: Arc::clone(&ids) };
+    let projectors = projectors(&modules, &selected, &ports);
     let mut sagas = SagaEngine::new(requests.clone(), store, clock, ids);
     for (module, saga) in selected.iter().flat_map(|&i| modules[i].sagas.iter().map(move |saga| (i, saga))) {
         sagas = (saga.wire)(&container, sagas, modules[module].name);
@@ -98,7 +100,9 @@ pub async fn assemble(
     Ok(Application {
         description: describe(&modules, &selected, &sagas),
         subscriptions,
-        lifecycle: lifecycle(modules, &selected, &container, requests.states(), &options).announcing(announcements),
+        projections: Projections::new(projectors.iter().map(|(_, projector)| Arc::clone(projector))),
+        lifecycle: lifecycle(modules, projectors, &selected, &container, requests.states(), &options)
+            .announcing(announcements),
         container,
         event_rules,
         requests,
@@ -185,14 +189,24 @@ fn subscriptions(
     selected.iter().flat_map(of_module).collect()
 }
 
+/// One for each projection of the modules of this process, with the place of its module.
+fn projectors(modules: &[Module], selected: &BTreeSet<usize>, ports: &ProjectorPorts) -> Vec<(usize, Arc<Projector>)> {
+    let here = selected.iter().flat_map(|&i| modules[i].projects.iter().map(move |projection| (i, projection)));
+    here.map(|(i, projection)| (i, Arc::new((projection.make)(modules[i].name, ports.clone())))).collect()
+}
+
 fn lifecycle(
-    modules: Vec<Module>,
+    mut modules: Vec<Module>,
+    projectors: Vec<(usize, Arc<Projector>)>,
     selected: &BTreeSet<usize>,
     container: &Container,
     states: &ModuleStates,
     options: &Options,
 ) -> Lifecycle {
     let order = Dependencies::of(&modules).order();
+    for (module, projector) in projectors {
+        modules[module].jobs.push(Job::projecting(projector));
+    }
     let mut modules: Vec<Option<Module>> = modules.into_iter().map(Some).collect();
     let in_order = order.into_iter().filter(|module| selected.contains(module));
     let members = in_order.filter_map(|module| modules[module].take()).map(|module| Member {

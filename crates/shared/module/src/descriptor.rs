@@ -6,7 +6,7 @@ use std::{
 
 use container::{Builder, Container};
 use event_bus::{BatchOptions, BatchSubscriber, CpuSubscriber, EnvelopeSubscriber, Subscriber, Subscription};
-use event_sourcing::{Collection, Document, Unit};
+use event_sourcing::{Collection, Document, EventType, Projection, Projector, ProjectorPorts, Unit};
 use kernel::{Context, Envelope, Error, Event, Permission, Request};
 use request::{Cached, RequestInfo, Requirement, Service, ServiceTable};
 use saga::{Saga, SagaEngine};
@@ -33,6 +33,7 @@ pub struct Module {
     /// Also outside of units.
     pub(crate) announces: bool,
     pub(crate) subscribes: Vec<Subscribed>,
+    pub(crate) projects: Vec<Projecting>,
     pub(crate) sagas: Vec<Ran>,
     pub(crate) collections: Vec<Collection>,
     pub(crate) permissions: Vec<Permission>,
@@ -99,6 +100,21 @@ pub(crate) fn is_among(event: &str, named: &str) -> bool {
     named.strip_suffix('*').map_or(event == named, |prefix| event.starts_with(prefix))
 }
 
+/// A projection, without its type.
+pub(crate) struct Projecting {
+    pub name: &'static str,
+    pub version: u32,
+    pub collections: &'static [&'static str],
+    pub events: Vec<EventType>,
+    pub make: fn(&'static str, ProjectorPorts) -> Projector,
+}
+
+impl Projecting {
+    pub fn takes(&self, event: &str) -> bool {
+        self.events.iter().any(|taken| taken.name == event)
+    }
+}
+
 pub(crate) struct Ran {
     pub name: &'static str,
     pub wire: fn(&Container, SagaEngine, &'static str) -> SagaEngine,
@@ -118,6 +134,7 @@ impl Module {
             publishes: Vec::new(),
             announces: false,
             subscribes: Vec::new(),
+            projects: Vec::new(),
             sagas: Vec::new(),
             collections: Vec::new(),
             permissions: Vec::new(),
@@ -280,6 +297,16 @@ impl Module {
         let (subscriber, event) = (subscription.name, subscription.event_type);
         let needs = Needed::of::<S>();
         self.subscribes.push(Subscribed { subscriber, event, type_name, subscription, wire, needs });
+        self
+    }
+
+    /// The package keeps the projection `P` up to date from the start of the module on, and owns its collections. Who reads them
+    /// has a [`ReadModel`](event_sourcing::ReadModel) of `P`.
+    #[must_use]
+    pub fn projects<P: Projection>(mut self) -> Self {
+        let events = P::events().types().collect();
+        let (version, collections) = (P::VERSION, P::COLLECTIONS);
+        self.projects.push(Projecting { name: P::NAME, version, collections, events, make: Projector::of::<P> });
         self
     }
 

@@ -25,8 +25,8 @@ mod verification;
 pub use application::{Application, ModuleStatus};
 pub use assembly::{Infrastructure, assemble};
 pub use description::{
-    Canvas, Description, Link, ModuleDescription, RequestDescription, SagaDescription, SettingsDescription,
-    SubscriptionDescription, UnknownModule,
+    Canvas, Description, Link, ModuleDescription, ProjectionDescription, RequestDescription, SagaDescription,
+    SettingsDescription, SubscriptionDescription, UnknownModule,
 };
 pub use descriptor::Module;
 pub use finding::{Finding, FindingLevel, Findings};

@@ -50,12 +50,15 @@ pub struct Timeouts {
     pub check_every: Duration,
     /// For an event to be delivered: while one is older, the process is not ready.
     pub delivery: Duration,
+    /// For an event to be in what readers of a projection see: while one that is not is older, the process is not ready.
+    pub projection: Duration,
 }
 
 impl Default for Timeouts {
-    /// 30 s, 10 s, 5 s, 10 s; 5 minutes for a delivery.
+    /// 30 s, 10 s, 5 s, 10 s; 5 minutes for a delivery and for a projection.
     fn default() -> Self {
-        let [start, stop, check, check_every, delivery] = [30, 10, 5, 10, 300].map(Duration::from_secs);
-        Self { start, stop, check, check_every, delivery }
+        let [start, stop, check, check_every, delivery, projection] =
+            [30, 10, 5, 10, 300, 300].map(Duration::from_secs);
+        Self { start, stop, check, check_every, delivery, projection }
     }
 }

@@ -1,7 +1,7 @@
 use kernel::Contract;
 
 use crate::{
-    CancelSession, CompleteSession, DeactivateUser, GetSession, GetSessionCharge, GetUserById, GetUserProfile,
+    CancelSession, CompleteSession, DeactivateUser, GetDay, GetSession, GetSessionCharge, GetUserById, GetUserProfile,
     IsUserActive, NotificationFailed, NotificationSent, RegisterUser, ScheduleSession, SessionChargeCancelled,
     SessionCharged, SessionReminderDue, StartSession, TherapySessionCancelled, TherapySessionCompleted,
     TherapySessionScheduled, TherapySessionStarted, UpdateUser, UserDeactivated, UserRegistered, UserUpdated,
@@ -15,6 +15,7 @@ pub fn contracts() -> Vec<Contract> {
         Contract::of_event::<SessionChargeCancelled>(),
         Contract::of_request::<CancelSession>(),
         Contract::of_request::<CompleteSession>(),
+        Contract::of_request::<GetDay>(),
         Contract::of_request::<GetSession>(),
         Contract::of_request::<ScheduleSession>(),
         Contract::of_request::<StartSession>(),

@@ -56,7 +56,10 @@ enum Operation {
         limit: usize,
     },
     Log(LogQuery),
-    Stream { stream: String, query: StreamQuery },
+    Stream {
+        stream: String,
+        query: StreamQuery,
+    },
     Head,
     Checkpoint(String),
     Reopen,

@@ -8,6 +8,7 @@ mod differential;
 mod kill;
 mod lifetime;
 mod maintenance;
+mod projections;
 mod queue;
 mod refusals;
 mod room;

@@ -52,7 +52,7 @@ impl Follower {
         let delivery = Arc::clone(&self.delivery);
         let never_tried = |letter: &DeadLetter| letter.attempts == 0;
         delivery
-            .each::<DeadLetter>(|_, letter| {
+            .letters(|_, letter| {
                 let loose = never_tried(&letter);
                 keys.entry(letter.event.metadata.key).or_insert(loose);
             })
@@ -65,6 +65,9 @@ impl Follower {
     /// Tries again what it was asked to, and what waits for nothing. Only while no handler runs and nothing is being committed.
     pub(super) async fn redeliver(&mut self) -> Result<(), StoreError> {
         if self.letters.is_empty() || self.obeyed.stop {
+            return Ok(());
+        }
+        if self.obeyed.leaving {
             return Ok(());
         }
         if self.obeyed.paused || self.halted.is_some() {
@@ -98,7 +101,7 @@ impl Follower {
         let delivery = Arc::clone(&self.delivery);
         let name = delivery.subscription.name;
         delivery
-            .each::<DeadLetter>(|position, letter| {
+            .letters(|position, letter| {
                 let is_due = is_wanted(&letter);
                 let index = *by_key.entry(letter.event.metadata.key).or_insert_with(|| {
                     order.push(Sequence { is_due: letter.attempts == 0, ..Sequence::default() });

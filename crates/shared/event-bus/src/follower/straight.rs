@@ -147,7 +147,7 @@ impl Follower {
         let waiting = Waiting { attempts: 1, ..Arc::clone(event).into() };
         self.delivery.record(&mut unit, &waiting, took, DeliveryOutcome::Done, None);
         let step = self.progress.through(position(event));
-        step.write(self.delivery.subscription.name, &mut unit);
+        step.write(&self.delivery.place, &mut unit);
         match self.delivery.store.commit(unit).await {
             Ok(_) => {
                 self.progress.pass(position(event), false);

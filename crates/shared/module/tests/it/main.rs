@@ -9,6 +9,7 @@ mod health;
 mod jobs;
 mod lifecycle;
 mod order;
+mod projecting;
 mod publishing;
 mod selection;
 mod settings_of_its_own;
