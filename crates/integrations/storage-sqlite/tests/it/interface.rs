@@ -29,8 +29,11 @@ fn no_type_of_the_driver_is_public() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let modules = handed_on(&folder);
     assert!(modules.iter().any(|module| module == "store"), "{modules:?}");
-    for module in modules {
-        let source = fs::read_to_string(folder.join(module).with_extension("rs")).unwrap();
+    let below =
+        |module: &String| fs::read_dir(folder.join(module)).into_iter().flatten().map(|file| file.unwrap().path());
+    let roots = modules.iter().map(|module| folder.join(module).with_extension("rs"));
+    for file in roots.chain(modules.iter().flat_map(below)) {
+        let source = fs::read_to_string(file).unwrap();
         let found: Vec<&str> = public(&source).filter(|item| names_the_driver(item)).collect();
         assert_eq!(found, [""; 0]);
     }
