@@ -11,7 +11,7 @@ use event_sourcing::{Blobs, EventLimits, MemoryBlobs, MemoryStore, Store};
 use kernel::{
     AuthenticationError, Authenticator, Claims, Clock, Context, CorrelationId, Ids, Principal, SystemClock, SystemIds,
 };
-use module::{Application, Findings, Grants, Infrastructure, Module, Options, Selection, Timeouts};
+use module::{Application, AssemblyError, Grants, Infrastructure, Module, Options, Selection, Timeouts};
 use request::Limits;
 use saga::SagaId;
 use serde::{Deserialize, Deserializer, de::Error as _};
@@ -335,7 +335,7 @@ async fn stop(application: &mut Application) {
 }
 
 /// The modules on a store in memory: to describe them.
-pub async fn assemble_in_memory(config: &Config) -> Result<Application, Findings> {
+pub async fn assemble_in_memory(config: &Config) -> Result<Application, AssemblyError> {
     let infrastructure = Infrastructure {
         store: Arc::new(MemoryStore::default()),
         blobs: Arc::new(MemoryBlobs::default()),

@@ -101,6 +101,15 @@ impl From<event_sourcing::StoreError> for Failure {
     }
 }
 
+impl From<module::AssemblyError> for Failure {
+    fn from(error: module::AssemblyError) -> Self {
+        match error {
+            module::AssemblyError::Store(error) => error.into(),
+            findings @ module::AssemblyError::Findings(_) => Self::because(&findings),
+        }
+    }
+}
+
 impl From<event_bus::BusError> for Failure {
     fn from(error: event_bus::BusError) -> Self {
         match error {
@@ -132,7 +141,6 @@ macro_rules! impossible {
 impossible!(
     kernel::AuthenticationError,
     kernel::DecodeError,
-    module::Findings,
     module::StartError,
     module::UnknownModule,
     monitoring_otlp::OtlpError,

@@ -1,29 +1,53 @@
 //! Dead letters, held subscribers and traces, with and without a serving process.
 
-use rusqlite::Connection;
+use event_bus::DeadLetter;
+use event_sourcing::{Expected, LogQuery, Position, Store as _, StoreExt as _, Unit};
+use kernel::{Clock as _, Envelope, EventId, Ids as _, Json, SystemClock, SystemIds};
 use serde_json::json;
+use storage_sqlite::{Options, SqliteStore};
 
 use crate::home::Home;
 
 const LEDGER: &str = "mlops.experiments";
+const TRAINED: &str = "machine_learning.model_trained";
 
-/// After a run whose ledger has met an event that it cannot read: somebody has changed the file, and every event comes again.
+/// Does something with the store of a home in which no process is at work.
+fn with_store<T>(home: &Home, act: impl AsyncFnOnce(&SqliteStore) -> T) -> T {
+    let options = Options::new("a test", SystemClock.now());
+    let store = SqliteStore::open(&home.path("borough.db"), options).unwrap();
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(act(&store))
+}
+
+fn reworded(data: &Json, from: &str, to: &str) -> Json {
+    Json::from_text(data.text().replace(from, to)).unwrap()
+}
+
+/// After a run, with one more event that the ledger cannot read, as a program might have published it that misread the contract.
 fn with_a_letter() -> Home {
     let home = Home::with_data();
     assert_eq!(home.run(&["run", "data.csv"]).code, Some(0));
-    let store = Connection::open(home.path("borough.db")).unwrap();
-    let spoil = r#"UPDATE events SET data = replace(data, '"accuracy"', '"precision"') WHERE event_type = ?1"#;
-    assert_eq!(store.execute(spoil, [TRAINED]).unwrap(), 1);
-    store.execute("DELETE FROM checkpoints", []).unwrap();
+    with_store(&home, async |store| {
+        let log = store.log(LogQuery::after(Position(0), usize::MAX)).await.unwrap();
+        let trained = log.iter().find(|event| event.event_type == TRAINED).unwrap();
+        let (event_id, data) =
+            (EventId::new(SystemIds.next()), reworded(&trained.data, "\"accuracy\"", "\"precision\""));
+        let mut unit = Unit::new(testing::origin("mlops"));
+        unit.take_up("misread", Envelope { event_id, data, ..Envelope::clone(trained) }, Vec::new());
+        store.commit(unit).await.unwrap();
+    });
     home
 }
 
-const TRAINED: &str = "machine_learning.model_trained";
-
+/// Gives the event of the letter the form that its contract has.
 fn mend(home: &Home) {
-    let store = Connection::open(home.path("borough.db")).unwrap();
-    let mend = r#"UPDATE documents SET body = replace(body, '"precision"', '"accuracy"') WHERE collection = ?1"#;
-    assert_eq!(store.execute(mend, ["event_bus.dead_letters"]).unwrap(), 1);
+    with_store(home, async |store| {
+        let [letter] = &store.list::<DeadLetter>(None, 9).await.unwrap()[..] else { panic!("one letter") };
+        let data = reworded(&letter.value.event.data, "\"precision\"", "\"accuracy\"");
+        let event = Envelope { data, ..letter.value.event.clone() };
+        let mut unit = Unit::new(testing::origin("mlops"));
+        unit.put(&*letter.key, &DeadLetter { event, ..letter.value.clone() }, Expected::Exact(letter.revision));
+        store.commit(unit).await.unwrap();
+    });
 }
 
 #[test]
@@ -42,7 +66,10 @@ fn dead_letters_are_listed_shown_and_retried_by_the_serving_process() {
     let again = home.run(&["dead-letters", "retry", &name]);
     assert_eq!((again.code, again.stdout.trim()), (Some(1), "0 delivered, 1 failed again, 0 wait behind those"));
     assert_eq!(home.json(&["dead-letters", "--json"])["attempts"], json!(2), "tries are counted on");
+    assert_eq!(serving.signal("-TERM").code, Some(0));
     mend(&home);
+    let mut serving = home.spawn(&["serve"], &[]);
+    assert!(serving.prints("serving"));
     let retried = home.json(&["dead-letters", "retry", "--subscriber", LEDGER, "--json"]);
     assert_eq!((&retried["delivered"], &retried["failed"]), (&json!(1), &json!(0)));
     assert_eq!(home.run(&["dead-letters"]).stdout, "");
@@ -54,7 +81,7 @@ fn dead_letters_are_discarded_with_a_reason_and_without_a_serving_process() {
     let home = with_a_letter();
     let none = home.run(&["dead-letters", "discard", "--key", "nobody's", "--reason", "a test"]);
     assert_eq!((none.code, none.stdout.trim()), (Some(0), "0 discarded"), "{}", none.stderr);
-    assert!(home.run(&["dead-letters", "--subscriber", LEDGER]).stdout.starts_with(LEDGER));
+    assert!(home.run(&["dead-letters", "--subscriber", LEDGER]).stdout.starts_with(LEDGER), "it was tried meanwhile");
     assert_eq!(home.run(&["dead-letters", "--subscriber", "nobody"]).stdout, "");
     let silent = home.run(&["dead-letters", "discard", "--all", "--reason", " "]);
     assert!(silent.code == Some(2) && silent.stderr.contains("say why"), "{}", silent.stderr);

@@ -9,7 +9,7 @@ use saga::SagaEngine;
 use settings::{Settings, SettingsError};
 
 use crate::{
-    Application, Findings, Grants, Module, Options,
+    Application, AssemblyError, Findings, Grants, Module, Options,
     dependencies::Dependencies,
     description::describe,
     descriptor::{Read, Subscribed},
@@ -46,7 +46,7 @@ pub async fn assemble(
     mut modules: Vec<Module>,
     infrastructure: Infrastructure,
     options: Options,
-) -> Result<Application, Findings> {
+) -> Result<Application, AssemblyError> {
     let Infrastructure { store, blobs, clock, ids } = infrastructure.clone();
     let (selected, mut wrong) = options.selection.of(&modules);
     let closed = |limits| Requests::closed(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&ids), limits);
@@ -72,11 +72,11 @@ pub async fn assemble(
     let assembly = Assembly { modules: &modules, selected: &selected, builder: &builder, options: &options };
     let findings = verify(&assembly, wrong);
     if findings.errors().next().is_some() {
-        return Err(findings);
+        return Err(findings.into());
     }
     let collections: Vec<Collection> =
         modules.iter().flat_map(|m| m.collections.clone()).chain(saga::collections()).collect();
-    store.declare(&collections).await.map_err(|error| Findings::of_store(&error))?;
+    store.declare(&collections).await?;
     let container = builder.build().expect("a graph without findings can be built");
     let made = container.warm_up(options.timeouts.start).await;
     made.map_err(|error| Findings::of_making(&modules, &error))?;

@@ -10,7 +10,7 @@ use crate::{Module, verification::registrar};
 pub struct Finding {
     /// Whether the assembly is refused for it.
     pub level: FindingLevel,
-    /// Whose fault it is: a module, `settings`, `store`, or `container` for what no module has registered.
+    /// Whose fault it is: a module, `settings`, or `container` for what no module has registered.
     pub module: String,
     /// What is wrong.
     pub problem: String,
@@ -31,6 +31,17 @@ impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "module `{}`: {}: {}", self.module.escape_debug(), self.problem, self.fix)
     }
+}
+
+/// Why there is no application.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AssemblyError {
+    /// The modules do not fit together.
+    #[error(transparent)]
+    Findings(#[from] Findings),
+    /// They do, and the store cannot have their collections.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// Everything that is wrong with an assembly, errors first. Warnings are not shown beside them: they would hide what has to be
@@ -59,13 +70,6 @@ impl Findings {
 
     pub(crate) fn warning(&mut self, module: &str, problem: String, fix: impl Into<String>) {
         self.0.push(Finding { level: FindingLevel::Warning, module: module.into(), problem, fix: fix.into() });
-    }
-
-    /// Modules that are sound, and a store that cannot have their collections.
-    pub(crate) fn of_store(error: &StoreError) -> Self {
-        let mut findings = Self::default();
-        findings.error("store", error.to_string(), "see to the store before the modules are started");
-        findings
     }
 
     /// A container that is sound, and a factory failed: of the module that has registered that one.

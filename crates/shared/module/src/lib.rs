@@ -29,7 +29,7 @@ pub use description::{
     SettingsDescription, SubscriptionDescription, UnknownModule,
 };
 pub use descriptor::Module;
-pub use finding::{Finding, FindingLevel, Findings};
+pub use finding::{AssemblyError, Finding, FindingLevel, Findings};
 pub use health::{Component, Health, HealthStatus};
 pub use lifecycle::{Cause, LifecycleError, Phase, StartError, StopError};
 pub use options::{GRANTED_MODULE, Grants, Options, Timeouts};

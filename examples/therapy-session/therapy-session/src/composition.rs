@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use module::{Application, Findings, Grants, Infrastructure, Module, Options};
+use module::{Application, AssemblyError, Grants, Infrastructure, Module, Options};
 use notifications::Mail;
 use users::UserRecords;
 
@@ -46,7 +46,7 @@ pub fn grants() -> Grants {
 ///
 /// # Errors
 /// All that keeps the modules from fitting together.
-pub async fn application(infrastructure: Infrastructure, outside: Outside) -> Result<Application, Findings> {
+pub async fn application(infrastructure: Infrastructure, outside: Outside) -> Result<Application, AssemblyError> {
     let options = Options { grants: grants(), ..Options::default() };
     module::assemble(modules(outside), infrastructure, options).await
 }

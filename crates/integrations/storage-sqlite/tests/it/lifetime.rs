@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use storage_sqlite::SqliteStore;
 use testing::store::{Card, CardIndex, Noted, Tagged};
 
-use crate::{files, numbered, numbers, open, place};
+use crate::{files, maintenance::age, numbered, numbers, open, place};
 
 #[tokio::test]
 async fn what_was_committed_is_there_after_reopening() {
@@ -101,6 +101,7 @@ async fn an_older_store_is_brought_up_to_date() {
     let store = open(&path).unwrap();
     store.commit(numbered(1)).await.unwrap();
     drop(store);
+    age(&path);
     Connection::open(&path).unwrap().execute_batch("DROP TABLE tags; PRAGMA user_version = 1").unwrap();
     let store = open(&path).unwrap();
     let mut unit = numbered(2);
@@ -111,7 +112,7 @@ async fn an_older_store_is_brought_up_to_date() {
     assert_eq!(store.log(tagged).await.unwrap().len(), 1);
     let version: u32 =
         Connection::open(&path).unwrap().pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
-    assert_eq!(version, 2);
+    assert_eq!(version, 3);
 }
 
 #[tokio::test]

@@ -331,7 +331,7 @@ async fn what_is_wrong_is_found_and_named() {
 }
 
 /// A store of the second schema, which had no checksums.
-fn age(path: &Path) {
+pub fn age(path: &Path) {
     let connection = Connection::open(path).unwrap();
     for table in ["events", "tags", "documents", "checkpoints"] {
         connection.execute_batch(&format!("ALTER TABLE {table} DROP COLUMN checksum")).unwrap();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use expect_test::{Expect, expect};
 use kernel::{ErrorKind, Json};
-use module::{Module, Options, Selection, assemble};
+use module::{AssemblyError, Module, Options, Selection, assemble};
 use request::Limits;
 
 use crate::{
@@ -75,9 +75,16 @@ async fn without_a_start_the_selected_modules_can_be_let_answer() {
     assert_eq!(diary.take(), "");
 }
 
+fn errors(refused: &AssemblyError) -> Vec<String> {
+    match refused {
+        AssemblyError::Findings(findings) => findings.errors().map(ToString::to_string).collect(),
+        AssemblyError::Store(error) => panic!("{error}"),
+    }
+}
+
 fn refused(modules: Vec<Module>, selection: Selection, expected: Expect) {
     let findings = now(assemble(modules, infrastructure(), options(selection))).map(|_| ()).unwrap_err();
-    let errors: Vec<String> = findings.errors().map(ToString::to_string).collect();
+    let errors = errors(&findings);
     expected.assert_eq(&errors.join("\n"));
 }
 
@@ -106,7 +113,7 @@ fn limits_that_cannot_be() {
     limits.bulkhead.concurrent = 0;
     let options = Options { limits, selection: Selection::Alone(names(&["m9"])), ..Options::default() };
     let findings = now(assemble(town(""), infrastructure(), options)).map(|_| ()).unwrap_err();
-    let errors: Vec<String> = findings.errors().map(ToString::to_string).collect();
+    let errors = errors(&findings);
     expect![[r#"
         module `settings`: `m9` is to be started, and no module is named so: there are m0, m1, m2, m3, m4, m5
         module `settings`: the limits of requests are out of range: /concurrent: must be 1 to 1000000: see [requests]"#]].assert_eq(&errors.join("\n"));
