@@ -55,6 +55,7 @@ pub async fn bus_conformance<H: BusHome>(make: impl AsyncFn() -> H) {
     classes::an_ephemeral_unit_is_committed_as_any_other(&make().await).await;
     classes::batches_have_a_size_and_a_delay(&make().await).await;
     classes::a_batch_that_is_spoilt_parks_only_what_spoils_it(&make().await).await;
+    classes::a_batch_ends_before_what_halts_it(&make().await).await;
     classes::computations_have_threads_of_their_own(&make().await).await;
     crashes::dropped_at_any_poll(&make().await).await;
     crashes::what_is_done_beyond_the_checkpoint_is_not_repeated(&make().await).await;

@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{Follower, written};
 use crate::{
-    BatchOptions, DeliveryOutcome,
+    BatchOptions, DeliveryOutcome, OnUnknown,
     control::stopped,
     delivery::{Delivery, Verdict, position},
     handler::{BatchHandler, Fault},
@@ -43,12 +43,8 @@ impl Follower {
                 since = Instant::now();
             }
             let is_end = page.is_empty();
-            self.gather(&page, &mut batch, options.size, handler).await?;
-            if self.halted.is_some() {
-                // They are read again with the one that halted it.
-                batch.clear();
-            }
-            let is_due = batch.len() == options.size || since.elapsed() >= options.delay;
+            let is_complete = self.gather(&page, &mut batch, options.size, handler).await?;
+            let is_due = is_complete || batch.len() == options.size || since.elapsed() >= options.delay;
             if !batch.is_empty() && is_due && !self.is_held() {
                 self.hand_over(take(&mut batch), handler).await?;
             } else if batch.is_empty() && is_end {
@@ -64,54 +60,69 @@ impl Follower {
         }
     }
 
-    /// Adds to the batch what can be handled; the rest of the page is read again.
+    /// Adds to the batch what can be handled; the rest of the page is read again. Whether nothing may be added to it, because it
+    /// halts before what comes next.
     async fn gather(
         &mut self,
         page: &[Arc<Envelope>],
         batch: &mut Vec<Arc<Envelope>>,
         size: usize,
         handler: &Arc<dyn BatchHandler>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         for event in page {
             if batch.len() == size {
-                return Ok(());
+                return Ok(false);
             }
             let at = position(event);
             if !self.delivery.subscription.takes(event) {
                 self.progress.pass(at, false);
                 continue;
             }
+            let is_done = self.progress.is_marked(at);
+            let is_behind = !is_done && self.parked.contains(&event.metadata.key);
+            let fault = if is_done || is_behind { None } else { handler.check(event).err() };
+            if let Some(fault) = fault {
+                // What was gathered is handed over first. Then it halts and has not taken this one in: it is read again.
+                if self.delivery.subscription.on_unknown == OnUnknown::Halt && !batch.is_empty() {
+                    return Ok(true);
+                }
+                if !self.unreadable(event, fault).await? {
+                    return Ok(true);
+                }
+                continue;
+            }
             self.progress.admit(at, event.timestamp);
-            if self.progress.is_marked(at) {
+            if is_done {
                 self.progress.done(at);
-            } else if self.parked.contains(&event.metadata.key) {
+            } else if is_behind {
                 self.give_up(event, Delivery::behind(), 0).await?;
-            } else if let Err(fault) = handler.check(event) {
-                self.unreadable(event, fault).await?;
             } else {
                 batch.push(Arc::clone(event));
             }
         }
-        Ok(())
+        Ok(false)
     }
 
-    async fn unreadable(&mut self, event: &Arc<Envelope>, fault: Fault) -> Result<(), StoreError> {
+    /// Whether it goes on behind this event.
+    async fn unreadable(&mut self, event: &Arc<Envelope>, fault: Fault) -> Result<bool, StoreError> {
         let mut waiting = Waiting { attempts: 1, ..Arc::clone(event).into() };
-        match self.delivery.verdict(&mut waiting, fault) {
-            Verdict::Park(error) => self.give_up(event, error, 1).await,
+        let verdict = self.delivery.verdict(&mut waiting, fault);
+        if let Verdict::Halt(error) = verdict {
+            self.halted = Some(error.message);
+            return Ok(false);
+        }
+        self.progress.admit(position(event), event.timestamp);
+        match verdict {
+            Verdict::Park(error) => self.give_up(event, error, 1).await?,
             Verdict::Skip(error) => {
                 let mut unit = self.delivery.own_unit(event);
                 self.delivery.record(&mut unit, &waiting, Duration::ZERO, DeliveryOutcome::Skipped, Some(&error));
                 self.delivery.meters.skipped.increment(1);
-                self.end(event, unit).await
+                self.end(event, unit).await?;
             }
-            Verdict::Halt(error) => {
-                self.halted = Some(error.message);
-                // It is not passed: whoever is resumed reads it again.
-                self.recover().await
-            }
-            Verdict::Retry(_) => Ok(()),
+            Verdict::Halt(_) | Verdict::Retry(_) => {}
         }
+        Ok(true)
     }
 
     /// Until it is handled or parked.

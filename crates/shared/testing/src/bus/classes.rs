@@ -1,11 +1,11 @@
 use std::time::Duration;
 
-use event_bus::{BatchOptions, BusOptions, DeliveryClass, InlineSubscribers, Overflow, Subscription};
-use event_sourcing::{EventLimits, EventRules, StoreExt, Unit};
+use event_bus::{BatchOptions, BusOptions, DeliveryClass, InlineSubscribers, OnUnknown, Overflow, Subscription};
+use event_sourcing::{EventLimits, EventRules, Position, StoreExt, Unit};
 
 use super::{
-    Action, BusHome, Probe, Seen, author, drained, letters, options, publish, publish_together, start, start_with,
-    until,
+    Action, BusHome, Probe, Seen, author, drained, failures::Other, letters, options, publish, publish_together, start,
+    start_with, until,
 };
 use crate::{actors::origin, store::Noted};
 
@@ -148,6 +148,33 @@ pub(super) async fn a_batch_that_is_spoilt_parks_only_what_spoils_it(home: &impl
     assert_eq!(parked, [(3, 3), (4, 0)], "and its key behind it");
     bus.stop().await;
     assert_eq!(store.checkpoint("batches").await.unwrap().0, 4);
+}
+
+/// What comes before it is handled, it is not passed, and what comes behind it is handled when it is out of the way: each once.
+pub(super) async fn a_batch_ends_before_what_halts_it(home: &impl BusHome) {
+    let store = home.open().await;
+    publish(&store, &[("a", 1)]).await;
+    let mut unit = Unit::new(author());
+    unit.publish(&Other::<9> { writer: "b".into() });
+    store.commit(unit).await.unwrap();
+    publish(&store, &[("c", 3), ("d", 4)]).await;
+    let probe = Probe::writing("batches", &store);
+    let options = BatchOptions { size: 10, delay: Duration::from_millis(10) };
+    let to = || Subscription::batches::<Noted>("batches", "ledger", options, probe.clone());
+    let bus = start(&store, vec![to().with_unknown(OnUnknown::Halt)]).await;
+    until("it halts", async || bus.status().await.unwrap()[0].halted.is_some()).await;
+    publish(&store, &[("e", 5)]).await;
+    bus.resume("batches").await.unwrap();
+    drained(&bus).await;
+    assert!(bus.status().await.unwrap()[0].halted.is_some(), "it finds the same");
+    bus.stop().await;
+    assert_eq!((probe.seen("batch 1").await, probe.tries().len()), (vec![1], 1), "what comes before it");
+    assert_eq!(store.checkpoint("batches").await.unwrap(), Position(1));
+    let bus = start(&store, vec![to()]).await;
+    drained(&bus).await;
+    assert_eq!((probe.seen("batch 3").await, probe.tries().len()), (vec![3, 4, 5], 2), "and what comes behind it");
+    assert_eq!(letters(&store).await.len(), 1);
+    bus.stop().await;
 }
 
 pub(super) async fn computations_have_threads_of_their_own(home: &impl BusHome) {

@@ -128,8 +128,8 @@ pub(super) async fn a_panic_stays_where_it_is(home: &impl BusHome) {
 
 /// A note that says less than its contract, or is of a version that nobody knows.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
-struct Other<const VERSION: u32> {
-    writer: String,
+pub(super) struct Other<const VERSION: u32> {
+    pub writer: String,
 }
 
 impl<const VERSION: u32> Event for Other<VERSION> {
