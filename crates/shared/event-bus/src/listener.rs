@@ -73,7 +73,8 @@ impl Listener {
             if stop {
                 return;
             }
-            match self.mailbox.pop_front().filter(|_| !paused) {
+            let next = if paused { None } else { self.mailbox.pop_front() };
+            match next {
                 Some(event) => {
                     if !self.handle(event).await {
                         return;

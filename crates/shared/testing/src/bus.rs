@@ -52,6 +52,7 @@ pub async fn bus_conformance<H: BusHome>(make: impl AsyncFn() -> H) {
     control::records_are_kept_for_a_time_and_of_the_latest_events(&make().await).await;
     classes::inline_is_atomic_with_its_publisher(&make().await).await;
     classes::ephemeral_starts_at_the_end_and_counts_what_it_drops(&make().await).await;
+    classes::an_ephemeral_pause_drops_nothing_uncounted(&make().await).await;
     classes::an_ephemeral_unit_is_committed_as_any_other(&make().await).await;
     classes::batches_have_a_size_and_a_delay(&make().await).await;
     classes::a_batch_that_is_spoilt_parks_only_what_spoils_it(&make().await).await;

@@ -94,6 +94,41 @@ pub(super) async fn ephemeral_starts_at_the_end_and_counts_what_it_drops(home: &
     bus.stop().await;
 }
 
+/// What comes during a pause is handled after it, as far as the mailbox and its policy allow.
+pub(super) async fn an_ephemeral_pause_drops_nothing_uncounted(home: &impl BusHome) {
+    let store = home.open().await;
+    let cases = [
+        ("waits", Overflow::Wait, &[1, 2, 3, 4, 5, 6][..], 0),
+        ("forgets", Overflow::DropOldest, &[1, 4, 5, 6], 2),
+        ("rejects", Overflow::Reject, &[1, 2, 3, 6], 2),
+    ];
+    let probes = cases.map(|(name, ..)| Probe::new(name, &store, |_, _, _| Action::Look));
+    let subscriptions = probes
+        .iter()
+        .zip(cases)
+        .map(|(probe, (_, overflow, ..))| to(probe).with_class(DeliveryClass::Ephemeral { overflow }).with_mailbox(2));
+    let bus = start(&store, subscriptions.collect()).await;
+    publish(&store, &[("a", 1)]).await;
+    drained(&bus).await;
+    for (name, ..) in cases {
+        bus.pause(name).await.unwrap();
+    }
+    publish_together(&store, (2..=5).map(|n| Noted::new("a", n))).await;
+    until("they hold what they can", async || bus.status().await.unwrap().iter().all(|status| status.queued == 2)).await;
+    assert!(probes.iter().all(|probe| probe.tries().len() == 1), "none of it is handled");
+    for (name, ..) in cases {
+        bus.resume(name).await.unwrap();
+    }
+    drained(&bus).await;
+    publish(&store, &[("a", 6)]).await;
+    drained(&bus).await;
+    for ((probe, (name, _, expected, dropped)), status) in probes.iter().zip(cases).zip(bus.status().await.unwrap()) {
+        let tried: Vec<u64> = probe.tries().into_iter().map(|(_, n)| n).collect();
+        assert_eq!((tried.as_slice(), status.dropped), (expected, dropped), "{name}");
+    }
+    bus.stop().await;
+}
+
 /// What it publishes goes through the inline subscribers and the rules of events.
 pub(super) async fn an_ephemeral_unit_is_committed_as_any_other(home: &impl BusHome) {
     let store = home.open().await;
