@@ -147,8 +147,11 @@ impl Follower {
                 let page = self.page().await?;
                 let is_end = page.len() < PAGE.min(delivery.subscription.mailbox);
                 if page.is_empty() {
+                    // Whatever has ended the wait is to be looked for.
                     self.idle().await?;
-                } else if self.is_straight(&page) {
+                    continue;
+                }
+                if self.is_straight(&page) {
                     if !is_end {
                         self.begin_page(&page);
                     }

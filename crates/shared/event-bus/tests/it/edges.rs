@@ -126,6 +126,30 @@ async fn retries_are_paid_from_a_budget_of_the_subscriber() {
     assert_eq!(poor.tries().len(), 40, "but each is tried again");
 }
 
+/// It is not left to the slow poll, however long nothing has happened.
+#[tokio::test(start_paused = true)]
+async fn a_lone_event_is_handled_at_once() {
+    let store = memory();
+    let subscribers = [
+        ("durable", DeliveryClass::Durable, 1),
+        ("lanes", DeliveryClass::Durable, 2),
+        ("ephemeral", DeliveryClass::Ephemeral { overflow: Overflow::Wait }, 1),
+    ];
+    let probes = subscribers.map(|(name, ..)| Probe::writing(name, &store));
+    let to = |(probe, (_, class, concurrency))| to(probe).with_class(class).with_concurrency(concurrency);
+    let bus = start(&store, probes.iter().zip(subscribers).map(to).collect()).await;
+    for n in 1..10 {
+        tokio::time::sleep(Duration::from_millis(1_700 * (n - 1))).await;
+        let published = Instant::now();
+        publish(&store, &[("a", n)]).await;
+        for probe in &probes {
+            until("it is handled", async || probe.seen("a").await.len() as u64 == n).await;
+            assert!(published.elapsed() < Duration::from_millis(10), "{}: {:?}", probe.name(), published.elapsed());
+        }
+    }
+    bus.stop().await;
+}
+
 /// What comes while one key waits for its next try, and after more of that key has come.
 #[tokio::test(start_paused = true)]
 async fn a_new_event_of_another_key_does_not_wait_for_the_next_try() {
