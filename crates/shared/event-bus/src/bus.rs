@@ -240,7 +240,10 @@ impl EventBus {
         let mut unit = self.own_work(&running.subscription);
         unit.put(name, &Pause { since: self.shared.clock.now() }, Expected::Any);
         self.shared.store.commit(unit).await.map_err(BusError::of_commit)?;
-        running.order(|orders| orders.paused = true);
+        running.order(|orders| {
+            orders.paused = true;
+            orders.said += 1;
+        });
         Ok(())
     }
 
@@ -259,6 +262,7 @@ impl EventBus {
         running.order(|orders| {
             orders.paused = false;
             orders.resumed += 1;
+            orders.said += 1;
         });
         Ok(())
     }
@@ -563,10 +567,12 @@ async fn take_care(shared: Arc<Shared>) {
             let is_named = |event: &str| running.iter().any(|running| running.subscription.event_type == event);
             timekeeper.tick(|event| is_named(event) || shared.inline.name(event)).await;
         }
+        let said: Vec<u64> = running.iter().map(|running| running.orders.borrow().said).collect();
         match paused(&*shared.store).await {
-            Ok(paused) => running.iter().for_each(|running| {
+            Ok(paused) => running.iter().zip(said).for_each(|(running, said)| {
                 let is_paused = paused.contains(running.subscription.name);
-                if running.orders.borrow().paused != is_paused {
+                let orders = *running.orders.borrow();
+                if orders.paused != is_paused && orders.said == said {
                     running.order(|orders| orders.paused = is_paused);
                 }
             }),
