@@ -362,7 +362,7 @@ impl EventBus {
             let head = self.shared.store.head().await?;
             let running = self.shared.running().clone();
             for running in running {
-                running.slate.wait_for(|standing| standing.is_through(head)).await;
+                running.slate.wait_for(|standing| standing.is_through(head, *running.orders.borrow())).await;
             }
             if self.shared.store.head().await? == head {
                 return Ok(());

@@ -299,6 +299,7 @@ impl Follower {
             standing.oldest = self.progress.oldest();
             standing.parked_keys = self.parked.len();
             standing.paused = self.obeyed.paused;
+            standing.resumed = self.obeyed.resumed;
             standing.halted.clone_from(&self.halted);
         });
     }

@@ -194,7 +194,9 @@ impl Listener {
             standing.queued = self.mailbox.len();
             standing.in_flight = usize::from(handled.is_some());
             standing.oldest = first.map(|event| event.timestamp);
-            standing.paused = self.orders.borrow().paused;
+            let Orders { paused, resumed, .. } = *self.orders.borrow();
+            standing.paused = paused;
+            standing.resumed = resumed;
             standing.dropped = self.dropped;
         });
     }

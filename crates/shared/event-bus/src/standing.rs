@@ -9,7 +9,7 @@ use event_sourcing::Position;
 use kernel::EventId;
 use tokio::sync::Notify;
 
-use crate::DeliveryClass;
+use crate::{DeliveryClass, control::Orders};
 
 /// How one subscriber stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,14 +70,18 @@ pub(crate) struct Standing {
     pub paused: bool,
     pub halted: Option<String>,
     pub dropped: u64,
+    /// How many times it has been told to go on, as far as it has heard.
+    pub resumed: u64,
     /// Its task has ended.
     pub ended: bool,
 }
 
 impl Standing {
-    /// Whether it will do nothing more about what is in the log up to here.
-    pub fn is_through(&self, head: Position) -> bool {
-        self.position >= head || self.paused || self.halted.is_some() || self.ended
+    /// Whether it will do nothing more about what is in the log up to here. What it says of a pause counts as long as it has not
+    /// been told otherwise.
+    pub fn is_through(&self, head: Position, orders: Orders) -> bool {
+        let is_held = (self.paused && orders.paused) || self.halted.is_some();
+        self.position >= head || self.ended || (is_held && self.resumed == orders.resumed)
     }
 }
 
