@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use event_sourcing::{
     Bell, EventRules, Expected, LogQuery, MemoryStore, Position, Receipt, Store, StoreError, StoreExt, Unit,
 };
+use futures::future::join_all;
 use kernel::{Clock, Context, CorrelationId, Error, Ids};
 use tokio::{
     sync::{Semaphore, watch},
@@ -279,26 +280,27 @@ impl EventBus {
 
     /// Tries dead letters again, once each, in the order of their keys: the key of each letter that the filter takes, from its
     /// first letter on and until one fails. A letter whose event is handled goes in the unit of the effect; no checkpoint moves.
-    /// The other events of its subscriber wait meanwhile.
+    /// The trying takes one of the subscriber's places; other keys flow in the others meanwhile. After half a minute in which no
+    /// letter has come to its end it is given up, and the subscriber is told of as [busy](Retried::busy).
     ///
     /// # Errors
     /// The store does not answer, or the bus is being stopped. What was handled until then is handled.
     ///
     /// # Cancel safety
-    /// Dropped, what was asked is carried out nevertheless, and only the answer is lost.
+    /// Dropped, no letter is tried any more but the one whose handler has begun.
     pub async fn retry_dead_letters(&self, filter: &LetterFilter) -> Result<Retried, BusError> {
         let (mut retried, mut answers) = (Retried::default(), Vec::new());
         for name in DeadLetters::of(&*self.shared.store).subscribers(filter).await? {
             match self.named(&name) {
                 Ok(running) if running.subscription.class == DeliveryClass::Durable => {
-                    answers.push((name, running.desk.ask(filter.clone())));
+                    answers.push(running.desk.ask(filter.clone()).of(name));
                     running.order(|orders| orders.letters += 1);
                 }
                 Ok(_) | Err(_) => retried.elsewhere.push(name),
             }
         }
-        for (name, answer) in answers {
-            retried.add(answer.await.map_err(|_| BusError::Unknown(name))??);
+        for answer in join_all(answers).await {
+            retried.add(answer?);
         }
         Ok(retried)
     }

@@ -231,17 +231,29 @@ impl Delivery {
 
     /// All documents of this subscriber in one collection, whose keys begin with its name.
     pub async fn each<D: Document>(&self, mut see: impl FnMut(&str, D) + Send) -> Result<(), StoreError> {
-        let prefix = format!("{}/", self.subscription.name);
-        let mut after = prefix.clone();
+        let mut after = None;
         loop {
-            let page = self.store.list::<D>(Some(&after), PAGE).await?;
-            let Some(last) = page.last() else { return Ok(()) };
-            after.clone_from(&last.key);
-            for found in page {
-                let Some(rest) = found.key.strip_prefix(&prefix) else { return Ok(()) };
-                see(rest, found.value);
+            after = self.page(after, &mut see).await?;
+            if after.is_none() {
+                return Ok(());
             }
         }
+    }
+
+    /// A page of them, from the first after this key on. The key to go on from; at their end, none.
+    pub async fn page<D: Document>(
+        &self,
+        after: Option<String>,
+        mut see: impl FnMut(&str, D) + Send,
+    ) -> Result<Option<String>, StoreError> {
+        let prefix = format!("{}/", self.subscription.name);
+        let page = self.store.list::<D>(Some(after.as_ref().unwrap_or(&prefix)), PAGE).await?;
+        let last = page.last().filter(|_| page.len() == PAGE).map(|last| last.key.clone());
+        for found in page {
+            let Some(rest) = found.key.strip_prefix(&prefix) else { return Ok(None) };
+            see(rest, found.value);
+        }
+        Ok(last)
     }
 }
 

@@ -28,7 +28,7 @@ use tokio::{
     time::{Instant, Sleep, sleep},
 };
 
-use self::letters::Letters;
+use self::{lanes::Work, letters::Letters};
 use crate::{
     control::{Orders, stopped},
     delivery::{Delivery, position},
@@ -142,7 +142,10 @@ impl Follower {
                 if self.obeyed.stop {
                     return Ok(());
                 }
-                self.redeliver().await?;
+                if let Some(redelivering) = self.redelivery() {
+                    self.lanes(handler, Work::trying(redelivering)).await?;
+                    continue;
+                }
                 self.appended.look();
                 let page = self.page().await?;
                 let is_end = page.len() < PAGE.min(delivery.subscription.mailbox);
@@ -158,12 +161,13 @@ impl Follower {
                     self.straight(handler, &page.into()).await?;
                 } else {
                     self.admit(&page);
-                    self.lanes(handler, None).await?;
+                    self.lanes(handler, Work::new()).await?;
                 }
                 // What was read was all there was: no need to read again before something has been appended.
                 if is_end
                     && !self.appended.has_changed()
                     && !self.is_held()
+                    && self.letters.is_empty()
                     && self.progress.position() == self.progress.read
                 {
                     self.idle().await?;
@@ -214,7 +218,7 @@ impl Follower {
     }
 
     fn is_held(&self) -> bool {
-        self.obeyed.paused || self.obeyed.stop || self.halted.is_some() || !self.letters.is_empty()
+        self.obeyed.paused || self.obeyed.stop || self.halted.is_some()
     }
 
     /// Carries out what was ordered since.
@@ -260,7 +264,7 @@ impl Follower {
         self.flush().await?;
         // Another process may have retried or discarded them.
         if !self.parked.is_empty() {
-            self.look_at_letters().await?;
+            self.look_on().await?;
         }
         Ok(())
     }

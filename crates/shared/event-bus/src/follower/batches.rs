@@ -35,7 +35,15 @@ impl Follower {
             if self.obeyed.stop {
                 return Ok(());
             }
-            self.redeliver().await?;
+            if let Some(redelivering) = self.redelivery() {
+                self.publish(1);
+                let ended = tokio::select! {
+                    biased;
+                    ended = redelivering => ended,
+                    () = stopped(&mut self.orders) => return Ok(()),
+                };
+                self.redelivered(ended).await?;
+            }
             self.appended.look();
             let missing = options.size - batch.len();
             let page = if missing > 0 && !self.is_held() { self.page().await? } else { Vec::new() };
@@ -216,7 +224,7 @@ impl Follower {
         let parking = self.delivery.parking(&waiting, error, Duration::ZERO);
         self.delivery.meters.parked.increment(1);
         self.end(event, parking).await?;
-        self.parked.insert(event.metadata.key.clone());
+        self.parks(&event.metadata.key);
         Ok(())
     }
 

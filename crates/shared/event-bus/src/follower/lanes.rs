@@ -4,7 +4,10 @@ use event_sourcing::{CommitError, StoreError, Unit};
 use futures::{StreamExt, future::ready, stream::FuturesUnordered};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::{Follower, PAGE, PATIENCE};
+use super::{
+    Follower, PAGE, PATIENCE,
+    letters::{Redelivered, Redelivering},
+};
 use crate::{
     DeliveryOutcome,
     delivery::{Delivery, Tried, Verdict, position},
@@ -20,11 +23,13 @@ type Several<T> = FuturesUnordered<Pin<Box<dyn Future<Output = T> + Send>>>;
 
 /// What is under way. All of it belongs to the follower's task: at a stop, handlers and waits are dropped where they stand;
 /// commits are waited for, since what they do to the checkpoint has to be known before it is written again.
-struct Work {
+pub(super) struct Work {
     handling: Several<Tried>,
     /// Between two tries. They hold their keys, and nobody's turn.
     sleeping: Several<Waiting>,
     committing: Several<Committed>,
+    /// One at most: dead letters. Their keys are parked, so nothing else of them is being handled.
+    redelivering: Several<Redelivered>,
     look: Instant,
 }
 
@@ -37,13 +42,20 @@ struct Committed {
 }
 
 impl Work {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let (handling, sleeping, committing) = (Several::new(), Several::new(), Several::new());
-        Self { handling, sleeping, committing, look: Instant::now() + PATIENCE }
+        Self { handling, sleeping, committing, redelivering: Several::new(), look: Instant::now() + PATIENCE }
+    }
+
+    /// It begins with dead letters.
+    pub fn trying(redelivering: Redelivering) -> Self {
+        let work = Self::new();
+        work.redelivering.push(redelivering);
+        work
     }
 
     fn in_flight(&self) -> usize {
-        self.handling.len() + self.committing.len()
+        self.handling.len() + self.committing.len() + self.redelivering.len()
     }
 
     fn is_empty(&self) -> bool {
@@ -53,24 +65,21 @@ impl Work {
 
 impl Follower {
     /// Handles what is in the mailbox and what comes meanwhile, until it is empty.
-    pub(super) async fn lanes(&mut self, handler: &Arc<dyn Handler>, failed: Option<Tried>) -> Result<(), StoreError> {
-        let mut work = Work::new();
+    pub(super) async fn lanes(&mut self, handler: &Arc<dyn Handler>, mut work: Work) -> Result<(), StoreError> {
         let mut broken: Option<StoreError> = None;
         let mut at_end = false;
-        if let Some(tried) = failed {
-            self.tried(tried, &mut work);
-        }
         loop {
             self.obey().await?;
             if self.obeyed.stop || broken.is_some() {
                 work.handling.clear();
                 work.sleeping.clear();
+                work.redelivering.clear();
                 if work.committing.is_empty() {
                     return broken.map_or(Ok(()), Err);
                 }
             } else {
-                if work.in_flight() == 0 {
-                    self.redeliver().await?;
+                if work.redelivering.is_empty() && work.in_flight() < self.delivery.subscription.concurrency {
+                    work.redelivering.extend(self.redelivery());
                 }
                 if !at_end && self.has_room() {
                     self.appended.look();
@@ -102,13 +111,14 @@ impl Follower {
                 }
                 Some(tried) = work.handling.next() => self.tried(tried, &mut work),
                 Some(waiting) = work.sleeping.next() => self.mailbox.put_back(waiting),
+                Some(ended) = work.redelivering.next() => broken = self.redelivered(ended).await.err(),
                 ordered = self.orders.changed() => if ordered.is_err() { self.obeyed.stop = true },
                 _ = self.appended.changed(), if may_read => at_end = false,
                 () = sleep_until(work.look) => {
                     work.look = Instant::now() + PATIENCE;
                     at_end = false;
                     if !self.parked.is_empty()
-                        && let Err(error) = self.look_at_letters().await
+                        && let Err(error) = self.look_on().await
                     {
                         broken = Some(error);
                     }
@@ -139,7 +149,7 @@ impl Follower {
     }
 
     /// A try has ended.
-    fn tried(&mut self, tried: Tried, work: &mut Work) {
+    pub(super) fn tried(&mut self, tried: Tried, work: &mut Work) {
         let Tried { waiting, mut unit, result, took } = tried;
         self.delivery.meters.took(took);
         if let Err(fault) = result {
@@ -216,9 +226,7 @@ impl Follower {
                     DeliveryOutcome::Skipped => self.delivery.meters.skipped.increment(1),
                     DeliveryOutcome::Parked => {
                         self.delivery.meters.parked.increment(1);
-                        if !self.parked.contains(key) {
-                            self.parked.insert(key.clone());
-                        }
+                        self.parks(key);
                     }
                 }
                 self.mailbox.release(key);

@@ -14,7 +14,7 @@ use kernel::Envelope;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::{Follower, PATIENCE};
+use super::{Follower, PATIENCE, lanes::Work};
 use crate::{
     DeliveryOutcome,
     control::Orders,
@@ -66,7 +66,9 @@ impl Follower {
                     let waiting = Waiting { attempts: 1, ..Arc::clone(event).into() };
                     let unit = self.delivery.own_unit(event);
                     let tried = Tried { waiting, unit, result: Err(fault), took: start.elapsed() };
-                    return self.lanes(handler, Some(tried)).await;
+                    let mut work = Work::new();
+                    self.tried(tried, &mut work);
+                    return self.lanes(handler, work).await;
                 }
             }
         }

@@ -2,14 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use event_bus::Subscription;
+use event_bus::{DeadLetters, EventBus, LetterFilter, Retried, Subscription};
 use event_sourcing::{MemoryStore, Store};
 use testing::{
-    bus::{Probe, publish, start, until},
+    bus::{Action, Probe, drained, letters, publish, start, until},
     faults::{Fault, FaultPlan},
     store::Noted,
 };
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, timeout};
 
 fn memory() -> Arc<dyn Store> {
     Arc::new(MemoryStore::default())
@@ -37,4 +37,78 @@ async fn a_pause_is_not_taken_back_by_a_look_that_began_before_it() {
         until("it goes on", async || probe.seen("a").await == [1]).await;
         bus.stop().await;
     }
+}
+
+/// A letter of `bad`, which would be handled now, and a handler of `slow` that does not end.
+async fn busy(concurrency: usize) -> (Arc<dyn Store>, Probe, EventBus) {
+    let store = memory();
+    let probe = Probe::new("ledger", &store, |key, _, attempt| match key {
+        "bad" if attempt <= 3 => Action::Fail,
+        "bad" | "slow" => Action::Wait,
+        _ => Action::Write,
+    });
+    let bus = start(&store, vec![to(&probe).with_concurrency(concurrency)]).await;
+    publish(&store, &[("bad", 1), ("bad", 2)]).await;
+    drained(&bus).await;
+    if concurrency == 1 {
+        publish(&store, &[("slow", 3)]).await;
+        until("it does not end", async || probe.inside() == 1).await;
+    }
+    (store, probe, bus)
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_asks_for_a_retry_does_not_wait_for_ever() {
+    for concurrency in [1, 2] {
+        let (store, probe, bus) = busy(concurrency).await;
+        let asked = Instant::now();
+        let retried = bus.retry_dead_letters(&LetterFilter::default()).await.unwrap();
+        assert_eq!(retried, Retried { busy: vec!["ledger".into()], ..Retried::default() });
+        assert!(asked.elapsed() < Duration::from_secs(31), "{:?}", asked.elapsed());
+        // What ends late is not followed by what nobody waits for any more.
+        probe.gate().add_permits(1);
+        publish(&store, &[("c", 4)]).await;
+        until("others flow", async || probe.seen("c").await == [4]).await;
+        let left: Vec<_> = letters(&store).await.into_iter().map(|(_, _, n, attempts)| (n, attempts)).collect();
+        match concurrency {
+            1 => assert_eq!(left, [(1, 3), (2, 0)], "it never had its turn"),
+            _ => until("what was begun has ended", async || probe.seen("bad").await == [1]).await,
+        }
+        drop(bus);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_that_nobody_waits_for_holds_nobody_up() {
+    let (store, probe, bus) = busy(1).await;
+    let filter = LetterFilter::default();
+    let asking = timeout(Duration::from_secs(10), bus.retry_dead_letters(&filter));
+    assert!(asking.await.is_err());
+    probe.gate().add_permits(1);
+    publish(&store, &[("c", 4)]).await;
+    until("others flow", async || probe.seen("c").await == [4]).await;
+    assert_eq!(letters(&store).await.len(), 2);
+    bus.stop().await;
+}
+
+/// What another process does to them is noticed, and many of them are not read again and again for that.
+#[tokio::test(start_paused = true)]
+async fn many_letters_are_looked_at_page_by_page() {
+    let memory = memory();
+    let counted = FaultPlan::at([]).only(["store.documents"]);
+    let store: Arc<dyn Store> = Arc::new(counted.around(Arc::clone(&memory)));
+    let probe = Probe::new("ledger", &store, |_, n, _| if n == 1 { Action::Fail } else { Action::Write });
+    let bus = start(&store, vec![to(&probe)]).await;
+    let notes: Vec<_> = (1..=2_000).map(|n| ("bad", n)).collect();
+    publish(&memory, &notes).await;
+    drained(&bus).await;
+    let before = counted.calls();
+    sleep(Duration::from_secs(10)).await;
+    let calls = counted.calls() - before;
+    assert!((20..50).contains(&calls), "{calls} reads in ten seconds, of {} pages", 2_000 / 256);
+    let origin = testing::origin("operator");
+    let discarded = DeadLetters::of(&*memory).discard(&LetterFilter::default(), "old", &origin).await;
+    assert_eq!(discarded.unwrap(), 2_000);
+    until("it is noticed", async || bus.status().await.unwrap()[0].parked_keys == 0).await;
+    bus.stop().await;
 }
