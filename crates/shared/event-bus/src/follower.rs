@@ -4,7 +4,7 @@
 //! same for one of them as for a hundred and waits for none. Three ways through a page:
 //!
 //! * [`straight`](Follower::straight), where there is nothing to choose between: one event at a time, all as urgent, no key
-//!   parked. No mailbox, no future of its own for each delivery.
+//!   parked; until something [more urgent](outlook) comes behind them. No mailbox, no future of its own for each delivery.
 //! * [`lanes`](Follower::lanes), by key and priority, several at a time; also where a try has failed, so that its key waits
 //!   for the next and the others do not.
 //! * [`batches`](Follower::batches).
@@ -12,6 +12,7 @@
 mod batches;
 mod lanes;
 mod letters;
+mod outlook;
 mod straight;
 
 use std::{
@@ -21,7 +22,7 @@ use std::{
     time::Duration,
 };
 
-use event_sourcing::{Appended, Bell, CommitError, LogQuery, Receipt, StoreError};
+use event_sourcing::{Appended, Bell, CommitError, LogQuery, Position, Receipt, StoreError};
 use kernel::Envelope;
 use tokio::{
     sync::watch,
@@ -56,12 +57,16 @@ pub(crate) struct Follower {
     /// Deliveries since the last failure that the budget for retries has not heard of.
     successes: u32,
     appended: Appended,
+    /// Where the log ended when that was last asked.
+    head: Position,
     /// The slow poll beside the wake-ups. It goes on from one wait to the next, for to set a timer costs more than most handlers.
     poll: Pin<Box<Sleep>>,
     orders: watch::Receiver<Orders>,
     /// Those that are carried out.
     obeyed: Orders,
     slate: Arc<Slate>,
+    /// When it last wrote there how far it is, while it goes straight.
+    told: Instant,
 }
 
 impl Follower {
@@ -89,10 +94,12 @@ impl Follower {
             halted: None,
             successes: 0,
             appended,
+            head: Position(0),
             poll: Box::pin(sleep(PATIENCE)),
             orders,
             obeyed,
             slate,
+            told: Instant::now(),
         };
         follower.recover().await?;
         Ok(follower)
@@ -155,9 +162,6 @@ impl Follower {
                     continue;
                 }
                 if self.is_straight(&page) {
-                    if !is_end {
-                        self.begin_page(&page);
-                    }
                     self.straight(handler, &page.into()).await?;
                 } else {
                     self.admit(&page);
@@ -183,8 +187,7 @@ impl Follower {
 
     /// A page of fewer events was all that there was.
     fn page_size(&self) -> usize {
-        let room = self.delivery.subscription.mailbox - self.mailbox.len().min(self.delivery.subscription.mailbox);
-        room.clamp(1, PAGE)
+        self.delivery.subscription.mailbox.saturating_sub(self.mailbox.free()).clamp(1, PAGE)
     }
 
     /// Whether the page is one lane.
@@ -205,7 +208,7 @@ impl Follower {
                 self.progress.pass(at, false);
                 continue;
             }
-            if self.mailbox.len() >= subscription.mailbox {
+            if self.mailbox.free() >= subscription.mailbox {
                 return;
             }
             self.progress.admit(at, event.timestamp);
@@ -284,15 +287,6 @@ impl Follower {
         let attempts = self.delivery.retry.attempts();
         (0..self.successes.min(256)).for_each(|_| attempts.succeeded());
         self.successes = 0;
-    }
-
-    /// There is more than this page: whoever looks sees how far it is.
-    fn begin_page(&self, page: &[Arc<Envelope>]) {
-        self.slate.write(|standing| {
-            standing.position = self.progress.position();
-            standing.queued = page.len();
-            standing.oldest = Some(page[0].timestamp);
-        });
     }
 
     fn publish(&self, in_flight: usize) {

@@ -172,7 +172,8 @@ impl Subscription {
         Self { concurrency, ..self }
     }
 
-    /// Holds at most so many events in memory.
+    /// Holds at most so many events in memory that wait for their turn. Those behind a key that stands still come on top, 4,096
+    /// with all that is done behind it.
     #[must_use]
     pub fn with_mailbox(self, events: usize) -> Self {
         Self { mailbox: events, ..self }
@@ -188,6 +189,11 @@ impl Subscription {
     #[must_use]
     pub fn with_unknown(self, on_unknown: OnUnknown) -> Self {
         Self { on_unknown, ..self }
+    }
+
+    /// Whether it takes events of several types.
+    pub(crate) fn is_wildcard(&self) -> bool {
+        self.wildcard
     }
 
     pub(crate) fn takes(&self, event: &Envelope) -> bool {

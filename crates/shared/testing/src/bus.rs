@@ -34,11 +34,13 @@ pub async fn bus_conformance<H: BusHome>(make: impl AsyncFn() -> H) {
     deliveries::events_of_a_key_keep_their_order(&make().await).await;
     deliveries::keys_run_concurrently_up_to_the_limit(&make().await).await;
     deliveries::urgent_keys_go_first_and_others_do_not_starve(&make().await).await;
+    deliveries::what_is_urgent_overtakes_what_waits(&make().await).await;
     deliveries::a_mailbox_is_bounded(&make().await).await;
     deliveries::patterns_take_what_they_name(&make().await).await;
     failures::a_failing_delivery_is_tried_again(&make().await).await;
     failures::what_a_failure_wrote_is_not_in_the_next_unit(&make().await).await;
     failures::other_keys_flow_while_one_waits_for_its_next_try(&make().await).await;
+    failures::other_keys_are_read_behind_one_that_waits(&make().await).await;
     failures::a_poison_event_parks_its_key_and_only_its_key(&make().await).await;
     failures::a_panic_stays_where_it_is(&make().await).await;
     failures::what_cannot_be_read_is_parked_skipped_or_halts(&make().await).await;

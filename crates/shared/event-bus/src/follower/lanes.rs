@@ -16,7 +16,7 @@ use crate::{
     progress::Step,
 };
 
-/// How far a subscriber runs ahead of an event that does not end.
+/// How far a subscriber runs ahead of an event that does not end, beside what its mailbox holds.
 const WINDOW: usize = 4096;
 
 type Several<T> = FuturesUnordered<Pin<Box<dyn Future<Output = T> + Send>>>;
@@ -82,7 +82,7 @@ impl Follower {
                     work.redelivering.extend(self.redelivery());
                 }
                 if !at_end && self.has_room() {
-                    self.appended.look();
+                    self.head = self.appended.look();
                     let (size, page) = (self.page_size(), self.page().await);
                     match page {
                         Ok(page) => {
@@ -113,7 +113,10 @@ impl Follower {
                 Some(waiting) = work.sleeping.next() => self.mailbox.put_back(waiting),
                 Some(ended) = work.redelivering.next() => broken = self.redelivered(ended).await.err(),
                 ordered = self.orders.changed() => if ordered.is_err() { self.obeyed.stop = true },
-                _ = self.appended.changed(), if may_read => at_end = false,
+                head = self.appended.changed(), if may_read => {
+                    self.head = head;
+                    at_end = false;
+                }
                 () = sleep_until(work.look) => {
                     work.look = Instant::now() + PATIENCE;
                     at_end = false;
@@ -129,8 +132,12 @@ impl Follower {
 
     fn has_room(&self) -> bool {
         let most = self.delivery.subscription.mailbox;
-        // Half empty or short of a page: a page at a time, not an event at a time.
-        self.progress.outstanding() < WINDOW + most && self.mailbox.len() <= most.saturating_sub(PAGE.min(most / 2 + 1))
+        let room = most.saturating_sub(self.mailbox.free());
+        // Half empty or short of a page: a page at a time, not an event at a time. But all that there is, if it is not more than
+        // that: it may be urgent.
+        let is_worth_it =
+            room >= PAGE.min(most / 2 + 1) || self.head.0.saturating_sub(self.progress.read.0) <= room as u64;
+        room > 0 && is_worth_it && self.progress.outstanding() < WINDOW.saturating_add(most)
     }
 
     /// Begins with as many events as may be handled at a time.

@@ -15,6 +15,7 @@ use kernel::{Context, Error, ManualClock, SequentialIds};
 use observability::{EndedSpan, Export, SUBSCRIBER, SpanSink};
 use testing::{
     bus::{Action, Probe, drained, options, publish, start, start_with, until},
+    faults::{Fault, FaultPlan},
     store::Noted,
 };
 use tracing::{Dispatch, dispatcher::DefaultGuard};
@@ -181,4 +182,25 @@ async fn the_oldest_event_is_known_that_nobody_has_read() {
     }
     bus.resume("held").await.unwrap();
     until("nothing waits", async || bus.status().await.unwrap()[0].oldest.is_none()).await;
+}
+
+/// Where the store takes its time, and not the handler, and there is always a next event.
+#[tokio::test(start_paused = true)]
+async fn a_subscriber_that_is_never_idle_tells_how_far_it_is() {
+    let memory: Arc<dyn Store> = Arc::new(MemoryStore::default());
+    let late = (1..100).map(|call| (call, Fault::Delay(Duration::from_millis(100))));
+    let slow = FaultPlan::at(late).only(["store.commit"]);
+    let store: Arc<dyn Store> = Arc::new(slow.around(Arc::clone(&memory)));
+    let bus = start(&store, vec![Subscription::new::<Noted>("busy", "ledger", Probe::writing("busy", &store))]).await;
+    for n in 1..=50 {
+        publish(&memory, &[("a", n)]).await;
+    }
+    for seconds in 1..=4 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let (status, stored) = (bus.status().await.unwrap().remove(0), store.checkpoint("busy").await.unwrap());
+        assert!(stored.0 >= seconds * 9 && stored.0 <= status.position.0 + 2, "{stored:?}: {status:?}");
+        assert!(status.oldest.is_some());
+    }
+    drained(&bus).await;
+    bus.stop().await;
 }

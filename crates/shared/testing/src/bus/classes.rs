@@ -114,7 +114,8 @@ pub(super) async fn an_ephemeral_pause_drops_nothing_uncounted(home: &impl BusHo
         bus.pause(name).await.unwrap();
     }
     publish_together(&store, (2..=5).map(|n| Noted::new("a", n))).await;
-    until("they hold what they can", async || bus.status().await.unwrap().iter().all(|status| status.queued == 2)).await;
+    until("they hold what they can", async || bus.status().await.unwrap().iter().all(|status| status.queued == 2))
+        .await;
     assert!(probes.iter().all(|probe| probe.tries().len() == 1), "none of it is handled");
     for (name, ..) in cases {
         bus.resume(name).await.unwrap();
