@@ -1,6 +1,10 @@
 use std::{
     collections::HashSet,
-    sync::{Arc, Mutex, PoisonError},
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -8,7 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use event_sourcing::{
     Bell, EventRules, Expected, LogQuery, MemoryStore, Position, Receipt, Store, StoreError, StoreExt, Unit,
 };
-use futures::future::join_all;
+use futures::{FutureExt, future::join_all};
 use kernel::{Clock, Context, CorrelationId, Error, Ids};
 use tokio::{
     sync::{Semaphore, watch},
@@ -20,7 +24,7 @@ use crate::{
     BusError, DeadLetters, DeliveryClass, InlineSubscribers, LetterFilter, Pause, Retention, Retried, RetryPolicy,
     SubscriberStatus, Subscription,
     control::Orders,
-    delivery::Delivery,
+    delivery::{Delivery, panicked},
     follower::{Follower, PATIENCE},
     handler::Threads,
     listener::Listener,
@@ -38,6 +42,9 @@ const STOP: Duration = Duration::from_secs(5);
 
 /// Between two looks at which records are kept no longer.
 const SWEEP: TimeDelta = TimeDelta::minutes(1);
+
+/// Threads for computations at most.
+const THREADS: usize = 1024;
 
 /// Events that a bus without a store keeps.
 const LATEST: usize = 16_384;
@@ -66,7 +73,7 @@ pub struct BusOptions {
     /// After how long a handler that has not ended is reported, also one that holds its thread: as long as the runtime has
     /// another one, on which to notice.
     pub overlong: Duration,
-    /// Threads for [`CpuSubscriber`](crate::CpuSubscriber)s; 1 or more.
+    /// Threads for [`CpuSubscriber`](crate::CpuSubscriber)s; 1 to 1024.
     pub threads: usize,
     /// Of the jitter between tries; another one in each process.
     pub seed: u64,
@@ -114,6 +121,7 @@ struct Running {
     slate: Arc<Slate>,
     desk: Desk,
     watch: Arc<Watch>,
+    abandoned: Arc<AtomicBool>,
     /// When the event behind this place happened: one that does not get on is not looked up again and again.
     unread: Mutex<Option<(Position, DateTime<Utc>)>>,
     task: Mutex<Option<JoinHandle<()>>>,
@@ -139,10 +147,11 @@ impl EventBus {
     /// # Cancel safety
     /// Dropped, nothing runs.
     pub async fn start(subscriptions: Vec<Subscription>, ports: Ports, options: BusOptions) -> Result<Self, BusError> {
-        let threads = Arc::new(Semaphore::new(options.threads));
-        if options.threads == 0 {
-            return Err(BusError::Options("threads is 0: allow one thread for computations or more".into()));
+        if !(1..=THREADS).contains(&options.threads) {
+            let fault = format!("threads is {}: allow 1 to {THREADS} threads for computations", options.threads);
+            return Err(BusError::Options(fault));
         }
+        let threads = Arc::new(Semaphore::new(options.threads));
         let Ports { store, clock, ids } = ports;
         let is_durable = store.is_some();
         let store = store.unwrap_or_else(|| Arc::new(MemoryStore::keeping(LATEST)));
@@ -188,21 +197,23 @@ impl EventBus {
         slate.write(|standing| standing.paused = paused);
         let delivery = self.shared.delivery(subscription.clone(), policy, retry);
         let (desk, watch) = (delivery.desk.clone(), Arc::clone(&delivery.watch));
+        let abandoned = Arc::clone(&delivery.abandoned);
         let (bell, task) = match (&subscription.class, &subscription.calls) {
             (DeliveryClass::Ephemeral { overflow }, Calls::Each(handler)) => {
                 let listener = Listener::open(delivery, Arc::clone(handler), *overflow, ordered, Arc::clone(&slate));
                 let listener = listener.await?;
-                (listener.bell(), tokio::spawn(ending(Arc::clone(&slate), listener.run())))
+                (listener.bell(), tokio::spawn(ending(name, Arc::clone(&slate), listener.run())))
             }
             _ => {
                 let follower = Follower::open(delivery, ordered, Arc::clone(&slate)).await?;
-                (follower.bell(), tokio::spawn(ending(Arc::clone(&slate), follower.run())))
+                (follower.bell(), tokio::spawn(ending(name, Arc::clone(&slate), follower.run())))
             }
         };
         let delivery_meters = Meters::new(&subscription);
         let task = Mutex::new(Some(task));
         let unread = Mutex::default();
-        let added = Running { subscription, delivery_meters, orders, bell, slate, desk, watch, unread, task };
+        let added =
+            Running { subscription, delivery_meters, orders, bell, slate, desk, watch, abandoned, unread, task };
         let mut running = self.shared.running();
         // Somebody else may have added it meanwhile; then this one's task ends here.
         if running.iter().any(|running| running.subscription.name == name) {
@@ -383,7 +394,7 @@ impl EventBus {
         let mut status = Vec::with_capacity(running.len());
         for running in running {
             let Subscription { name, module, event_type, class, .. } = running.subscription;
-            let standing = running.slate.read().clone();
+            let standing = running.standing();
             let oldest = running.oldest(&*self.shared.store, &standing, head).await?;
             status.push(SubscriberStatus {
                 name,
@@ -461,6 +472,7 @@ impl Shared {
             records: !self.options.records.is_none(),
             watch: Arc::default(),
             desk: Desk::default(),
+            abandoned: Arc::default(),
         }
     }
 }
@@ -499,8 +511,21 @@ impl Running {
         let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(mut task) = task else { return };
         if timeout(STOP, &mut task).await.is_err() {
-            task.abort();
+            self.abandon(&task);
         }
+    }
+
+    /// What waits for a thread to compute on is not being handled yet.
+    fn standing(&self) -> Standing {
+        let standing = self.slate.read().clone();
+        let waiting = self.watch.waiting().min(standing.in_flight);
+        Standing { queued: standing.queued + waiting, in_flight: standing.in_flight - waiting, ..standing }
+    }
+
+    /// The task ends at its next turn. Where a handler holds the thread that may be late, and nothing of it counts any more.
+    fn abandon(&self, task: &JoinHandle<()>) {
+        self.abandoned.store(true, Ordering::SeqCst);
+        task.abort();
     }
 
     /// When the oldest event happened that is not delivered. The log says it where the subscriber has not read on.
@@ -525,7 +550,7 @@ impl Running {
     }
 
     async fn measure(&self, shared: &Shared, head: Position) -> Result<(), StoreError> {
-        let standing = self.slate.read().clone();
+        let standing = self.standing();
         let oldest = self.oldest(&*shared.store, &standing, head).await?;
         let overlong = self.watch.overlong(&self.subscription, shared.options.overlong);
         let now = shared.clock.now();
@@ -543,16 +568,25 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let task = self.task.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let Some(task) = task {
-            task.abort();
-        }
+        let task = self.task.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        task.iter().for_each(|task| self.abandon(task));
     }
 }
 
-async fn ending(slate: Arc<Slate>, task: impl Future<Output = ()>) {
-    task.await;
-    slate.write(|standing| standing.ended = true);
+/// However the task of a subscriber ends, it is known that it has.
+async fn ending(subscriber: &'static str, slate: Arc<Slate>, task: impl Future<Output = ()>) {
+    let ended = AssertUnwindSafe(task).catch_unwind().await;
+    let fault = ended.err().map(|panic| {
+        let said = panicked(panic.as_ref()).detail.unwrap_or_default();
+        tracing::error!(subscriber, "its task has panicked and handles nothing more: {said}");
+        format!("its task has panicked: {said}: start the program again, and report this")
+    });
+    slate.write(|standing| {
+        standing.ended = true;
+        if fault.is_some() {
+            standing.halted = fault;
+        }
+    });
 }
 
 /// Every second: what is due by the clock, whom somebody has paused or resumed, perhaps in another process, what the gauges

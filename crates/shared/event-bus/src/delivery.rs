@@ -1,9 +1,20 @@
 //! One event at one subscriber: what is called, and what is written down.
 
-use std::{any::Any, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    any::Any,
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use chrono::{DateTime, Utc};
-use event_sourcing::{Document, EventRules, Expected, Origin, Position, Store, StoreError, StoreExt, Unit};
+use event_sourcing::{
+    CommitError, Document, EventRules, Expected, Origin, Position, Receipt, Store, StoreError, StoreErrorKind,
+    StoreExt, Unit,
+};
 use futures::FutureExt;
 use kernel::{Clock, Context, CorrelationId, Envelope, Error, ErrorKind, Ids};
 use resilience::{GiveUp, Retry};
@@ -13,7 +24,7 @@ use uuid::Uuid;
 
 use crate::{
     DeadLetter, DeliveryOutcome, DeliveryRecord, InlineSubscribers, OnUnknown, RetryPolicy, Subscription,
-    handler::{BatchHandler, Fault, Handler, Threads},
+    handler::{BatchHandler, Fault, Handler, Thread, Threads, thread},
     mailbox::Waiting,
     meters::Meters,
     principals::{caused_by, itself},
@@ -42,6 +53,8 @@ pub(crate) struct Delivery {
     pub watch: Arc<Watch>,
     /// Where it is asked to try dead letters again.
     pub desk: Desk,
+    /// Nobody waits for it any more, and another one may be at work in its place.
+    pub abandoned: Arc<AtomicBool>,
 }
 
 /// A try that has ended, before anything of it is committed.
@@ -68,9 +81,15 @@ impl Delivery {
     /// Dropped, nothing of it is left.
     pub async fn attempt(self: Arc<Self>, handler: Arc<dyn Handler>, mut waiting: Waiting) -> Tried {
         waiting.attempts += 1;
+        let thread = if handler.computes() {
+            let _waiting = self.watch.waits();
+            thread(&*handler, &self.threads).await
+        } else {
+            None
+        };
         let start = Instant::now();
         let _watching = self.watch.event(&waiting.event, start);
-        let (unit, result) = self.call(&*handler, &waiting.event).await;
+        let (unit, result) = self.call(&*handler, &waiting.event, thread).await;
         Tried { waiting, unit, result, took: start.elapsed() }
     }
 
@@ -98,7 +117,12 @@ impl Delivery {
         (handled.map(|()| unit), start.elapsed())
     }
 
-    async fn call(&self, handler: &dyn Handler, event: &Arc<Envelope>) -> (Unit, Result<(), Fault>) {
+    async fn call(
+        &self,
+        handler: &dyn Handler,
+        event: &Arc<Envelope>,
+        thread: Option<Thread>,
+    ) -> (Unit, Result<(), Fault>) {
         let principal = match caused_by(&self.subscription, event) {
             Ok(principal) => principal,
             Err(fault) => return (self.own_unit(event), Err(fault)),
@@ -108,13 +132,26 @@ impl Delivery {
         let Subscription { module, name, .. } = self.subscription;
         let span = observability::delivery_span(module, name, &event.event_type, &cx);
         let handling = async {
-            handler.one(&cx, event, &mut unit, &self.threads).await?;
+            handler.one(&cx, event, &mut unit, thread).await?;
             self.inline.add_to(&mut unit).await.map_err(Fault::Failed)
         };
         match caught(span, handling).await {
             Ok(()) => (unit, Ok(())),
             Err(fault) => (self.own_unit(event), Err(fault)),
         }
+    }
+
+    /// Commits what it has done, unless it was abandoned: a handler that holds its thread comes back late.
+    ///
+    /// # Cancel safety
+    /// As [`Store::commit`].
+    pub async fn commit(&self, unit: Unit) -> Result<Receipt, CommitError> {
+        // Mutant `abandoned_commits`: what nobody waited for has its effect beside the one that took its place.
+        if self.abandoned.load(Ordering::SeqCst) && !cfg!(mutant = "abandoned_commits") {
+            let message = format!("subscriber `{}` was stopped before its handler ended", self.subscription.name);
+            return Err(StoreError { kind: StoreErrorKind::Unavailable, message }.into());
+        }
+        self.store.commit(unit).await
     }
 
     /// Whether it is tried again, and when.

@@ -130,7 +130,7 @@ impl Follower {
         let Delivery { subscription, store, .. } = &*self.delivery;
         // A unit of an earlier run of this subscriber, whose answer nobody waited for, may still be on its way. This one writes
         // nothing and waits behind it, or what is read next were out of date, and an effect done twice.
-        written(store.commit(self.delivery.bare_unit()).await)?;
+        written(self.delivery.commit(self.delivery.bare_unit()).await)?;
         let checkpoint = store.checkpoint(subscription.name).await?;
         let marks: BTreeSet<u64> = self.delivery.marks().await?.into_iter().collect();
         self.progress = Progress::new(checkpoint, marks);
@@ -161,7 +161,7 @@ impl Follower {
                     self.idle().await?;
                     continue;
                 }
-                if self.is_straight(&page) {
+                if self.is_straight(&page) && !handler.computes() {
                     self.straight(handler, &page.into()).await?;
                 } else {
                     self.admit(&page);
@@ -277,7 +277,7 @@ impl Follower {
         let Some(step) = self.progress.flush() else { return Ok(()) };
         let mut unit = self.delivery.bare_unit();
         step.write(self.delivery.subscription.name, &mut unit);
-        written(self.delivery.store.commit(unit).await)?;
+        written(self.delivery.commit(unit).await)?;
         self.progress.stepped(&step);
         Ok(())
     }

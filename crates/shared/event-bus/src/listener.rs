@@ -118,11 +118,11 @@ impl Listener {
     /// Once is all it gets.
     async fn end(&self, event: &Envelope, tried: Tried) {
         let Tried { unit, result, took, .. } = tried;
-        let Delivery { meters, subscription, store, .. } = &*self.delivery;
+        let Delivery { meters, subscription, .. } = &*self.delivery;
         meters.took(took);
         let result = match result {
             Ok(()) if unit.is_empty() => Ok(()),
-            Ok(()) => store.commit(unit).await.map(drop).map_err(kernel::Error::from),
+            Ok(()) => self.delivery.commit(unit).await.map(drop).map_err(kernel::Error::from),
             Err(Fault::Failed(error) | Fault::Unreadable(error)) => Err(error),
         };
         match result {

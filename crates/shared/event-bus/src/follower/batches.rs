@@ -200,7 +200,7 @@ impl Follower {
         let step = self.step_of(batch);
         if !unit.is_empty() || !self.progress.can_wait(&step) {
             step.write(delivery.subscription.name, &mut unit);
-            match delivery.store.commit(unit).await {
+            match delivery.commit(unit).await {
                 Ok(_) => self.progress.stepped(&step),
                 Err(CommitError::Store(error)) => return Err(error),
                 Err(CommitError::Conflict(conflict)) => {
@@ -232,7 +232,7 @@ impl Follower {
     async fn end(&mut self, event: &Arc<Envelope>, mut unit: Unit) -> Result<(), StoreError> {
         let step = self.progress.step(position(event));
         step.write(self.delivery.subscription.name, &mut unit);
-        written(self.delivery.store.commit(unit).await)?;
+        written(self.delivery.commit(unit).await)?;
         self.progress.done(position(event));
         self.progress.stepped(&step);
         Ok(())

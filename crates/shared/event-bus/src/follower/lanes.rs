@@ -205,7 +205,7 @@ impl Follower {
     fn begin_commit(&self, waiting: Waiting, mut unit: Unit, outcome: DeliveryOutcome, work: &mut Work) {
         let step = self.progress.step(position(&waiting.event));
         step.write(self.delivery.subscription.name, &mut unit);
-        let store = Arc::clone(&self.delivery.store);
+        let delivery = Arc::clone(&self.delivery);
         // Mutant `checkpoint_before_effect`: a store that fails between the two loses the effect.
         let early = cfg!(mutant = "checkpoint_before_effect").then(|| {
             let mut early = self.delivery.own_unit(&waiting.event);
@@ -214,9 +214,9 @@ impl Follower {
         });
         work.committing.push(Box::pin(async move {
             if let Some(early) = early {
-                drop(store.commit(early).await);
+                drop(delivery.commit(early).await);
             }
-            let result = store.commit(unit).await.map(drop);
+            let result = delivery.commit(unit).await.map(drop);
             Committed { waiting, step, outcome, result }
         }));
     }

@@ -231,7 +231,7 @@ impl Redelivery {
                 if !cfg!(mutant = "letter_stays") {
                     unit.delete::<DeadLetter>(id.as_str(), Expected::Exact(revision));
                 }
-                match delivery.store.commit(unit).await {
+                match delivery.commit(unit).await {
                     Ok(_) => {
                         delivery.meters.done.increment(1);
                         return Ok(End::Delivered);
@@ -250,7 +250,7 @@ impl Redelivery {
         delivery.record(&mut unit, &waiting, took, DeliveryOutcome::Parked, Some(&error));
         let letter = DeadLetter { error, attempts: waiting.attempts, ..letter };
         unit.put(id, &letter, Expected::Exact(revision));
-        match delivery.store.commit(unit).await {
+        match delivery.commit(unit).await {
             Ok(_) => Ok(End::Failed),
             Err(CommitError::Conflict(_)) => Ok(End::Gone),
             Err(CommitError::Store(error)) => Err(error),

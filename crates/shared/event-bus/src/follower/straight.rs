@@ -115,8 +115,8 @@ impl Follower {
         let from = at.load(Ordering::Relaxed);
         let behind = |index: usize| Position(position(&page[index]).0 - 1);
         let hold = AtomicBool::new(false);
-        let Delivery { subscription, threads, inline, .. } = &**delivery;
-        let stretch = Stretch { subscription, events: page, at, hold: &hold, seat, threads, inline };
+        let Delivery { subscription, inline, .. } = &**delivery;
+        let stretch = Stretch { subscription, events: page, at, hold: &hold, seat, inline };
         let result = 'handled: {
             let mut handling = pin!(AssertUnwindSafe(handler.stretch(stretch)).catch_unwind());
             if let Poll::Ready(ended) = futures::poll!(&mut handling) {
@@ -187,7 +187,7 @@ impl Follower {
         self.delivery.record(&mut unit, &waiting, took, DeliveryOutcome::Done, None);
         let step = self.progress.through(position(event));
         step.write(self.delivery.subscription.name, &mut unit);
-        match self.delivery.store.commit(unit).await {
+        match self.delivery.commit(unit).await {
             Ok(_) => {
                 self.progress.pass(position(event), false);
                 self.progress.stepped(&step);

@@ -44,12 +44,22 @@ async fn what_cannot_be_is_refused_with_the_way_out() {
         vec![batches(0)],
         vec![batches(1).with_class(DeliveryClass::Inline { order: 0 })],
         vec![probe().with_retry(retry)],
+        vec![probe().with_mailbox(usize::MAX)],
+        vec![Subscription::batches::<Noted>(
+            "batches",
+            "ledger",
+            BatchOptions { size: 1, delay: Duration::MAX },
+            Probe::writing("batches", &store),
+        )],
     ];
     let mut said = vec![refused(vec![probe()], None, BusOptions::default()).await];
     for case in cases {
         said.push(refused(case, Some(Arc::clone(&store)), BusOptions::default()).await);
     }
-    said.push(refused(vec![], Some(Arc::clone(&store)), BusOptions { threads: 0, ..BusOptions::default() }).await);
+    for threads in [0, usize::MAX] {
+        let options = BusOptions { threads, ..BusOptions::default() };
+        said.push(refused(vec![], Some(Arc::clone(&store)), options).await);
+    }
     expect![[r#"
         subscriber `ledger` is durable, and the bus has no store: give it one, or make the subscriber ephemeral
         there is a subscriber `ledger` already: each needs a name of its own
@@ -58,7 +68,10 @@ async fn what_cannot_be_is_refused_with_the_way_out() {
         subscriber `batches`: batches of a size that cannot be: make it 1 to 1024, as the mailbox holds
         subscriber `batches`: batches are durable and come one after another: leave concurrency and class
         subscriber `ledger`: its retry is out of range: /attempts: must be 1 or more: the first call is one of them
-        the bus's options are out of range: threads is 0: allow one thread for computations or more"#]]
+        subscriber `ledger`: mailbox holds 18446744073709551615: make it 1048576 or less
+        subscriber `batches`: its batches wait for more than a day: make their delay shorter
+        the bus's options are out of range: threads is 0: allow 1 to 1024 threads for computations
+        the bus's options are out of range: threads is 18446744073709551615: allow 1 to 1024 threads for computations"#]]
     .assert_eq(&said.join("\n"));
     assert_eq!(kernel::Error::from(BusError::Unknown("x".into())).kind, kernel::ErrorKind::NotFound);
 }

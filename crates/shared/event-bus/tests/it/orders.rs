@@ -1,11 +1,19 @@
 //! What is said to subscribers while they run holds from then on.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
+    time::Duration,
+};
 
-use event_bus::{DeadLetters, EventBus, LetterFilter, Retried, Subscription};
-use event_sourcing::{MemoryStore, Store};
+use event_bus::{DeadLetters, EventBus, LetterFilter, Retried, Subscriber, Subscription};
+use event_sourcing::{LogQuery, MemoryStore, Position, Store, Unit};
+use kernel::{Context, Error};
 use testing::{
-    bus::{Action, Probe, drained, letters, publish, start, until},
+    bus::{Action, Probe, Ranked, drained, letters, publish, start, until},
     faults::{Fault, FaultPlan},
     store::Noted,
 };
@@ -110,5 +118,69 @@ async fn many_letters_are_looked_at_page_by_page() {
     let discarded = DeadLetters::of(&*memory).discard(&LetterFilter::default(), "old", &origin).await;
     assert_eq!(discarded.unwrap(), 2_000);
     until("it is noticed", async || bus.status().await.unwrap()[0].parked_keys == 0).await;
+    bus.stop().await;
+}
+
+/// The first of all calls holds its thread until somebody says a word. Each call publishes that it was made.
+struct Stuck {
+    calls: AtomicUsize,
+    word: Mutex<mpsc::Receiver<()>>,
+}
+
+/// It is shared by the subscriptions of two buses.
+struct Shared(Arc<Stuck>);
+
+impl Subscriber<Noted> for Shared {
+    async fn handle(&self, _: &Context, _: &Noted, unit: &mut Unit) -> Result<(), Error> {
+        let call = self.0.calls.fetch_add(1, Ordering::SeqCst);
+        if call == 0 {
+            self.0.word.lock().unwrap().recv().map_err(|gone| Error::internal(gone.to_string()))?;
+        }
+        unit.publish(&Ranked::<0> { key: format!("call {call}") });
+        Ok(())
+    }
+}
+
+/// A task ends where it waits. One whose handler holds its thread goes on when that comes back, and another one has taken its place.
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn what_was_abandoned_has_no_effect_beside_what_took_its_place() {
+    for concurrency in [1, 2] {
+        let store = memory();
+        publish(&store, &[("a", 1)]).await;
+        let (word, waits) = mpsc::channel();
+        let stuck = Arc::new(Stuck { calls: AtomicUsize::new(0), word: Mutex::new(waits) });
+        let to = || {
+            let subscriber = Shared(Arc::clone(&stuck));
+            Subscription::new::<Noted>("stuck", "ledger", subscriber).with_concurrency(concurrency)
+        };
+        let first = start(&store, vec![to()]).await;
+        until("it is stuck", async || stuck.calls.load(Ordering::SeqCst) == 1).await;
+        drop(first);
+        let second = start(&store, vec![to()]).await;
+        drained(&second).await;
+        // Who is stuck holds one of them.
+        let holders = Arc::strong_count(&stuck);
+        word.send(()).unwrap();
+        until("the first is gone", async || Arc::strong_count(&stuck) < holders).await;
+        let log = store.log(LogQuery::after(Position(1), 9)).await.unwrap();
+        let effects: Vec<_> = log.iter().map(|event| event.metadata.key.as_str()).collect();
+        assert_eq!(effects, ["call 1"], "with a concurrency of {concurrency}");
+        second.stop().await;
+    }
+}
+
+/// It is not silent: whoever looks sees it, and nobody waits for it.
+#[tokio::test(start_paused = true)]
+async fn a_subscriber_whose_task_has_died_says_so() {
+    let memory = memory();
+    let panics = FaultPlan::at([(3, Fault::Panic)]).only(["store.log"]);
+    let store: Arc<dyn Store> = Arc::new(panics.around(Arc::clone(&memory)));
+    let bus = start(&store, vec![to(&Probe::writing("ledger", &store))]).await;
+    for n in 1..=3 {
+        publish(&memory, &[("a", n)]).await;
+        drained(&bus).await;
+    }
+    let halted = bus.status().await.unwrap().remove(0).halted.unwrap();
+    assert!(halted.starts_with("its task has panicked: injected: call 3, `store.log`, panics"), "{halted}");
     bus.stop().await;
 }

@@ -7,7 +7,8 @@ use std::{
 };
 
 use event_bus::{
-    BatchOptions, BusOptions, DeliveryClass, EventBus, LetterFilter, Overflow, Ports, Subscriber, Subscription,
+    BatchOptions, BusOptions, CpuSubscriber, DeliveryClass, EventBus, LetterFilter, Overflow, Ports, Subscriber,
+    Subscription,
 };
 use event_sourcing::{MemoryStore, Store, Unit};
 use expect_test::expect;
@@ -161,6 +162,30 @@ async fn a_handler_that_holds_its_thread_is_reported() {
         assert_eq!(bus.status().await.unwrap()[0].overlong, []);
         bus.stop().await;
     }
+}
+
+impl CpuSubscriber<Noted> for Blocks {
+    fn handle(&self, _: &Context, _: &Noted, _: &mut Unit) -> Result<(), Error> {
+        self.0.lock().unwrap().recv().map_err(|gone| Error::internal(gone.to_string()))
+    }
+}
+
+/// What waits for a thread is not being handled, and nobody complains that it takes long.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_computation_begins_when_it_has_a_thread() {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
+    let (word, waits) = mpsc::channel();
+    let blocks = Subscription::cpu::<Noted>("computes", "ledger", Blocks(Mutex::new(waits))).with_concurrency(3);
+    let options = BusOptions { overlong: Duration::from_millis(20), threads: 1, ..options() };
+    let bus = start_with(&store, vec![blocks], options).await;
+    publish(&store, &[("a", 1), ("b", 2), ("c", 3), ("d", 4)]).await;
+    until("one is overlong", async || !bus.status().await.unwrap()[0].overlong.is_empty()).await;
+    until("three have their turn", async || bus.status().await.unwrap()[0].queued == 3).await;
+    let status = bus.status().await.unwrap().remove(0);
+    assert_eq!((status.in_flight, status.overlong.len()), (1, 1), "{status:?}");
+    (0..4).for_each(|_| word.send(()).unwrap());
+    drained(&bus).await;
+    bus.stop().await;
 }
 
 /// How old the oldest event is that waits is also known of a subscriber that has not read it.
