@@ -66,8 +66,10 @@ pub enum Verb {
     Events(Events),
     Subscribers(Subscribers),
     DeadLetters(DeadLetters),
+    Projections(Projections),
     Audit(Audit),
     Sagas(Sagas),
+    Db(Db),
     Serve(Serve),
     Status(Status),
     Metrics(Metrics),
@@ -413,6 +415,52 @@ pub struct PickedLetters {
     pub all: bool,
 }
 
+/// List the projections with how far they are, have one written anew, hold one back
+#[derive(Debug, Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
+Examples:
+  borough projections
+  borough projections rebuild mlops.catalogue
+  borough projections pause mlops.catalogue
+  borough projections resume mlops.catalogue --json"
+)]
+pub struct Projections {
+    #[command(subcommand)]
+    pub verb: Option<ProjectionsVerb>,
+    #[command(flatten)]
+    pub list: ProjectionList,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ProjectionsVerb {
+    List(ProjectionList),
+    /// Have a projection written anew beside what readers see, which it replaces when it has come as far
+    Rebuild(ProjectionName),
+    /// Have a projection apply nothing until it is resumed, restarts included
+    Pause(ProjectionName),
+    /// Have a projection that was paused, or has halted before an event that it could not apply, go on
+    Resume(ProjectionName),
+}
+
+/// List every projection that ever ran on this store
+#[derive(Debug, Args)]
+pub struct ProjectionList {
+    /// Print an array of objects
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ProjectionName {
+    /// As `borough describe` shows it
+    pub name: String,
+    /// Print how it stands then as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// List the runs of sagas, show one, resume what a crash left open
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -467,6 +515,77 @@ pub struct SagaResume {
     /// Only this run
     pub id: Option<String>,
     /// Print an array of the runs that were taken up
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Look at the store, verify it, copy it, carry it elsewhere
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  borough db stats
+  borough db verify
+  borough db backup borough-2026-11-21.db
+  borough db export | gzip > borough.jsonl.gz
+  borough db import borough.jsonl --store other.db")]
+pub struct Db {
+    #[command(subcommand)]
+    pub verb: DbVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DbVerb {
+    Stats(DbStats),
+    Verify(DbVerify),
+    Backup(DbBackup),
+    Export(DbExport),
+    Import(DbImport),
+}
+
+/// Show what is in the store, how far its subscribers are and how much room it takes
+#[derive(Debug, Args)]
+pub struct DbStats {
+    /// Print it as one JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Read all of the store, and tell what is not as it was written
+///
+/// Exit code 0: it is sound. 1: there are findings. 2: it cannot be looked at.
+#[derive(Debug, Args)]
+pub struct DbVerify {
+    /// Print an array of the findings
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Copy the store to a file that is not there yet, while a process may be writing it, and verify the copy
+#[derive(Debug, Args)]
+pub struct DbBackup {
+    /// A store like any other afterwards
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// Print what is in the copy as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Write events, documents and checkpoints as JSON Lines
+#[derive(Debug, Args)]
+pub struct DbExport {
+    /// A file that is not there yet [default: stdout]
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub file: Option<PathBuf>,
+}
+
+/// Read what `borough db export` wrote into a store that is empty or not there yet: all of it or nothing
+#[derive(Debug, Args)]
+pub struct DbImport {
+    /// The export; `-` reads it from stdin
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// Print what was imported as JSON
     #[arg(long)]
     pub json: bool,
 }

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use event_bus::{BusOptions, EventBus, Ports, Retention, RetryPolicy};
+use event_bus::{BusOptions, Drain, EventBus, Ports, Retention, RetryPolicy};
 use event_sourcing::{Blobs, EventLimits, MemoryBlobs, MemoryStore, Store};
 use kernel::{
     AuthenticationError, Authenticator, Claims, Clock, Context, CorrelationId, Ids, Principal, SystemClock, SystemIds,
@@ -18,6 +18,7 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use settings::Settings;
 use storage_objects::FileBlobs;
 use storage_sqlite::SqliteStore;
+use tokio::time::Instant;
 
 use crate::{
     cli::{Acting, Global},
@@ -37,6 +38,7 @@ pub const LOGGED: &[&str] = &[
     "data_quality",
     "dataset",
     "event_bus",
+    "event_sourcing",
     "machine_learning",
     "mlops",
     "module",
@@ -52,6 +54,7 @@ pub struct Config {
     pub store: StoreConfig,
     pub pipeline: PipelineConfig,
     pub events: EventsConfig,
+    pub projections: ProjectionsConfig,
     pub serve: ServeConfig,
     pub requests: RequestsConfig,
     pub modules: ModulesConfig,
@@ -88,6 +91,13 @@ pub struct EventsConfig {
     #[serde(rename = "records_seconds", deserialize_with = "seconds")]
     pub records: Duration,
     pub records_events: u64,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProjectionsConfig {
+    #[serde(rename = "age_seconds", deserialize_with = "seconds")]
+    pub age: Duration,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -178,6 +188,7 @@ impl Config {
             store: settings.section("store")?,
             pipeline: settings.section("pipeline")?,
             events: settings.section("events")?,
+            projections: settings.section("projections")?,
             serve: settings.section("serve")?,
             requests: settings.section("requests")?,
             modules,
@@ -206,6 +217,7 @@ impl Config {
         (limits.bulkhead.concurrent, limits.bulkhead.queue) = (requests.concurrent, requests.queue);
         Options {
             events: EventLimits::default(),
+            spool: Some(self.beside("spool")),
             grants: self.grants.clone(),
             limits,
             selection: self.selection.clone(),
@@ -215,15 +227,27 @@ impl Config {
                 check: modules.check,
                 check_every: modules.check_every,
                 delivery: self.events.delivery,
+                projection: self.projections.age,
             },
             settings: Some(self.settings.clone()),
         }
     }
 
+    /// Who writes the store, and how large it may become.
+    pub fn writing(&self, holder: &str, clock: &dyn Clock) -> storage_sqlite::Options {
+        let max_pages = Some(self.store.max_pages).filter(|pages| *pages > 0);
+        storage_sqlite::Options { max_pages, ..storage_sqlite::Options::new(holder, clock.now()) }
+    }
+
     /// The folder of the models, beside the store and of its name: stores that share a folder do not share models.
     pub fn models(&self) -> PathBuf {
+        self.beside("models")
+    }
+
+    fn beside(&self, extension: &str) -> PathBuf {
         let mut path = self.store.path.clone().into_os_string();
-        path.push(".models");
+        path.push(".");
+        path.push(extension);
         path.into()
     }
 }
@@ -285,9 +309,12 @@ impl Platform {
         &self.bus
     }
 
-    /// Lets the subscribers finish what is in the log.
-    pub async fn drain(&mut self, timeout: Duration) -> Result<event_bus::Drain, Failure> {
-        Ok(self.bus.drain(timeout).await?)
+    /// Lets the subscribers and the projections finish what is in the log.
+    pub async fn drain(&mut self, timeout: Duration) -> Result<Drain, Failure> {
+        let until = Instant::now() + timeout;
+        let drained = self.bus.drain(timeout).await?;
+        let left = until.saturating_duration_since(Instant::now());
+        Ok(if self.application.projections.drain(left).await? { drained } else { Drain::TimedOut })
     }
 
     /// Stops the subscribers and the modules, and closes the store.
@@ -319,9 +346,7 @@ pub async fn assemble_in_memory(config: &Config) -> Result<Application, Findings
 }
 
 fn open(config: &Config, holder: &str, clock: &dyn Clock) -> Result<SqliteStore, Failure> {
-    let max_pages = Some(config.store.max_pages).filter(|pages| *pages > 0);
-    let options = storage_sqlite::Options { holder: holder.into(), now: clock.now(), max_pages };
-    Ok(SqliteStore::open(&config.store.path, options)?)
+    Ok(SqliteStore::open(&config.store.path, config.writing(holder, clock))?)
 }
 
 /// The store for verbs that only read: works beside a writing process. `None` if there is no store yet.
@@ -329,11 +354,18 @@ fn open(config: &Config, holder: &str, clock: &dyn Clock) -> Result<SqliteStore,
 /// # Errors
 /// As the adapter has them; and a folder that does not exist, since nothing would ever be in it.
 pub fn open_for_reading(path: &Path) -> Result<Option<Arc<dyn Store>>, Failure> {
+    is_somewhere(path)?;
+    Ok(SqliteStore::open_read(path)?.map(|store| Arc::new(store) as Arc<dyn Store>))
+}
+
+/// # Errors
+/// The store's folder does not exist: there is none, and there never was.
+pub fn is_somewhere(path: &Path) -> Result<(), Failure> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
         let (path, folder) = (path.display(), folder.display());
         return Err(Failure::impossible(format!("store {path}: there is no folder {folder}: check the path")));
     }
-    Ok(SqliteStore::open_read(path)?.map(|store| Arc::new(store) as Arc<dyn Store>))
+    Ok(())
 }
 
 /// The person at the terminal.

@@ -161,6 +161,22 @@ pub enum BusOrder {
     Discard { letters: LetterFilter, reason: String },
 }
 
+/// What a person wants of a projection.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProjectionOrder {
+    Pause {
+        projection: String,
+    },
+    Resume {
+        projection: String,
+    },
+    /// The answer is the number of the generation.
+    Rebuild {
+        projection: String,
+    },
+}
+
 /// Runs to take up.
 #[derive(Debug, Serialize, Deserialize)]
 struct ResumeOrder {

@@ -23,6 +23,10 @@ pub enum Failure {
     Interrupted,
     #[error("interrupted: the serving process goes on with run {0}, `borough sagas show {0}` tells how far it is")]
     Detached(uuid::Uuid),
+    #[error(
+        "interrupted: the rebuild of {0} goes on wherever that runs, `borough projections list` tells how far it is"
+    )]
+    RebuildGoesOn(String),
     /// Whoever read our output has gone, as `head` does.
     #[error("the output was closed")]
     ClosedOutput,
@@ -35,20 +39,14 @@ impl Failure {
 
     /// With everything that led to it.
     fn because(error: &dyn std::error::Error) -> Self {
-        let mut text = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            text = format!("{text}: {cause}");
-            source = cause.source();
-        }
-        Self::Impossible(text)
+        Self::Impossible(kernel::with_causes(error))
     }
 
     fn code(&self) -> u8 {
         match self {
             Self::Rejected(_) => 1,
             Self::Impossible(_) | Self::Refused(_) | Self::Locked(_) => 2,
-            Self::Interrupted | Self::Detached(_) => 130,
+            Self::Interrupted | Self::Detached(_) | Self::RebuildGoesOn(_) => 130,
             Self::ClosedOutput => 0,
         }
     }
@@ -95,10 +93,10 @@ impl From<std::io::Error> for Failure {
 
 impl From<event_sourcing::StoreError> for Failure {
     fn from(error: event_sourcing::StoreError) -> Self {
-        use event_sourcing::StoreErrorKind::{Corrupt, Full, Locked, Newer, Unavailable};
+        use event_sourcing::StoreErrorKind::{Busy, Corrupt, Full, Locked, Newer, Unavailable, Undeclared};
         match error.kind {
             Locked => Self::Locked(error.message),
-            Full | Corrupt | Newer | Unavailable => Self::Impossible(error.message),
+            Busy | Full | Corrupt | Newer | Undeclared | Unavailable => Self::Impossible(error.message),
         }
     }
 }

@@ -7,8 +7,10 @@ use std::{
     time::Duration,
 };
 
+use event_sourcing::RebuildProgress;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use saga::{Observer, SagaRecord, SagaState, StepRecord, StepState};
+use tokio::time::Instant;
 
 pub enum Progress {
     Bars { all: MultiProgress, steps: Mutex<HashMap<String, ProgressBar>> },
@@ -71,4 +73,55 @@ fn took(step: &StepRecord) -> String {
     #[expect(clippy::cast_precision_loss, reason = "milliseconds of a run are far below 2^52")]
     let seconds = (end - start).num_milliseconds() as f64 / 1000.0;
     format!(" in {seconds:.2} s")
+}
+
+/// How far a rebuild is: a bar on a terminal, a line every few seconds otherwise. On stderr.
+pub enum RebuildBar {
+    Bar(ProgressBar),
+    Lines { name: String, told: Mutex<Option<Instant>> },
+}
+
+/// Between two lines.
+const LINES: Duration = Duration::from_secs(2);
+
+impl RebuildBar {
+    pub fn new(name: &str) -> Self {
+        if !std::io::stderr().is_terminal() {
+            return Self::Lines { name: name.to_owned(), told: Mutex::default() };
+        }
+        let bar = ProgressBar::new(0);
+        if let Ok(style) = ProgressStyle::with_template("{msg} {bar:40.cyan} {pos}/{len} {prefix}") {
+            bar.set_style(style);
+        }
+        bar.set_message(name.to_owned());
+        Self::Bar(bar)
+    }
+
+    pub fn show(&self, progress: &RebuildProgress) {
+        let RebuildProgress { position, head, per_second, remaining, paused, .. } = progress;
+        let left = remaining.map_or_else(|| "?".to_owned(), |left| format!("{} s", left.as_secs()));
+        let pace = if *paused { "paused".to_owned() } else { format!("{per_second:.0}/s, {left} left") };
+        match self {
+            Self::Bar(bar) => {
+                bar.set_length(head.0);
+                bar.set_position(position.0);
+                bar.set_prefix(pace);
+            }
+            Self::Lines { name, told } => {
+                let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+                let now = Instant::now();
+                if told.is_none_or(|told| now.duration_since(told) >= LINES) {
+                    *told = Some(now);
+                    // A closed stderr must not end what goes on by itself.
+                    drop(writeln!(anstream::stderr(), "{name}: {position} of {head}, {pace}"));
+                }
+            }
+        }
+    }
+
+    pub fn finish(&self) {
+        if let Self::Bar(bar) = self {
+            bar.finish_and_clear();
+        }
+    }
 }

@@ -2,11 +2,13 @@
 
 mod audit;
 mod call;
+mod db;
 mod dead_letters;
 mod describe;
 mod events;
 mod metrics;
 mod page;
+mod projections;
 mod requests;
 pub(crate) mod run;
 pub(crate) mod sagas;
@@ -18,10 +20,12 @@ mod trace;
 
 pub use audit::audit;
 pub use call::call;
+pub use db::db;
 pub use dead_letters::dead_letters;
 pub use describe::describe;
 pub use events::events;
 pub use metrics::metrics;
+pub use projections::projections;
 pub use requests::requests;
 pub use run::run;
 pub use sagas::sagas;

@@ -28,14 +28,30 @@ fn every_message_is_promised_and_used() {
         declared.extend(of_package.into_iter().map(|message| (package.name.to_string(), message)));
     }
     assert!(declared.len() > 15, "the scan finds messages: {declared:?}");
+    let of_mechanisms = workspace.packages.iter().filter(|package| is_mechanism(root, package));
+    let of_mechanisms: Vec<Declared> = of_mechanisms.flat_map(events_of_mechanism).collect();
+    assert!(of_mechanisms.len() >= 4, "the passage of time and the record of commands: {of_mechanisms:?}");
     let sources = [root.join("crates"), root.join("examples")].map(|folder| crate::columns::product_sources(&folder));
     let sources: Vec<_> = sources.iter().flatten().map(|path| fs::read_to_string(path).unwrap()).collect();
     let idle = idle(&declared, &sources);
     assert!(idle.is_empty(), "{}", idle.join("\n"));
     let promised = fs::read_dir(root.join("docs/contracts")).unwrap();
     let promised = promised.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect::<Vec<_>>();
+    declared.extend(of_mechanisms);
     let findings = findings(&declared, &promised);
     assert!(findings.is_empty(), "{}", findings.join("\n"));
+}
+
+/// A crate that publishes by itself, whatever modules there are. Those of the testing kit are in no product.
+fn is_mechanism(root: &Path, package: &Package) -> bool {
+    package.manifest_path.as_std_path().starts_with(root.join("crates/shared")) && package.name.as_str() != "testing"
+}
+
+/// The events among what a mechanism says.
+fn events_of_mechanism(package: &Package) -> Vec<Declared> {
+    let files = files(roots(package));
+    let declare = files.iter().filter(|path| fs::read_to_string(path).unwrap().contains("impl Event for "));
+    declare.flat_map(|path| messages_in(path)).map(|message| (package.name.to_string(), message)).collect()
 }
 
 /// A message of a package.

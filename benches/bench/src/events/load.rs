@@ -1,7 +1,7 @@
 //! What is published, how fast, and when it is done: the same for us and for contenders.
 
 use std::{
-    hint::{black_box, spin_loop},
+    hint::black_box,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -20,9 +20,6 @@ use tokio::{runtime::Runtime, sync::Semaphore};
 
 /// Events of one sample; a queue that drops when it is full must hold as many.
 pub const EVENTS: usize = 65_536;
-/// Events of a sample that is paced, and the time between two.
-const PACED: usize = 5_000;
-const PACE: Duration = Duration::from_micros(20);
 
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct OrderPlaced {
@@ -72,19 +69,21 @@ struct Line(AtomicU64);
 pub struct Counters {
     lines: Vec<Line>,
     target: u64,
-    done: Semaphore,
+    /// Has a permit for each subscriber that has handled all.
+    pub done: Semaphore,
     /// When each event was published and how long after it was handled, where that is looked at.
-    paced: Option<Paced>,
+    pub paced: Option<Paced>,
 }
 
-struct Paced {
-    start: Instant,
-    published: Vec<AtomicU64>,
-    latencies: Vec<AtomicU64>,
+/// All in nanoseconds.
+pub struct Paced {
+    pub start: Instant,
+    pub published: Vec<AtomicU64>,
+    pub latencies: Vec<AtomicU64>,
 }
 
 impl Counters {
-    fn new(subscribers: usize, events: usize, is_paced: bool) -> Arc<Self> {
+    pub fn new(subscribers: usize, events: usize, is_paced: bool) -> Arc<Self> {
         let zeros = |count: usize| (0..count).map(|_| AtomicU64::new(0)).collect();
         let paced = is_paced.then(|| Paced {
             start: Instant::now(),
@@ -142,40 +141,6 @@ pub fn saturated<Q: Queue>(subscribers: usize, publishers: usize) -> f64 {
     });
     runtime.shutdown_background();
     rate
-}
-
-/// Nanoseconds from publish to handler entry at this quantile, one publish every 20 microseconds.
-pub fn paced<Q: Queue>(subscribers: usize, quantile: f64) -> f64 {
-    let runtime = runtime();
-    let latency = runtime.block_on(async {
-        let counters = Counters::new(subscribers, PACED, true);
-        let queue = Q::open(subscribers, &counters).await;
-        tokio::time::sleep(Duration::from_millis(2)).await;
-        let publishing = Arc::clone(&counters);
-        tokio::spawn(async move {
-            let origin = origin();
-            let paced = publishing.paced.as_ref().expect("it was asked for");
-            let mut next = Instant::now();
-            for n in 0..PACED {
-                next += PACE;
-                while Instant::now() < next {
-                    spin_loop();
-                }
-                paced.published[n].store(paced.start.elapsed().as_nanos() as u64, Ordering::Relaxed);
-                queue.publish(&origin, n as u64).await;
-            }
-            // Who owns the queue closes it; its subscribers are not done.
-            let _done = publishing.done.acquire_many(subscribers as u32).await.map(drop);
-            publishing.done.add_permits(subscribers);
-        });
-        let _done = counters.done.acquire_many(subscribers as u32).await;
-        let paced = counters.paced.as_ref().expect("it was asked for");
-        let mut latencies: Vec<u64> = paced.latencies.iter().map(|ns| ns.load(Ordering::Relaxed)).collect();
-        latencies.sort_unstable();
-        latencies[(latencies.len() as f64 * quantile) as usize] as f64
-    });
-    runtime.shutdown_background();
-    latency
 }
 
 /// Two threads, as many as all contenders get.

@@ -47,12 +47,18 @@ pub fn soak(duration: Duration) -> Result<String, Failure> {
 }
 
 /// What one subscriber has seen.
-#[derive(Default)]
 struct Check {
     handled: AtomicU64,
     /// By key, the number of the last event and one.
     last: [AtomicU64; KEYS as usize],
     disordered: AtomicU64,
+}
+
+impl Default for Check {
+    fn default() -> Self {
+        let zero = || AtomicU64::new(0);
+        Self { handled: zero(), last: std::array::from_fn(|_| zero()), disordered: zero() }
+    }
 }
 
 struct Checking(Arc<Check>);
@@ -91,7 +97,8 @@ async fn publish(pace: f64, duration: Duration, checks: Vec<Arc<Check>>) -> (u64
         ticks.tick().await;
         let due = (start.elapsed().as_secs_f64() * pace) as u64;
         // At most what memory holds: who is that late publishes the rest at the next ticks.
-        for _ in published..due.min(published + KEPT as u64 / 4) {
+        let end = due.min(published + KEPT as u64 / 4);
+        while published < end {
             queue.publish(&origin, published).await;
             published += 1;
         }

@@ -9,6 +9,7 @@
 mod load;
 #[path = "../../../bench/src/events/ours.rs"]
 mod ours;
+mod paced;
 
 use std::{env, io, process::ExitCode, sync::Arc};
 
@@ -18,7 +19,8 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::sync::{broadcast, mpsc};
 use tracing_subscriber::{filter::LevelFilter, prelude::*};
 
-use load::{Counters, EVENTS, Queue, paced, saturated, unit};
+use load::{Counters, EVENTS, Queue, saturated, unit};
+use paced::paced;
 
 fn main() -> ExitCode {
     let name = env::args().nth(1).unwrap_or_default();

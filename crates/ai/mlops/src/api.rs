@@ -1,12 +1,12 @@
 use interfaces_ai::{
-    DiscardModel, GetPipelineRun, ModelPromoted, ModelRegistered, ModelTrained, PipelineFailed, StartPipeline,
-    TrainModel,
+    DiscardModel, GetPipelineRun, ListModels, ModelPromoted, ModelRegistered, ModelTrained, PipelineFailed,
+    StartPipeline, TrainModel,
 };
 use interfaces_data::{CheckDataset, DetectAnomalies};
 use module::Module;
 
 use crate::{
-    application::{ExperimentLedger, Pipeline, PipelineRuns, PipelineStarter},
+    application::{Catalogue, ExperimentLedger, ModelLister, Pipeline, PipelineRuns, PipelineStarter},
     domain::{Experiment, ModelLine, ModelVersion},
 };
 
@@ -17,10 +17,12 @@ pub fn module() -> Module {
             c.singleton(Pipeline::new)
                 .singleton(|pipeline: std::sync::Arc<Pipeline>| PipelineStarter::new((*pipeline).clone()))
                 .singleton(PipelineRuns::new)
+                .singleton(ModelLister::new)
                 .singleton(ExperimentLedger::new);
         })
         .serves::<StartPipeline, PipelineStarter>()
         .serves::<GetPipelineRun, PipelineRuns>()
+        .serves::<ListModels, ModelLister>()
         .asks::<CheckDataset>()
         .asks::<DetectAnomalies>()
         .asks::<TrainModel>()
@@ -29,6 +31,7 @@ pub fn module() -> Module {
         .publishes::<ModelPromoted>()
         .publishes::<PipelineFailed>()
         .subscribes::<ModelTrained, ExperimentLedger>("mlops.experiments")
+        .projects::<Catalogue>()
         .runs::<Pipeline>()
         .keeps::<ModelLine>()
         .keeps::<ModelVersion>()

@@ -8,5 +8,5 @@ mod application;
 mod domain;
 
 pub use api::module;
-pub use application::{Pipeline, PipelineState};
+pub use application::{Catalogue, Listed, Pipeline, PipelineState};
 pub use domain::{Experiment, ModelLine, ModelVersion};

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     composition::Config,
-    control::{BusOrder, CallOrder, MetricsReport, ResumeOrder, StatusReport, Ticket},
+    control::{BusOrder, CallOrder, MetricsReport, ProjectionOrder, ResumeOrder, StatusReport, Ticket},
     exit::Failure,
 };
 
@@ -71,6 +71,11 @@ impl Client {
     pub async fn bus(&self, order: &BusOrder) -> Result<Json, Failure> {
         let body = serde_json::to_vec(order)?;
         Ok(self.answer(Method::POST, "/bus", body, Duration::MAX).await??)
+    }
+
+    /// What came of it, as JSON.
+    pub async fn projections(&self, order: &ProjectionOrder) -> Result<Json, Failure> {
+        self.call(Method::POST, "/projections", order).await
     }
 
     /// The result of the call, beside what keeps it from being made.

@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::{
     composition::Config,
-    control::{BusOrder, CallOrder, MetricsReport, ResumeOrder, StatusReport, Ticket},
+    control::{BusOrder, CallOrder, MetricsReport, ProjectionOrder, ResumeOrder, StatusReport, Ticket},
     exit::Failure,
 };
 
@@ -29,6 +29,7 @@ pub enum Order {
     Start(Box<StartPipeline>, oneshot::Sender<Result<PipelineStarted, Error>>),
     Resume(Vec<Uuid>, oneshot::Sender<()>),
     Bus(BusOrder, oneshot::Sender<Result<kernel::Json, Error>>),
+    Projections(ProjectionOrder, oneshot::Sender<Result<kernel::Json, Error>>),
     Call(CallOrder, oneshot::Sender<Result<kernel::Json, Error>>),
 }
 
@@ -72,6 +73,7 @@ impl Server {
             .route("/sagas/resume", post(resume))
             .route("/call", post(call))
             .route("/bus", post(bus))
+            .route("/projections", post(projections))
             .layer(DefaultBodyLimit::max(most))
             .layer(guard)
             .with_state(orders);
@@ -130,6 +132,15 @@ async fn bus(State(orders): Orders, order: Body<BusOrder>) -> Response {
         Ok(Json(order)) => reply(ask(&orders, Order::Bus(order, answer), answered).await.and_then(|result| result)),
         Err(rejection) => unreadable(&rejection),
     }
+}
+
+async fn projections(State(orders): Orders, order: Body<ProjectionOrder>) -> Response {
+    let (answer, answered) = oneshot::channel();
+    let order = match order {
+        Ok(Json(order)) => Order::Projections(order, answer),
+        Err(rejection) => return unreadable(&rejection),
+    };
+    reply(ask(&orders, order, answered).await.and_then(|result| result))
 }
 
 async fn call(State(orders): Orders, headers: HeaderMap, order: Body<CallOrder>) -> Response {

@@ -105,6 +105,13 @@ impl Serving {
                     None
                 });
             }
+            Order::Projections(order, answer) => {
+                let projections = self.platform.application.projections.clone();
+                self.calls.spawn(async move {
+                    let _ = answer.send(order.carry_out(&projections).await);
+                    None
+                });
+            }
             Order::Resume(runs, answer) => {
                 runs.into_iter().for_each(|run| self.drive(run));
                 let _ = answer.send(());

@@ -26,10 +26,17 @@ fn help_of_every_verb() {
     check(&["dead-letters", "--help"], expect_file!["snapshots/help-dead-letters.txt"]);
     check(&["dead-letters", "retry", "--help"], expect_file!["snapshots/help-dead-letters-retry.txt"]);
     check(&["dead-letters", "discard", "--help"], expect_file!["snapshots/help-dead-letters-discard.txt"]);
+    check(&["projections", "--help"], expect_file!["snapshots/help-projections.txt"]);
     check(&["sagas", "--help"], expect_file!["snapshots/help-sagas.txt"]);
     check(&["sagas", "list", "--help"], expect_file!["snapshots/help-sagas-list.txt"]);
     check(&["sagas", "show", "--help"], expect_file!["snapshots/help-sagas-show.txt"]);
     check(&["sagas", "resume", "--help"], expect_file!["snapshots/help-sagas-resume.txt"]);
+    check(&["db", "--help"], expect_file!["snapshots/help-db.txt"]);
+    check(&["db", "stats", "--help"], expect_file!["snapshots/help-db-stats.txt"]);
+    check(&["db", "verify", "--help"], expect_file!["snapshots/help-db-verify.txt"]);
+    check(&["db", "backup", "--help"], expect_file!["snapshots/help-db-backup.txt"]);
+    check(&["db", "export", "--help"], expect_file!["snapshots/help-db-export.txt"]);
+    check(&["db", "import", "--help"], expect_file!["snapshots/help-db-import.txt"]);
     check(&["serve", "--help"], expect_file!["snapshots/help-serve.txt"]);
     check(&["status", "--help"], expect_file!["snapshots/help-status.txt"]);
     check(&["metrics", "--help"], expect_file!["snapshots/help-metrics.txt"]);
@@ -95,11 +102,12 @@ fn every_verb_has_an_example_in_its_help() {
 #[test]
 fn a_store_that_does_not_exist_reads_as_empty() {
     let home = Home::new();
-    for args in [&["events"][..], &["events", "--json"], &["audit"], &["sagas"], &["sagas", "list"]] {
+    for args in [&["events"][..], &["events", "--json"], &["audit"], &["sagas"], &["sagas", "list"], &["projections"]] {
         let ended = home.run(args);
         assert_eq!(ended.code, Some(0), "{args:?}: {}", ended.stderr);
     }
     assert_eq!(home.run(&["sagas", "list", "--json"]).stdout.trim(), "[]");
+    assert_eq!(home.run(&["projections", "list", "--json"]).stdout.trim(), "[]");
     assert!(!home.path("borough.db").exists());
 }
 

@@ -7,7 +7,7 @@ use event_sourcing::{Direction, EventQuery, LogQuery, Position, QueryItem, Strea
 use kernel::Envelope;
 use rusqlite::{Connection, ToSql, params_from_iter};
 
-use crate::rows::{self, envelope_columns};
+use crate::{checksum::event_columns, rows};
 
 pub(crate) fn log(connection: &Connection, query: &LogQuery) -> rusqlite::Result<Vec<Envelope>> {
     match query.matching.as_ref().map_or(&[][..], EventQuery::items) {
@@ -47,7 +47,7 @@ fn any_of(connection: &Connection, items: &[QueryItem], part: &LogQuery) -> rusq
 
 /// The events of a part of the log that match one item.
 fn select(connection: &Connection, item: &QueryItem, part: &LogQuery) -> rusqlite::Result<Vec<Envelope>> {
-    let mut select = Select::new(concat!("SELECT ", envelope_columns!(), " FROM "));
+    let mut select = Select::new(concat!("SELECT ", event_columns!(), ", events.checksum FROM "));
     let place = match &item.tags[..] {
         [] => {
             select.text("events WHERE true");
@@ -82,7 +82,7 @@ fn select(connection: &Connection, item: &QueryItem, part: &LogQuery) -> rusqlit
 
 pub(crate) fn stream(connection: &Connection, stream: &str, query: &StreamQuery) -> rusqlite::Result<Vec<Envelope>> {
     let StreamQuery { after, upto, until, direction, limit } = *query;
-    let mut select = Select::new(concat!("SELECT ", envelope_columns!(), " FROM events WHERE stream = "));
+    let mut select = Select::new(concat!("SELECT ", event_columns!(), ", checksum FROM events WHERE stream = "));
     select.value(stream).range("version", after, upto);
     if let Some(until) = until {
         select.text(" AND version < coalesce((SELECT later.version FROM events AS later WHERE later.stream = ");

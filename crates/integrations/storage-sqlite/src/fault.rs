@@ -45,6 +45,13 @@ impl StoreFile {
         }
     }
 
+    /// SQLite's log beside it.
+    pub fn log_path(&self) -> PathBuf {
+        let mut name = self.path.as_os_str().to_owned();
+        name.push("-wal");
+        PathBuf::from(name)
+    }
+
     pub fn path(&self) -> &Path {
         &self.path
     }

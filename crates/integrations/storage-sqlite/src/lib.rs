@@ -18,7 +18,9 @@
 //! # What limits what
 //! - One process writes: an OS lock on `<file>.lock` says which. A second one gets an error that names the holder.
 //! - A commit waits for the disk (`synchronous = FULL`). Units that arrive meanwhile share the next flush, up to 512.
-//! - 1,024 units wait at most; the next `commit` waits for room, and nothing is dropped.
+//! - 1,024 units wait at most; the next `commit` waits for room, five seconds unless it is said otherwise, and is refused as
+//!   Busy then. What is queued is not dropped, but a unit whose deadline passes meanwhile is refused when its turn comes.
+//! - A guard over types without a tag looks at every event behind its position; with a tag, at those that have it.
 //! - Four reads run at a time; the others wait their turn.
 //! - A unit, or a read, is held in memory as a whole, and no event or document may exceed 1 GB. What is large is a blob.
 //! - Nesting in JSON ends at 127 levels, which is as deep as it can be read back.
@@ -27,11 +29,15 @@
 //!   may be there after all, whole: read before trying again.
 //! - The file system must be local: SQLite's log beside the file lives in shared memory.
 
+mod checksum;
+mod collections;
 mod events;
 mod fault;
 #[cfg(debug_assertions)]
 mod halt;
 mod lock;
+mod log_file;
+pub mod maintenance;
 mod readers;
 mod rows;
 mod schema;

@@ -10,7 +10,7 @@ use event_sourcing::{Position, StoreError, StoreErrorKind, StoredDocument};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 use tokio::sync::oneshot;
 
-use crate::{fault::StoreFile, rows};
+use crate::{checksum::document_columns, fault::StoreFile, rows};
 
 /// Reads that run at a time.
 const READERS: usize = 4;
@@ -196,7 +196,11 @@ pub(crate) fn document(
     key: &str,
 ) -> rusqlite::Result<Option<StoredDocument>> {
     connection
-        .prepare_cached("SELECT key, body, revision FROM documents WHERE collection = ?1 AND key = ?2")?
+        .prepare_cached(concat!(
+            "SELECT ",
+            document_columns!(),
+            ", checksum FROM documents WHERE collection = ?1 AND key = ?2"
+        ))?
         .query_row([collection, key], rows::document)
         .optional()
 }
@@ -208,8 +212,16 @@ pub(crate) fn documents(
     limit: usize,
 ) -> rusqlite::Result<Vec<StoredDocument>> {
     let sql = match after {
-        Some(_) => "SELECT key, body, revision FROM documents WHERE collection = ?1 AND key > ?2 ORDER BY key LIMIT ?3",
-        None => "SELECT key, body, revision FROM documents WHERE collection = ?1 AND key >= ?2 ORDER BY key LIMIT ?3",
+        Some(_) => concat!(
+            "SELECT ",
+            document_columns!(),
+            ", checksum FROM documents WHERE collection = ?1 AND key > ?2 ORDER BY key LIMIT ?3"
+        ),
+        None => concat!(
+            "SELECT ",
+            document_columns!(),
+            ", checksum FROM documents WHERE collection = ?1 AND key >= ?2 ORDER BY key LIMIT ?3"
+        ),
     };
     connection
         .prepare_cached(sql)?
@@ -225,8 +237,8 @@ pub(crate) fn head(connection: &Connection) -> rusqlite::Result<Position> {
 
 pub(crate) fn checkpoint(connection: &Connection, subscriber: &str) -> rusqlite::Result<Position> {
     let position = connection
-        .prepare_cached("SELECT position FROM checkpoints WHERE subscriber = ?1")?
-        .query_row([subscriber], |row| rows::number(row, 0).map(Position))
+        .prepare_cached("SELECT subscriber, position, checksum FROM checkpoints WHERE subscriber = ?1")?
+        .query_row([subscriber], rows::checkpoint)
         .optional()?;
     Ok(position.unwrap_or_default())
 }

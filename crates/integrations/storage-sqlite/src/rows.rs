@@ -1,26 +1,79 @@
-use std::error::Error as StdError;
+use std::{error::Error as StdError, iter::once};
 
 use chrono::DateTime;
-use event_sourcing::{StoredDocument, Write};
+use event_sourcing::{Position, StoredDocument, Write};
 use kernel::{CausationId, CorrelationId, Envelope, EventId, Json, Metadata, Priority};
 use rusqlite::{
-    Error, Row,
-    types::{FromSqlError, FromSqlResult, Type, ValueRef},
+    Error, Row, Statement, params_from_iter,
+    types::{FromSqlError, FromSqlResult, ToSqlOutput, Type, ValueRef},
 };
 use serde_json::Value;
 use uuid::Uuid;
 
-/// What [`envelope`] reads, in its order.
-macro_rules! envelope_columns {
-    () => {
-        "position, event_id, event_type, timestamp, source_module, data, correlation_id, causation_id, user_id, \
-         schema_version, key, priority"
-    };
-}
-pub(crate) use envelope_columns;
+use crate::checksum::{self, Checksum, event_columns};
 
+/// Takes what [`append`] gives.
+pub(crate) const APPEND: &str = concat!(
+    "INSERT INTO events (",
+    event_columns!(),
+    ", checksum) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
+);
+
+/// Takes tag, position and checksum.
+pub(crate) const TAG: &str = "INSERT INTO tags (tag, event, checksum) VALUES (?1, ?2, ?3)";
+
+/// Takes collection, key, revision, version, body and checksum.
+pub(crate) const PUT: &str = "INSERT INTO documents (collection, key, revision, version, body, checksum)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+     ON CONFLICT DO UPDATE SET revision = excluded.revision, version = excluded.version, body = excluded.body,
+         checksum = excluded.checksum";
+
+/// Takes name, version, migrated and checksum.
+pub(crate) const COLLECTION: &str =
+    "INSERT INTO collections (name, version, migrated, checksum) VALUES (?1, ?2, ?3, ?4)
+     ON CONFLICT DO UPDATE SET version = excluded.version, migrated = excluded.migrated, checksum = excluded.checksum";
+
+/// Takes subscriber, position and checksum.
+pub(crate) const CHECKPOINT: &str = "INSERT INTO checkpoints (subscriber, position, checksum) VALUES (?1, ?2, ?3)
+     ON CONFLICT DO UPDATE SET position = excluded.position, checksum = excluded.checksum";
+
+/// The position is that which SQLite gives out next: told which, it would look whether that is free.
+pub(crate) fn append(
+    statement: &mut Statement<'_>,
+    position: u64,
+    stream: &str,
+    version: u64,
+    envelope: &Envelope,
+) -> rusqlite::Result<()> {
+    let Metadata { correlation_id, causation_id, user_id, schema_version, key, priority, .. } = &envelope.metadata;
+    let (event_id, correlation_id) = (envelope.event_id.uuid().into_bytes(), correlation_id.uuid().into_bytes());
+    let causation_id = causation_id.map(|id| id.uuid().into_bytes());
+    let values = [
+        ValueRef::Blob(&event_id),
+        ValueRef::from(&*envelope.event_type),
+        ValueRef::Integer(timestamp(envelope)),
+        ValueRef::from(&*envelope.source_module),
+        ValueRef::from(envelope.data.text()),
+        ValueRef::Blob(&correlation_id),
+        causation_id.as_ref().map_or(ValueRef::Null, |id| ValueRef::Blob(id)),
+        ValueRef::from(user_id.as_str()),
+        ValueRef::Integer((*schema_version).into()),
+        ValueRef::from(key.as_str()),
+        ValueRef::Integer(priority_number(*priority)),
+        ValueRef::from(stream),
+        ValueRef::Integer(version.cast_signed()),
+    ];
+    let sum = values.iter().fold(Checksum::new().number(position), |sum, value| sum.value(*value)).finish();
+    let row = once(ValueRef::Null).chain(values).chain(once(ValueRef::Integer(sum)));
+    statement.execute(params_from_iter(row.map(ToSqlOutput::Borrowed))).map(drop)
+}
+
+/// Reads the columns of a checksum over an event, and it.
 pub(crate) fn envelope(row: &Row<'_>) -> rusqlite::Result<Envelope> {
     let position = number(row, 0)?;
+    if !checksum::holds(row, 14)? {
+        return Err(unreadable(format!("event {position}: it is not what was written there")));
+    }
     read_envelope(row, position).map_err(|cause| unreadable(format!("event {position}: {cause}")))
 }
 
@@ -46,14 +99,49 @@ fn read_envelope(row: &Row<'_>, position: u64) -> rusqlite::Result<Envelope> {
     })
 }
 
-/// Reads `key, body, revision`.
+/// Reads the columns of a checksum over a document, and it.
 pub(crate) fn document(row: &Row<'_>) -> rusqlite::Result<StoredDocument> {
-    let key: String = row.get(0)?;
-    let body = column(row, 1, json).map_err(|cause| unreadable(format!("document `{key}`: {cause}")))?;
-    Ok(StoredDocument { key, body, revision: number(row, 2)? })
+    let key = shown(row, 1)?;
+    if !checksum::holds(row, 5)? {
+        return Err(unreadable(format!("document `{key}`: it is not what was written there")));
+    }
+    let body = column(row, 4, json).map_err(|cause| unreadable(format!("document `{key}`: {cause}")))?;
+    Ok(StoredDocument { key, body, revision: number(row, 2)?, version: row.get(3)? })
 }
 
-pub(crate) fn timestamp(envelope: &Envelope) -> i64 {
+/// Reads the columns of a checksum over a tag, and it: the tag, and the position of its event.
+pub(crate) fn tag(row: &Row<'_>) -> rusqlite::Result<(String, u64)> {
+    if !checksum::holds(row, 2)? {
+        return Err(unreadable(format!("tag `{}`: it is not what was written there", shown(row, 0)?)));
+    }
+    Ok((row.get(0)?, number(row, 1)?))
+}
+
+/// What is known of a collection.
+pub(crate) struct Declared {
+    pub name: String,
+    pub version: u32,
+    pub migrated: bool,
+}
+
+/// Reads the columns of a checksum over what is known of a collection, and it.
+pub(crate) fn collection(row: &Row<'_>) -> rusqlite::Result<Declared> {
+    if !checksum::holds(row, 3)? {
+        return Err(unreadable(format!("collection `{}`: it is not what was written there", shown(row, 0)?)));
+    }
+    Ok(Declared { name: row.get(0)?, version: row.get(1)?, migrated: row.get(2)? })
+}
+
+/// Reads the columns of a checksum over a checkpoint, and it.
+pub(crate) fn checkpoint(row: &Row<'_>) -> rusqlite::Result<Position> {
+    if !checksum::holds(row, 2)? {
+        let subscriber = shown(row, 0)?;
+        return Err(unreadable(format!("checkpoint `{subscriber}`: it is not what was written there")));
+    }
+    number(row, 1).map(Position)
+}
+
+fn timestamp(envelope: &Envelope) -> i64 {
     // The years 1677 to 2262 have nanoseconds in 64 bits; a clock that says anything else is wrong anyway.
     envelope.timestamp.timestamp_nanos_opt().unwrap_or(i64::MAX)
 }
@@ -72,7 +160,7 @@ pub(crate) fn too_deep(writes: &[Write]) -> Option<String> {
     })
 }
 
-fn is_too_deep(json: &Json) -> bool {
+pub(crate) fn is_too_deep(json: &Json) -> bool {
     let text = json.text();
     // A level takes two brackets: hardly any text is looked through, and hardly any of those is read.
     let brackets = || text.bytes().filter(|byte| matches!(byte, b'{' | b'[')).count();
@@ -102,7 +190,7 @@ fn json(value: ValueRef<'_>) -> FromSqlResult<Json> {
     Json::from_text(value.as_str()?.to_owned()).map_err(other)
 }
 
-pub(crate) fn priority_number(priority: Priority) -> i64 {
+fn priority_number(priority: Priority) -> i64 {
     match priority {
         Priority::Low => 0,
         Priority::Normal => 1,
@@ -117,6 +205,14 @@ fn priority(value: ValueRef<'_>) -> FromSqlResult<Priority> {
         .into_iter()
         .find(|&priority| priority_number(priority) == number)
         .ok_or(FromSqlError::OutOfRange(number))
+}
+
+/// A column for people, whatever became of it.
+pub(crate) fn shown(row: &Row<'_>, index: usize) -> rusqlite::Result<String> {
+    Ok(match row.get_ref(index)? {
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        other => format!("{other:?}"),
+    })
 }
 
 fn unreadable(what: String) -> Error {

@@ -1,16 +1,20 @@
 use event_sourcing::{StoreError, StoreErrorKind};
 use rusqlite::{Connection, TransactionBehavior, types::FromSql};
 
-use crate::fault::StoreFile;
+use crate::{checksum, fault::StoreFile};
 
 /// "Boro": marks the file as ours, so that no other SQLite database is ever changed.
 const APPLICATION_ID: i32 = i32::from_be_bytes(*b"Boro");
 
 /// Applied in order; SQLite's `user_version` says how many of them a file has. Never edited, only added to.
-const MIGRATIONS: [&str; 2] = [include_str!("schema/1.sql"), include_str!("schema/2.sql")];
+const MIGRATIONS: [(u32, &str); 3] =
+    [(1, include_str!("schema/1.sql")), (2, include_str!("schema/2.sql")), (3, include_str!("schema/3.sql"))];
 
 /// The schema that this version writes.
-const SCHEMA: u32 = MIGRATIONS.len() as u32;
+pub(crate) const SCHEMA: u32 = MIGRATIONS[MIGRATIONS.len() - 1].0;
+
+/// The one that brought checksums.
+const CHECKSUMS: u32 = 3;
 
 /// How many migrations the file has; `None` if there is nothing in it yet.
 ///
@@ -37,14 +41,36 @@ pub(crate) fn recognise(connection: &Connection, file: &StoreFile) -> Result<Opt
     }
 }
 
+/// As [`recognise`], for whoever only reads: whether there is something to read.
+///
+/// # Errors
+/// Also Unavailable, if an earlier version wrote it.
+pub(crate) fn is_readable(connection: &Connection, file: &StoreFile) -> Result<bool, StoreError> {
+    match recognise(connection, file)? {
+        Some(version) if version < SCHEMA => {
+            let what = format!(
+                "was written by an earlier version of Borough (its schema is {version}, this one reads {SCHEMA}): run \
+                 `borough serve` on it once, which brings it up to date"
+            );
+            Err(file.error(StoreErrorKind::Unavailable, &what))
+        }
+        found => Ok(found.is_some()),
+    }
+}
+
 /// Brings the file to the schema of this version, as a whole or not at all.
 pub(crate) fn migrate(connection: &mut Connection, file: &StoreFile) -> Result<(), StoreError> {
     let fault = |cause: rusqlite::Error| file.fault(&cause);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault)?;
     let applied = recognise(&transaction, file)?.unwrap_or(0);
     if applied < SCHEMA {
-        for migration in &MIGRATIONS[applied as usize..] {
+        for (_, migration) in MIGRATIONS.iter().filter(|(number, _)| *number > applied) {
             transaction.execute_batch(migration).map_err(fault)?;
+        }
+        if applied < CHECKSUMS {
+            for table in [checksum::EVENTS, checksum::TAGS, checksum::DOCUMENTS, checksum::CHECKPOINTS] {
+                table.fill(&transaction).map_err(fault)?;
+            }
         }
         transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(fault)?;
         transaction.pragma_update(None, "user_version", SCHEMA).map_err(fault)?;

@@ -1,18 +1,19 @@
-use std::{fmt, path::Path, sync::Arc};
+use std::{fmt, path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use event_sourcing::{
-    Appended, Appends, CommitError, LogQuery, Position, Receipt, Store, StoreError, StoreErrorKind, StoredDocument,
-    StreamQuery, Unit,
+    Appended, Appends, Collection, CommitError, IndexQuery, LogQuery, Position, Receipt, Store, StoreError,
+    StoreErrorKind, StoredDocument, StreamQuery, Unit, WaitError,
 };
 use kernel::Envelope;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::{
-    events,
+    collections, events,
     fault::StoreFile,
     lock::Lock,
+    log_file,
     readers::{self, Readers},
     rows, schema,
     writer::Writer,
@@ -27,11 +28,14 @@ pub struct Options {
     pub now: DateTime<Utc>,
     /// The largest size of the file in pages of 4 KiB; a unit beyond it is refused as Full. None: what the disk holds.
     pub max_pages: Option<u32>,
+    /// How long a unit waits for a place in the queue of the writer before it is refused as Busy; by the runtime's timers.
+    pub patience: Duration,
 }
 
 impl Options {
+    /// As large as the disk allows; five seconds of patience.
     pub fn new(holder: impl Into<String>, now: DateTime<Utc>) -> Self {
-        Self { holder: holder.into(), now, max_pages: None }
+        Self { holder: holder.into(), now, max_pages: None, patience: Duration::from_secs(5) }
     }
 }
 
@@ -60,13 +64,14 @@ impl SqliteStore {
     pub fn open(path: &Path, options: Options) -> Result<Self, StoreError> {
         let file = StoreFile::locate(path)?;
         let lock = Lock::take(&file, &options)?;
+        log_file::check(&file)?;
         let mut connection = readers::connect(&file, OpenFlags::SQLITE_OPEN_CREATE)?;
         schema::recognise(&connection, &file)?;
         prepare(&connection, &file, &options)?;
         schema::migrate(&mut connection, &file)?;
         let head = readers::head(&connection).map_err(|cause| file.fault(&cause))?;
         let appended = Appends::new(head);
-        let writer = Writer::start(connection, file.clone(), appended.clone())?;
+        let writer = Writer::start(connection, file.clone(), appended.clone(), options.patience)?;
         Ok(Self { readers: Readers::new(file.clone()), writer: Some(writer), _lock: Some(lock), appended, file })
     }
 
@@ -80,9 +85,10 @@ impl SqliteStore {
             return Ok(None);
         }
         let file = StoreFile::locate(path)?;
+        log_file::check(&file)?;
         let mut readers = Readers::new(file.clone());
-        let found = readers.read_now(|connection| Ok(schema::recognise(connection, &file)))?;
-        if found?.is_none() {
+        let is_readable = readers.read_now(|connection| Ok(schema::is_readable(connection, &file)))??;
+        if !is_readable {
             return Ok(None);
         }
         let head = readers.read_now(readers::head)?;
@@ -98,7 +104,7 @@ const LOG_PAGES: u32 = 4096;
 const CACHE: i32 = -16 * 1024;
 
 /// What the connection that writes has to promise.
-fn prepare(connection: &Connection, file: &StoreFile, options: &Options) -> Result<(), StoreError> {
+pub(crate) fn prepare(connection: &Connection, file: &StoreFile, options: &Options) -> Result<(), StoreError> {
     let set = || {
         let journal: String = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
         connection.pragma_update(None, "synchronous", "full")?;
@@ -156,6 +162,18 @@ impl Store for SqliteStore {
         self.readers.read(move |connection| readers::documents(connection, &collection, after.as_deref(), limit)).await
     }
 
+    async fn indexed(&self, query: IndexQuery) -> Result<Vec<StoredDocument>, StoreError> {
+        let asked = query.clone();
+        let found = self.readers.read(move |connection| collections::indexed(connection, &asked)).await?;
+        found.ok_or_else(|| query.undeclared(format_args!("`{}`", self.file)))
+    }
+
+    async fn declare(&self, collections: &[Collection]) -> Result<(), StoreError> {
+        let Some(writer) = &self.writer else { return Ok(()) };
+        let (collections, file) = (collections.to_vec(), self.file.clone());
+        writer.run(move |connection| collections::declare(connection, &file, &collections)).await
+    }
+
     async fn log(&self, query: LogQuery) -> Result<Vec<Arc<Envelope>>, StoreError> {
         let events = self.readers.read(move |connection| events::log(connection, &query)).await?;
         Ok(events.into_iter().map(Arc::new).collect())
@@ -168,6 +186,11 @@ impl Store for SqliteStore {
 
     async fn head(&self) -> Result<Position, StoreError> {
         self.readers.read(readers::head).await
+    }
+
+    /// At once: whoever writes knows.
+    async fn position(&self, receipt: &Receipt, _: Duration) -> Result<Position, WaitError> {
+        Ok(receipt.position.unwrap_or_default())
     }
 
     async fn checkpoint(&self, subscriber: &str) -> Result<Position, StoreError> {

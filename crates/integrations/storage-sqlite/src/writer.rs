@@ -1,8 +1,14 @@
-use std::thread;
+use std::{mem::take, thread, time::Duration};
 
-use event_sourcing::{Appends, CommitError, Conflict, Position, Receipt, StoreError, StoreErrorKind, Unit, Write};
+use event_sourcing::{Appends, CommitError, Deadline, Position, Receipt, StoreError, StoreErrorKind, Unit, Write};
 use rusqlite::Connection;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{
+    mpsc::{
+        self,
+        error::{SendTimeoutError, TrySendError},
+    },
+    oneshot,
+};
 
 use crate::{
     fault::StoreFile,
@@ -17,32 +23,49 @@ const GROUP: usize = 512;
 /// The thread that writes, and the way to it.
 pub(crate) struct Writer {
     file: StoreFile,
-    queue: Option<mpsc::Sender<Job>>,
+    queue: Option<mpsc::Sender<Order>>,
+    /// How long a unit waits for a place in the queue.
+    patience: Duration,
     thread: Option<thread::JoinHandle<()>>,
+}
+
+/// What the thread is told.
+enum Order {
+    Write(Job),
+    /// Something else that needs the connection, alone.
+    Run(Box<dyn FnOnce(&mut Connection) + Send>),
 }
 
 struct Job {
     writes: Vec<Write>,
+    deadline: Option<Deadline>,
     answer: oneshot::Sender<Answer>,
 }
+
+type Outcome = Result<Receipt, CommitError>;
 
 /// The writes come back to be dropped by the thread that made them: the writer has better things to do, and freeing what
 /// another thread allocates has the two wait for each other.
 struct Answer {
-    outcome: Result<Receipt, CommitError>,
+    outcome: Outcome,
     _writes: Vec<Write>,
 }
 
 impl Job {
-    fn settle(self, outcome: Result<Receipt, CommitError>) {
+    fn settle(self, outcome: Outcome) {
         // Whoever asked may be gone; what was written stays written.
         let _ = self.answer.send(Answer { outcome, _writes: self.writes });
     }
 }
 
 impl Writer {
-    pub fn start(connection: Connection, file: StoreFile, appended: Appends) -> Result<Self, StoreError> {
-        let (queue, jobs) = mpsc::channel(QUEUE);
+    pub fn start(
+        connection: Connection,
+        file: StoreFile,
+        appended: Appends,
+        patience: Duration,
+    ) -> Result<Self, StoreError> {
+        let (queue, orders) = mpsc::channel(QUEUE);
         let desk = Desk {
             connection,
             file: file.clone(),
@@ -52,11 +75,11 @@ impl Writer {
             halt: crate::halt::Halt::from_env(),
         };
         let thread =
-            thread::Builder::new().name("sqlite-writer".into()).spawn(|| desk.work(jobs)).map_err(|cause| {
+            thread::Builder::new().name("sqlite-writer".into()).spawn(|| desk.work(orders)).map_err(|cause| {
                 let what = format!("cannot be written: no thread for it ({cause})");
                 file.error(StoreErrorKind::Unavailable, &what)
             })?;
-        Ok(Self { file, queue: Some(queue), thread: Some(thread) })
+        Ok(Self { file, queue: Some(queue), patience, thread: Some(thread) })
     }
 
     /// # Cancel safety
@@ -64,12 +87,46 @@ impl Writer {
     /// which never looks at whether anybody still waits.
     pub async fn commit(&self, unit: Unit) -> Result<Receipt, CommitError> {
         let (answer, answered) = oneshot::channel();
-        let writes = unit.into_writes();
+        let deadline = unit.deadline();
+        let job = Job { writes: unit.into_writes(), deadline, answer };
         let queue = self.queue.as_ref().expect("the queue is taken away only when the writer is dropped");
-        if queue.send(Job { writes, answer }).await.is_err() {
-            return Err(self.stopped().into());
+        // A timer only for those who must wait.
+        let queued = match queue.try_send(Order::Write(job)) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(order)) => queue.send_timeout(order, self.patience).await,
+            Err(TrySendError::Closed(order)) => Err(SendTimeoutError::Closed(order)),
+        };
+        match queued {
+            Ok(()) => {}
+            Err(SendTimeoutError::Timeout(_)) => return Err(self.busy().into()),
+            Err(SendTimeoutError::Closed(_)) => return Err(self.stopped().into()),
         }
         answered.await.map_or_else(|_| Err(self.stopped().into()), |answer| answer.outcome)
+    }
+
+    fn busy(&self) -> StoreError {
+        let what = format!(
+            "has had {QUEUE} units waiting for its writer for {:?}, and nothing of this one was written: try again later",
+            self.patience
+        );
+        self.file.error(StoreErrorKind::Busy, &what)
+    }
+
+    /// Does something with the connection, between the units.
+    ///
+    /// # Cancel safety
+    /// As [`commit`](Self::commit).
+    pub async fn run<T: Send + 'static>(
+        &self,
+        task: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let task = Box::new(move |connection: &mut Connection| drop(answer.send(task(connection))));
+        let queue = self.queue.as_ref().expect("the queue is taken away only when the writer is dropped");
+        if queue.send(Order::Run(task)).await.is_err() {
+            return Err(self.stopped());
+        }
+        answered.await.unwrap_or_else(|_| Err(self.stopped()))
     }
 
     fn stopped(&self) -> StoreError {
@@ -108,22 +165,35 @@ enum Failure {
 }
 
 impl Desk {
-    fn work(mut self, mut jobs: mpsc::Receiver<Job>) {
+    fn work(mut self, mut orders: mpsc::Receiver<Order>) {
         loop {
-            let mut group = Vec::new();
-            if jobs.blocking_recv_many(&mut group, GROUP) == 0 {
+            let mut taken = Vec::new();
+            if orders.blocking_recv_many(&mut taken, GROUP) == 0 {
                 break;
+            }
+            let mut group = Vec::with_capacity(taken.len());
+            for order in taken {
+                match order {
+                    Order::Write(job) => group.push(job),
+                    Order::Run(task) => {
+                        self.settle(take(&mut group));
+                        task(&mut self.connection);
+                    }
+                }
             }
             self.settle(group);
         }
     }
 
     /// Writes the units and answers all of them.
-    fn settle(&mut self, group: Vec<Job>) {
-        match self.write(&group) {
+    fn settle(&mut self, mut group: Vec<Job>) {
+        if group.is_empty() {
+            return;
+        }
+        match self.write(&mut group) {
             Ok(outcomes) => {
                 for (job, outcome) in group.into_iter().zip(outcomes) {
-                    job.settle(outcome.map_err(CommitError::from));
+                    job.settle(outcome);
                 }
             }
             // A unit that cannot be written, being too large perhaps, must not take its neighbours with it.
@@ -143,7 +213,7 @@ impl Desk {
     }
 
     /// One transaction; after a failure nothing of it is left.
-    fn write(&mut self, group: &[Job]) -> Result<Vec<Result<Receipt, Conflict>>, Failure> {
+    fn write(&mut self, group: &mut Vec<Job>) -> Result<Vec<Outcome>, Failure> {
         let outcomes = self.try_write(group);
         if outcomes.is_err() {
             self.known = Known::default();
@@ -157,20 +227,28 @@ impl Desk {
         outcomes
     }
 
-    fn try_write(&mut self, group: &[Job]) -> Result<Vec<Result<Receipt, Conflict>>, Failure> {
+    fn try_write(&mut self, group: &mut Vec<Job>) -> Result<Vec<Outcome>, Failure> {
         // Whoever sent these has only waited for those before them.
         if group.iter().all(|job| job.writes.is_empty()) {
             return Ok(group.iter().map(|_| Ok(Receipt::default())).collect());
         }
         let mut transaction = Transaction::begin(&self.connection, &mut self.known).map_err(Failure::Group)?;
         let mut outcomes = Vec::with_capacity(group.len());
-        for job in group {
-            outcomes.push(transaction.write(&job.writes).map_err(Failure::Unit)?);
+        for job in group.iter() {
+            let outcome = match job.deadline.as_ref().map_or(Ok(()), Deadline::check) {
+                Ok(()) => transaction.write(&job.writes).map_err(Failure::Unit)?.map_err(CommitError::from),
+                Err(late) => Err(late),
+            };
+            outcomes.push(outcome);
         }
         #[cfg(debug_assertions)]
         let written = group.iter().zip(&outcomes).filter(|(job, outcome)| outcome.is_ok() && !job.writes.is_empty());
         #[cfg(debug_assertions)]
         let written = written.count() as u64;
+        // Mutant `answered_before_commit`: whoever waits goes on before anything is durable.
+        if cfg!(mutant = "answered_before_commit") {
+            group.drain(..).zip(&outcomes).for_each(|(job, outcome)| job.settle(outcome.clone()));
+        }
         #[cfg(debug_assertions)]
         if let Some(halt) = &self.halt {
             halt.before(written);

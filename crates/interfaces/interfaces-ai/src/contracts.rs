@@ -1,8 +1,8 @@
 use kernel::Contract;
 
 use crate::{
-    DiscardModel, GetPipelineRun, ModelPromoted, ModelRegistered, ModelTrained, PipelineFailed, StartPipeline,
-    TrainModel,
+    DiscardModel, GetPipelineRun, ListModels, ModelPromoted, ModelRegistered, ModelTrained, PipelineFailed,
+    StartPipeline, TrainModel,
 };
 
 /// Every message of this crate: each has a file in `docs/contracts`.
@@ -12,6 +12,7 @@ pub fn contracts() -> Vec<Contract> {
         Contract::of_request::<DiscardModel>(),
         Contract::of_event::<ModelTrained>(),
         Contract::of_request::<GetPipelineRun>(),
+        Contract::of_request::<ListModels>(),
         Contract::of_request::<StartPipeline>(),
         Contract::of_event::<ModelPromoted>(),
         Contract::of_event::<ModelRegistered>(),

@@ -11,7 +11,7 @@ pub use machine_learning::{
     TrainingReport,
 };
 pub use mlops::{
-    AnomalyStage, GetPipelineRun, ModelPromoted, ModelRegistered, ModelStage, PipelineFailed, PipelineOptions,
-    PipelineRun, PipelineStarted, READ_PIPELINE, RUN_PIPELINE, RegistryStage, RegistryStatus, StageStatus,
-    StartPipeline,
+    AnomalyStage, GetPipelineRun, ListModels, ListedModel, ModelPromoted, ModelRegistered, ModelStage, PipelineFailed,
+    PipelineOptions, PipelineRun, PipelineStarted, READ_PIPELINE, RUN_PIPELINE, RegistryStage, RegistryStatus,
+    StageStatus, StartPipeline,
 };

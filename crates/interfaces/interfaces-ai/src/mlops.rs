@@ -189,6 +189,37 @@ impl Event for ModelRegistered {
     }
 }
 
+/// List what the registry has, by name, a hundred names at a time.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ListModels {
+    /// Only names behind this one: the last of the page before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+}
+
+impl Request for ListModels {
+    type Response = Vec<ListedModel>;
+    const NAME: &'static str = "mlops.list-models";
+    const KIND: RequestKind = RequestKind::Query;
+    const ACCESS: Access = Access::Requires(READ_PIPELINE);
+}
+
+/// All versions of one name in a line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ListedModel {
+    /// Name of the registry entry.
+    pub model_name: String,
+    /// How many versions were registered.
+    pub versions: u64,
+    /// The version that was registered last.
+    pub latest: u64,
+    /// What that is of predictions for rows that it had not seen: the share that is right, 0 to 1.
+    pub latest_accuracy: f64,
+    /// The version that predictions come from; absent if none was promoted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub champion: Option<u64>,
+}
+
 /// A version became the champion of its name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ModelPromoted {

@@ -250,14 +250,7 @@ fn unscoped<T: ?Sized + Send + Sync + 'static>(wire: &Wire<T>) -> Result<&Wire<T
 #[cold]
 #[track_caller]
 fn refuse(error: &GetError) -> ! {
-    let mut message = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        message.push_str(": ");
-        message.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    panic!("{message}")
+    panic!("{}", kernel::with_causes(error))
 }
 
 fn hint(alike: &[&'static str]) -> String {

@@ -4,7 +4,7 @@ use futures::future::{BoxFuture, FutureExt};
 use tokio::{sync::Mutex, time::timeout};
 
 use crate::{
-    Container, Step,
+    Container, Failure, Reason, Step,
     failure::message,
     wire::{AnyWire, Early, Wire},
 };
@@ -58,6 +58,28 @@ pub struct StartError {
 #[error("stopped{}", but(.0))]
 pub struct StopError(pub Vec<HookError>);
 
+impl HookError {
+    /// A factory that failed by itself, and for nothing that it needed, is named once.
+    fn in_its_own_words(self) -> Self {
+        let Self { of, phase, reason } = self;
+        let alone = match &reason {
+            HookReason::Failed(error) => error.downcast_ref::<Failure>().filter(|failure| failure.chain().len() == 1),
+            HookReason::Panicked(_) | HookReason::TimedOut(_) => None,
+        };
+        let reason = match alone.map(Failure::reason) {
+            Some(Reason::Error(error)) => HookReason::Failed(Box::new(Shared(Arc::clone(error)))),
+            Some(Reason::Panic(message)) => HookReason::Panicked(message.clone()),
+            Some(Reason::NotAwaited) | None => reason,
+        };
+        Self { of, phase, reason }
+    }
+}
+
+/// An error that others have as well.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+struct Shared(Arc<dyn Error + Send + Sync>);
+
 impl fmt::Display for HookError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match self.phase {
@@ -84,11 +106,7 @@ impl Error for HookError {
 }
 
 fn but(errors: &[HookError]) -> String {
-    let with_causes = |error: &HookError| {
-        let causes = std::iter::successors(error.source(), |&cause| cause.source());
-        causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
-    };
-    let errors: Vec<String> = errors.iter().map(with_causes).collect();
+    let errors: Vec<String> = errors.iter().map(|error| kernel::with_causes(error)).collect();
     if errors.is_empty() { String::new() } else { format!(", but {}", errors.join(", and ")) }
 }
 
@@ -194,7 +212,7 @@ impl Stage {
     async fn make(&self, within: Duration) -> Result<(), HookError> {
         let made = Arc::clone(&self.early).make_async();
         let made = made.map(|made| made.map_err(|failure| -> BoxError { failure }));
-        self.bounded(Phase::Make, within, made).await
+        self.bounded(Phase::Make, within, made).await.map_err(HookError::in_its_own_words)
     }
 
     async fn start(&self, within: Duration) -> Result<(), HookError> {

@@ -1,44 +1,38 @@
 use std::{
     collections::HashSet,
-    panic::AssertUnwindSafe,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
 use event_sourcing::{
-    Bell, EventRules, Expected, LogQuery, MemoryStore, Position, Receipt, Store, StoreError, StoreExt, Unit,
+    CommitError, EventRules, Expected, MemoryStore, Position, Receipt, Store, StoreError, StoreExt, Unit,
 };
-use futures::{FutureExt, future::join_all};
+use futures::future::join_all;
 use kernel::{Clock, Context, CorrelationId, Error, Ids};
 use tokio::{
-    sync::{Semaphore, watch},
+    sync::Semaphore,
     task::JoinHandle,
     time::{sleep, timeout},
 };
 
 use crate::{
-    BusError, DeadLetters, DeliveryClass, InlineSubscribers, LetterFilter, Pause, Retention, Retried, RetryPolicy,
-    SubscriberStatus, Subscription,
-    control::Orders,
-    delivery::{Delivery, panicked},
-    follower::{Follower, PATIENCE},
+    BusError, DeadLetters, DeliveryClass, InlineSubscribers, LetterFilter, Node, Pause, Retention, Retried,
+    RetryPolicy, SlotStatus, SubscriberStatus, Subscription,
+    delivery::Delivery,
+    follower::PATIENCE,
     handler::Threads,
-    listener::Listener,
+    lease::{Group, fence::Fence, keeper::Keeper},
     meters::Meters,
     principals::{itself, part},
     redelivery::Desk,
-    standing::{Slate, Standing},
-    subscription::Calls,
+    running::{Post, Running},
+    slot::Slot,
     timekeeper::Timekeeper,
-    watch::Watch,
 };
 
 /// How long a subscriber that is told to stop may take, which is to answer for a commit that it has begun.
-const STOP: Duration = Duration::from_secs(5);
+pub(crate) const STOP: Duration = Duration::from_secs(5);
 
 /// Between two looks at which records are kept no longer.
 const SWEEP: TimeDelta = TimeDelta::minutes(1);
@@ -79,6 +73,9 @@ pub struct BusOptions {
     pub seed: u64,
     /// What the events of subscribers are held to.
     pub rules: EventRules,
+    /// Where several processes share the durable subscribers over one store: which of them this is. `None`: there is but this
+    /// one, as over a file that only one process can open, and nothing is written or checked for leases.
+    pub node: Option<Node>,
 }
 
 impl Default for BusOptions {
@@ -91,6 +88,7 @@ impl Default for BusOptions {
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             seed: 0,
             rules: EventRules::default(),
+            node: None,
         }
     }
 }
@@ -99,32 +97,21 @@ impl Default for BusOptions {
 pub struct EventBus {
     shared: Arc<Shared>,
     caretaker: JoinHandle<()>,
+    /// Of a node.
+    keeper: Option<JoinHandle<()>>,
 }
 
-struct Shared {
-    store: Arc<dyn Store>,
+pub(crate) struct Shared {
+    pub store: Arc<dyn Store>,
     is_durable: bool,
-    clock: Arc<dyn Clock>,
-    ids: Arc<dyn Ids>,
+    pub clock: Arc<dyn Clock>,
+    pub ids: Arc<dyn Ids>,
     options: BusOptions,
     inline: InlineSubscribers,
     threads: Threads,
+    /// None where there is no node.
+    keeper: OnceLock<Keeper>,
     running: Mutex<Vec<Arc<Running>>>,
-}
-
-/// A subscriber and its task.
-struct Running {
-    subscription: Subscription,
-    delivery_meters: Meters,
-    orders: watch::Sender<Orders>,
-    bell: Bell,
-    slate: Arc<Slate>,
-    desk: Desk,
-    watch: Arc<Watch>,
-    abandoned: Arc<AtomicBool>,
-    /// When the event behind this place happened: one that does not get on is not looked up again and again.
-    unread: Mutex<Option<(Position, DateTime<Utc>)>>,
-    task: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// Whether everything was handled in time.
@@ -156,12 +143,24 @@ impl EventBus {
         let is_durable = store.is_some();
         let store = store.unwrap_or_else(|| Arc::new(MemoryStore::keeping(LATEST)));
         let inline = InlineSubscribers::of(&subscriptions).holding_to(options.rules.clone(), Arc::clone(&store));
-        let running = Mutex::default();
-        let shared = Arc::new(Shared { store, is_durable, clock, ids, options, inline, threads, running });
+        let node = options.node.clone();
+        if let Some(fault) = node.as_ref().and_then(Node::fault) {
+            return Err(BusError::Options(fault));
+        }
+        let (running, keeper) = (Mutex::default(), OnceLock::new());
+        let shared = Arc::new(Shared { store, is_durable, clock, ids, options, inline, threads, keeper, running });
         // Owns the tasks from the first one on, so that an error on the way stops them.
-        let bus = Self { caretaker: tokio::spawn(take_care(Arc::clone(&shared))), shared };
+        let mut bus = Self { caretaker: tokio::spawn(take_care(Arc::clone(&shared))), keeper: None, shared };
+        if let Some(node) = node.filter(|_| is_durable) {
+            let keeper = Keeper::join(node, &bus.shared).await?;
+            bus.shared.keeper.get_or_init(|| keeper);
+        }
         for subscription in subscriptions {
-            bus.add(subscription).await?;
+            bus.take_up(subscription).await?;
+        }
+        if let Some(keeper) = bus.shared.keeper.get() {
+            keeper.look(&bus.shared).await?;
+            bus.keeper = Some(tokio::spawn(keep(Arc::clone(&bus.shared))));
         }
         Ok(bus)
     }
@@ -175,6 +174,14 @@ impl EventBus {
     /// # Cancel safety
     /// Dropped, it was added or not.
     pub async fn add(&self, subscription: Subscription) -> Result<(), BusError> {
+        self.take_up(subscription).await?;
+        match self.shared.keeper.get() {
+            Some(keeper) => Ok(keeper.look(&self.shared).await?),
+            None => Ok(()),
+        }
+    }
+
+    async fn take_up(&self, subscription: Subscription) -> Result<(), BusError> {
         let Shared { store, options, .. } = &*self.shared;
         let name = subscription.name;
         if let Some(fault) = subscription.fault() {
@@ -190,36 +197,21 @@ impl EventBus {
             return Ok(());
         }
         let policy = subscription.retry.unwrap_or(options.retry);
-        let retry = policy.of(name, options.seed).map_err(|error| BusError::Options(error.message))?;
+        policy.of(name, options.seed).map_err(|error| BusError::Options(error.message))?;
+        self.shared.divide(&subscription).await?;
         let paused = store.get::<Pause>(name).await?.is_some();
-        let (orders, ordered) = watch::channel(Orders { paused, ..Orders::default() });
-        let slate = Arc::new(Slate::default());
-        slate.write(|standing| standing.paused = paused);
-        let delivery = self.shared.delivery(subscription.clone(), policy, retry);
-        let (desk, watch) = (delivery.desk.clone(), Arc::clone(&delivery.watch));
-        let abandoned = Arc::clone(&delivery.abandoned);
-        let (bell, task) = match (&subscription.class, &subscription.calls) {
-            (DeliveryClass::Ephemeral { overflow }, Calls::Each(handler)) => {
-                let listener = Listener::open(delivery, Arc::clone(handler), *overflow, ordered, Arc::clone(&slate));
-                let listener = listener.await?;
-                (listener.bell(), tokio::spawn(ending(name, Arc::clone(&slate), listener.run())))
+        let added = Arc::new(Running::new(subscription, paused));
+        if self.shared.keeper.get().is_none() || added.subscription.class != DeliveryClass::Durable {
+            for post in &added.posts {
+                self.shared.begin(post, None).await?;
             }
-            _ => {
-                let follower = Follower::open(delivery, ordered, Arc::clone(&slate)).await?;
-                (follower.bell(), tokio::spawn(ending(name, Arc::clone(&slate), follower.run())))
-            }
-        };
-        let delivery_meters = Meters::new(&subscription);
-        let task = Mutex::new(Some(task));
-        let unread = Mutex::default();
-        let added =
-            Running { subscription, delivery_meters, orders, bell, slate, desk, watch, abandoned, unread, task };
+        }
         let mut running = self.shared.running();
         // Somebody else may have added it meanwhile; then this one's task ends here.
         if running.iter().any(|running| running.subscription.name == name) {
             return Err(BusError::Twice(name));
         }
-        running.push(Arc::new(added));
+        running.push(added);
         Ok(())
     }
 
@@ -236,7 +228,10 @@ impl EventBus {
             let index = running.iter().position(|running| running.subscription.name == name);
             running.remove(index.ok_or_else(|| BusError::Unknown(name.into()))?)
         };
-        removed.stop().await;
+        match self.shared.keeper.get() {
+            Some(keeper) => keeper.give_up(&self.shared, &removed).await,
+            None => stop(std::slice::from_ref(&removed)).await,
+        }
         Ok(removed.subscription.clone())
     }
 
@@ -304,8 +299,14 @@ impl EventBus {
         for name in DeadLetters::of(&*self.shared.store).subscribers(filter).await? {
             match self.named(&name) {
                 Ok(running) if running.subscription.class == DeliveryClass::Durable => {
-                    answers.push(running.desk.ask(filter.clone()).of(name));
-                    running.order(|orders| orders.letters += 1);
+                    let asked = running.posts.iter().map(|post| post.retry(filter));
+                    let (here, elsewhere): (Vec<_>, Vec<_>) =
+                        asked.zip(&running.posts).partition(|(asked, _)| asked.is_some());
+                    answers.extend(here.into_iter().filter_map(|(asked, _)| Some(asked?.of(name.clone()))));
+                    let slots: Vec<Slot> = elsewhere.into_iter().map(|(_, post)| post.subscription.slot).collect();
+                    if self.has_letters(&name, filter, &slots).await? {
+                        retried.elsewhere.push(name);
+                    }
                 }
                 Ok(_) | Err(_) => retried.elsewhere.push(name),
             }
@@ -313,7 +314,19 @@ impl EventBus {
         for answer in join_all(answers).await {
             retried.add(answer?);
         }
+        retried.held.dedup();
+        retried.busy.dedup();
         Ok(retried)
+    }
+
+    /// Whether there are such letters in one of these slots.
+    async fn has_letters(&self, name: &str, filter: &LetterFilter, slots: &[Slot]) -> Result<bool, StoreError> {
+        if slots.is_empty() {
+            return Ok(false);
+        }
+        let filter = LetterFilter { subscriber: Some(name.to_owned()), ..filter.clone() };
+        let letters = DeadLetters::of(&*self.shared.store).list(&filter, None, usize::MAX).await?;
+        Ok(letters.iter().any(|letter| slots.iter().any(|slot| slot.has(&letter.value.event.metadata.key))))
     }
 
     /// Gives dead letters up for good, as [`DeadLetters::discard`], for the user of `cx`; what was parked behind them follows at
@@ -374,8 +387,8 @@ impl EventBus {
         loop {
             let head = self.shared.store.head().await?;
             let running = self.shared.running().clone();
-            for running in running {
-                running.slate.wait_for(|standing| standing.is_through(head, *running.orders.borrow())).await;
+            for post in running.iter().flat_map(|running| &running.posts) {
+                post.slate.wait_for(|standing| standing.is_through(head, post.orders())).await;
             }
             if self.shared.store.head().await? == head {
                 return Ok(());
@@ -394,8 +407,7 @@ impl EventBus {
         let mut status = Vec::with_capacity(running.len());
         for running in running {
             let Subscription { name, module, event_type, class, .. } = running.subscription;
-            let standing = running.standing();
-            let oldest = running.oldest(&*self.shared.store, &standing, head).await?;
+            let standing = running.standing(&*self.shared.store, head).await?;
             status.push(SubscriberStatus {
                 name,
                 module,
@@ -405,26 +417,32 @@ impl EventBus {
                 head,
                 queued: standing.queued,
                 in_flight: standing.in_flight,
-                oldest: oldest.map(|oldest| (now - oldest).to_std().unwrap_or_default()),
+                oldest: standing.oldest.map(|oldest| (now - oldest).to_std().unwrap_or_default()),
                 parked_keys: standing.parked_keys,
-                paused: running.orders.borrow().paused,
+                paused: running.is_paused(),
                 halted: standing.halted,
                 dropped: standing.dropped,
-                overlong: running.watch.overlong(&running.subscription, self.shared.options.overlong),
+                overlong: running.overlong(self.shared.options.overlong),
+                slots: self.shared.slots(&running),
             });
         }
         Ok(status)
     }
 
-    /// Stops the subscribers. What they were in the middle of is delivered again by the next process.
+    /// Stops the subscribers. What they were in the middle of is delivered again by the next process. What this node holds is
+    /// free at once.
     ///
     /// # Cancel safety
     /// Dropped, they stop nevertheless.
     pub async fn stop(mut self) {
+        if let Some(keeper) = self.keeper.take() {
+            keeper.abort();
+            let _aborted = keeper.await;
+        }
         let running = std::mem::take(&mut *self.shared.running());
-        running.iter().for_each(|running| running.order(|orders| orders.stop = true));
-        for running in running {
-            running.stop().await;
+        match self.shared.keeper.get() {
+            Some(keeper) => keeper.resign(&self.shared, &running).await,
+            None => stop(&running).await,
         }
         // It holds the store as well, which is then closed by whoever lets it go last.
         self.caretaker.abort();
@@ -448,6 +466,7 @@ impl EventBus {
 impl Drop for EventBus {
     fn drop(&mut self) {
         self.caretaker.abort();
+        self.keeper.iter().for_each(JoinHandle::abort);
         self.shared.running().clear();
     }
 }
@@ -458,11 +477,26 @@ impl Shared {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn delivery(&self, subscription: Subscription, policy: RetryPolicy, retry: resilience::Retry) -> Delivery {
-        Delivery {
+    /// Those that leases are for: durable subscribers, slot by slot.
+    pub fn durable(&self) -> Vec<(Arc<Running>, Arc<Post>)> {
+        let running = self.running().clone().into_iter();
+        let durable = running.filter(|running| running.subscription.class == DeliveryClass::Durable);
+        durable
+            .flat_map(|running| running.posts.clone().into_iter().map(move |post| (Arc::clone(&running), post)))
+            .collect()
+    }
+
+    /// Begins to work on a slot; where others may take it, behind a fence.
+    pub async fn begin(&self, post: &Post, fence: Option<Arc<Fence>>) -> Result<(), StoreError> {
+        let subscription = post.subscription.clone();
+        let policy = subscription.retry.unwrap_or(self.options.retry);
+        let retry = policy.of(subscription.name, self.options.seed).expect("it was looked at when it was added");
+        let store = fence.as_ref().map_or_else(|| Arc::clone(&self.store), |fence| Arc::clone(fence) as Arc<dyn Store>);
+        let delivery = Delivery {
             meters: Meters::new(&subscription),
             subscription,
-            store: Arc::clone(&self.store),
+            place: post.place.clone(),
+            store,
             clock: Arc::clone(&self.clock),
             ids: Arc::clone(&self.ids),
             policy,
@@ -470,10 +504,57 @@ impl Shared {
             inline: self.inline.clone(),
             threads: Arc::clone(&self.threads),
             records: !self.options.records.is_none(),
-            watch: Arc::default(),
+            watch: Arc::clone(&post.watch),
             desk: Desk::default(),
             abandoned: Arc::default(),
+            fence,
+        };
+        post.begin(delivery).await
+    }
+
+    /// A unit in the name of the bus.
+    pub fn own_unit(&self) -> Unit {
+        let context = Context::new(part("event-bus"), CorrelationId::new(self.ids.next()));
+        let (clock, ids) = (Arc::clone(&self.clock), Arc::clone(&self.ids));
+        Unit::new(event_sourcing::Origin { module: "event-bus", context, clock, ids })
+    }
+
+    /// Makes sure that its checkpoints are those of so many slots.
+    async fn divide(&self, subscription: &Subscription) -> Result<(), BusError> {
+        let Subscription { name, slots: asked, class, .. } = *subscription;
+        if class != DeliveryClass::Durable {
+            return Ok(());
         }
+        let stored = match self.store.get::<Group>(name).await? {
+            Some(group) => group.value.slots,
+            None if asked == 1 || self.store.checkpoint(name).await? > Position(0) => 1,
+            None => {
+                let mut unit = self.own_unit();
+                unit.put(name, &Group { slots: asked }, Expected::Absent);
+                match self.store.commit(unit).await {
+                    Ok(_) => asked,
+                    Err(CommitError::Store(error)) => return Err(error.into()),
+                    // Another process was faster.
+                    Err(CommitError::Conflict(_) | CommitError::Late { .. }) => {
+                        self.store.get::<Group>(name).await?.map_or(asked, |group| group.value.slots)
+                    }
+                }
+            }
+        };
+        if stored == asked { Ok(()) } else { Err(BusError::Slots { name, stored, asked }) }
+    }
+
+    fn slots(&self, running: &Running) -> Vec<SlotStatus> {
+        let slot = |post: &Arc<Post>| {
+            let here = post.is_at_work();
+            SlotStatus {
+                index: post.subscription.slot.index,
+                here,
+                position: here.then(|| post.slate.read().position),
+                lease: self.keeper.get().and_then(|keeper| keeper.holder(&post.place)),
+            }
+        };
+        running.posts.iter().map(slot).collect()
     }
 }
 
@@ -485,12 +566,7 @@ impl Shared {
         if swept.is_some_and(|swept| (now - swept).abs() < SWEEP) {
             return swept;
         }
-        let unit = || {
-            let context = Context::new(part("event-bus"), CorrelationId::new(self.ids.next()));
-            let (clock, ids) = (Arc::clone(&self.clock), Arc::clone(&self.ids));
-            Unit::new(event_sourcing::Origin { module: "event-bus", context, clock, ids })
-        };
-        match self.options.records.sweep(&*self.store, now, unit).await {
+        match self.options.records.sweep(&*self.store, now, || self.own_unit()).await {
             Ok(all) => all.then_some(now),
             Err(error) => {
                 tracing::warn!("records of deliveries are kept for longer: {error}");
@@ -500,93 +576,22 @@ impl Shared {
     }
 }
 
-impl Running {
-    fn order(&self, change: impl FnOnce(&mut Orders)) {
-        self.orders.send_modify(change);
-        self.bell.ring();
-    }
-
-    async fn stop(&self) {
-        self.order(|orders| orders.stop = true);
-        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(mut task) = task else { return };
-        if timeout(STOP, &mut task).await.is_err() {
-            self.abandon(&task);
-        }
-    }
-
-    /// What waits for a thread to compute on is not being handled yet.
-    fn standing(&self) -> Standing {
-        let standing = self.slate.read().clone();
-        let waiting = self.watch.waiting().min(standing.in_flight);
-        Standing { queued: standing.queued + waiting, in_flight: standing.in_flight - waiting, ..standing }
-    }
-
-    /// The task ends at its next turn. Where a handler holds the thread that may be late, and nothing of it counts any more.
-    fn abandon(&self, task: &JoinHandle<()>) {
-        self.abandoned.store(true, Ordering::SeqCst);
-        task.abort();
-    }
-
-    /// When the oldest event happened that is not delivered. The log says it where the subscriber has not read on.
-    async fn oldest(
-        &self,
-        store: &dyn Store,
-        standing: &Standing,
-        head: Position,
-    ) -> Result<Option<DateTime<Utc>>, StoreError> {
-        let at = standing.position;
-        if standing.oldest.is_some() || at >= head {
-            return Ok(standing.oldest);
-        }
-        let unread = || self.unread.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, happened)) = unread().filter(|(known, _)| *known == at) {
-            return Ok(Some(happened));
-        }
-        let next = store.log(LogQuery::after(at, 1)).await?;
-        let happened = next.first().map(|event| event.timestamp);
-        *unread() = happened.map(|happened| (at, happened));
-        Ok(happened)
-    }
-
-    async fn measure(&self, shared: &Shared, head: Position) -> Result<(), StoreError> {
-        let standing = self.standing();
-        let oldest = self.oldest(&*shared.store, &standing, head).await?;
-        let overlong = self.watch.overlong(&self.subscription, shared.options.overlong);
-        let now = shared.clock.now();
-        let meters = &self.delivery_meters;
-        meters.mailbox.set(standing.queued as f64);
-        meters.in_flight.set(standing.in_flight as f64);
-        meters.lag.set(head.0.saturating_sub(standing.position.0) as f64);
-        let age = oldest.map(|oldest| (now - oldest).to_std().unwrap_or_default());
-        meters.oldest.set(age.unwrap_or_default().as_secs_f64());
-        meters.parked_keys.set(standing.parked_keys as f64);
-        meters.overlong.set(overlong.len() as f64);
-        Ok(())
+/// Has them end side by side.
+async fn stop(running: &[Arc<Running>]) {
+    running.iter().for_each(|running| running.order(|orders| orders.stop = true));
+    for post in running.iter().flat_map(|running| &running.posts) {
+        post.stop(STOP).await;
     }
 }
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        let task = self.task.get_mut().unwrap_or_else(PoisonError::into_inner).take();
-        task.iter().for_each(|task| self.abandon(task));
-    }
-}
-
-/// However the task of a subscriber ends, it is known that it has.
-async fn ending(subscriber: &'static str, slate: Arc<Slate>, task: impl Future<Output = ()>) {
-    let ended = AssertUnwindSafe(task).catch_unwind().await;
-    let fault = ended.err().map(|panic| {
-        let said = panicked(panic.as_ref()).detail.unwrap_or_default();
-        tracing::error!(subscriber, "its task has panicked and handles nothing more: {said}");
-        format!("its task has panicked: {said}: start the program again, and report this")
-    });
-    slate.write(|standing| {
-        standing.ended = true;
-        if fault.is_some() {
-            standing.halted = fault;
+/// Looks again and again who works on what.
+async fn keep(shared: Arc<Shared>) {
+    while let Some(keeper) = shared.keeper.get() {
+        sleep(keeper.pause()).await;
+        if let Err(error) = keeper.look(&shared).await {
+            tracing::warn!("who works on what is not looked at: {error}");
         }
-    });
+    }
 }
 
 /// Every second: what is due by the clock, whom somebody has paused or resumed, perhaps in another process, what the gauges
@@ -603,12 +608,11 @@ async fn take_care(shared: Arc<Shared>) {
             let is_named = |event: &str| running.iter().any(|running| running.subscription.event_type == event);
             timekeeper.tick(|event| is_named(event) || shared.inline.name(event)).await;
         }
-        let said: Vec<u64> = running.iter().map(|running| running.orders.borrow().said).collect();
+        let said: Vec<u64> = running.iter().map(|running| running.said()).collect();
         match paused(&*shared.store).await {
             Ok(paused) => running.iter().zip(said).for_each(|(running, said)| {
                 let is_paused = paused.contains(running.subscription.name);
-                let orders = *running.orders.borrow();
-                if orders.paused != is_paused && orders.said == said {
+                if running.is_paused() != is_paused && running.said() == said {
                     running.order(|orders| orders.paused = is_paused);
                 }
             }),
@@ -623,7 +627,7 @@ async fn take_care(shared: Arc<Shared>) {
 async fn measure(shared: &Shared, running: &[Arc<Running>]) -> Result<(), StoreError> {
     let head = shared.store.head().await?;
     for running in running {
-        running.measure(shared, head).await?;
+        running.measure(&*shared.store, head, shared.clock.now(), shared.options.overlong).await?;
     }
     Ok(())
 }

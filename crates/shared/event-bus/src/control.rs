@@ -22,6 +22,8 @@ impl Document for Pause {
 pub(crate) struct Orders {
     pub paused: bool,
     pub stop: bool,
+    /// To end what is under way and begin with nothing more, since somebody else is to go on.
+    pub leaving: bool,
     /// Counts how often the operator has asked a halted subscriber to go on.
     pub resumed: u64,
     /// Counts changes of the dead letters that others have made.

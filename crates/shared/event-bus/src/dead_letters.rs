@@ -149,7 +149,7 @@ impl<'a> DeadLetters<'a> {
             match self.store.commit(unit).await {
                 Ok(_) => return Ok(true),
                 Err(CommitError::Conflict(_)) => found = self.show(&key).await?,
-                Err(CommitError::Store(error)) => return Err(error.into()),
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(false)

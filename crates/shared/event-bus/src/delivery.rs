@@ -25,6 +25,7 @@ use uuid::Uuid;
 use crate::{
     DeadLetter, DeliveryOutcome, DeliveryRecord, InlineSubscribers, OnUnknown, RetryPolicy, Subscription,
     handler::{BatchHandler, Fault, Handler, Thread, Threads, thread},
+    lease::fence::Fence,
     mailbox::Waiting,
     meters::Meters,
     principals::{caused_by, itself},
@@ -39,6 +40,9 @@ const PAGE: usize = 256;
 /// What all deliveries to one subscriber have in common.
 pub(crate) struct Delivery {
     pub subscription: Subscription,
+    /// What its checkpoint and its marks are stored under.
+    pub place: String,
+    /// The store, or what of it is let through.
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<dyn Ids>,
@@ -55,6 +59,8 @@ pub(crate) struct Delivery {
     pub desk: Desk,
     /// Nobody waits for it any more, and another one may be at work in its place.
     pub abandoned: Arc<AtomicBool>,
+    /// Where others may take its place.
+    pub fence: Option<Arc<Fence>>,
 }
 
 /// A try that has ended, before anything of it is committed.
@@ -262,15 +268,47 @@ impl Delivery {
     /// The events beyond the checkpoint that are done.
     pub async fn marks(&self) -> Result<Vec<u64>, StoreError> {
         let mut marks = Vec::new();
-        self.each::<Mark>(|position, _| marks.extend(position.parse::<u64>())).await?;
+        self.each::<Mark>(&self.place, |position, _| marks.extend(position.parse::<u64>())).await?;
         Ok(marks)
     }
 
-    /// All documents of this subscriber in one collection, whose keys begin with its name.
-    pub async fn each<D: Document>(&self, mut see: impl FnMut(&str, D) + Send) -> Result<(), StoreError> {
+    /// The dead letters of its keys. They are stored under the name of the subscriber, whatever the slot: who lists, retries or
+    /// discards them need not know about slots.
+    pub async fn letters(&self, mut see: impl FnMut(&str, DeadLetter) + Send) -> Result<(), StoreError> {
         let mut after = None;
         loop {
-            after = self.page(after, &mut see).await?;
+            after = self.letters_after(after, &mut see).await?;
+            if after.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// A page of them, as [`page`](Self::page).
+    pub async fn letters_after(
+        &self,
+        after: Option<String>,
+        mut see: impl FnMut(&str, DeadLetter) + Send,
+    ) -> Result<Option<String>, StoreError> {
+        let Subscription { name, slot, .. } = self.subscription;
+        let see = |position: &str, letter: DeadLetter| {
+            if slot.has(&letter.event.metadata.key) {
+                see(position, letter);
+            }
+        };
+        self.page(name, after, see).await
+    }
+
+    /// Whether somebody else works in its place.
+    pub fn is_lost(&self) -> bool {
+        self.fence.as_ref().is_some_and(|fence| fence.is_lost())
+    }
+
+    /// All documents of one collection whose keys begin with this name.
+    async fn each<D: Document>(&self, name: &str, mut see: impl FnMut(&str, D) + Send) -> Result<(), StoreError> {
+        let mut after = None;
+        loop {
+            after = self.page(name, after, &mut see).await?;
             if after.is_none() {
                 return Ok(());
             }
@@ -278,12 +316,13 @@ impl Delivery {
     }
 
     /// A page of them, from the first after this key on. The key to go on from; at their end, none.
-    pub async fn page<D: Document>(
+    async fn page<D: Document>(
         &self,
+        name: &str,
         after: Option<String>,
         mut see: impl FnMut(&str, D) + Send,
     ) -> Result<Option<String>, StoreError> {
-        let prefix = format!("{}/", self.subscription.name);
+        let prefix = format!("{name}/");
         let page = self.store.list::<D>(Some(after.as_ref().unwrap_or(&prefix)), PAGE).await?;
         let last = page.last().filter(|_| page.len() == PAGE).map(|last| last.key.clone());
         for found in page {

@@ -21,6 +21,19 @@ pub enum BusError {
         /// What is wrong with it, and what would be right.
         fault: String,
     },
+    /// The number of its slots is not the one that its checkpoints are stored for.
+    #[error(
+        "subscriber `{name}` is stored in {stored} slots, and is asked for in {asked}: an event would be lost or handled twice; \
+         leave the number, or give the subscriber another name, with which it begins anew"
+    )]
+    Slots {
+        /// Which.
+        name: &'static str,
+        /// That its checkpoints are stored for.
+        stored: u32,
+        /// That its subscription says.
+        asked: u32,
+    },
     /// Options out of range.
     #[error("the bus's options are out of range: {0}")]
     Options(String),
@@ -34,7 +47,7 @@ impl BusError {
     pub(crate) fn of_commit(error: CommitError) -> Self {
         match error {
             CommitError::Store(error) => Self::Store(error),
-            CommitError::Conflict(conflict) => unreachable!("no write of this unit has an expectation: {conflict}"),
+            refused => unreachable!("this unit expects nothing and has no deadline: {refused}"),
         }
     }
 }
@@ -44,9 +57,11 @@ impl From<BusError> for Error {
         match error {
             BusError::Store(error) => error.into(),
             BusError::Unknown(_) => Self::new(ErrorKind::NotFound, error.to_string()),
-            BusError::NoStore(_) | BusError::Twice(_) | BusError::Subscription { .. } | BusError::Options(_) => {
-                Self::invalid(error.to_string())
-            }
+            BusError::NoStore(_)
+            | BusError::Twice(_)
+            | BusError::Subscription { .. }
+            | BusError::Slots { .. }
+            | BusError::Options(_) => Self::invalid(error.to_string()),
         }
     }
 }

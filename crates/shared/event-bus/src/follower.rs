@@ -109,6 +109,10 @@ impl Follower {
     pub async fn run(mut self) {
         while let Err(error) = self.follow().await {
             loop {
+                // The fence has told about it. What is in flight ends here, and nothing is written any more.
+                if self.delivery.is_lost() {
+                    return;
+                }
                 tracing::warn!(subscriber = self.delivery.subscription.name, "waiting for the store: {error}");
                 tokio::select! {
                     () = sleep(PATIENCE) => {}
@@ -127,11 +131,11 @@ impl Follower {
 
     /// Takes up what the store has.
     async fn recover(&mut self) -> Result<(), StoreError> {
-        let Delivery { subscription, store, .. } = &*self.delivery;
+        let Delivery { place, store, .. } = &*self.delivery;
         // A unit of an earlier run of this subscriber, whose answer nobody waited for, may still be on its way. This one writes
         // nothing and waits behind it, or what is read next were out of date, and an effect done twice.
         written(self.delivery.commit(self.delivery.bare_unit()).await)?;
-        let checkpoint = store.checkpoint(subscription.name).await?;
+        let checkpoint = store.checkpoint(place).await?;
         let marks: BTreeSet<u64> = self.delivery.marks().await?.into_iter().collect();
         self.progress = Progress::new(checkpoint, marks);
         self.mailbox.clear();
@@ -221,7 +225,7 @@ impl Follower {
     }
 
     fn is_held(&self) -> bool {
-        self.obeyed.paused || self.obeyed.stop || self.halted.is_some()
+        self.obeyed.paused || self.obeyed.leaving || self.obeyed.stop || self.halted.is_some()
     }
 
     /// Carries out what was ordered since.
@@ -276,7 +280,7 @@ impl Follower {
     async fn flush(&mut self) -> Result<(), StoreError> {
         let Some(step) = self.progress.flush() else { return Ok(()) };
         let mut unit = self.delivery.bare_unit();
-        step.write(self.delivery.subscription.name, &mut unit);
+        step.write(&self.delivery.place, &mut unit);
         written(self.delivery.commit(unit).await)?;
         self.progress.stepped(&step);
         Ok(())
@@ -298,6 +302,7 @@ impl Follower {
             standing.parked_keys = self.parked.len();
             standing.paused = self.obeyed.paused;
             standing.resumed = self.obeyed.resumed;
+            standing.leaving = self.obeyed.leaving;
             standing.halted.clone_from(&self.halted);
         });
     }
@@ -308,6 +313,6 @@ fn written(answer: Result<Receipt, CommitError>) -> Result<(), StoreError> {
     match answer {
         Ok(_) => Ok(()),
         Err(CommitError::Store(error)) => Err(error),
-        Err(CommitError::Conflict(conflict)) => unreachable!("no write of this unit has an expectation: {conflict}"),
+        Err(refused) => unreachable!("this unit expects nothing and has no deadline: {refused}"),
     }
 }

@@ -26,6 +26,30 @@
 //! The bus also publishes what is [scheduled](Schedule) when it is due, and that an hour, a day or a month has passed, if
 //! somebody subscribes to that: by the injected clock, once each.
 //!
+//! # Several processes
+//!
+//! A durable subscriber can be divided by keys [into slots](Subscription::in_slots): each is a follower with a checkpoint of its
+//! own, and a key is in one of them, by [`slot_of`]. Where the bus is told [which node it is](BusOptions::node), it works on a slot
+//! only as long as it holds its lease, and the nodes over one store share the slots fairly: each holds its part of them, rounded
+//! up at most. Without a node there is but this process, and leases cost nothing.
+//!
+//! | what happens | what follows |
+//! | --- | --- |
+//! | a node stops | it gives back what it holds in its last unit, and the others take it at their next look, within a second |
+//! | a node dies | the others take what it held when its lease has ended by their clocks, and not before |
+//! | a node starts | the others end what is under way in the slots above their share, and give them back |
+//! | a node is paused beyond its lease, or its clock is wrong | a slot may change hands early or late; **what it commits of a slot that it has lost is refused**, so nothing is done twice, and what it had in flight is dropped |
+//!
+//! Each unit of a slot requires the very revision of the claim under which the work began, the fencing token, and the store checks
+//! that where it writes. So clocks, pauses of a virtual machine and delays of a network decide when a slot changes hands, and
+//! never what its events have done. What a handler does outside of its unit has no such fence.
+//!
+//! A node writes one document in a third of its lease, whatever it holds, one unit for each slot that it takes or gives back, and
+//! one for each node that it finds gone. It reads the leases every second, or every third of a lease.
+//!
+//! Dead letters, delivery records and pauses are of the subscriber and not of a slot. Letters are tried again by the process that
+//! holds their slot; asked elsewhere, it is said.
+//!
 //! A handler acts for the user who caused its event, with the permissions of its own module.
 #![warn(missing_docs)]
 
@@ -37,6 +61,7 @@ mod error;
 mod follower;
 mod handler;
 mod inline;
+mod lease;
 mod letter;
 mod listener;
 mod mailbox;
@@ -49,7 +74,9 @@ mod record;
 mod redelivery;
 mod retention;
 mod retry;
+mod running;
 mod schedule;
+mod slot;
 mod standing;
 mod stretch;
 mod subscriber;
@@ -62,8 +89,9 @@ pub use control::Pause;
 pub use dead_letters::{DeadLetters, Discarded, LetterFilter};
 pub use error::BusError;
 pub use inline::InlineSubscribers;
+pub use lease::{Lease, Node};
 pub use letter::DeadLetter;
-pub use passage::{DayPassed, HourPassed, MonthPassed, TIME_EVENTS};
+pub use passage::{DayPassed, HourPassed, MonthPassed, TIME_EVENTS, contracts};
 pub use publisher::{
     KeptEvent, PublishError, Published, Publisher, PublisherOptions, PublisherStatus, RefusedPublish, SpoolError,
 };
@@ -72,6 +100,7 @@ pub use redelivery::Retried;
 pub use retention::Retention;
 pub use retry::RetryPolicy;
 pub use schedule::{Schedule, ScheduleId, Scheduled, scheduled};
-pub use standing::{Overlong, SubscriberStatus};
+pub use slot::slot_of;
+pub use standing::{Overlong, SlotStatus, SubscriberStatus};
 pub use subscriber::{BatchSubscriber, CpuSubscriber, EnvelopeSubscriber, Subscriber};
 pub use subscription::{BatchOptions, DeliveryClass, OnUnknown, Overflow, Subscription, SubscriptionFault};

@@ -19,6 +19,9 @@ const LAG: &str = "borough_event_lag_events";
 const OLDEST: &str = "borough_event_oldest_age_seconds";
 const PARKED: &str = "borough_event_parked_keys";
 const OVERLONG: &str = "borough_event_overlong_deliveries";
+const SLOTS: &str = "borough_event_held_slots";
+const TAKEOVERS: &str = "borough_event_slot_takeovers_total";
+const LOST: &str = "borough_event_slots_lost_total";
 
 /// What all subscribers have, those that are inline as well.
 pub(crate) struct Tries {
@@ -58,6 +61,9 @@ pub(crate) struct Meters {
     pub oldest: Gauge,
     pub parked_keys: Gauge,
     pub overlong: Gauge,
+    pub slots: Gauge,
+    pub takeovers: Counter,
+    pub lost_slots: Counter,
 }
 
 impl Meters {
@@ -82,6 +88,9 @@ impl Meters {
             oldest: level(OLDEST),
             parked_keys: level(PARKED),
             overlong: level(OVERLONG),
+            slots: level(SLOTS),
+            takeovers: count(TAKEOVERS),
+            lost_slots: count(LOST),
         }
     }
 
@@ -110,4 +119,7 @@ fn describe() {
     describe_gauge!(OLDEST, Unit::Seconds, "Age of the oldest event that is not delivered");
     describe_gauge!(PARKED, Unit::Count, "Keys of which an event is among the dead letters");
     describe_gauge!(OVERLONG, Unit::Count, "Handlers that take longer than they may");
+    describe_gauge!(SLOTS, Unit::Count, "Slots that this process works on");
+    describe_counter!(TAKEOVERS, Unit::Count, "Slots taken from a process whose lease had ended");
+    describe_counter!(LOST, Unit::Count, "Slots that another process has taken");
 }

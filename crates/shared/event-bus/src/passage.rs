@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Datelike, DurationRound, Months, NaiveTime, TimeDelta, Utc};
 use event_sourcing::{Document, Unit};
-use kernel::{Event, Priority};
+use kernel::{Contract, Event, Priority};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,7 @@ pub const TIME_EVENTS: [&str; 3] = [HourPassed::NAME, DayPassed::NAME, MonthPass
 pub(crate) const SPANS: [Span; 3] = [Span::Hour, Span::Day, Span::Month];
 
 macro_rules! passed {
-    ($(#[$doc:meta])* $name:ident, $wire:literal, $most:literal) => {
+    ($(#[$doc:meta])* $name:ident, $most:literal) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
         pub struct $name {
@@ -26,30 +26,56 @@ macro_rules! passed {
             /// After a downtime, only so many are published of those that were missed: the latest.
             pub const MOST: u32 = $most;
         }
-
-        impl Event for $name {
-            const NAME: &'static str = $wire;
-            const PRIORITY: Priority = Priority::Low;
-
-            fn key(&self) -> String {
-                "utc".into()
-            }
-        }
     };
 }
 
 passed! {
     /// An hour of UTC is over. Published once for each, by the serving process, while somebody in it subscribes to this very
     /// event.
-    HourPassed, "time.hour_passed", 48
+    HourPassed, 48
 }
 passed! {
     /// A day of UTC is over; see [`HourPassed`].
-    DayPassed, "time.day_passed", 31
+    DayPassed, 31
 }
 passed! {
     /// A month of UTC is over; see [`HourPassed`].
-    MonthPassed, "time.month_passed", 12
+    MonthPassed, 12
+}
+
+/// There is one time.
+const KEY: &str = "utc";
+
+impl Event for HourPassed {
+    const NAME: &'static str = "time.hour_passed";
+    const PRIORITY: Priority = Priority::Low;
+
+    fn key(&self) -> String {
+        KEY.into()
+    }
+}
+
+impl Event for DayPassed {
+    const NAME: &'static str = "time.day_passed";
+    const PRIORITY: Priority = Priority::Low;
+
+    fn key(&self) -> String {
+        KEY.into()
+    }
+}
+
+impl Event for MonthPassed {
+    const NAME: &'static str = "time.month_passed";
+    const PRIORITY: Priority = Priority::Low;
+
+    fn key(&self) -> String {
+        KEY.into()
+    }
+}
+
+/// The events of this crate: each has a file in `docs/contracts`.
+pub fn contracts() -> Vec<Contract> {
+    vec![Contract::of_event::<HourPassed>(), Contract::of_event::<DayPassed>(), Contract::of_event::<MonthPassed>()]
 }
 
 /// Up to when the passing of one kind of span was published, stored under its name.

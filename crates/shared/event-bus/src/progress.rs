@@ -26,7 +26,7 @@ const FOREIGN: u64 = 4096;
 /// if its event is the first one that is not done; any other unit puts a [`Mark`] for its event instead, which a restart skips.
 /// Checkpoints never go back, though nobody orders the commits: there is one first event that is not done, it stays the first
 /// until its commit has been answered, and only then is there another that may move the checkpoint.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Progress {
     /// What the store has.
     pub stored: Position,
@@ -40,7 +40,7 @@ pub(crate) struct Progress {
     dirty: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Outstanding {
     position: u64,
     happened: DateTime<Utc>,
@@ -48,7 +48,7 @@ struct Outstanding {
 }
 
 /// How a unit says that its event is done.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Step {
     /// It is the first that was not: the checkpoint goes to the end of the completed prefix, and passes these marks.
     Checkpoint { to: Position, passed: Vec<u64> },

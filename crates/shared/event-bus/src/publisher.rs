@@ -1,5 +1,6 @@
 //! Publishing where nobody waits who could try again: timers, adapters, whatever is told of the world outside.
 
+mod meters;
 mod spool;
 
 use std::{
@@ -19,8 +20,11 @@ use tokio::{
     time::sleep,
 };
 
-use self::spool::{Kept, Spool};
 pub use self::spool::{KeptEvent, SpoolError};
+use self::{
+    meters::Meters,
+    spool::{Kept, Spool},
+};
 use crate::{InlineSubscribers, principals::part};
 
 /// Publishes events, and keeps those that the store does not take now: they are published later, in their order, once each.
@@ -145,6 +149,7 @@ struct Shared {
     /// Documents of units whose answer has come.
     known: Mutex<Vec<String>>,
     wake: Notify,
+    meters: Meters,
     status: watch::Sender<PublisherStatus>,
 }
 
@@ -179,7 +184,9 @@ impl Publisher {
         }
         let (spool, known, wake) = (Arc::new(Mutex::new(spool)), Mutex::default(), Notify::new());
         let status = watch::Sender::new(status);
-        let shared = Arc::new(Shared { options, store, clock, ids, inline, spool, known, wake, status });
+        let meters = Meters::new(options.name);
+        let shared = Arc::new(Shared { options, store, clock, ids, inline, spool, known, wake, meters, status });
+        shared.count_waiting();
         match shared.left_behind().await {
             Ok(left) => shared.known().extend(left),
             // They stay until a process starts that can read them.
@@ -218,6 +225,13 @@ impl Publisher {
         // It is kept as a whole, whoever waits for that.
         let kept = spawn_blocking(move || shared.keep(kept, cause)).await;
         kept.unwrap_or_else(|_| Err(SpoolError::Stopped.into())).map(|()| Published::Kept)
+    }
+
+    /// An empty unit for [`publish`](Self::publish): a piece of work of its own, which the module does in its own name.
+    pub fn work_of(&self, module: &'static str) -> Unit {
+        let Shared { clock, ids, .. } = &*self.shared;
+        let context = Context::new(part(&format!("module:{module}")), CorrelationId::new(ids.next()));
+        Unit::new(Origin { module, context, clock: Arc::clone(clock), ids: Arc::clone(ids) })
     }
 
     /// How it stands now.
@@ -264,13 +278,13 @@ impl Shared {
         }
         tracing::warn!(publisher = self.options.name, unit = kept.id, "kept, to be published later: {cause}");
         spool.keep(kept)?;
-        let waiting = spool.len();
         drop(spool);
         self.status.send_modify(|status| {
-            status.waiting = waiting;
             status.kept += 1;
             status.error.get_or_insert(cause);
         });
+        self.meters.kept.increment(1);
+        self.count_waiting();
         self.wake.notify_one();
         Ok(())
     }
@@ -298,9 +312,9 @@ impl Shared {
         match answer {
             Ok(receipt) => Ok(receipt),
             Err(CommitError::Store(error)) => Err(Failure::of_store(error)),
-            Err(CommitError::Conflict(conflict)) => match self.store.get::<Attempted>(id).await {
+            Err(refused) => match self.store.get::<Attempted>(id).await {
                 Ok(Some(_)) => Ok(Receipt::default()),
-                Ok(None) => Err(Failure::Passing(CommitError::Conflict(conflict).into())),
+                Ok(None) => Err(Failure::Passing(refused.into())),
                 Err(error) => Err(Failure::of_store(error)),
             },
         }
@@ -313,7 +327,7 @@ impl Shared {
         unit.put(id.as_str(), &RefusedPublish { events: events.clone(), error }, Expected::Any);
         match self.store.commit(unit).await {
             Err(CommitError::Store(error)) => Err(error),
-            Ok(_) | Err(CommitError::Conflict(_)) => Ok(()),
+            Ok(_) | Err(CommitError::Conflict(_) | CommitError::Late { .. }) => Ok(()),
         }
     }
 
@@ -328,11 +342,14 @@ impl Shared {
             Ok(Ok(())) => self.known().push(id),
             Err(_) => {}
         }
+        self.status.send_modify(|status| status.error = None);
+        self.count_waiting();
+    }
+
+    fn count_waiting(&self) {
         let waiting = self.spool().len();
-        self.status.send_modify(|status| {
-            status.waiting = waiting;
-            status.error = None;
-        });
+        self.status.send_modify(|status| status.waiting = waiting);
+        self.meters.waiting.set(waiting as f64);
     }
 
     /// What earlier processes have left behind, but for the units that are kept. To be asked before anything is published.
@@ -376,8 +393,10 @@ fn lock(spool: &Mutex<Spool>) -> MutexGuard<'_, Spool> {
 impl Failure {
     fn of_store(error: StoreError) -> Self {
         match error.kind {
-            StoreErrorKind::Locked | StoreErrorKind::Full | StoreErrorKind::Unavailable => Self::Passing(error.into()),
-            StoreErrorKind::Corrupt | StoreErrorKind::Newer => Self::Final(error.into()),
+            StoreErrorKind::Locked | StoreErrorKind::Full | StoreErrorKind::Busy | StoreErrorKind::Unavailable => {
+                Self::Passing(error.into())
+            }
+            StoreErrorKind::Corrupt | StoreErrorKind::Newer | StoreErrorKind::Undeclared => Self::Final(error.into()),
         }
     }
 
@@ -395,12 +414,14 @@ async fn keep_trying(shared: Arc<Shared>) {
             shared.wake.notified().await;
             continue;
         };
+        shared.meters.retried.increment(1);
         let error = match shared.submit(&kept).await {
             Ok(_) => None,
             Err(Failure::Passing(error)) => Some(error.message),
             Err(Failure::Final(error)) => match shared.set_aside(&kept, error).await {
                 Ok(()) => {
                     shared.status.send_modify(|status| status.refused += 1);
+                    shared.meters.refused.increment(1);
                     None
                 }
                 Err(error) => Some(error.message),
@@ -417,6 +438,20 @@ async fn keep_trying(shared: Arc<Shared>) {
                 sleep(wait).await;
                 wait = (wait * 2).min(shared.options.longest);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_otherwise_later_is_tried_again() {
+        use StoreErrorKind::{Corrupt, Full, Locked, Newer, Unavailable};
+        for (kind, passing) in [(Locked, true), (Full, true), (Unavailable, true), (Corrupt, false), (Newer, false)] {
+            let failure = Failure::of_store(StoreError { kind, message: String::new() });
+            assert_eq!(matches!(failure, Failure::Passing(_)), passing, "{kind:?}");
         }
     }
 }

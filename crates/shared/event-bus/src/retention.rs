@@ -68,7 +68,7 @@ impl Retention {
             }
             match store.commit(removal).await {
                 // A dead letter among them was tried again meanwhile: the next look takes the others.
-                Ok(_) | Err(CommitError::Conflict(_)) => {}
+                Ok(_) | Err(CommitError::Conflict(_) | CommitError::Late { .. }) => {}
                 Err(CommitError::Store(error)) => return Err(error),
             }
         }

@@ -9,7 +9,7 @@ use event_sourcing::Position;
 use kernel::EventId;
 use tokio::sync::Notify;
 
-use crate::{DeliveryClass, control::Orders};
+use crate::{DeliveryClass, Lease, control::Orders};
 
 /// How one subscriber stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +43,22 @@ pub struct SubscriberStatus {
     pub dropped: u64,
     /// Handlers that do not end.
     pub overlong: Vec<Overlong>,
+    /// Who works on which part of its keys. All that stands above is about those parts on which this process works; with none
+    /// of them, it is at the end of the log.
+    pub slots: Vec<SlotStatus>,
+}
+
+/// One part of the keys of a subscriber.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlotStatus {
+    /// Which, from 0.
+    pub index: u32,
+    /// Whether this process works on it.
+    pub here: bool,
+    /// Everything of it up to here is handled or parked. `None` where others work on it.
+    pub position: Option<Position>,
+    /// Who holds it, as of the latest look. `None` where nobody does, and in a bus that is no node.
+    pub lease: Option<Lease>,
 }
 
 /// A handler that has not ended for longer than the bus's options allow. It is not stopped: nobody knows what it has done.
@@ -72,11 +88,21 @@ pub(crate) struct Standing {
     pub dropped: u64,
     /// How many times it has been told to go on, as far as it has heard.
     pub resumed: u64,
-    /// Its task has ended.
+    /// It begins with nothing more.
+    pub leaving: bool,
+    /// Its task has panicked.
+    pub is_dead: bool,
+    /// Nobody works on it.
     pub ended: bool,
 }
 
 impl Standing {
+    /// Somebody works on it from now on.
+    pub fn begins(&mut self) {
+        self.ended = false;
+        self.is_dead = false;
+    }
+
     /// Whether it will do nothing more about what is in the log up to here. What it says of a pause counts as long as it has not
     /// been told otherwise.
     pub fn is_through(&self, head: Position, orders: Orders) -> bool {

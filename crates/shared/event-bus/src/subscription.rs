@@ -5,6 +5,7 @@ use kernel::{Envelope, Event};
 use crate::{
     BatchSubscriber, CpuSubscriber, EnvelopeSubscriber, RetryPolicy, Subscriber,
     handler::{BatchHandler, Computing, Envelopes, Handler, Typed},
+    slot::Slot,
 };
 
 /// A subscriber under its stable name, which its checkpoint is stored under, and how it wants to be called.
@@ -25,6 +26,9 @@ pub struct Subscription {
     pub(crate) retry: Option<RetryPolicy>,
     pub(crate) on_unknown: OnUnknown,
     pub(crate) calls: Calls,
+    pub(crate) slots: u32,
+    /// Of whose keys it takes events.
+    pub(crate) slot: Slot,
     /// What of an event's type decides, without the `*`.
     prefix: &'static str,
     wildcard: bool,
@@ -152,6 +156,8 @@ impl Subscription {
             retry: None,
             on_unknown: OnUnknown::Park,
             calls,
+            slots: 1,
+            slot: Slot::WHOLE,
             prefix,
             wildcard,
         }
@@ -183,6 +189,14 @@ impl Subscription {
         Self { mailbox: events, ..self }
     }
 
+    /// Divides the keys into so many slots, by [`slot_of`](crate::slot_of): each has a checkpoint of its own and a task of its
+    /// own, with mailbox and [concurrency](Self::with_concurrency) of its own; of several [nodes](crate::Node), each works on
+    /// its share of them. The number is stored, and the bus refuses to start with another one. 1 unless it is said.
+    #[must_use]
+    pub fn in_slots(self, slots: u32) -> Self {
+        Self { slots, ..self }
+    }
+
     /// Instead of the bus's.
     #[must_use]
     pub fn with_retry(self, retry: RetryPolicy) -> Self {
@@ -200,11 +214,17 @@ impl Subscription {
         self.wildcard
     }
 
+    /// To the keys of one of its slots only.
+    pub(crate) fn of_slot(self, slot: Slot) -> Self {
+        Self { slot, ..self }
+    }
+
     pub(crate) fn takes(&self, event: &Envelope) -> bool {
-        match self.wildcard {
+        let is_of_type = match self.wildcard {
             true => self.prefix.is_empty() || event.event_type.starts_with(self.prefix),
             false => event.event_type == self.prefix,
-        }
+        };
+        is_of_type && self.slot.has(&event.metadata.key)
     }
 
     /// What of it cannot be carried out, whatever bus takes it.
@@ -225,6 +245,11 @@ impl Subscription {
             fault(format!("mailbox holds {mailbox}"), format!("make it {MOST} or less"))
         } else if batch.is_some_and(|batch| batch.delay > DELAY) {
             fault("its batches wait for more than a day".into(), "make their delay shorter".into())
+        } else if self.slots == 0 || self.slots > Slot::MOST {
+            fault(format!("{} slots", self.slots), format!("divide its keys into 1 to {}", Slot::MOST))
+        } else if self.slots > 1 && (self.class != DeliveryClass::Durable || self.name.contains('#')) {
+            let fix = "leave the class, and let its name be without `#`, which numbers the slots";
+            fault("only a durable subscriber has slots".into(), fix.into())
         } else if batch.is_some() && (concurrency > 1 || self.class != DeliveryClass::Durable) {
             fault("batches are durable and come one after another".into(), "leave concurrency and class".into())
         } else {

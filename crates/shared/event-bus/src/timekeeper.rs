@@ -81,7 +81,7 @@ impl Timekeeper {
         match self.store.commit(unit).await {
             // Somebody has cancelled it in the last moment, or an inline subscriber was overtaken: then it is due still.
             Ok(_) | Err(CommitError::Conflict(_)) => Ok(()),
-            Err(CommitError::Store(error)) => Err(error.into()),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -128,6 +128,6 @@ fn settled(answer: Result<event_sourcing::Receipt, CommitError>) -> Result<bool,
     match answer {
         Ok(_) => Ok(true),
         Err(CommitError::Conflict(_)) => Ok(false),
-        Err(CommitError::Store(error)) => Err(error.into()),
+        Err(error) => Err(error.into()),
     }
 }

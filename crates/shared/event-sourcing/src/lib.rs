@@ -23,23 +23,35 @@
 mod aggregate;
 mod appended;
 mod blobs;
+mod collection;
 mod memory;
+mod projection;
 mod query;
 mod rules;
 mod store;
+mod subscription;
 mod sync;
 mod unit;
+mod wait;
 
 pub use aggregate::{
     Aggregate, EventSet, LoadError, Loaded, Moment, Repository, RetryingError, Snapshot, SnapshotPolicy, Snapshotted,
 };
 pub use appended::{Appended, Appends, Bell};
 pub use blobs::{BlobError, Blobs, MemoryBlobs};
+pub use collection::{Collection, Document, Index, IndexPlace, IndexQuery, IndexValue, Wanted};
 pub use memory::MemoryStore;
+pub use projection::{
+    Applies, BATCH, CatchUpError, EventType, Events, Generation, GenerationStatus, Halt, OnPoison, Projected,
+    Projection, ProjectionError, ProjectionStanding, ProjectionStatus, Projections, Projector, ProjectorPorts,
+    ReadModel, RebuildEnd, RebuildProgress, View, follow_rebuild, projections,
+};
 pub use query::{Direction, EventQuery, LogQuery, QueryItem, StreamQuery};
 pub use rules::{EventLimits, EventRules};
 pub use store::{
-    CommitError, Conflict, Found, Intruder, Position, Receipt, Store, StoreError, StoreErrorKind, StoreExt,
+    CommitError, Conflict, Found, Intruder, Page, Position, Receipt, Store, StoreError, StoreErrorKind, StoreExt,
     StoredDocument,
 };
-pub use unit::{Document, Expected, Origin, Unit, Write};
+pub use subscription::{LogPage, Subscription};
+pub use unit::{Deadline, Expected, Origin, Unit, Write};
+pub use wait::WaitError;

@@ -1,19 +1,23 @@
+mod collections;
 mod log;
 
 use std::{
-    collections::{BTreeMap, HashMap, hash_map::Entry},
-    ops::Bound,
+    collections::{HashMap, hash_map::Entry},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use async_trait::async_trait;
-use kernel::{Envelope, Json};
+use kernel::Envelope;
 use rapidhash::fast::RandomState;
 
-use self::log::{Log, Tail};
+use self::{
+    collections::Collections,
+    log::{Log, Tail},
+};
 use crate::{
-    Appended, Appends, CommitError, Conflict, Direction, EventQuery, Expected, LogQuery, Position, Receipt, Store,
-    StoreError, StoredDocument, StreamQuery, Unit, Write,
+    Appended, Appends, Collection, CommitError, Conflict, Direction, EventQuery, Expected, IndexQuery, LogQuery,
+    Position, Receipt, Store, StoreError, StoredDocument, StreamQuery, Unit, WaitError, Write,
 };
 
 /// The whole store in memory: for a process that keeps nothing, and the model that the other adapters are compared with.
@@ -31,7 +35,7 @@ struct State {
     streams: HashMap<String, Stream, RandomState>,
     /// Indexes into the log of the events that have a tag.
     tags: HashMap<String, Vec<usize>, RandomState>,
-    documents: BTreeMap<(String, String), (Json, u64)>,
+    documents: Collections,
     checkpoints: HashMap<String, Position>,
 }
 
@@ -66,8 +70,10 @@ impl MemoryStore {
 #[async_trait]
 impl Store for MemoryStore {
     async fn commit(&self, unit: Unit) -> Result<Receipt, CommitError> {
+        let deadline = unit.deadline();
         let (receipt, head) = {
             let mut state = self.state();
+            deadline.map_or(Ok(()), |deadline| deadline.check())?;
             state.check(unit.writes(), &self.log)?;
             let receipt = state.apply(unit.into_writes(), &self.log, self.most);
             (receipt, Position(state.tail.next() as u64))
@@ -79,9 +85,7 @@ impl Store for MemoryStore {
     }
 
     async fn document(&self, collection: &str, key: &str) -> Result<Option<StoredDocument>, StoreError> {
-        let state = self.state();
-        let found = state.documents.get(&(collection.to_owned(), key.to_owned()));
-        Ok(found.map(|(body, revision)| StoredDocument { key: key.into(), body: body.clone(), revision: *revision }))
+        Ok(self.state().documents.get(collection, key))
     }
 
     async fn documents(
@@ -90,21 +94,16 @@ impl Store for MemoryStore {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<StoredDocument>, StoreError> {
-        let from = match after {
-            Some(key) => Bound::Excluded((collection.to_owned(), key.to_owned())),
-            None => Bound::Included((collection.to_owned(), String::new())),
-        };
-        let state = self.state();
-        let rows = state.documents.range((from, Bound::Unbounded));
-        Ok(rows
-            .take_while(|((c, _), _)| c == collection)
-            .take(limit)
-            .map(|((_, key), (body, revision))| StoredDocument {
-                key: key.clone(),
-                body: body.clone(),
-                revision: *revision,
-            })
-            .collect())
+        Ok(self.state().documents.list(collection, after, limit))
+    }
+
+    async fn indexed(&self, query: IndexQuery) -> Result<Vec<StoredDocument>, StoreError> {
+        self.state().documents.find(&query)
+    }
+
+    async fn declare(&self, collections: &[Collection]) -> Result<(), StoreError> {
+        let mut state = self.state();
+        collections.iter().try_for_each(|collection| state.documents.declare(collection))
     }
 
     async fn log(&self, query: LogQuery) -> Result<Vec<Arc<Envelope>>, StoreError> {
@@ -154,6 +153,10 @@ impl Store for MemoryStore {
 
     async fn head(&self) -> Result<Position, StoreError> {
         Ok(Position(self.log.len() as u64))
+    }
+
+    async fn position(&self, receipt: &Receipt, _: Duration) -> Result<Position, WaitError> {
+        Ok(receipt.position.unwrap_or_default())
     }
 
     async fn checkpoint(&self, subscriber: &str) -> Result<Position, StoreError> {
@@ -226,16 +229,13 @@ impl State {
     ) -> &'r mut u64 {
         match seen.entry((collection, key)) {
             Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => {
-                let stored = self.documents.get(&(collection.to_owned(), key.to_owned()));
-                entry.insert(stored.map_or(0, |(_, revision)| *revision))
-            }
+            Entry::Vacant(entry) => entry.insert(self.documents.revision(collection, key)),
         }
     }
 
     fn apply(&mut self, writes: Vec<Write>, log: &Log, most: usize) -> Receipt {
         let appends = writes.iter().filter(|write| matches!(write, Write::Append { .. })).count();
-        let mut receipt = Receipt { events: Vec::with_capacity(appends) };
+        let mut receipt = Receipt { events: Vec::with_capacity(appends), position: None };
         let mut has_forgotten = false;
         for write in writes {
             match write {
@@ -250,19 +250,18 @@ impl State {
                     receipt.events.push((envelope.event_id, stream.version()));
                     has_forgotten |= log.place(&mut self.tail, envelope, most);
                 }
-                Write::Put { collection, key, body, .. } => {
-                    let place = (collection.to_owned(), key);
-                    let revision = self.documents.get(&place).map_or(0, |(_, revision)| *revision);
-                    self.documents.insert(place, (body, revision + 1));
+                Write::Put { collection, key, body, version, .. } => {
+                    self.documents.put(&collection, key, body, version);
                 }
-                Write::Delete { collection, key, .. } => {
-                    self.documents.remove(&(collection.to_owned(), key));
-                }
+                Write::Delete { collection, key, .. } => self.documents.delete(&collection, &key),
                 Write::Guard { .. } | Write::Require { .. } => {}
                 Write::Checkpoint { subscriber, position } => {
                     self.checkpoints.insert(subscriber, position);
                 }
             }
+        }
+        if !receipt.events.is_empty() {
+            receipt.position = Some(Position(self.tail.next() as u64));
         }
         log.show(&self.tail);
         if has_forgotten {

@@ -1,10 +1,14 @@
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use kernel::{Envelope, Error, ErrorKind, EventId, Json};
 use serde::{Deserialize, Serialize};
 
-use crate::{Appended, Document, EventQuery, LogQuery, StreamQuery, Unit};
+use crate::{
+    Appended, Collection, Document, EventQuery, Index, IndexPlace, IndexQuery, LogQuery, StreamQuery, Unit, WaitError,
+    Wanted, wait,
+};
 
 /// Place in the log's one gap-free order. The first event has position 1; 0 is before all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -39,6 +43,24 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<StoredDocument>, StoreError>;
 
+    /// The documents that an index finds, by value and then by key.
+    ///
+    /// # Errors
+    /// Also Undeclared: there is no such index.
+    async fn indexed(&self, query: IndexQuery) -> Result<Vec<StoredDocument>, StoreError>;
+
+    /// Has these collections as they are declared: with their indexes and no others, and all their documents in the version
+    /// that is declared. Said once, at the start of the process that writes, before anything is written. What the store has
+    /// already costs a look; a collection that is not named stays as it is. A store that is open for reading only changes
+    /// nothing.
+    ///
+    /// # Errors
+    /// Newer: documents of a later version. Corrupt: one that cannot be migrated; those before it are.
+    ///
+    /// # Cancel safety
+    /// Dropped, it is carried out or not; said again, it goes on where it was.
+    async fn declare(&self, collections: &[Collection]) -> Result<(), StoreError>;
+
     /// The log by position. A reader that saw a position has seen every lower one that it will ever see.
     ///
     /// Events are shared: who keeps them in memory hands the same one to all of its readers.
@@ -49,6 +71,13 @@ pub trait Store: Send + Sync + 'static {
 
     /// The last position that was given out; 0 for an empty log.
     async fn head(&self) -> Result<Position, StoreError>;
+
+    /// The position of the last event of a unit; 0 if it had none. Waits at most so long, by the runtime's timers, where positions
+    /// are given out after the commit; the stores of this workspace know them at the commit.
+    ///
+    /// # Cancel safety
+    /// Only waits.
+    async fn position(&self, receipt: &Receipt, within: Duration) -> Result<Position, WaitError>;
 
     /// How far a subscriber has come; 0 if it never ran.
     async fn checkpoint(&self, subscriber: &str) -> Result<Position, StoreError>;
@@ -66,6 +95,8 @@ pub struct StoredDocument {
     pub body: Json,
     /// Counts the puts from 1; guards the next write.
     pub revision: u64,
+    /// Of the form of the body: [`Document::VERSION`] of the type that it was put as, or migrated to.
+    pub version: u32,
 }
 
 /// A typed document and the revision that guards its next write.
@@ -79,11 +110,22 @@ pub struct Found<D> {
     pub revision: u64,
 }
 
+/// What an index has found, and where to go on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page<D> {
+    /// By value, then by key.
+    pub documents: Vec<Found<D>>,
+    /// Where the next page begins; `None` if there is nothing behind this one.
+    pub next: Option<IndexPlace>,
+}
+
 /// What a commit wrote, in the order of the unit.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Receipt {
     /// The id of each event, and its version: its place in its stream, from 1.
     pub events: Vec<(EventId, u64)>,
+    /// Of the last event, if the store knew it at the commit. [`Store::position`] waits for it where it did not.
+    pub position: Option<Position>,
 }
 
 /// Typed reads over any [`Store`].
@@ -107,13 +149,70 @@ pub trait StoreExt: Store {
     ) -> impl Future<Output = Result<Vec<Found<D>>, StoreError>> + Send {
         async move { self.documents(D::COLLECTION, after, limit).await?.into_iter().map(decode).collect() }
     }
+
+    /// Waits until the log can be read up to this position, at most so long by the runtime's timers.
+    ///
+    /// # Errors
+    /// Late, if it does not come to that; what the store says.
+    ///
+    /// # Cancel safety
+    /// Only waits.
+    fn until_visible(
+        &self,
+        position: Position,
+        within: Duration,
+    ) -> impl Future<Output = Result<(), WaitError>> + Send {
+        wait::for_position(self, wait::Follower::Log, position, within)
+    }
+
+    /// Waits until the checkpoint of a subscriber, by its stable name, has come to this position: it has then handled, and whoever
+    /// reads what it writes sees, everything up to there. At most so long by the runtime's timers.
+    ///
+    /// # Errors
+    /// Late, if it does not come to that; what the store says.
+    ///
+    /// # Cancel safety
+    /// Only waits.
+    fn until_handled(
+        &self,
+        subscriber: &str,
+        position: Position,
+        within: Duration,
+    ) -> impl Future<Output = Result<(), WaitError>> + Send {
+        wait::for_position(self, wait::Follower::Subscriber(subscriber), position, within)
+    }
+
+    /// At most `limit` documents of type `D` that the index finds: by a value, `"open"`, or by a range of values, `5..=9`. In the
+    /// order of the values, then of the keys, from the first behind `after`, which is [`Page::next`] of the page before.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get), and [`StoreErrorKind::Undeclared`] if the index is none of `D`, or the store does not have it.
+    fn find<D: Document>(
+        &self,
+        index: Index,
+        wanted: impl Into<Wanted> + Send,
+        after: Option<&IndexPlace>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Page<D>, StoreError>> + Send {
+        let (wanted, after) = (wanted.into(), after.cloned());
+        async move {
+            if !D::INDEXES.contains(&index) {
+                return Err(undeclared::<D>(index));
+            }
+            let stored = self.indexed(IndexQuery { collection: D::COLLECTION, index, wanted, after, limit }).await?;
+            let last = stored.last().filter(|_| stored.len() == limit);
+            let next =
+                last.and_then(|last| Some(IndexPlace { value: index.value_in(&last.body)?, key: last.key.clone() }));
+            Ok(Page { documents: stored.into_iter().map(decode).collect::<Result<_, _>>()?, next })
+        }
+    }
 }
 
 impl<S: Store + ?Sized> StoreExt for S {}
 
 fn decode<D: Document>(stored: StoredDocument) -> Result<Found<D>, StoreError> {
-    let StoredDocument { key, body, revision } = stored;
-    match body.read() {
+    let (key, revision) = (stored.key.clone(), stored.revision);
+    match Collection::of::<D>().migrated(stored)?.read() {
         Ok(value) => Ok(Found { key, value, revision }),
         Err(error) => Err(StoreError {
             kind: StoreErrorKind::Corrupt,
@@ -122,12 +221,30 @@ fn decode<D: Document>(stored: StoredDocument) -> Result<Found<D>, StoreError> {
     }
 }
 
+fn undeclared<D: Document>(index: Index) -> StoreError {
+    let message = format!(
+        "index `{}` of collection `{}` is not declared: add it to `INDEXES` of `{}`",
+        index.name(),
+        D::COLLECTION,
+        std::any::type_name::<D>()
+    );
+    StoreError { kind: StoreErrorKind::Undeclared, message }
+}
+
 /// A commit was not carried out; nothing of the unit is there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CommitError {
     /// A guard of the unit did not hold.
     #[error(transparent)]
     Conflict(#[from] Conflict),
+    /// When its turn came, the work that the unit is a part of was to be done already.
+    #[error("the deadline {deadline} had passed at {now}, before this was written: allow it more time")]
+    Late {
+        /// That of the unit's context.
+        deadline: DateTime<Utc>,
+        /// By the clock of the unit.
+        now: DateTime<Utc>,
+    },
     /// The store could not do it, whatever was in the unit.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -191,7 +308,7 @@ pub struct StoreError {
     pub message: String,
 }
 
-/// What is wrong with a store. Only `Corrupt` and `Newer` do not pass by themselves.
+/// What is wrong with a store. `Corrupt`, `Newer` and `Undeclared` do not pass by themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoreErrorKind {
     /// Another process holds it.
@@ -202,6 +319,10 @@ pub enum StoreErrorKind {
     Corrupt,
     /// Written by a newer version of this program.
     Newer,
+    /// More units wait for it than it takes, and have for as long as it lets them.
+    Busy,
+    /// It does not have the index that was asked.
+    Undeclared,
     /// It is closed, or its machine or disk does not answer.
     Unavailable,
 }
@@ -209,10 +330,12 @@ pub enum StoreErrorKind {
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error.kind {
-            StoreErrorKind::Locked | StoreErrorKind::Full | StoreErrorKind::Unavailable => {
+            StoreErrorKind::Locked | StoreErrorKind::Full | StoreErrorKind::Busy | StoreErrorKind::Unavailable => {
                 Self::new(ErrorKind::Unavailable, error.message)
             }
-            StoreErrorKind::Corrupt | StoreErrorKind::Newer => Self::new(ErrorKind::Internal, error.message),
+            StoreErrorKind::Corrupt | StoreErrorKind::Newer | StoreErrorKind::Undeclared => {
+                Self::new(ErrorKind::Internal, error.message)
+            }
         }
     }
 }
@@ -221,6 +344,7 @@ impl From<CommitError> for Error {
     fn from(error: CommitError) -> Self {
         match error {
             CommitError::Conflict(conflict) => Self::new(ErrorKind::Conflict, conflict.to_string()),
+            CommitError::Late { .. } => Self::new(ErrorKind::Deadline, error.to_string()),
             CommitError::Store(error) => error.into(),
         }
     }

@@ -1,15 +1,10 @@
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
+use chrono::{DateTime, Utc};
 use kernel::{Clock, Context, Envelope, Event, EventId, Ids, Json, Metadata};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
 
-use crate::{EventQuery, Position};
-
-/// State of a domain that is kept by key, in a named collection. The value is stored as JSON.
-pub trait Document: Serialize + DeserializeOwned + Send + Sync + 'static {
-    /// `module.plural_noun`.
-    const COLLECTION: &'static str;
-}
+use crate::{CommitError, Document, EventQuery, Position};
 
 /// What must be true of a stream or a document for the write to take place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +37,30 @@ pub struct Origin {
 pub struct Unit {
     origin: Origin,
     writes: Vec<Write>,
+    /// Whether the deadline of its context does not matter.
+    is_due_ever: bool,
+}
+
+/// From when on a unit must not be written any more: [`Unit::deadline`].
+pub struct Deadline {
+    at: DateTime<Utc>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Deadline {
+    /// For adapters: to be asked when it is the unit's turn, before anything of it is written.
+    ///
+    /// # Errors
+    /// Late, if the deadline has passed.
+    pub fn check(&self) -> Result<(), CommitError> {
+        let now = self.clock.now();
+        // Mutant `written_too_late`: what nobody waits for any more is written.
+        if now < self.at || cfg!(mutant = "written_too_late") {
+            Ok(())
+        } else {
+            Err(CommitError::Late { deadline: self.at, now })
+        }
+    }
 }
 
 /// One write of a unit, as adapters see it.
@@ -60,19 +79,21 @@ pub enum Write {
     },
     /// A whole document, in place of the one that is there, if one is.
     Put {
-        /// [`Document::COLLECTION`] of its type.
-        collection: &'static str,
+        /// [`Document::COLLECTION`] of its type, or that of one generation of a projection.
+        collection: Cow<'static, str>,
         /// Unique within the collection.
         key: String,
         /// The new value.
         body: Json,
+        /// [`Document::VERSION`] of its type.
+        version: u32,
         /// Of the revision before the put.
         expected: Expected,
     },
     /// No document from here on.
     Delete {
-        /// [`Document::COLLECTION`] of its type.
-        collection: &'static str,
+        /// [`Document::COLLECTION`] of its type, or that of one generation of a projection.
+        collection: Cow<'static, str>,
         /// Unique within the collection.
         key: String,
         /// Of the revision before the document goes.
@@ -120,7 +141,7 @@ impl Write {
 impl Unit {
     /// Empty so far: dropped or committed like this, it writes nothing.
     pub fn new(origin: Origin) -> Self {
-        Self { origin, writes: Vec::new() }
+        Self { origin, writes: Vec::new(), is_due_ever: false }
     }
 
     /// What its events are stamped with.
@@ -176,13 +197,23 @@ impl Unit {
     /// # Panics
     /// As [`Unit::append`].
     pub fn put<D: Document>(&mut self, key: impl Into<String>, document: &D, expected: Expected) {
-        let (collection, body) = (D::COLLECTION, to_json(document));
-        self.writes.push(Write::Put { collection, key: key.into(), body, expected });
+        let (collection, version, body) = (D::COLLECTION.into(), D::VERSION, to_json(document));
+        self.writes.push(Write::Put { collection, key: key.into(), body, version, expected });
     }
 
     /// Takes a document away. With [`Expected::Any`] there need be none.
     pub fn delete<D: Document>(&mut self, key: impl Into<String>, expected: Expected) {
-        self.writes.push(Write::Delete { collection: D::COLLECTION, key: key.into(), expected });
+        self.writes.push(Write::Delete { collection: D::COLLECTION.into(), key: key.into(), expected });
+    }
+
+    /// Writes into a collection whose name is made while the program runs: `None` takes the document away.
+    pub(crate) fn write(&mut self, collection: String, key: String, body: Option<Json>) {
+        let (collection, expected) = (collection.into(), Expected::Any);
+        self.writes.push(match body {
+            // A projection has another generation where others have another version.
+            Some(body) => Write::Put { collection, key, body, version: 1, expected },
+            None => Write::Delete { collection, key, expected },
+        });
     }
 
     /// The unit is refused when an event that matches was committed behind this position: for a decision that rests on what the
@@ -210,6 +241,19 @@ impl Unit {
         &mut self.origin
     }
 
+    /// It is written also after the deadline of the work that it is a part of: for what must be known of work that came too late.
+    #[must_use]
+    pub fn regardless_of_the_deadline(mut self) -> Self {
+        self.is_due_ever = true;
+        self
+    }
+
+    /// For adapters: until when it may be written. None for one that writes nothing.
+    pub fn deadline(&self) -> Option<Deadline> {
+        let at = self.origin.context.deadline().filter(|_| !self.is_due_ever && !self.is_empty())?;
+        Some(Deadline { at, clock: Arc::clone(&self.origin.clock) })
+    }
+
     /// Whether there is nothing to write and nothing to check.
     pub fn is_empty(&self) -> bool {
         self.writes.is_empty()
@@ -233,6 +277,6 @@ fn once_each(mut tags: Vec<String>) -> Vec<String> {
     tags
 }
 
-fn to_json<T: Serialize>(value: &T) -> Json {
+pub(crate) fn to_json<T: Serialize>(value: &T) -> Json {
     Json::of(value).expect("messages and documents are plain data that JSON can hold")
 }

@@ -151,6 +151,12 @@ impl Error {
     }
 }
 
+/// An error and all that led to it, outermost first, in one line: `what: why: and why that`.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
 mod seconds {
     use std::time::Duration;
 

@@ -1,6 +1,6 @@
 use container::Container;
 use event_bus::{SubscriberStatus, Subscription};
-use event_sourcing::EventRules;
+use event_sourcing::{EventRules, Projections};
 use kernel::Error;
 use request::{ModuleState, Requests, Trouble};
 use saga::SagaEngine;
@@ -20,6 +20,8 @@ pub struct Application {
     /// For the event bus, which the composition root starts after the modules and stops before them. Those that are inline are
     /// called by the requests and sagas of this process already; the bus calls them for what its other subscribers publish.
     pub subscriptions: Vec<Subscription>,
+    /// The projections of the modules of this process: they run while their modules do.
+    pub projections: Projections,
     /// What the events of the modules are held to: those of services and sagas already, those of subscribers by the options of
     /// the event bus.
     pub event_rules: EventRules,

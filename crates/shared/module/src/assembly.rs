@@ -2,7 +2,7 @@ use std::{collections::BTreeSet, mem::take, sync::Arc};
 
 use container::{Builder, Container};
 use event_bus::{InlineSubscribers, Subscription};
-use event_sourcing::{Blobs, EventRules, Store};
+use event_sourcing::{Blobs, Collection, EventRules, Projections, Projector, ProjectorPorts, Store};
 use kernel::{Clock, Ids};
 use request::{Client, Limits, ModuleState, ModuleStates, Requests, ServiceTable};
 use saga::SagaEngine;
@@ -15,7 +15,8 @@ use crate::{
     descriptor::{Read, Subscribed},
     lifecycle::{Lifecycle, Member},
     options::GRANTED_MODULE,
-    task::Needed,
+    outlet::{Announcements, Outlet},
+    task::{Job, Needed},
     verification::{Assembly, verify},
 };
 
@@ -32,10 +33,12 @@ pub struct Infrastructure {
     pub ids: Arc<dyn Ids>,
 }
 
-/// Verifies the modules and makes the singletons of those that were selected; no hook has run yet.
+/// Verifies the modules, declares the collections of all of them to the store, and makes the singletons of those that were
+/// selected; no hook has run yet.
 ///
 /// # Errors
-/// Everything that is wrong with them, at once; and if nothing is, a factory that failed.
+/// Everything that is wrong with them, at once; and if nothing is, collections that the store cannot have, or a factory that
+/// failed.
 ///
 /// # Cancel safety
 /// Dropped, it leaves nothing behind but what factories have done outside of the process.
@@ -44,7 +47,7 @@ pub async fn assemble(
     infrastructure: Infrastructure,
     options: Options,
 ) -> Result<Application, Findings> {
-    let Infrastructure { store, blobs, clock, ids } = infrastructure;
+    let Infrastructure { store, blobs, clock, ids } = infrastructure.clone();
     let (selected, mut wrong) = options.selection.of(&modules);
     let closed = |limits| Requests::closed(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&ids), limits);
     let requests = closed(options.limits.clone()).unwrap_or_else(|error| {
@@ -58,6 +61,11 @@ pub async fn assemble(
         .instance::<dyn Clock>(Arc::clone(&clock))
         .instance::<dyn Ids>(Arc::clone(&ids))
         .instance::<Client>(Arc::new(requests.client()));
+    let announcing = selected.iter().map(|&i| &modules[i]).find(|module| module.announces).map(|module| module.name);
+    let outlet = Arc::<Outlet>::default();
+    if announcing.is_some() {
+        builder.instance::<Outlet>(Arc::clone(&outlet));
+    }
     wrong.extend(register(&mut modules, &selected, options.settings.as_ref(), &mut builder));
     roots(&modules, &selected, &mut builder);
 
@@ -66,6 +74,9 @@ pub async fn assemble(
     if findings.errors().next().is_some() {
         return Err(findings);
     }
+    let collections: Vec<Collection> =
+        modules.iter().flat_map(|m| m.collections.clone()).chain(saga::collections()).collect();
+    store.declare(&collections).await.map_err(|error| Findings::of_store(&error))?;
     let container = builder.build().expect("a graph without findings can be built");
     let made = container.warm_up(options.timeouts.start).await;
     made.map_err(|error| Findings::of_making(&modules, &error))?;
@@ -73,8 +84,15 @@ pub async fn assemble(
     let published = |module: &Module| (module.name, module.publishes.iter().map(|e| e.name).collect::<Vec<_>>());
     let event_rules = EventRules::declare(options.events, modules.iter().map(published));
     let subscriptions = subscriptions(&modules, &selected, &container, &options.grants);
-    table.commit_with(InlineSubscribers::of(&subscriptions).holding_to(event_rules.clone(), Arc::clone(&store)));
+    let inline = InlineSubscribers::of(&subscriptions).holding_to(event_rules.clone(), Arc::clone(&store));
+    let announcements = announcing.map(|module| {
+        let (spool, inline) = (options.spool.clone(), inline.clone());
+        Announcements { module, outlet, spool, infrastructure, inline, publisher: None }
+    });
+    table.commit_with(inline);
     requests.open(table);
+    let ports = ProjectorPorts { store: Arc::clone(&store), clock: Arc::clone(&clock), ids: Arc::clone(&ids) };
+    let projectors = projectors(&modules, &selected, &ports);
     let mut sagas = SagaEngine::new(requests.clone(), store, clock, ids);
     for (module, saga) in selected.iter().flat_map(|&i| modules[i].sagas.iter().map(move |saga| (i, saga))) {
         sagas = (saga.wire)(&container, sagas, modules[module].name);
@@ -82,7 +100,9 @@ pub async fn assemble(
     Ok(Application {
         description: describe(&modules, &selected, &sagas),
         subscriptions,
-        lifecycle: lifecycle(modules, &selected, &container, requests.states(), &options),
+        projections: Projections::new(projectors.iter().map(|(_, projector)| Arc::clone(projector))),
+        lifecycle: lifecycle(modules, projectors, &selected, &container, requests.states(), &options)
+            .announcing(announcements),
         container,
         event_rules,
         requests,
@@ -169,14 +189,24 @@ fn subscriptions(
     selected.iter().flat_map(of_module).collect()
 }
 
+/// One for each projection of the modules of this process, with the place of its module.
+fn projectors(modules: &[Module], selected: &BTreeSet<usize>, ports: &ProjectorPorts) -> Vec<(usize, Arc<Projector>)> {
+    let here = selected.iter().flat_map(|&i| modules[i].projects.iter().map(move |projection| (i, projection)));
+    here.map(|(i, projection)| (i, Arc::new((projection.make)(modules[i].name, ports.clone())))).collect()
+}
+
 fn lifecycle(
-    modules: Vec<Module>,
+    mut modules: Vec<Module>,
+    projectors: Vec<(usize, Arc<Projector>)>,
     selected: &BTreeSet<usize>,
     container: &Container,
     states: &ModuleStates,
     options: &Options,
 ) -> Lifecycle {
     let order = Dependencies::of(&modules).order();
+    for (module, projector) in projectors {
+        modules[module].jobs.push(Job::projecting(projector));
+    }
     let mut modules: Vec<Option<Module>> = modules.into_iter().map(Some).collect();
     let in_order = order.into_iter().filter(|module| selected.contains(module));
     let members = in_order.filter_map(|module| modules[module].take()).map(|module| Member {

@@ -21,7 +21,10 @@ impl Dependencies {
                 module.asks.iter().filter_map(|asked| servers.get(asked.name).copied()).collect();
             reached.remove(&i);
             dependencies.asks.push(reached.clone());
-            let is_heard = |name| module.subscribes.iter().any(|subscribed| subscribed.takes(name));
+            let is_heard = |name| {
+                let is_projected = module.projects.iter().any(|projection| projection.takes(name));
+                is_projected || module.subscribes.iter().any(|subscribed| subscribed.takes(name))
+            };
             let publishers = modules.iter().enumerate();
             let publishers = publishers.filter(|(_, other)| other.publishes.iter().any(|event| is_heard(event.name)));
             reached.extend(publishers.map(|(publisher, _)| publisher));

@@ -9,7 +9,11 @@ use kernel::{Access, RequestKind};
 use saga::SagaEngine;
 use serde::Serialize;
 
-use crate::{Module, closest::way_out, descriptor::Subscribed};
+use crate::{
+    Module,
+    closest::way_out,
+    descriptor::{Projecting, Subscribed},
+};
 
 const ASKS: &str = "asks";
 const LISTENS: &str = "listens to";
@@ -41,6 +45,8 @@ pub struct ModuleDescription {
     pub publishes: Vec<&'static str>,
     /// Events of others that it takes.
     pub subscribes: Vec<SubscriptionDescription>,
+    /// Read models that it fills from events.
+    pub projections: Vec<ProjectionDescription>,
     /// Sagas that it owns.
     pub sagas: Vec<SagaDescription>,
     /// Collections of documents that it owns.
@@ -76,6 +82,19 @@ pub struct SubscriptionDescription {
     pub subscriber: &'static str,
     /// Wire name of the events that it takes; of several types, `data_quality.*` or `*`.
     pub event: &'static str,
+}
+
+/// A projection.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ProjectionDescription {
+    /// The name that what there is of it is stored under.
+    pub projection: &'static str,
+    /// Of what it writes.
+    pub version: u32,
+    /// Wire names of the events that it takes.
+    pub events: Vec<&'static str>,
+    /// That it writes into, without the number of the generation.
+    pub collections: Vec<&'static str>,
 }
 
 /// A saga.
@@ -184,7 +203,13 @@ pub(crate) fn describe(modules: &[Module], selected: &BTreeSet<usize>, engine: &
         let asks = module.asks.iter().filter_map(|asked| Some((*servers.get(asked.name)?, ASKS, asked.name)));
         let taken = |s: &Subscribed| published.iter().copied().filter(|(event, _)| s.takes(event)).collect::<Vec<_>>();
         let listens = module.subscribes.iter().flat_map(taken).map(|(event, publisher)| (publisher, LISTENS, event));
-        links.extend(asks.chain(listens).map(|(to, how, message)| Link { from, to, how, message }));
+        let follows =
+            |p: &Projecting| published.iter().copied().filter(|(event, _)| p.takes(event)).collect::<Vec<_>>();
+        // What a subscriber takes as well is told already; that it keeps a view of what it publishes itself is no link.
+        let mut told: BTreeSet<_> = listens.clone().collect();
+        let followed = module.projects.iter().flat_map(follows).filter(|(_, publisher)| *publisher != from);
+        let followed = followed.map(|(event, publisher)| (publisher, LISTENS, event)).filter(|link| told.insert(*link));
+        links.extend(asks.chain(listens).chain(followed).map(|(to, how, message)| Link { from, to, how, message }));
     }
     let described = modules.iter().enumerate();
     let described = described.map(|(i, module)| describe_module(module, !selected.contains(&i), engine));
@@ -201,6 +226,12 @@ fn describe_module(module: &Module, left_out: bool, engine: &SagaEngine) -> Modu
         },
     };
     let subscription = |s: &Subscribed| SubscriptionDescription { subscriber: s.subscriber, event: s.event };
+    let projection = |p: &Projecting| ProjectionDescription {
+        projection: p.name,
+        version: p.version,
+        events: p.events.iter().map(|event| event.name).collect(),
+        collections: p.collections.to_vec(),
+    };
     let saga = |saga: &crate::descriptor::Ran| SagaDescription { name: saga.name, steps: engine.steps_of(saga.name) };
     let read = |read: &crate::descriptor::Read| SettingsDescription { section: read.section, about: read.about };
     ModuleDescription {
@@ -211,8 +242,9 @@ fn describe_module(module: &Module, left_out: bool, engine: &SagaEngine) -> Modu
         asks: module.asks.iter().map(|asked| asked.name).collect(),
         publishes: module.publishes.iter().map(|event| event.name).collect(),
         subscribes: module.subscribes.iter().map(subscription).collect(),
+        projections: module.projects.iter().map(projection).collect(),
         sagas: module.sagas.iter().map(saga).collect(),
-        collections: module.collections.clone(),
+        collections: module.collections.iter().map(event_sourcing::Collection::name).collect(),
         permissions: module.permissions.iter().map(|permission| permission.name()).collect(),
         settings: module.settings.iter().map(read).collect(),
         health_checks: module.checks.iter().map(|check| check.name).collect(),

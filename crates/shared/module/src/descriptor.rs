@@ -6,7 +6,7 @@ use std::{
 
 use container::{Builder, Container};
 use event_bus::{BatchOptions, BatchSubscriber, CpuSubscriber, EnvelopeSubscriber, Subscriber, Subscription};
-use event_sourcing::{Document, Unit};
+use event_sourcing::{Collection, Document, EventType, Projection, Projector, ProjectorPorts, Unit};
 use kernel::{Context, Envelope, Error, Event, Permission, Request};
 use request::{Cached, RequestInfo, Requirement, Service, ServiceTable};
 use saga::{Saga, SagaEngine};
@@ -30,9 +30,12 @@ pub struct Module {
     pub(crate) rules: Vec<Rule>,
     pub(crate) asks: Vec<Message>,
     pub(crate) publishes: Vec<Message>,
+    /// Also outside of units.
+    pub(crate) announces: bool,
     pub(crate) subscribes: Vec<Subscribed>,
+    pub(crate) projects: Vec<Projecting>,
     pub(crate) sagas: Vec<Ran>,
-    pub(crate) collections: Vec<&'static str>,
+    pub(crate) collections: Vec<Collection>,
     pub(crate) permissions: Vec<Permission>,
     pub(crate) settings: Vec<Read>,
     pub(crate) on_start: Vec<Hook>,
@@ -97,6 +100,21 @@ pub(crate) fn is_among(event: &str, named: &str) -> bool {
     named.strip_suffix('*').map_or(event == named, |prefix| event.starts_with(prefix))
 }
 
+/// A projection, without its type.
+pub(crate) struct Projecting {
+    pub name: &'static str,
+    pub version: u32,
+    pub collections: &'static [&'static str],
+    pub events: Vec<EventType>,
+    pub make: fn(&'static str, ProjectorPorts) -> Projector,
+}
+
+impl Projecting {
+    pub fn takes(&self, event: &str) -> bool {
+        self.events.iter().any(|taken| taken.name == event)
+    }
+}
+
 pub(crate) struct Ran {
     pub name: &'static str,
     pub wire: fn(&Container, SagaEngine, &'static str) -> SagaEngine,
@@ -114,7 +132,9 @@ impl Module {
             rules: Vec::new(),
             asks: Vec::new(),
             publishes: Vec::new(),
+            announces: false,
             subscribes: Vec::new(),
+            projects: Vec::new(),
             sagas: Vec::new(),
             collections: Vec::new(),
             permissions: Vec::new(),
@@ -200,6 +220,12 @@ impl Module {
         self
     }
 
+    /// The package also publishes where it has no unit at hand: the container has an [`Outlet`](crate::Outlet) for it.
+    #[must_use]
+    pub fn announces(self) -> Self {
+        Self { announces: true, ..self }
+    }
+
     /// `S`, from the container, handles every `E`, durably, under a name that its checkpoint is stored under.
     #[must_use]
     pub fn subscribes<E: Event, S: Subscriber<E>>(self, subscriber: &'static str) -> Self {
@@ -274,6 +300,16 @@ impl Module {
         self
     }
 
+    /// The package keeps the projection `P` up to date from the start of the module on, and owns its collections. Who reads them
+    /// has a [`ReadModel`](event_sourcing::ReadModel) of `P`.
+    #[must_use]
+    pub fn projects<P: Projection>(mut self) -> Self {
+        let events = P::events().types().collect();
+        let (version, collections) = (P::VERSION, P::COLLECTIONS);
+        self.projects.push(Projecting { name: P::NAME, version, collections, events, make: Projector::of::<P> });
+        self
+    }
+
     /// The package owns the saga `S`, from the container.
     #[must_use]
     pub fn runs<S: Saga>(mut self) -> Self {
@@ -282,10 +318,11 @@ impl Module {
         self
     }
 
-    /// The package owns the collection of `D`.
+    /// The package owns the collection of `D`: the store gets its indexes, and its documents are migrated, when the assembly is
+    /// made.
     #[must_use]
     pub fn keeps<D: Document>(mut self) -> Self {
-        self.collections.push(D::COLLECTION);
+        self.collections.push(Collection::of::<D>());
         self
     }
 

@@ -1,6 +1,7 @@
 use std::{error::Error, fmt};
 
 use container::{Failure, HookError, HookReason};
+use event_sourcing::StoreError;
 
 use crate::{Module, verification::registrar};
 
@@ -9,7 +10,7 @@ use crate::{Module, verification::registrar};
 pub struct Finding {
     /// Whether the assembly is refused for it.
     pub level: FindingLevel,
-    /// Whose fault it is: a module, `settings`, or `container` for what no module has registered.
+    /// Whose fault it is: a module, `settings`, `store`, or `container` for what no module has registered.
     pub module: String,
     /// What is wrong.
     pub problem: String,
@@ -60,14 +61,20 @@ impl Findings {
         self.0.push(Finding { level: FindingLevel::Warning, module: module.into(), problem, fix: fix.into() });
     }
 
+    /// Modules that are sound, and a store that cannot have their collections.
+    pub(crate) fn of_store(error: &StoreError) -> Self {
+        let mut findings = Self::default();
+        findings.error("store", error.to_string(), "see to the store before the modules are started");
+        findings
+    }
+
     /// A container that is sound, and a factory failed: of the module that has registered that one.
     pub(crate) fn of_making(modules: &[Module], error: &HookError) -> Self {
         let at_fault = match &error.reason {
             HookReason::Failed(failure) => failure.downcast_ref::<Failure>().and_then(|failure| failure.chain().last()),
             HookReason::Panicked(_) | HookReason::TimedOut(_) => None,
         };
-        let causes = std::iter::successors(error.source(), |&cause| cause.source());
-        let problem = causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
+        let problem = kernel::with_causes(error);
         let mut findings = Self::default();
         let fix = "mend the factory, or what it is given";
         findings.error(registrar(modules, at_fault.unwrap_or(error.of).place), problem, fix);

@@ -3,6 +3,7 @@
 use std::{fmt, time::Duration};
 
 use event_bus::SubscriberStatus;
+use event_sourcing::ProjectionStanding;
 use kernel::Error;
 use observability::{Gauge, Label, Metric};
 use request::{ModuleState, Trouble};
@@ -24,7 +25,7 @@ pub struct Health {
     pub status: HealthStatus,
     /// Its runtime gets round to its tasks. If not, only starting it anew helps.
     pub live: bool,
-    /// It can take on work: every module answers, and no event waits for too long.
+    /// It can take on work: every module answers, no event waits for too long, and no projection stands still.
     pub ready: bool,
     /// Why it is not alive or not ready.
     pub reasons: Vec<String>,
@@ -79,13 +80,17 @@ impl Health {
         let here = application.description.modules.iter().filter(|module| !module.left_out);
         let here: Vec<&str> = here.map(|module| module.name).collect();
         let mut components = Vec::new();
+        let standings = application.projections.standings();
         for module in application.modules().iter().filter(|module| here.contains(&module.name)) {
             publish(module);
             if matches!(module.state, ModuleState::Stopped | ModuleState::Unreachable) {
                 reasons.push(format!("module `{}` is {}", module.name, module.state));
             }
             components.extend(parts(module, application.lifecycle.checks()));
+            components.extend(standings.iter().filter(|standing| standing.module == module.name).map(projection));
         }
+        let longest = application.lifecycle.timeouts().projection;
+        reasons.extend(standings.iter().filter_map(|standing| unread(standing, longest)));
         let limit = application.lifecycle.timeouts().delivery;
         match subscribers {
             Ok(subscribers) => reasons.extend(subscribers.iter().filter_map(|subscriber| too_long(subscriber, limit))),
@@ -114,6 +119,37 @@ fn too_long(subscriber: &SubscriberStatus, limit: Duration) -> Option<String> {
         age.as_secs(),
         limit.as_secs()
     ))
+}
+
+/// Why the process is not ready, if it is not because of what readers of a projection do not see.
+fn unread(standing: &ProjectionStanding, limit: Duration) -> Option<String> {
+    let ProjectionStanding { module, name, age, paused, .. } = standing;
+    if let Some(halt) = &standing.halted {
+        let (event, id, at, error) = (&halt.event_type, halt.event_id, halt.position, &halt.error);
+        return Some(format!(
+            "projection `{name}` of module `{module}` has halted before event `{event}` {id} at {at}: {error}: mend it, raise \
+             its version and start anew"
+        ));
+    }
+    let age = age.filter(|age| !paused && *age > limit)?;
+    Some(format!(
+        "an event has waited for projection `{name}` of module `{module}` for {} s, and {} s are allowed: see \
+         `borough projections list`, or raise `projections.age_seconds`",
+        age.as_secs(),
+        limit.as_secs()
+    ))
+}
+
+fn projection(standing: &ProjectionStanding) -> Component {
+    let before = |halt: &event_sourcing::Halt| format!("halted before the event at {}: {}", halt.position, halt.error);
+    let rebuild = standing.rebuild_halted.as_ref().map(|halt| format!("its rebuild has {}", before(halt)));
+    let (status, reason) = match (&standing.halted, standing.trouble.clone().or(rebuild)) {
+        (Some(halt), _) => (HealthStatus::Unhealthy, Some(before(halt))),
+        (None, Some(trouble)) => (HealthStatus::Degraded, Some(trouble)),
+        (None, None) => (HealthStatus::Healthy, None),
+    };
+    let part = Some(format!("projection `{}`", standing.name));
+    Component { module: standing.module.into(), part, status, reason }
 }
 
 fn publish(module: &ModuleStatus) {

@@ -17,6 +17,7 @@ mod finding;
 mod health;
 mod lifecycle;
 mod options;
+mod outlet;
 mod selection;
 mod task;
 mod verification;
@@ -24,13 +25,14 @@ mod verification;
 pub use application::{Application, ModuleStatus};
 pub use assembly::{Infrastructure, assemble};
 pub use description::{
-    Canvas, Description, Link, ModuleDescription, RequestDescription, SagaDescription, SettingsDescription,
-    SubscriptionDescription, UnknownModule,
+    Canvas, Description, Link, ModuleDescription, ProjectionDescription, RequestDescription, SagaDescription,
+    SettingsDescription, SubscriptionDescription, UnknownModule,
 };
 pub use descriptor::Module;
 pub use finding::{Finding, FindingLevel, Findings};
 pub use health::{Component, Health, HealthStatus};
 pub use lifecycle::{Cause, LifecycleError, Phase, StartError, StopError};
 pub use options::{GRANTED_MODULE, Grants, Options, Timeouts};
+pub use outlet::Outlet;
 pub use selection::Selection;
 pub use task::Shutdown;

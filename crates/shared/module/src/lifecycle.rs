@@ -10,9 +10,11 @@ use tokio::task::JoinSet;
 
 use crate::{
     Timeouts,
+    outlet::Announcements,
     task::{Hook, Job},
 };
-use error::{Allowed, outcome};
+pub(crate) use error::Allowed;
+use error::outcome;
 pub use error::{Cause, LifecycleError, Phase, StartError, StopError};
 use health::Pulse;
 pub(crate) use health::part;
@@ -40,6 +42,8 @@ pub(crate) struct Lifecycle {
     /// Looks at their health, while all of them run.
     watch: JoinSet<()>,
     pulse: Pulse,
+    /// What modules publish outside of units.
+    announcements: Option<Announcements>,
 }
 
 impl Lifecycle {
@@ -53,13 +57,24 @@ impl Lifecycle {
             running: Vec::new(),
             watch: JoinSet::new(),
             pulse: Pulse::default(),
+            announcements: None,
         }
+    }
+
+    pub fn announcing(self, announcements: Option<Announcements>) -> Self {
+        Self { announcements, ..self }
     }
 
     pub async fn start(&mut self) -> Result<(), StartError> {
         if let Err(container::StartError { failed, rollback }) = self.container.start(self.timeouts.start).await {
             let rollback = rollback.into_iter().map(|error| self.of_container(error)).collect();
             return Err(StartError { failed: self.of_container(failed), rollback });
+        }
+        if let Some(announcements) = &mut self.announcements
+            && let Err(failed) = announcements.open().await
+        {
+            let rollback = self.stop().await.err().map_or_else(Vec::new, |error| error.0);
+            return Err(StartError { failed, rollback });
         }
         while let Some(member) = self.members.get(self.running.len()).map(Arc::clone) {
             // From here on it is one of those to stop, also when it has started only in part.
@@ -121,6 +136,10 @@ impl Lifecycle {
             errors.extend(self.stop_hooks(&member).await);
             self.running.pop();
             tracing::debug!(module = member.module, "stopped");
+        }
+        let allowed = self.time_to_stop();
+        if let Some(announcements) = &mut self.announcements {
+            errors.extend(announcements.close(allowed).await);
         }
         let container = self.container.stop(self.timeouts.stop).await.err().map_or_else(Vec::new, |error| error.0);
         errors.extend(container.into_iter().map(|error| self.of_container(error)));

@@ -1,5 +1,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
     time::Duration,
 };
 
@@ -29,6 +30,9 @@ pub struct Options {
     pub selection: Selection,
     /// How long modules may take.
     pub timeouts: Timeouts,
+    /// Where events are kept that the store does not take from an [`Outlet`](crate::Outlet): a file of its own for each store.
+    /// Without one they are lost with the process.
+    pub spool: Option<PathBuf>,
     /// Where the modules read their sections.
     pub settings: Option<Settings>,
 }
@@ -46,12 +50,15 @@ pub struct Timeouts {
     pub check_every: Duration,
     /// For an event to be delivered: while one is older, the process is not ready.
     pub delivery: Duration,
+    /// For an event to be in what readers of a projection see: while one that is not is older, the process is not ready.
+    pub projection: Duration,
 }
 
 impl Default for Timeouts {
-    /// 30 s, 10 s, 5 s, 10 s; 5 minutes for a delivery.
+    /// 30 s, 10 s, 5 s, 10 s; 5 minutes for a delivery and for a projection.
     fn default() -> Self {
-        let [start, stop, check, check_every, delivery] = [30, 10, 5, 10, 300].map(Duration::from_secs);
-        Self { start, stop, check, check_every, delivery }
+        let [start, stop, check, check_every, delivery, projection] =
+            [30, 10, 5, 10, 300, 300].map(Duration::from_secs);
+        Self { start, stop, check, check_every, delivery, projection }
     }
 }

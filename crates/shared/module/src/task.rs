@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use container::{Builder, Container};
+use event_sourcing::{Projector, Store};
 use futures::future::BoxFuture;
 use kernel::Error;
 use tokio::sync::watch;
@@ -63,6 +64,21 @@ impl Job {
     {
         let run = Box::new(move |c: &Container, shutdown| Box::pin(run(c.get(), shutdown)) as Work);
         Self { name, needs: Needed::of::<S>(), run }
+    }
+}
+
+impl Job {
+    /// Keeps the documents of a projection up to date as long as its module runs.
+    pub fn projecting(projector: Arc<Projector>) -> Self {
+        let name = projector.name();
+        let run = Box::new(move |_: &Container, shutdown: Shutdown| {
+            let projector = Arc::clone(&projector);
+            Box::pin(async move {
+                projector.run(shutdown.begun()).await;
+                Ok(())
+            }) as Work
+        });
+        Self { name, needs: Needed::of::<dyn Store>(), run }
     }
 }
 

@@ -6,6 +6,7 @@ use std::{
 };
 
 use container::Builder;
+use event_sourcing::Collection;
 use settings::Settings;
 
 use crate::{Findings, Module, Options, closest::way_out, options::GRANTED_MODULE};
@@ -31,6 +32,7 @@ pub(crate) fn verify(assembly: &Assembly<'_>, wrong: Vec<(String, String)>) -> F
     messages::rules(modules, &mut findings);
     messages::events(modules, &mut findings);
     messages::kinds(modules, &mut findings);
+    messages::projections(modules, &mut findings);
     messages::subscriptions(modules, &mut findings);
     permissions(modules, options, &mut findings);
     settings(modules, options, &mut findings);
@@ -49,9 +51,10 @@ fn words(modules: &[Module], findings: &mut Findings) {
         let events = module.publishes.iter().map(|event| ("event", event.name));
         let subscribers = module.subscribes.iter().map(|s| ("subscriber", s.subscriber));
         let sagas = module.sagas.iter().map(|saga| ("saga", saga.name));
-        let collections = module.collections.iter().map(|collection| ("collection", *collection));
+        let projections = module.projects.iter().map(|projection| ("projection", projection.name));
+        let collections = collections(module).map(|collection| ("collection", collection));
         let all = [("module", module.name)].into_iter().chain(requests).chain(events).chain(subscribers);
-        for (kind, name) in all.chain(sagas).chain(collections) {
+        for (kind, name) in all.chain(sagas).chain(projections).chain(collections) {
             if name.is_empty() || !name.chars().all(is_part) {
                 let problem = format!("{kind} `{}` has no name that can be written everywhere", name.escape_debug());
                 findings.error(module.name, problem, "give it one of letters, digits, `-`, `_` and `.`");
@@ -60,16 +63,18 @@ fn words(modules: &[Module], findings: &mut Findings) {
     }
 }
 
-/// Names that must not be used twice: of modules, subscribers, sagas, collections; and within a module, of what it does.
+/// Names that must not be used twice: of modules, subscribers, sagas, projections, collections; and within a module, of what it does.
 fn names(modules: &[Module], findings: &mut Findings) {
     let mut seen: BTreeMap<(&str, &str, &str), &str> = BTreeMap::new();
     for module in modules {
         let subscribers = module.subscribes.iter().map(|s| ("", "subscriber", s.subscriber));
         let sagas = module.sagas.iter().map(|s| ("", "saga", s.name));
-        let collections = module.collections.iter().map(|c| ("", "collection", *c));
+        let projections = module.projects.iter().map(|p| ("", "projection", p.name));
+        let collections = collections(module).map(|c| ("", "collection", c));
         let jobs = module.jobs.iter().map(|job| (module.name, "background job", job.name));
         let checks = module.checks.iter().map(|check| (module.name, "health check", check.name));
-        let everywhere = [("", "module", module.name)].into_iter().chain(subscribers).chain(sagas).chain(collections);
+        let everywhere = [("", "module", module.name)].into_iter().chain(subscribers).chain(sagas);
+        let everywhere = everywhere.chain(projections).chain(collections);
         for (within, kind, name) in everywhere.chain(jobs).chain(checks) {
             if let Some(first) = seen.insert((within, kind, name), module.name) {
                 let problem = format!("{kind} `{name}` is also declared by module `{first}`");
@@ -77,6 +82,12 @@ fn names(modules: &[Module], findings: &mut Findings) {
             }
         }
     }
+}
+
+/// Its own, and those of its projections.
+fn collections(module: &Module) -> impl Iterator<Item = &'static str> {
+    let projected = module.projects.iter().flat_map(|projection| projection.collections.iter().copied());
+    module.collections.iter().map(Collection::name).chain(projected)
 }
 
 fn permissions(modules: &[Module], Options { grants, .. }: &Options, findings: &mut Findings) {

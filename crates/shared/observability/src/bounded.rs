@@ -10,7 +10,7 @@ use crate::metric::{DECLARED, OTHER};
 
 /// Labels that metrics may have beside those that a [`Metric`](crate::Metric) declares, and what their values are. Each has as
 /// many values as the program or its composition names, never one for each user, key, run or message.
-pub const LABELS: [(&str, &str); 18] = [
+pub const LABELS: [(&str, &str); 20] = [
     ("because", "why: a fixed set of words for each metric"),
     ("by", "what did not let a call through: `breaker`, `bulkhead`"),
     ("check", "name of a health check, as its module declares it"),
@@ -20,6 +20,8 @@ pub const LABELS: [(&str, &str); 18] = [
     ("out_of", "what there was no more of: `attempts`, `budget`"),
     ("outcome", "how it ended: a fixed set of words for each metric"),
     ("place", "file, line and column of a registration"),
+    ("projection", "name of a projection"),
+    ("publisher", "stable name of a publisher of events"),
     ("registration", "type that is registered in the container"),
     ("request", "wire name of a request"),
     ("result", "`hit`, `miss`"),

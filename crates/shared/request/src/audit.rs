@@ -1,5 +1,5 @@
 use event_sourcing::{Expected, Unit};
-use kernel::{Context, Error, Event};
+use kernel::{Context, Contract, Error, Event};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +52,11 @@ impl Event for CommandRecorded {
     fn key(&self) -> String {
         self.user.clone()
     }
+}
+
+/// The event of this crate, which has a file in `docs/contracts`.
+pub fn contracts() -> Vec<Contract> {
+    vec![Contract::of_event::<CommandRecorded>()]
 }
 
 /// A command that is under way.

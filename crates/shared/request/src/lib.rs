@@ -27,7 +27,7 @@ mod state;
 mod table;
 mod tower;
 
-pub use audit::{AUDIT_STREAM, CommandRecorded, Outcome};
+pub use audit::{AUDIT_STREAM, CommandRecorded, Outcome, contracts};
 pub use cache::Cached;
 pub use client::Client;
 pub use compliance::{Regulation, Requirement, Verdict};

@@ -89,7 +89,8 @@ impl Requests {
             tracing::warn!(code, detail, "{error}");
         }
         let Some(audited) = passage.audited else { return };
-        let mut unit = self.unit(passage.cx, passage.module);
+        // Most of all when it was late.
+        let mut unit = self.unit(passage.cx, passage.module).regardless_of_the_deadline();
         audited.not_done(passage.cx, &mut unit, error);
         if let Err(unwritten) = self.0.store.commit(unit).await {
             tracing::error!("the audit record of a command that was not done could not be written: {unwritten}");

@@ -26,7 +26,8 @@ pub enum Stage {
     Admission,
     /// The service executes, in a unit of its own.
     Service,
-    /// The unit is written with the answer and the audit record. Not cut at the deadline: what has begun is finished.
+    /// The unit is written with the answer and the audit record. Refused if the deadline has passed when the store comes to it; not
+    /// cut later: what has begun is finished.
     Commit,
 }
 

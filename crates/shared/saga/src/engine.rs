@@ -179,10 +179,28 @@ impl SagaEngine {
         Ok(ended)
     }
 
-    /// The runs that have not ended, oldest first.
+    /// The runs that have not ended, oldest first. Those that have are not looked at, however many they are.
+    ///
+    /// # Errors
+    /// What the store says; also if the [collections](crate::collections()) were not declared to it.
     pub async fn open(&self) -> Result<Vec<SagaRecord>, Error> {
-        let mut runs = Self::list(&*self.store).await?;
-        runs.retain(|run| !run.has_ended());
+        let mut runs: BTreeMap<SagaId, SagaRecord> = BTreeMap::new();
+        // Twice: a run that goes on meanwhile may step from a state that is not looked at yet into one that was. What is found
+        // later is later.
+        for state in SagaState::OPEN.into_iter().chain(SagaState::OPEN) {
+            let mut after = None;
+            loop {
+                let page =
+                    self.store.find::<SagaRecord>(SagaRecord::BY_STATE, state.name(), after.as_ref(), PAGE).await?;
+                runs.extend(page.documents.into_iter().map(|found| (found.value.id, found.value)));
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+        }
+        let mut runs: Vec<SagaRecord> = runs.into_values().collect();
+        runs.sort_by_key(|run| (run.started_at, run.id));
         Ok(runs)
     }
 

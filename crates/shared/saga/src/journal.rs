@@ -1,5 +1,5 @@
 use chrono::{DateTime, Utc};
-use event_sourcing::Document;
+use event_sourcing::{Collection, Document, Index};
 use kernel::{Claims, CorrelationId, Error};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -46,9 +46,18 @@ pub struct SagaRecord {
 
 impl Document for SagaRecord {
     const COLLECTION: &'static str = "saga.runs";
+    const INDEXES: &'static [Index] = &[Self::BY_STATE];
+}
+
+/// What the engine keeps: to be declared to the store at the start, by whoever assembles the modules.
+pub fn collections() -> [Collection; 1] {
+    [Collection::of::<SagaRecord>()]
 }
 
 impl SagaRecord {
+    /// Finds runs by the [name](SagaState::name) of their state.
+    pub const BY_STATE: Index = Index::new("by_state", "state");
+
     /// Whether there is nothing left to do.
     pub fn has_ended(&self) -> bool {
         match self.state {
@@ -77,6 +86,9 @@ pub enum SagaState {
 }
 
 impl SagaState {
+    /// Of runs that have not ended.
+    pub(crate) const OPEN: [Self; 4] = [Self::Running, Self::Waiting, Self::Compensating, Self::Stuck];
+
     /// In lower case, as the journal and `borough sagas` have it.
     pub fn name(self) -> &'static str {
         match self {

@@ -14,5 +14,5 @@ mod meters;
 mod step;
 
 pub use engine::{Observer, ResumeError, SagaEngine, Silent};
-pub use journal::{SagaId, SagaRecord, SagaState, StepRecord, StepState};
+pub use journal::{SagaId, SagaRecord, SagaState, StepRecord, StepState, collections};
 pub use step::{Saga, Step, StepContext, Undo};

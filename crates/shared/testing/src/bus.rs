@@ -7,6 +7,7 @@ mod control;
 mod crashes;
 mod deliveries;
 mod failures;
+mod leases;
 mod probe;
 mod versions;
 
@@ -60,8 +61,17 @@ pub async fn bus_conformance<H: BusHome>(make: impl AsyncFn() -> H) {
     classes::a_batch_that_is_spoilt_parks_only_what_spoils_it(&make().await).await;
     classes::a_batch_ends_before_what_halts_it(&make().await).await;
     classes::computations_have_threads_of_their_own(&make().await).await;
+    leases::slots_divide_the_keys(&make().await).await;
+    leases::the_number_of_slots_is_stored(&make().await).await;
+    leases::letters_are_of_the_subscriber(&make().await).await;
+    leases::a_slot_is_taken_when_its_lease_has_ended(&make().await).await;
+    leases::whoever_stops_lets_go_at_once(&make().await).await;
+    leases::a_stalled_owner_commits_nothing(&make().await, "straight", 1).await;
+    leases::a_stalled_owner_commits_nothing(&make().await, "lanes", 2).await;
+    leases::shares_are_fair(&make().await).await;
     crashes::dropped_at_any_poll(&make().await).await;
     crashes::what_is_done_beyond_the_checkpoint_is_not_repeated(&make().await).await;
+    crashes::calls_are_dropped_at_any_poll(&make().await).await;
 }
 
 /// Options that make failing cheap: three tries, a few milliseconds apart.

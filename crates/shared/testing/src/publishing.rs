@@ -2,24 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a suite fails by panicking")]
 
-use std::{
-    collections::VecDeque,
-    fs,
-    path::Path,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use event_bus::{InlineSubscribers, PublishError, Published, Publisher, PublisherOptions, RefusedPublish, SpoolError};
-use event_sourcing::{
-    Appended, CommitError, EventLimits, EventRules, Expected, LogQuery, Origin, Position, Receipt, Store, StoreError,
-    StoreErrorKind, StoreExt, StoredDocument, StreamQuery, Unit,
-};
-use kernel::{Envelope, ManualClock, SystemIds};
+use event_sourcing::{EventLimits, EventRules, Expected, LogQuery, Origin, Position, Receipt, Store, StoreExt, Unit};
+use kernel::{ManualClock, SystemIds};
 
 use crate::{
     actors::origin,
     bus::BusHome,
+    faults::{Fault, FaultPlan},
     patience::{polled, soon},
     store::{Card, Noted},
 };
@@ -46,87 +38,24 @@ fn options(file: Option<std::path::PathBuf>) -> PublisherOptions {
     PublisherOptions { file, first, longest, ..PublisherOptions::new("sensors") }
 }
 
-/// What a store does with the next commit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fault {
-    /// It is not carried out.
-    Refuse(StoreErrorKind),
-    /// It is carried out, and the answer is lost.
-    Mute,
-}
-
-const DOWN: Fault = Fault::Refuse(StoreErrorKind::Unavailable);
-
-/// A store with faults.
+/// A store whose commits fail as the test says.
 struct Flaky {
+    plan: FaultPlan,
+    /// With its faults.
     store: Arc<dyn Store>,
-    next: Mutex<VecDeque<Fault>>,
-    /// When nothing is next.
-    always: Mutex<Option<Fault>>,
+    /// Without them.
+    sound: Arc<dyn Store>,
 }
 
 impl Flaky {
-    fn over(store: Arc<dyn Store>) -> Arc<Self> {
-        Arc::new(Self { store, next: Mutex::default(), always: Mutex::default() })
-    }
-
-    fn next(&self, faults: &[Fault]) {
-        self.next.lock().unwrap().extend(faults);
-    }
-
-    fn always(&self, fault: Option<Fault>) {
-        *self.always.lock().unwrap() = fault;
+    fn over(sound: Arc<dyn Store>) -> Self {
+        let plan = FaultPlan::by_hand().only(["store.commit"]);
+        Self { store: Arc::new(plan.around(Arc::clone(&sound))), sound, plan }
     }
 }
 
-#[async_trait::async_trait]
-impl Store for Flaky {
-    async fn commit(&self, unit: Unit) -> Result<Receipt, CommitError> {
-        let fault = self.next.lock().unwrap().pop_front().or(*self.always.lock().unwrap());
-        let (receipt, kind) = match fault {
-            None => return self.store.commit(unit).await,
-            Some(Fault::Refuse(kind)) => (None, kind),
-            Some(Fault::Mute) => (Some(self.store.commit(unit).await?), StoreErrorKind::Unavailable),
-        };
-        Err(StoreError { kind, message: format!("out of order ({})", receipt.is_some()) }.into())
-    }
-
-    async fn document(&self, collection: &str, key: &str) -> Result<Option<StoredDocument>, StoreError> {
-        self.store.document(collection, key).await
-    }
-
-    async fn documents(
-        &self,
-        collection: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<StoredDocument>, StoreError> {
-        self.store.documents(collection, after, limit).await
-    }
-
-    async fn log(&self, query: LogQuery) -> Result<Vec<Arc<Envelope>>, StoreError> {
-        self.store.log(query).await
-    }
-
-    async fn stream(&self, stream: &str, query: StreamQuery) -> Result<Vec<Envelope>, StoreError> {
-        self.store.stream(stream, query).await
-    }
-
-    async fn head(&self) -> Result<Position, StoreError> {
-        self.store.head().await
-    }
-
-    async fn checkpoint(&self, subscriber: &str) -> Result<Position, StoreError> {
-        self.store.checkpoint(subscriber).await
-    }
-
-    fn appended(&self) -> Appended {
-        self.store.appended()
-    }
-}
-
-async fn open(store: &Arc<Flaky>, options: PublisherOptions) -> Result<Publisher, SpoolError> {
-    let shared: Arc<dyn Store> = Arc::<Flaky>::clone(store);
+async fn open(store: &Flaky, options: PublisherOptions) -> Result<Publisher, SpoolError> {
+    let shared = Arc::clone(&store.store);
     let rules = EventRules::new(EventLimits { payload: 100, ..EventLimits::default() });
     let inline = InlineSubscribers::of(&[]).holding_to(rules, Arc::clone(&shared));
     Publisher::open(options, shared, Arc::new(ManualClock::default()), Arc::new(SystemIds), inline).await
@@ -139,7 +68,7 @@ fn unit(notes: &[u64]) -> Unit {
 }
 
 async fn notes(store: &Flaky) -> Vec<u64> {
-    crate::Published::to(&*store.store).await.of::<Noted>().into_iter().map(|note| note.n).collect()
+    crate::Published::to(&*store.sound).await.of::<Noted>().into_iter().map(|note| note.n).collect()
 }
 
 async fn is_empty(publisher: &Publisher) {
@@ -150,14 +79,14 @@ async fn what_fails_is_published_later_in_order(home: &impl BusHome, options: Pu
     let store = Flaky::over(home.open().await);
     let publisher = open(&store, options).await.unwrap();
     assert!(matches!(publisher.publish(unit(&[1])).await, Ok(Published::Committed(_))));
-    for kind in [StoreErrorKind::Unavailable, StoreErrorKind::Locked, StoreErrorKind::Full] {
-        store.always(Some(Fault::Refuse(kind)));
+    for _ in 0..3 {
+        store.plan.always(Some(Fault::Fail));
         let n = notes(&store).await.len() as u64;
         assert!(matches!(publisher.publish(unit(&[n + 1, n + 2])).await, Ok(Published::Kept)));
         assert!(matches!(publisher.publish(unit(&[n + 3])).await, Ok(Published::Kept)));
         let status = publisher.status();
         assert_eq!((status.waiting, status.error.is_some()), (2, true), "{status:?}");
-        store.always(None);
+        store.plan.always(None);
         is_empty(&publisher).await;
     }
     assert!(matches!(publisher.publish(unit(&[11])).await, Ok(Published::Committed(_))));
@@ -169,7 +98,7 @@ async fn a_lost_answer_publishes_nothing_twice(home: &impl BusHome, options: Pub
     let store = Flaky::over(home.open().await);
     let publisher = open(&store, options).await.unwrap();
     for n in 1..=5 {
-        store.next(&[Fault::Mute, DOWN, Fault::Mute][..n as usize % 4]);
+        store.plan.next(&[Fault::Mute, Fault::Fail, Fault::Mute][..n as usize % 4]);
         publisher.publish(unit(&[n])).await.unwrap();
     }
     is_empty(&publisher).await;
@@ -187,16 +116,16 @@ async fn what_is_refused_for_good_is_set_aside(home: &impl BusHome, options: Pub
     card.put("k", &Card { n: 1 }, Expected::Any);
     assert!(matches!(publisher.publish(card).await, Err(PublishError::NotOnlyEvents)));
     assert!(matches!(publisher.publish(unit(&[])).await, Ok(Published::Committed(_))));
-    store.always(Some(DOWN));
+    store.plan.always(Some(Fault::Fail));
     publisher.publish(unit(&[1])).await.unwrap();
     let mut large = unit(&[]);
     large.publish(&Noted::new("x".repeat(100), 2));
     assert!(matches!(publisher.publish(large).await, Ok(Published::Kept)), "nobody has looked at it yet");
     publisher.publish(unit(&[3])).await.unwrap();
-    store.always(None);
+    store.plan.always(None);
     is_empty(&publisher).await;
     assert_eq!((notes(&store).await, publisher.status().refused), (vec![1, 3], 1));
-    let set_aside = store.list::<RefusedPublish>(None, 10).await.unwrap();
+    let set_aside = store.sound.list::<RefusedPublish>(None, 10).await.unwrap();
     assert_eq!(set_aside.len(), 1);
     assert_eq!(set_aside[0].value.events[0].event.decode::<Noted>().unwrap().n, 2);
     assert_eq!(set_aside[0].value.error.code(), "event.too_large");
@@ -205,14 +134,14 @@ async fn what_is_refused_for_good_is_set_aside(home: &impl BusHome, options: Pub
 async fn a_full_spool_says_so(home: &impl BusHome, options: PublisherOptions) {
     let store = Flaky::over(home.open().await);
     let publisher = open(&store, options).await.unwrap();
-    store.always(Some(DOWN));
+    store.plan.always(Some(Fault::Fail));
     for n in 1..=2 {
         publisher.publish(unit(&[n])).await.unwrap();
     }
     let full = publisher.publish(unit(&[3])).await.unwrap_err();
     assert!(matches!(full, PublishError::Full { kept: 2, .. }), "{full}");
     assert_eq!(kernel::Error::from(full).code(), "event.spool_full");
-    store.always(None);
+    store.plan.always(None);
     is_empty(&publisher).await;
     publisher.publish(unit(&[4])).await.unwrap();
     assert_eq!(notes(&store).await, [1, 2, 4], "what was refused was not published");
@@ -222,26 +151,24 @@ async fn a_full_spool_says_so(home: &impl BusHome, options: PublisherOptions) {
 async fn what_is_kept_survives_a_restart(home: &impl BusHome, options: PublisherOptions) {
     let store = Flaky::over(home.open().await);
     let publisher = open(&store, options.clone()).await.unwrap();
-    store.next(&[Fault::Mute]);
-    store.always(Some(DOWN));
+    store.plan.next(&[Fault::Mute]);
+    store.plan.always(Some(Fault::Fail));
     for n in 0..10 {
         publisher.publish(unit(&[2 * n + 1, 2 * n + 2])).await.unwrap();
     }
     drop(publisher);
     for turns in 0..30 {
         let publisher = open(&store, options.clone()).await.unwrap();
-        store.always(None);
+        store.plan.always(None);
         for _ in 0..turns {
             tokio::task::yield_now().await;
         }
         drop(publisher);
-        store.always((turns % 2 == 0).then_some(Fault::Mute));
+        store.plan.always((turns % 2 == 0).then_some(Fault::Mute));
         // What the dead one was writing is written.
-        let mut settled = unit(&[]);
-        settled.delete::<Card>("settled", Expected::Any);
-        store.store.commit(settled).await.unwrap();
+        store.sound.commit(unit(&[])).await.unwrap();
     }
-    store.always(None);
+    store.plan.always(None);
     let publisher = open(&store, options).await.unwrap();
     is_empty(&publisher).await;
     assert_eq!(notes(&store).await, (1..=20).collect::<Vec<_>>());
@@ -249,14 +176,14 @@ async fn what_is_kept_survives_a_restart(home: &impl BusHome, options: Publisher
 }
 
 async fn publisher_committed(store: &Flaky) -> Published {
-    let log = store.log(LogQuery::after(Position(20), 1)).await.unwrap();
-    Published::Committed(Receipt { events: vec![(log[0].event_id, 21)] })
+    let log = store.sound.log(LogQuery::after(Position(20), 1)).await.unwrap();
+    Published::Committed(Receipt { events: vec![(log[0].event_id, 21)], position: Some(Position(21)) })
 }
 
 async fn a_torn_line_is_left_out_and_said(home: &impl BusHome, options: PublisherOptions) {
     let store = Flaky::over(home.open().await);
     let path = options.file.clone().unwrap();
-    store.always(Some(DOWN));
+    store.plan.always(Some(Fault::Fail));
     let publisher = open(&store, options.clone()).await.unwrap();
     for n in 1..=2 {
         publisher.publish(unit(&[n])).await.unwrap();
@@ -279,7 +206,7 @@ async fn a_torn_line_is_left_out_and_said(home: &impl BusHome, options: Publishe
     fs::write(&path, &whole[..whole.len() - 5]).unwrap();
     let publisher = open(&store, options).await.unwrap();
     publisher.publish(unit(&[3])).await.unwrap();
-    store.always(None);
+    store.plan.always(None);
     is_empty(&publisher).await;
     assert_eq!(notes(&store).await, [1, 3]);
     assert_eq!(fs::read(&path).unwrap(), b"", "nothing is left");
@@ -289,15 +216,13 @@ async fn publishing_is_dropped_at_any_poll(home: &impl BusHome, options: Publish
     let store = Flaky::over(home.open().await);
     let publisher = open(&store, options).await.unwrap();
     let (mut n, mut answered) = (0, Vec::new());
-    for fault in [None, Some(DOWN), Some(Fault::Mute)] {
+    for fault in [None, Some(Fault::Fail), Some(Fault::Mute)] {
         for polls in 0.. {
             n += 2;
-            store.next(fault.as_slice());
+            store.plan.next(fault.as_slice());
             let answer = polled(publisher.publish(unit(&[n, n + 1])), polls).await;
-            store.next.lock().unwrap().clear();
-            let mut settled = unit(&[]);
-            settled.delete::<Card>("settled", Expected::Any);
-            store.store.commit(settled).await.unwrap();
+            store.plan.always(None);
+            store.sound.commit(unit(&[])).await.unwrap();
             if answer.is_some() {
                 answered.extend([n, n + 1]);
                 break;

@@ -4,21 +4,16 @@
 //! undisturbed once for reference, then disturbed in every way that it knows, and asserts that the effects are the same, or
 //! that there are none. [`Effects`] is compared as JSON, so leave out of it what may differ between runs: ids and times.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
-};
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use event_sourcing::{
-    Appended, CommitError, LogQuery, MemoryStore, Origin, Position, Receipt, Store, StoreError, StoredDocument,
-    StreamQuery, Unit,
-};
-use kernel::{Envelope, Error, ErrorKind, ManualClock, SequentialIds};
+use event_sourcing::{MemoryStore, Origin, Store, Unit};
+use kernel::{Error, ErrorKind, ManualClock, SequentialIds};
 use request::{Requests, ServiceTable};
 use saga::{Saga, SagaEngine, SagaId, SagaRecord, SagaState, Silent, Step, StepContext, Undo};
 use serde_json::Value;
-use tokio::sync::Notify;
+
+use crate::faults::{Fault, FaultPlan};
 
 /// What a run left behind, read from the store and from wherever else the services keep something.
 pub type Effects = Value;
@@ -93,14 +88,14 @@ pub async fn crash_at_every_commit<C: SagaCase>(case: impl Fn() -> C) {
     let reference = completes(&case).await;
     let mut crashes = 0;
     for commit in 1.. {
-        for point in [CrashPoint::Before, CrashPoint::After] {
+        for (point, fault) in [("before", Fault::Hang), ("after", Fault::HangDone)] {
             let memory = Arc::new(MemoryStore::default());
-            let crashing = Arc::new(CrashingStore::new(Arc::clone(&memory), commit, point));
-            let world = World::new(case(), Arc::clone(&crashing) as Arc<dyn Store>);
+            let crash = FaultPlan::at([(commit, fault)]).only(["store.commit"]);
+            let world = World::new(case(), Arc::new(crash.around(Arc::clone(&memory))));
             let saga = world.case.saga(Arc::clone(&world.store));
             let died = tokio::select! {
                 biased;
-                () = crashing.crashed.notified() => true,
+                () = crash.hung() => true,
                 _ = world.run(saga) => false,
             };
             if !died {
@@ -110,9 +105,9 @@ pub async fn crash_at_every_commit<C: SagaCase>(case: impl Fn() -> C) {
             crashes += 1;
             let world = World::new(world.case, memory);
             let record = world.take_up().await;
-            let at = format!("crash {point:?} commit {commit}");
+            let at = format!("crash {point} commit {commit}");
             let Some(record) = record else {
-                assert_eq!((commit, point), (1, CrashPoint::Before), "{at}: the run is lost");
+                assert_eq!((commit, point), (1, "before"), "{at}: the run is lost");
                 continue;
             };
             assert_eq!(record.state, SagaState::Completed, "{at}: {:?}", record.error);
@@ -228,76 +223,5 @@ impl<S: serde::Serialize + serde::de::DeserializeOwned + Send + Sync + 'static> 
 
     async fn undo(&self, cx: &StepContext<'_>, state: &S, unit: &mut Unit) -> Result<Undo, Error> {
         self.step.undo(cx, state, unit).await
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum CrashPoint {
-    Before,
-    After,
-}
-
-/// A store whose process dies at a commit: the commit never answers, and whoever waits for it is dropped.
-struct CrashingStore {
-    store: Arc<MemoryStore>,
-    commits: AtomicUsize,
-    at: usize,
-    point: CrashPoint,
-    crashed: Notify,
-}
-
-impl CrashingStore {
-    fn new(store: Arc<MemoryStore>, at: usize, point: CrashPoint) -> Self {
-        Self { store, commits: AtomicUsize::new(0), at, point, crashed: Notify::new() }
-    }
-
-    async fn die<T>(&self) -> T {
-        self.crashed.notify_one();
-        std::future::pending().await
-    }
-}
-
-#[async_trait]
-impl Store for CrashingStore {
-    async fn commit(&self, unit: Unit) -> Result<Receipt, CommitError> {
-        let number = self.commits.fetch_add(1, Ordering::SeqCst) + 1;
-        if number == self.at && self.point == CrashPoint::Before {
-            return self.die().await;
-        }
-        let receipt = self.store.commit(unit).await;
-        if number == self.at { self.die().await } else { receipt }
-    }
-
-    async fn document(&self, collection: &str, key: &str) -> Result<Option<StoredDocument>, StoreError> {
-        self.store.document(collection, key).await
-    }
-
-    async fn documents(
-        &self,
-        collection: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<StoredDocument>, StoreError> {
-        self.store.documents(collection, after, limit).await
-    }
-
-    async fn log(&self, query: LogQuery) -> Result<Vec<Arc<Envelope>>, StoreError> {
-        self.store.log(query).await
-    }
-
-    async fn stream(&self, stream: &str, query: StreamQuery) -> Result<Vec<Envelope>, StoreError> {
-        self.store.stream(stream, query).await
-    }
-
-    async fn head(&self) -> Result<Position, StoreError> {
-        self.store.head().await
-    }
-
-    async fn checkpoint(&self, subscriber: &str) -> Result<Position, StoreError> {
-        self.store.checkpoint(subscriber).await
-    }
-
-    fn appended(&self) -> Appended {
-        self.store.appended()
     }
 }

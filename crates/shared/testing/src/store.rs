@@ -4,10 +4,15 @@
 
 mod boundaries;
 mod cancellation;
+mod collections;
 mod concurrency;
+mod deadlines;
+mod following;
 mod guards;
 mod queries;
 mod reading;
+
+pub use collections::{Filed, Inner};
 
 use std::sync::Arc;
 
@@ -39,9 +44,19 @@ pub async fn store_conformance<S: Store>(make: impl AsyncFn() -> S) {
     queries::the_log_is_filtered(&make().await).await;
     queries::the_log_is_read_backward_in_pages(&make().await).await;
     queries::streams_are_read_as_of(&make().await).await;
+    following::subscriptions_miss_nothing(Arc::new(make().await)).await;
+    following::a_subscription_follows(Arc::new(make().await)).await;
+    following::positions_are_waited_for(Arc::new(make().await)).await;
+    deadlines::a_late_unit_is_refused(&make().await).await;
     for place in 0..=4 {
         guards::all_or_nothing(&make().await, place).await;
     }
+    collections::an_index_finds(&make().await).await;
+    collections::an_index_is_read_in_pages(&make().await).await;
+    collections::an_index_follows_its_documents(&make().await).await;
+    collections::only_what_is_declared_is_found(&make().await).await;
+    collections::documents_are_migrated(&make().await).await;
+    collections::a_migration_goes_on_where_it_failed(&make().await).await;
     concurrency::readers_miss_nothing(Arc::new(make().await)).await;
     concurrency::no_update_is_lost(Arc::new(make().await)).await;
     cancellation::dropped_at_any_poll(&make().await).await;

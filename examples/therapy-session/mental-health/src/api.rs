@@ -1,13 +1,13 @@
 use event_sourcing::Repository;
 use module::Module;
 use therapy_contracts::{
-    CancelSession, CompleteSession, GetSession, GetUserById, GetUserProfile, IsUserActive, ScheduleSession,
+    CancelSession, CompleteSession, GetDay, GetSession, GetUserById, GetUserProfile, IsUserActive, ScheduleSession,
     SessionReminderDue, StartSession, TherapySessionCancelled, TherapySessionCompleted, TherapySessionScheduled,
     TherapySessionStarted,
 };
 
 use crate::{
-    application::{Attendance, Canceller, Scheduler, Sessions, UserDirectory},
+    application::{Attendance, Calendar, Canceller, Days, Scheduler, Sessions, UserDirectory},
     domain::{StoredReminder, TherapySession},
 };
 
@@ -21,13 +21,15 @@ pub fn module() -> Module {
                 .singleton(Scheduler::new)
                 .singleton(Canceller::new)
                 .singleton(Attendance::new)
-                .singleton(Sessions::new);
+                .singleton(Sessions::new)
+                .singleton(Days::new);
         })
         .serves::<ScheduleSession, Scheduler>()
         .serves::<CancelSession, Canceller>()
         .serves::<StartSession, Attendance>()
         .serves::<CompleteSession, Attendance>()
         .serves::<GetSession, Sessions>()
+        .serves::<GetDay, Days>()
         .asks::<GetUserById>()
         .asks::<IsUserActive>()
         .asks::<GetUserProfile>()
@@ -37,4 +39,5 @@ pub fn module() -> Module {
         .publishes::<TherapySessionCancelled>()
         .publishes::<SessionReminderDue>()
         .keeps::<StoredReminder>()
+        .projects::<Calendar>()
 }

@@ -10,5 +10,5 @@ mod application;
 mod api;
 
 pub use api::module;
-pub use application::{Attendance, Canceller, Scheduler, Sessions, UserDirectory};
+pub use application::{Attendance, Calendar, Canceller, Day, Days, Scheduler, Sessions, UserDirectory};
 pub use domain::{SessionEvent, SessionRefusal, TherapySession};

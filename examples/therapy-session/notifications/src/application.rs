@@ -5,12 +5,19 @@ use event_bus::Subscriber;
 use event_sourcing::Unit;
 use futures::future::try_join;
 use kernel::{Context, Error, ErrorKind};
+use module::Outlet;
 use request::Client;
 use therapy_contracts::{
-    GetUserById, NotificationSent, SessionReminderDue, TherapySessionCancelled, TherapySessionScheduled, User, UserId,
+    GetUserById, NotificationFailed, NotificationSent, SessionId, SessionReminderDue, TherapySessionCancelled,
+    TherapySessionScheduled, User, UserId, UserRegistered,
 };
 
-use crate::domain::{Message, session_cancellation, session_confirmation, session_notification, session_reminder};
+use crate::domain::{
+    Message, session_cancellation, session_confirmation, session_notification, session_reminder, welcome,
+};
+
+/// Who publishes.
+pub const MODULE: &str = "notifications";
 
 /// Where messages go out.
 #[async_trait]
@@ -24,11 +31,22 @@ pub trait Mail: Send + Sync + 'static {
 pub struct SessionMessages {
     client: Arc<Client>,
     mail: Arc<dyn Mail>,
+    outlet: Arc<Outlet>,
 }
 
 impl SessionMessages {
-    pub fn new(client: Arc<Client>, mail: Arc<dyn Mail>) -> Self {
-        Self { client, mail }
+    pub fn new(client: Arc<Client>, mail: Arc<dyn Mail>, outlet: Arc<Outlet>) -> Self {
+        Self { client, mail, outlet }
+    }
+
+    /// Hands a message over, or tells that it could not: outside of the unit, which goes with the failure.
+    async fn send(&self, message: Message, session_id: SessionId, user_id: UserId) -> Result<(), Error> {
+        let Err(error) = self.mail.send(message).await else { return Ok(()) };
+        let failed = NotificationFailed { session_id, user_id, code: error.code().to_owned() };
+        match self.outlet.publish(MODULE, |unit| _ = unit.publish(&failed)).await {
+            Ok(_) => Err(error),
+            Err(untold) => Err(error.with_detail(format!("and that could not be told: {untold}"))),
+        }
     }
 
     async fn user(&self, cx: &Context, user_id: UserId) -> Result<User, Error> {
@@ -37,11 +55,32 @@ impl SessionMessages {
     }
 }
 
+/// Writes to those who are new.
+pub struct Welcome {
+    client: Arc<Client>,
+    mail: Arc<dyn Mail>,
+}
+
+impl Welcome {
+    pub fn new(client: Arc<Client>, mail: Arc<dyn Mail>) -> Self {
+        Self { client, mail }
+    }
+}
+
+impl Subscriber<UserRegistered> for Welcome {
+    async fn handle(&self, cx: &Context, event: &UserRegistered, _: &mut Unit) -> Result<(), Error> {
+        match self.client.ask(cx, GetUserById { user_id: event.user_id }).await? {
+            Some(user) => self.mail.send(welcome(&user)).await,
+            None => Ok(()),
+        }
+    }
+}
+
 impl Subscriber<TherapySessionScheduled> for SessionMessages {
     async fn handle(&self, cx: &Context, event: &TherapySessionScheduled, unit: &mut Unit) -> Result<(), Error> {
         let (patient, therapist) = try_join(self.user(cx, event.patient_id), self.user(cx, event.therapist_id)).await?;
-        self.mail.send(session_confirmation(&patient, event)).await?;
-        self.mail.send(session_notification(&therapist, event)).await?;
+        self.send(session_confirmation(&patient, event), event.session_id, patient.user_id).await?;
+        self.send(session_notification(&therapist, event), event.session_id, therapist.user_id).await?;
         for user_id in [patient.user_id, therapist.user_id] {
             unit.publish(&NotificationSent { session_id: event.session_id, user_id });
         }
@@ -52,7 +91,7 @@ impl Subscriber<TherapySessionScheduled> for SessionMessages {
 impl Subscriber<SessionReminderDue> for SessionMessages {
     async fn handle(&self, cx: &Context, event: &SessionReminderDue, unit: &mut Unit) -> Result<(), Error> {
         let patient = self.user(cx, event.patient_id).await?;
-        self.mail.send(session_reminder(&patient, event)).await?;
+        self.send(session_reminder(&patient, event), event.session_id, patient.user_id).await?;
         unit.publish(&NotificationSent { session_id: event.session_id, user_id: patient.user_id });
         Ok(())
     }
@@ -62,7 +101,7 @@ impl Subscriber<TherapySessionCancelled> for SessionMessages {
     async fn handle(&self, cx: &Context, event: &TherapySessionCancelled, unit: &mut Unit) -> Result<(), Error> {
         let (patient, therapist) = try_join(self.user(cx, event.patient_id), self.user(cx, event.therapist_id)).await?;
         for user in [patient, therapist] {
-            self.mail.send(session_cancellation(&user, event)).await?;
+            self.send(session_cancellation(&user, event), event.session_id, user.user_id).await?;
             unit.publish(&NotificationSent { session_id: event.session_id, user_id: user.user_id });
         }
         Ok(())

@@ -55,3 +55,13 @@ pub fn session_cancellation(user: &User, session: &TherapySessionCancelled) -> M
         text: format!("Dear {}, your session on {} is cancelled.", user.name, session.scheduled_at.format(TIME)),
     }
 }
+
+/// For whoever is new.
+pub fn welcome(user: &User) -> Message {
+    Message {
+        id: format!("{}/welcome", user.user_id),
+        to: user.email.clone(),
+        subject: "Welcome".into(),
+        text: format!("Dear {}, you are welcome to our practice.", user.name),
+    }
+}

@@ -1,5 +1,5 @@
 //! Messages about what happened: the patient of a new session gets a confirmation and a reminder, the
-//! therapist a notice, and both hear when it is called off.
+//! therapist a notice, and both hear when it is called off. Whoever is new is welcomed.
 //!
 //! They leave through [`Mail`], a port: of a mail server, or [`MemoryMail`].
 
@@ -12,6 +12,6 @@ mod infrastructure;
 mod api;
 
 pub use api::module;
-pub use application::{Mail, SessionMessages};
+pub use application::{Mail, SessionMessages, Welcome};
 pub use domain::Message;
 pub use infrastructure::MemoryMail;

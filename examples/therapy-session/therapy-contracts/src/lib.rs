@@ -10,9 +10,13 @@ mod users;
 pub use billing::{GetSessionCharge, READ_CHARGES, SessionCharge, SessionChargeCancelled, SessionCharged};
 pub use contracts::contracts;
 pub use mental_health::{
-    CONDUCT_SESSIONS, CancelSession, CompleteSession, GetSession, Person, READ_SESSIONS, SCHEDULE_SESSIONS,
-    ScheduleSession, Session, SessionId, SessionReminderDue, SessionStatus, SessionType, SessionView, StartSession,
-    TherapySessionCancelled, TherapySessionCompleted, TherapySessionScheduled, TherapySessionStarted,
+    Appointment, CONDUCT_SESSIONS, CancelSession, CompleteSession, GetDay, GetSession, Person, READ_SESSIONS,
+    SCHEDULE_SESSIONS, ScheduleSession, Session, SessionId, SessionReminderDue, SessionStatus, SessionType,
+    SessionView, StartSession, TherapySessionCancelled, TherapySessionCompleted, TherapySessionScheduled,
+    TherapySessionStarted,
 };
-pub use notifications::NotificationSent;
-pub use users::{GetUserById, GetUserProfile, IsUserActive, READ_USERS, User, UserId, UserProfile};
+pub use notifications::{NotificationFailed, NotificationSent};
+pub use users::{
+    DeactivateUser, GetUserById, GetUserProfile, IsUserActive, MANAGE_USERS, READ_USERS, RegisterUser, UpdateUser,
+    User, UserDeactivated, UserId, UserProfile, UserRegistered, UserUpdated,
+};

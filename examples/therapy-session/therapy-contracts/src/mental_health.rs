@@ -1,6 +1,6 @@
 use std::fmt;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use kernel::{Access, Event, Permission, Priority, Request, RequestKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -150,6 +150,33 @@ impl Request for GetSession {
     const NAME: &'static str = "mental-health.get-session";
     const KIND: RequestKind = RequestKind::Query;
     const ACCESS: Access = Access::Requires(READ_SESSIONS);
+}
+
+/// Show what a therapist has to do on a day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct GetDay {
+    /// Who treats.
+    pub therapist_id: UserId,
+    /// Which day, in UTC.
+    pub day: NaiveDate,
+}
+
+impl Request for GetDay {
+    type Response = Vec<Appointment>;
+    const NAME: &'static str = "mental-health.get-day";
+    const KIND: RequestKind = RequestKind::Query;
+    const ACCESS: Access = Access::Requires(READ_SESSIONS);
+}
+
+/// A session in the calendar of its therapist.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Appointment {
+    /// When it begins.
+    pub scheduled_at: DateTime<Utc>,
+    /// Identity of the session.
+    pub session_id: SessionId,
+    /// Who is treated.
+    pub patient_id: UserId,
 }
 
 /// A session, and who takes part.

@@ -27,8 +27,14 @@ pub fn modules(outside: Outside) -> Vec<Module> {
 /// Who may do what. A real practice reads this from its settings.
 pub fn grants() -> Grants {
     let granted = |permissions: &[&str]| permissions.iter().map(ToString::to_string).collect();
-    let reception =
-        ["billing:read", "mental-health:conduct", "mental-health:read", "mental-health:schedule", "users:read"];
+    let reception = [
+        "billing:read",
+        "mental-health:conduct",
+        "mental-health:read",
+        "mental-health:schedule",
+        "users:manage",
+        "users:read",
+    ];
     Grants::from([
         ("reception".to_owned(), granted(&reception)),
         // Whoever arranged a session: messages about it need addresses.

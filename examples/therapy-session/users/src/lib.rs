@@ -1,7 +1,9 @@
-//! Who the patients and therapists are.
+//! Who the patients and therapists are, and what changes about them.
 //!
 //! The contracts stand in `therapy-contracts`; what answers them here reads [`UserRecords`], a port: of the practice's own
-//! directory, of a clinic's, or [`MemoryRecords`].
+//! directory, of a clinic's, or [`MemoryRecords`]. What the practice changes is kept in the store, beside its event.
+
+mod domain;
 
 mod application;
 

@@ -3,12 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
-use event_bus::{BusOptions, EventBus, Ports, Subscriber};
+use event_bus::{BusOptions, EventBus, InlineSubscribers, Ports, Publisher, PublisherOptions, Subscriber};
 use event_sourcing::{
-    Aggregate, Document, Expected, MemoryBlobs, MemoryStore, Origin, Repository, SnapshotPolicy, Snapshotted, Store,
-    Unit,
+    Aggregate, Applies, Document, Events, Expected, MemoryBlobs, MemoryStore, Origin, Projection, Repository,
+    SnapshotPolicy, Snapshotted, Store, Unit, View,
 };
-use kernel::{Access, Clock, Context, Error, ErrorKind, Event, ManualClock, Request, RequestKind, SequentialIds};
+use kernel::{
+    Access, Clock, Context, Envelope, Error, ErrorKind, Event, ManualClock, Request, RequestKind, SequentialIds,
+};
 use module::{Infrastructure, Module, Options, assemble};
 use request::{Cached, Service};
 use resilience::{
@@ -79,6 +81,25 @@ impl Subscriber<Sold> for Clerk {
     }
 }
 
+#[derive(Clone, Copy, Default)]
+struct Shelves;
+
+impl Projection for Shelves {
+    const NAME: &'static str = "shop.shelves";
+    const VERSION: u32 = 1;
+    const COLLECTIONS: &'static [&'static str] = &["shop.places"];
+
+    fn events() -> Events<Self> {
+        Events::default().of::<Sold>()
+    }
+}
+
+impl Applies<Sold> for Shelves {
+    async fn apply(&self, _: &Sold, _: &Envelope, _: &mut View<'_, Self>) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
 struct Delivery;
 
 impl Saga for Delivery {
@@ -106,7 +127,8 @@ impl Step<()> for Pack {
 
 fn shop() -> Module {
     let module = Module::new("shop", "sells").serves::<Sell, Clerk>().serves::<Count, Clerk>().caches::<Count>();
-    let module = module.publishes::<Sold>().subscribes::<Sold, Clerk>("shop.shelves").runs::<Delivery>();
+    let module =
+        module.publishes::<Sold>().subscribes::<Sold, Clerk>("shop.shelves").projects::<Shelves>().runs::<Delivery>();
     let module = module.checks("till", |_: Arc<dyn Clock>| async { Ok(()) });
     module.provides(|c| {
         c.singleton(|| Clerk).singleton(|| Delivery);
@@ -136,6 +158,10 @@ pub async fn live() {
     let _ = bus.drain(Duration::from_secs(10)).await.unwrap();
     application.health(Ok(&bus.status().await.unwrap()));
     application.container.publish_tallies();
+    let inline = InlineSubscribers::of(&[]);
+    let ids = Arc::new(SequentialIds::default());
+    let publisher = Publisher::open(PublisherOptions::new("post"), Arc::clone(&store), clock, ids, inline);
+    drop(publisher.await.unwrap());
     bus.stop().await;
     application.stop().await.unwrap();
     calls().await;

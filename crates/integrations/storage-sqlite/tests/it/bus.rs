@@ -6,7 +6,7 @@ use event_sourcing::Store;
 use tempfile::TempDir;
 use testing::bus::BusHome;
 
-struct Home {
+pub struct Home {
     _folder: TempDir,
     path: PathBuf,
 }
@@ -55,7 +55,7 @@ async fn publishers_conform_over_it() {
     testing::publisher_conformance(async || home(), folder.path()).await;
 }
 
-fn home() -> Home {
+pub fn home() -> Home {
     let (folder, path) = super::place();
     Home { _folder: folder, path }
 }

@@ -1,11 +1,11 @@
 //! The same random trace on the store in memory and on SQLite gives the same answers.
 
-use std::{cell::RefCell, collections::BTreeMap, sync::Arc};
+use std::{cell::RefCell, collections::BTreeMap, ops::Bound, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use event_sourcing::{
-    CommitError, Direction, Document, EventQuery, Expected, LogQuery, MemoryStore, Origin, Position, Receipt, Store,
-    StreamQuery, Unit,
+    Collection, CommitError, Direction, Document, EventQuery, Expected, IndexPlace, IndexQuery, IndexValue, LogQuery,
+    MemoryStore, Origin, Position, Receipt, Store, StreamQuery, Unit, Wanted,
 };
 use kernel::{Context, CorrelationId, Event, ManualClock};
 use proptest::{
@@ -17,7 +17,7 @@ use proptest::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use storage_sqlite::SqliteStore;
-use testing::store::{Card, Noted, Tagged};
+use testing::store::{Card, Filed, Noted, Tagged};
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
@@ -38,6 +38,7 @@ enum Operation {
     Commit {
         correlation: u128,
         second: i64,
+        deadline: Option<i64>,
         writes: Vec<Change>,
     },
     Document {
@@ -47,6 +48,11 @@ enum Operation {
     Documents {
         loose: bool,
         after: Option<String>,
+        limit: usize,
+    },
+    Indexed {
+        wanted: Wanted,
+        after: Option<IndexPlace>,
         limit: usize,
     },
     Log(LogQuery),
@@ -65,6 +71,7 @@ enum Change {
     AppendTagged { stream: String, tags: Vec<&'static str> },
     PutCard { key: String, expected: Expected, n: u64 },
     PutLoose { key: String, expected: Expected, body: Value },
+    PutFiled { key: String, at: Value },
     Delete { loose: bool, key: String, expected: Expected },
     Guard { query: EventQuery, after: u64 },
     Require { key: String, expected: Expected },
@@ -97,6 +104,38 @@ fn json() -> impl Strategy<Value = Value> {
     })
 }
 
+/// Few values, so that questions find some.
+fn indexed() -> impl Strategy<Value = IndexValue> {
+    prop_oneof![
+        4 => "[ab]{0,2}".prop_map(IndexValue::Text),
+        3 => (-2..3_i64).prop_map(IndexValue::Integer),
+        1 => any::<bool>().prop_map(IndexValue::Bool),
+        1 => any::<String>().prop_map(IndexValue::Text),
+        1 => any::<i64>().prop_map(IndexValue::Integer),
+    ]
+}
+
+fn in_json(value: IndexValue) -> Value {
+    match value {
+        IndexValue::Bool(is) => is.into(),
+        IndexValue::Integer(number) => number.into(),
+        IndexValue::Text(text) => text.into(),
+    }
+}
+
+fn wanted() -> impl Strategy<Value = Wanted> {
+    (indexed(), indexed(), 0..4).prop_map(|(from, to, end)| {
+        let to = match end {
+            0 => Bound::Included(from.clone()),
+            _ if std::mem::discriminant(&from) != std::mem::discriminant(&to) => Bound::Unbounded,
+            1 => Bound::Included(to),
+            2 => Bound::Excluded(to),
+            _ => Bound::Unbounded,
+        };
+        Wanted { from, to }
+    })
+}
+
 fn tags() -> impl Strategy<Value = Vec<&'static str>> {
     proptest::sample::subsequence(vec!["a:1", "b:2", "c:3"], 0..=3)
 }
@@ -124,6 +163,8 @@ fn change() -> impl Strategy<Value = Change> {
         3 => (name(), expected(), any::<u64>()).prop_map(|(stream, expected, n)| Change::Append { stream, expected, n }),
         2 => (name(), expected(), any::<u64>()).prop_map(|(key, expected, n)| Change::PutCard { key, expected, n }),
         2 => (name(), expected(), json()).prop_map(|(key, expected, body)| Change::PutLoose { key, expected, body }),
+        2 => (name(), prop_oneof![3 => indexed().prop_map(in_json), 1 => json()])
+            .prop_map(|(key, at)| Change::PutFiled { key, at }),
         2 => (any::<bool>(), name(), expected())
             .prop_map(|(loose, key, expected)| Change::Delete { loose, key, expected }),
         2 => (name(), tags()).prop_map(|(stream, tags)| Change::AppendTagged { stream, tags }),
@@ -138,13 +179,20 @@ fn operation() -> impl Strategy<Value = Operation> {
         (prop_oneof![9 => 0..12_u64, 1 => any::<u64>()], prop_oneof![9 => 0..9_usize, 1 => Just(usize::MAX)]);
     let correlation = 1..3_u128;
     prop_oneof![
-        8 => (correlation.clone(), second(), vec(change(), 0..6))
-            .prop_map(|(correlation, second, writes)| Operation::Commit { correlation, second, writes }),
+        8 => (correlation.clone(), second(), option::weighted(0.2, second()), vec(change(), 0..6)).prop_map(
+            |(correlation, second, deadline, writes)| Operation::Commit { correlation, second, deadline, writes }
+        ),
         1 => (any::<bool>(), name()).prop_map(|(loose, key)| Operation::Document { loose, key }),
         1 => (any::<bool>(), option::of(name()), limit.clone())
             .prop_map(|(loose, after, limit)| Operation::Documents { loose, after, limit }),
+        2 => (wanted(), option::of((indexed(), name())), limit.clone()).prop_map(|(wanted, after, limit)| {
+            let after = after.map(|(value, key)| IndexPlace { value, key });
+            // Pages are asked for behind a value of the kind that is wanted.
+            let after = after.filter(|after| std::mem::discriminant(&after.value) == std::mem::discriminant(&wanted.from));
+            Operation::Indexed { wanted, after, limit }
+        }),
         2 => part(place.clone(), limit.clone(), correlation),
-        1 => (name(), place.clone(), option::of(place), option::of(second()), direction(), limit).prop_map(
+        3 => (name(), place.clone(), option::of(place), option::of(second()), direction(), limit).prop_map(
             |(stream, after, upto, second, direction, limit)| {
                 let query = StreamQuery { after, upto, until: second.map(at), direction, limit };
                 Operation::Stream { stream, query }
@@ -183,6 +231,7 @@ fn unit(origin: Origin, writes: &[Change]) -> Unit {
             Change::Require { key, expected } => unit.require::<Card>(key, expected),
             Change::PutCard { key, expected, n } => unit.put(key, &Card { n }, expected),
             Change::PutLoose { key, expected, body } => unit.put(key, &Loose(body), expected),
+            Change::PutFiled { key, at } => unit.put(key, &Filed::at(at), Expected::Any),
             Change::Delete { loose: true, key, expected } => unit.delete::<Loose>(key, expected),
             Change::Delete { loose: false, key, expected } => unit.delete::<Card>(key, expected),
             Change::Checkpoint { subscriber, position } => unit.checkpoint(subscriber, Position(position)),
@@ -198,17 +247,25 @@ fn collection(loose: bool) -> &'static str {
 /// What a store answers, in words, so that `0.0` and `-0.0` are not the same.
 async fn answer(store: &dyn Store, operation: &Operation) -> Result<String, CommitError> {
     let words = match operation {
-        Operation::Commit { correlation, second, writes } => {
+        Operation::Commit { correlation, second, deadline, writes } => {
             let mut origin = testing::origin("test");
             origin.clock = Arc::new(ManualClock::starting_at(at(*second)));
             let correlation = CorrelationId::new(Uuid::from_u128(*correlation));
             origin.context = Context::new(Arc::new(origin.context.principal().clone()), correlation);
-            let Receipt { events } = store.commit(unit(origin, writes)).await?;
-            format!("{events:?}")
+            if let Some(deadline) = deadline {
+                origin.context = origin.context.until(at(*deadline));
+            }
+            let Receipt { events, position } = store.commit(unit(origin, writes)).await?;
+            format!("{events:?} {position:?}")
         }
         Operation::Document { loose, key } => format!("{:?}", store.document(collection(*loose), key).await?),
         Operation::Documents { loose, after, limit } => {
             format!("{:?}", store.documents(collection(*loose), after.as_deref(), *limit).await?)
+        }
+        Operation::Indexed { wanted, after, limit } => {
+            let (wanted, after, index) = (wanted.clone(), after.clone(), Filed::BY_AT);
+            let query = IndexQuery { collection: Filed::COLLECTION, index, wanted, after, limit: *limit };
+            format!("{:?}", store.indexed(query).await?)
         }
         Operation::Log(query) => format!("{:?}", store.log(query.clone()).await?),
         Operation::Stream { stream, query } => format!("{:?}", store.stream(stream, *query).await?),
@@ -230,6 +287,7 @@ fn shown(operation: &Operation, answer: &Result<String, CommitError>) -> Vec<&'s
                 None => "conflict of a document",
             }];
         }
+        Err(CommitError::Late { .. }) => return vec!["refused as late"],
         Err(CommitError::Store(error)) => panic!("{error}"),
     };
     let found = |what| if matches!(answer.as_str(), "None" | "[]" | "0") { vec![] } else { vec![what] };
@@ -240,7 +298,7 @@ fn shown(operation: &Operation, answer: &Result<String, CommitError>) -> Vec<&'s
                 Change::AppendTagged { .. } => "append with tags",
                 Change::Guard { .. } => "guard",
                 Change::Require { .. } => "require",
-                Change::PutCard { .. } | Change::PutLoose { .. } => "put",
+                Change::PutCard { .. } | Change::PutLoose { .. } | Change::PutFiled { .. } => "put",
                 Change::Delete { .. } => "delete",
                 Change::Checkpoint { .. } => "set checkpoint",
             });
@@ -248,6 +306,7 @@ fn shown(operation: &Operation, answer: &Result<String, CommitError>) -> Vec<&'s
         }
         Operation::Document { .. } => found("document"),
         Operation::Documents { .. } => found("documents"),
+        Operation::Indexed { .. } => found("indexed"),
         Operation::Log(query) => {
             let kinds = [
                 (query.upto.is_some(), "log as of a position"),
@@ -278,6 +337,7 @@ async fn same_answers(trace: &[Operation], counts: &RefCell<BTreeMap<&'static st
     let (_folder, path) = place();
     let memory = MemoryStore::default();
     let mut sqlite: Option<SqliteStore> = None;
+    memory.declare(&[Collection::of::<Filed>()]).await.unwrap();
     let everything = [
         Operation::Log(LogQuery::after(Position(0), usize::MAX)),
         Operation::Log(LogQuery { matching: Some(EventQuery::of(&[], &["a:1"])), ..LogQuery::last(usize::MAX) }),
@@ -289,6 +349,7 @@ async fn same_answers(trace: &[Operation], counts: &RefCell<BTreeMap<&'static st
             sqlite = None;
         }
         let sqlite = sqlite.get_or_insert_with(|| open(&path).unwrap());
+        sqlite.declare(&[Collection::of::<Filed>()]).await.unwrap();
         let (ours, model) = (answer(sqlite, operation).await, answer(&memory, operation).await);
         assert_eq!(ours, model, "{operation:?}");
         for what in shown(operation, &ours) {
@@ -297,50 +358,63 @@ async fn same_answers(trace: &[Operation], counts: &RefCell<BTreeMap<&'static st
     }
 }
 
+/// What must occur, by name.
+const ALL: [&str; 27] = [
+    "append",
+    "append with tags",
+    "checkpoint",
+    "conflict of a document",
+    "conflict of a query",
+    "conflict of a stream",
+    "delete",
+    "document",
+    "documents",
+    "guard",
+    "head",
+    "indexed",
+    "log",
+    "log as of a position",
+    "log as of a time",
+    "log backward",
+    "log of one correlation",
+    "log of types and tags",
+    "put",
+    "refused as late",
+    "reopen",
+    "require",
+    "set checkpoint",
+    "stream",
+    "stream as of a time",
+    "stream as of a version",
+    "stream backward",
+];
+
+/// After so many times as many traces nothing new is to be hoped for.
+const ROUNDS: usize = 8;
+
 #[test]
 fn it_answers_as_the_store_in_memory_does() {
     let runtime = Runtime::new().unwrap();
-    let counts = RefCell::default();
+    let counts = RefCell::<BTreeMap<&str, u32>>::default();
     let config =
-        Config { cases: 64 * testing::effort(), failure_persistence: None, max_shrink_iters: 60, ..Config::default() };
+        Config { cases: 128 * testing::effort(), failure_persistence: None, max_shrink_iters: 60, ..Config::default() };
     // The same traces every time: what a run shows must not depend on luck.
     let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
     let traces = vec(operation(), 1..50);
-    let result = runner.run(&traces, |trace| {
-        runtime.block_on(same_answers(&trace, &counts));
-        Ok(())
-    });
-    if let Err(failure) = result {
-        panic!("{failure}");
+    // So that nothing passes unseen, it goes on until everything has occurred.
+    for _ in 0..ROUNDS {
+        let result = runner.run(&traces, |trace| {
+            runtime.block_on(same_answers(&trace, &counts));
+            Ok(())
+        });
+        if let Err(failure) = result {
+            panic!("{failure}");
+        }
+        if ALL.iter().all(|kind| counts.borrow().contains_key(kind)) {
+            break;
+        }
     }
-    let counts: Vec<(&str, u32)> = counts.into_inner().into_iter().collect();
-    let kinds: Vec<&str> = counts.iter().map(|(kind, _)| *kind).collect();
-    let all = [
-        "append",
-        "append with tags",
-        "checkpoint",
-        "conflict of a document",
-        "conflict of a query",
-        "conflict of a stream",
-        "delete",
-        "document",
-        "documents",
-        "guard",
-        "head",
-        "log",
-        "log as of a position",
-        "log as of a time",
-        "log backward",
-        "log of one correlation",
-        "log of types and tags",
-        "put",
-        "reopen",
-        "require",
-        "set checkpoint",
-        "stream",
-        "stream as of a time",
-        "stream as of a version",
-        "stream backward",
-    ];
-    assert_eq!(kinds, all, "every kind of operation has found something: {counts:?}");
+    let counts = counts.into_inner();
+    let kinds: Vec<&str> = counts.keys().copied().collect();
+    assert_eq!(kinds, ALL, "every kind of operation and refusal has occurred: {counts:?}");
 }

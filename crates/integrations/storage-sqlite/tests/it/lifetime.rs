@@ -2,11 +2,13 @@
 
 use std::{fs, sync::Arc};
 
-use event_sourcing::{CommitError, Expected, Position, Store, StoreErrorKind, StoreExt as _, Unit};
+use event_sourcing::{
+    CommitError, EventQuery, Expected, LogQuery, Position, Store, StoreErrorKind, StoreExt as _, Unit,
+};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use storage_sqlite::SqliteStore;
-use testing::store::{Card, CardIndex, Noted};
+use testing::store::{Card, CardIndex, Noted, Tagged};
 
 use crate::{files, numbered, numbers, open, place};
 
@@ -92,6 +94,26 @@ async fn what_does_not_exist_reads_as_nothing() {
     assert!(SqliteStore::open_read(&path).unwrap().is_some());
 }
 
+/// A store of the first schema, as an earlier version has left it.
+#[tokio::test]
+async fn an_older_store_is_brought_up_to_date() {
+    let (_folder, path) = place();
+    let store = open(&path).unwrap();
+    store.commit(numbered(1)).await.unwrap();
+    drop(store);
+    Connection::open(&path).unwrap().execute_batch("DROP TABLE tags; PRAGMA user_version = 1").unwrap();
+    let store = open(&path).unwrap();
+    let mut unit = numbered(2);
+    unit.append("unit 2", Expected::Exact(2), &Tagged::new(1, &["a:1"]));
+    unit.guard(EventQuery::of(&[], &["a:1"]), Position(0));
+    store.commit(unit).await.unwrap();
+    let tagged = LogQuery { matching: Some(EventQuery::of(&[], &["a:1"])), ..LogQuery::after(Position(0), 9) };
+    assert_eq!(store.log(tagged).await.unwrap().len(), 1);
+    let version: u32 =
+        Connection::open(&path).unwrap().pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    assert_eq!(version, 2);
+}
+
 #[tokio::test]
 async fn nesting_ends_where_reading_back_does() {
     let (_folder, path) = place();
@@ -121,15 +143,22 @@ async fn a_foreign_change_is_noticed() {
     let store = open(&path).unwrap();
     store.commit(numbered(1)).await.unwrap();
     let other = Connection::open(&path).unwrap();
-    other.execute("INSERT INTO events SELECT 3, event_id, stream, 3, event_type, timestamp, source_module, data, correlation_id, causation_id, user_id, schema_version, key, priority FROM events WHERE position = 2", []).unwrap();
+    other.execute("INSERT INTO events SELECT 3, event_id, stream, 3, event_type, timestamp, source_module, data, correlation_id, causation_id, user_id, schema_version, key, priority, checksum FROM events WHERE position = 2", []).unwrap();
     let unit = || {
         let mut unit = Unit::new(testing::origin("test"));
         unit.append("unit 1", Expected::Any, &Noted::new("test", 1));
         unit
     };
     assert!(store.commit(unit()).await.is_err());
+    other.execute("UPDATE events SET stream = 'theirs' WHERE position = 3", []).unwrap();
+    drop(store);
+    let store = open(&path).unwrap();
+    store.commit(unit()).await.unwrap();
+    other.execute("UPDATE events SET position = 9 WHERE position = 4", []).unwrap();
+    let refused = store.commit(unit()).await.unwrap_err();
+    assert!(matches!(&refused, CommitError::Store(error) if error.kind == StoreErrorKind::Locked), "{refused}");
     assert_eq!(store.commit(unit()).await.unwrap().events[0].1, 4);
-    assert_eq!(store.head().await.unwrap(), Position(4));
+    assert_eq!(store.head().await.unwrap(), Position(10));
 }
 
 #[tokio::test(flavor = "multi_thread")]

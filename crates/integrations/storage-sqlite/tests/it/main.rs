@@ -3,9 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod bus;
+mod damage;
 mod differential;
 mod kill;
 mod lifetime;
+mod maintenance;
+mod projections;
+mod queue;
 mod refusals;
 mod room;
 mod scenario;

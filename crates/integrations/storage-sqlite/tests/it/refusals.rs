@@ -3,7 +3,7 @@
 use std::{fs, path::Path, process};
 
 use event_sourcing::{CommitError, Store, StoreErrorKind, StreamQuery};
-use rusqlite::Connection;
+use rusqlite::{Connection, params_from_iter, types::Value};
 use storage_sqlite::SqliteStore;
 
 use crate::{files, numbered, numbers, open, place};
@@ -125,16 +125,28 @@ async fn a_row_that_cannot_be_read_is_named() {
         store.commit(numbered(n)).await.unwrap();
     }
     let other = Connection::open(&path).unwrap();
-    other.execute_batch("UPDATE documents SET body = '{' WHERE key = 'unit 2'").unwrap();
+    other.execute_batch("UPDATE documents SET body = '{}' WHERE key = 'unit 2'").unwrap();
     let error = store.documents("testing.cards", None, 9).await.unwrap_err();
     assert_eq!(error.kind, StoreErrorKind::Corrupt);
-    assert!(error.message.contains("document `unit 2`"), "{error}");
-    for damage in ["data = '{'", "event_id = x'00'", "priority = 9", "causation_id = 'none'", "timestamp = 'never'"] {
+    assert!(error.message.contains("document `unit 2`: it is not what was written there"), "{error}");
+    let before = "SELECT data, event_id, priority, causation_id, timestamp FROM events WHERE position = 4";
+    let before: [Value; 5] =
+        other.query_row(before, [], |row| Ok([0, 1, 2, 3, 4].map(|i| row.get(i).unwrap()))).unwrap();
+    for damage in [
+        "data = '{}'",
+        "data = '{'",
+        "event_id = x'00'",
+        "priority = 9",
+        "causation_id = 'none'",
+        "timestamp = 'never'",
+        "timestamp = timestamp + 1",
+    ] {
         other.execute_batch(&format!("SAVEPOINT s; UPDATE events SET {damage} WHERE position = 4; RELEASE s")).unwrap();
         let error = store.stream("unit 2", StreamQuery::after(0, 9)).await.unwrap_err();
         assert_eq!(error.kind, StoreErrorKind::Corrupt, "{damage}: {error}");
         assert!(error.message.contains("event 4"), "{damage}: {error}");
-        other.execute_batch("UPDATE events SET (data, event_id, priority, causation_id, timestamp) = (SELECT data, event_id, priority, causation_id, timestamp FROM events WHERE position = 3) WHERE position = 4").unwrap();
+        let mend = "UPDATE events SET data = ?1, event_id = ?2, priority = ?3, causation_id = ?4, timestamp = ?5 WHERE position = 4";
+        other.execute(mend, params_from_iter(&before)).unwrap();
         assert_eq!(store.stream("unit 2", StreamQuery::after(0, 9)).await.unwrap().len(), 2);
     }
 }
@@ -143,8 +155,8 @@ async fn a_row_that_cannot_be_read_is_named() {
 fn a_newer_store_asks_for_a_newer_version() {
     let (_folder, path) = place();
     drop(open(&path).unwrap());
-    Connection::open(&path).unwrap().pragma_update(None, "user_version", 3).unwrap();
-    let says = ["was written by a newer version of Borough (its schema is 3, this one knows 2)", "use that version"];
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 4).unwrap();
+    let says = ["was written by a newer version of Borough (its schema is 4, this one knows 3)", "use that version"];
     is_refused(&path, StoreErrorKind::Newer, &says);
 }
 

@@ -110,7 +110,7 @@ async fn failed_factory_fails_the_start() {
     b.singleton(|_: Arc<Pool>| -> Ledger { panic!("out of paper") }).value(Pool);
     let error = b.build().unwrap().start(SECOND).await.unwrap_err();
     expect![
-        "could not start; what had started was stopped: making `Ledger`, registered at lifecycle.rs, failed: the factory of `Ledger`, registered at lifecycle.rs, panicked with: out of paper"
+        "could not start; what had started was stopped: making `Ledger`, registered at lifecycle.rs, panicked with: out of paper"
     ]
     .assert_eq(&with_causes(&error));
 }

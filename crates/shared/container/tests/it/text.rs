@@ -25,6 +25,5 @@ pub fn shortened(text: &str) -> String {
 
 /// The error and what caused it, outermost first.
 pub fn with_causes(error: &dyn Error) -> String {
-    let causes = std::iter::successors(error.source(), |&cause| cause.source());
-    shortened(&causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}")))
+    shortened(&kernel::with_causes(error))
 }

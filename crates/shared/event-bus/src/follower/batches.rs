@@ -199,13 +199,11 @@ impl Follower {
         }
         let step = self.step_of(batch);
         if !unit.is_empty() || !self.progress.can_wait(&step) {
-            step.write(delivery.subscription.name, &mut unit);
+            step.write(&delivery.place, &mut unit);
             match delivery.commit(unit).await {
                 Ok(_) => self.progress.stepped(&step),
                 Err(CommitError::Store(error)) => return Err(error),
-                Err(CommitError::Conflict(conflict)) => {
-                    return Ok(Err(Failure::Fault(Fault::Failed(CommitError::Conflict(conflict).into()))));
-                }
+                Err(refused) => return Ok(Err(Failure::Fault(Fault::Failed(refused.into())))),
             }
         }
         batch.iter().for_each(|event| self.progress.done(position(event)));
@@ -231,7 +229,7 @@ impl Follower {
     /// Commits the end of one event.
     async fn end(&mut self, event: &Arc<Envelope>, mut unit: Unit) -> Result<(), StoreError> {
         let step = self.progress.step(position(event));
-        step.write(self.delivery.subscription.name, &mut unit);
+        step.write(&self.delivery.place, &mut unit);
         written(self.delivery.commit(unit).await)?;
         self.progress.done(position(event));
         self.progress.stepped(&step);

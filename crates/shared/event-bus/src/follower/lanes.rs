@@ -204,12 +204,12 @@ impl Follower {
 
     fn begin_commit(&self, waiting: Waiting, mut unit: Unit, outcome: DeliveryOutcome, work: &mut Work) {
         let step = self.progress.step(position(&waiting.event));
-        step.write(self.delivery.subscription.name, &mut unit);
+        step.write(&self.delivery.place, &mut unit);
         let delivery = Arc::clone(&self.delivery);
         // Mutant `checkpoint_before_effect`: a store that fails between the two loses the effect.
         let early = cfg!(mutant = "checkpoint_before_effect").then(|| {
             let mut early = self.delivery.own_unit(&waiting.event);
-            step.write(self.delivery.subscription.name, &mut early);
+            step.write(&self.delivery.place, &mut early);
             early
         });
         work.committing.push(Box::pin(async move {
@@ -238,11 +238,8 @@ impl Follower {
                 }
                 self.mailbox.release(key);
             }
-            Err(CommitError::Conflict(conflict)) => {
-                let fault = Fault::Failed(CommitError::Conflict(conflict).into());
-                self.failed(waiting, fault, Duration::ZERO, work);
-            }
             Err(CommitError::Store(error)) => return Err(error),
+            Err(refused) => self.failed(waiting, Fault::Failed(refused.into()), Duration::ZERO, work),
         }
         Ok(())
     }

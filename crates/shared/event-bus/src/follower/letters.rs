@@ -96,7 +96,7 @@ impl Follower {
             let loose = letter.attempts == 0;
             keys.entry(letter.event.metadata.key).or_insert(loose);
         };
-        *after = self.delivery.page(after.take(), see).await?;
+        *after = self.delivery.letters_after(after.take(), see).await?;
         if after.is_some() {
             return Ok(false);
         }
@@ -114,7 +114,7 @@ impl Follower {
 
     /// What is to be tried again, if something is and may be now.
     pub(super) fn redelivery(&mut self) -> Option<Redelivering> {
-        if self.letters.is_empty() {
+        if self.letters.is_empty() || self.obeyed.leaving {
             return None;
         }
         let mut asked = take(&mut self.letters.asked);
@@ -194,7 +194,7 @@ impl Redelivery {
         let mut by_key: HashMap<String, usize> = HashMap::new();
         let name = self.delivery.subscription.name;
         self.delivery
-            .each::<DeadLetter>(|position, letter| {
+            .letters(|position, letter| {
                 let is_due = ask.is_some_and(|ask| ask.filter.takes(&letter));
                 let index = *by_key.entry(letter.event.metadata.key).or_insert_with(|| {
                     order.push(Sequence { is_due: letter.attempts == 0, ..Sequence::default() });
@@ -207,13 +207,13 @@ impl Redelivery {
         Ok(order.into_iter().filter(|sequence| sequence.is_due))
     }
 
-    /// Whether the next letter is not tried: the subscriber was paused, or whoever asked has gone.
+    /// Whether the next letter is not tried: the subscriber was paused or is to leave, or whoever asked has gone.
     fn is_over(&self, ask: Option<&Ask>) -> bool {
-        let is_paused = self.orders.borrow().paused;
-        if let Some(ask) = ask.filter(|_| is_paused) {
+        let Orders { paused, leaving, .. } = *self.orders.borrow();
+        if let Some(ask) = ask.filter(|_| paused) {
             ask.tell(|retried| retried.held.push(self.delivery.subscription.name.to_owned()));
         }
-        is_paused || ask.is_some_and(Ask::is_given_up)
+        paused || leaving || ask.is_some_and(Ask::is_given_up)
     }
 
     /// One try. The letter goes in the unit of the effect, or stays with what it failed with.
@@ -237,7 +237,7 @@ impl Redelivery {
                         return Ok(End::Delivered);
                     }
                     Err(CommitError::Store(error)) => return Err(error),
-                    Err(CommitError::Conflict(conflict)) => Fault::Failed(CommitError::Conflict(conflict).into()),
+                    Err(refused) => Fault::Failed(refused.into()),
                 }
             }
         };
@@ -252,7 +252,7 @@ impl Redelivery {
         unit.put(id, &letter, Expected::Exact(revision));
         match delivery.commit(unit).await {
             Ok(_) => Ok(End::Failed),
-            Err(CommitError::Conflict(_)) => Ok(End::Gone),
+            Err(CommitError::Conflict(_) | CommitError::Late { .. }) => Ok(End::Gone),
             Err(CommitError::Store(error)) => Err(error),
         }
     }

@@ -186,7 +186,7 @@ impl Follower {
         let waiting = Waiting { attempts: 1, ..Arc::clone(event).into() };
         self.delivery.record(&mut unit, &waiting, took, DeliveryOutcome::Done, None);
         let step = self.progress.through(position(event));
-        step.write(self.delivery.subscription.name, &mut unit);
+        step.write(&self.delivery.place, &mut unit);
         match self.delivery.commit(unit).await {
             Ok(_) => {
                 self.progress.pass(position(event), false);
@@ -196,10 +196,8 @@ impl Follower {
                 self.successes = self.successes.saturating_add(1);
                 Ok(End::Written)
             }
-            Err(CommitError::Conflict(conflict)) => {
-                Ok(End::Failed(Fault::Failed(CommitError::Conflict(conflict).into())))
-            }
             Err(CommitError::Store(error)) => Err(error),
+            Err(refused) => Ok(End::Failed(Fault::Failed(refused.into()))),
         }
     }
 }

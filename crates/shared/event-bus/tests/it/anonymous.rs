@@ -1,9 +1,10 @@
 //! A store whose events of the shop `nobody` name no user, as another program might have written them.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use event_sourcing::{
-    Appended, CommitError, LogQuery, Position, Receipt, Store, StoreError, StoredDocument, StreamQuery, Unit,
+    Appended, Collection, CommitError, IndexQuery, LogQuery, Position, Receipt, Store, StoreError, StoredDocument,
+    StreamQuery, Unit, WaitError,
 };
 use kernel::Envelope;
 
@@ -28,6 +29,14 @@ impl Store for Anonymous {
         self.0.documents(collection, after, limit).await
     }
 
+    async fn indexed(&self, query: IndexQuery) -> Result<Vec<StoredDocument>, StoreError> {
+        self.0.indexed(query).await
+    }
+
+    async fn declare(&self, collections: &[Collection]) -> Result<(), StoreError> {
+        self.0.declare(collections).await
+    }
+
     async fn log(&self, query: LogQuery) -> Result<Vec<Arc<Envelope>>, StoreError> {
         let mut events = self.0.log(query).await?;
         for event in events.iter_mut().filter(|event| event.metadata.key == "nobody") {
@@ -42,6 +51,10 @@ impl Store for Anonymous {
 
     async fn head(&self) -> Result<Position, StoreError> {
         self.0.head().await
+    }
+
+    async fn position(&self, receipt: &Receipt, within: Duration) -> Result<Position, WaitError> {
+        self.0.position(receipt, within).await
     }
 
     async fn checkpoint(&self, subscriber: &str) -> Result<Position, StoreError> {

@@ -5,6 +5,7 @@ mod anonymous;
 mod conformance;
 mod edges;
 mod faults;
+mod nodes;
 mod orders;
 mod random;
 mod told;

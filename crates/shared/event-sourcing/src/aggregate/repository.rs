@@ -1,7 +1,7 @@
 use std::{num::NonZeroU32, sync::Arc};
 
 use chrono::{DateTime, Utc};
-use kernel::{Envelope, Error, ErrorKind};
+use kernel::{Envelope, Error, ErrorKind, EventId};
 
 use super::{
     Aggregate, EventSet, LoadError, Loaded, SnapshotPolicy, Snapshotted,
@@ -157,6 +157,7 @@ impl<A: Aggregate> Repository<A> {
                     return Err(RetryingError::Conflict { tries, conflict });
                 }
                 Err(CommitError::Conflict(conflict)) => tracing::debug!(tries, "tried again: {conflict}"),
+                Err(late @ CommitError::Late { .. }) => return Err(RetryingError::Late(late.into())),
                 Err(CommitError::Store(error)) => return Err(LoadError::Store(error).into()),
             }
         }
@@ -194,28 +195,27 @@ impl<A: Aggregate> Repository<A> {
         if cfg!(mutant = "snapshot_stale") {
             return Ok(Some(loaded));
         }
-        // Mutant `snapshot_of_any_event`: a snapshot of something else is gone on from.
-        let of_stream = |event: &Envelope| event.event_id == event_id || cfg!(mutant = "snapshot_of_any_event");
-        Ok(self.replay(&mut loaded, Some(&of_stream), moment).await?.then_some(loaded))
+        Ok(self.replay(&mut loaded, Some(event_id), moment).await?.then_some(loaded))
     }
 
     /// Applies what comes after. With a `last` the event before that is read too, and if it is another one, nothing is done.
     async fn replay(
         &self,
         loaded: &mut Loaded<A>,
-        last: Option<&(dyn Fn(&Envelope) -> bool + Sync)>,
+        mut last: Option<EventId>,
         moment: Option<Moment>,
     ) -> Result<bool, LoadError> {
         let stream = A::stream(&loaded.id);
         let mut seen = loaded.version - u64::from(last.is_some());
-        let mut last = last;
         loop {
             let page = self.store.stream(&stream, StreamQuery::after(seen, PAGE)).await?;
             let is_last = page.len() < PAGE;
             seen += page.len() as u64;
             let mut events = page.iter();
-            if let Some(is_it) = last.take()
-                && !events.next().is_some_and(is_it)
+            // Mutant `snapshot_of_any_event`: a snapshot of something else is gone on from.
+            let is_it = |event: &Envelope, id| event.event_id == id || cfg!(mutant = "snapshot_of_any_event");
+            if let Some(id) = last.take()
+                && !events.next().is_some_and(|event| is_it(event, id))
             {
                 return Ok(false);
             }
@@ -266,6 +266,9 @@ pub enum RetryingError<E> {
     /// Its events may not be published: see [`EventRules`].
     #[error(transparent)]
     Rules(Error),
+    /// The deadline of the work had passed.
+    #[error(transparent)]
+    Late(Error),
     /// Somebody else was faster each time.
     #[error("tried {tries} times, and somebody else was faster each time: {conflict}")]
     Conflict {
@@ -281,7 +284,7 @@ impl<E: Into<Error>> From<RetryingError<E>> for Error {
         match error {
             RetryingError::Refused(error) => error.into(),
             RetryingError::Load(error) => error.into(),
-            RetryingError::Rules(error) => error,
+            RetryingError::Rules(error) | RetryingError::Late(error) => error,
             RetryingError::Conflict { tries, conflict } => Self::new(
                 ErrorKind::Conflict,
                 format!("tried {tries} times, and somebody else was faster each time: {conflict}"),

@@ -3,6 +3,8 @@
 
 mod aggregates;
 
+mod projections;
+
 use std::sync::Arc;
 
 use event_sourcing::{MemoryBlobs, MemoryStore, Store};
@@ -23,6 +25,7 @@ async fn the_blobs_in_memory_conform() {
     testing::blobs_conformance(async || MemoryBlobs::default()).await;
 }
 
+#[derive(Default)]
 struct Memory(Arc<MemoryStore>);
 
 impl BusHome for Memory {
@@ -34,5 +37,5 @@ impl BusHome for Memory {
 /// What events are held to shows where one sets off the next: over the bus.
 #[tokio::test(start_paused = true)]
 async fn the_rules_of_events_hold() {
-    testing::event_rules_conformance(async || Memory(Arc::default())).await;
+    testing::event_rules_conformance(async || Memory::default()).await;
 }

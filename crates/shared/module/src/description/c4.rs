@@ -34,7 +34,7 @@ fn written(id: usize, node: &Node<'_>) -> String {
         Shape::Event => "ComponentQueue",
         Shape::Collection => "ComponentDb",
         Shape::Module if !node.is_inside => "Component_Ext",
-        Shape::Module | Shape::Request | Shape::Subscriber | Shape::Saga => "Component",
+        Shape::Module | Shape::Request | Shape::Subscriber | Shape::Projection | Shape::Saga => "Component",
     };
     let kind = if node.left_out { format!("{}, left out", node.kind) } else { node.kind.to_owned() };
     let (name, about) = (escaped(node.name), escaped(&node.about));

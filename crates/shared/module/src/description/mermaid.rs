@@ -34,6 +34,7 @@ fn written(id: usize, node: &Node<'_>) -> String {
         Shape::Module | Shape::Request => ("[", "]"),
         Shape::Event => (">", "]"),
         Shape::Subscriber => ("([", "])"),
+        Shape::Projection => ("[/", "/]"),
         Shape::Saga => ("{{", "}}"),
         Shape::Collection => ("[(", ")]"),
     };

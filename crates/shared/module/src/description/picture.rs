@@ -29,6 +29,7 @@ pub(super) enum Shape {
     Request,
     Event,
     Subscriber,
+    Projection,
     Saga,
     Collection,
 }
@@ -93,8 +94,12 @@ pub(super) fn of_canvas(Canvas { module, links }: &Canvas) -> Picture<'_> {
         let taken = own.iter().filter(|link| link.how != ASKS && is_among(link.message, subscription.event));
         taken.filter_map(|link| arrow(link, inside(Shape::Subscriber, subscription.subscriber)))
     });
+    let follows = module.projections.iter().flat_map(|projection| {
+        let taken = own.iter().filter(|link| link.how != ASKS && projection.events.contains(&link.message));
+        taken.filter_map(|link| arrow(link, inside(Shape::Projection, projection.projection)))
+    });
     let reached = others.iter().filter_map(|link| arrow(link, outside(link.from)));
-    let arrows = arrows(asks.chain(listens).chain(reached));
+    let arrows = arrows(asks.chain(listens).chain(follows).chain(reached));
     Picture { frame: module.name, nodes, arrows }
 }
 
@@ -110,9 +115,13 @@ fn parts(module: &ModuleDescription) -> Vec<Node<'_>> {
     let subscribers = module.subscribes.iter();
     let subscribers =
         subscribers.map(|s| part(Shape::Subscriber, "subscriber", s.subscriber, format!("takes {}", s.event)));
+    let projections = module.projections.iter().map(|projection| {
+        let about = format!("takes {}", projection.events.join(", "));
+        part(Shape::Projection, "projection", projection.projection, about)
+    });
     let sagas = module.sagas.iter().map(|saga| part(Shape::Saga, "saga", saga.name, saga.steps.join(", ")));
     let collections = module.collections.iter().map(|name| part(Shape::Collection, "collection", name, String::new()));
-    requests.chain(events).chain(subscribers).chain(sagas).chain(collections).collect()
+    requests.chain(events).chain(subscribers).chain(projections).chain(sagas).chain(collections).collect()
 }
 
 fn part<'a>(shape: Shape, kind: &'static str, name: &'a str, about: String) -> Node<'a> {

@@ -2,7 +2,7 @@ use std::fmt::{self, Write};
 
 use kernel::RequestKind;
 
-use super::{Canvas, Description, Link, ModuleDescription};
+use super::{Canvas, Description, Link, ModuleDescription, ProjectionDescription};
 
 pub(super) fn of_description(description: &Description) -> String {
     written(|text| {
@@ -39,6 +39,9 @@ fn write_module(text: &mut String, module: &ModuleDescription) -> fmt::Result {
     module.publishes.iter().try_for_each(|name| writeln!(text, "  publishes   {name}"))?;
     for subscription in &module.subscribes {
         writeln!(text, "  subscribes  {} as {}", subscription.event, subscription.subscriber)?;
+    }
+    for ProjectionDescription { projection, version, events, .. } in &module.projections {
+        writeln!(text, "  projects    {projection} (version {version}): {}", events.join(", "))?;
     }
     for saga in &module.sagas {
         let steps = if saga.steps.is_empty() { String::new() } else { format!(": {}", saga.steps.join(", ")) };

@@ -73,8 +73,7 @@ impl LifecycleError {
         };
         let cause = match reason {
             HookReason::Failed(error) => {
-                let causes = std::iter::successors(error.source(), |cause| cause.source());
-                let text = causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
+                let text = kernel::with_causes(&*error);
                 Cause::Failed(Box::new(error.downcast().map_or_else(|_| Error::internal(text), |own: Box<Error>| *own)))
             }
             HookReason::Panicked(text) => Cause::Panicked(text),
@@ -124,7 +123,7 @@ const FOREVER: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
 
 /// How much time there is, and which setting gives more.
 #[derive(Clone, Copy)]
-pub(super) struct Allowed {
+pub(crate) struct Allowed {
     pub within: Duration,
     pub until: Instant,
     pub setting: &'static str,

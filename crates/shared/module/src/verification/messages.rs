@@ -1,6 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use event_bus::SubscriptionFault;
+use kernel::Event;
+use request::CommandRecorded;
 
 use crate::{
     Findings, Module,
@@ -52,7 +54,8 @@ pub(super) fn kinds(modules: &[Module], findings: &mut Findings) {
     for module in modules {
         let events = module.publishes.iter().map(|event| (event.name, event.type_name));
         let taken = module.subscribes.iter().filter_map(|subscribed| Some((subscribed.event, subscribed.type_name?)));
-        for (name, event) in events.chain(taken) {
+        let projected = module.projects.iter().flat_map(|p| &p.events).map(|event| (event.name, event.type_name));
+        for (name, event) in events.chain(taken).chain(projected) {
             let Some((other, request)) = served.get(name).filter(|(_, request)| request.type_name != event) else {
                 continue;
             };
@@ -110,8 +113,8 @@ pub(super) fn events(modules: &[Module], findings: &mut Findings) {
     for module in modules {
         for subscription in &module.subscribes {
             let (subscriber, event) = (subscription.subscriber, subscription.event);
-            // What takes all events also takes those that are there without modules, such as the records of commands.
-            let mut known = published.keys().copied().chain(event_bus::TIME_EVENTS);
+            // Time passes and commands are recorded whatever modules there are.
+            let mut known = published.keys().copied().chain(event_bus::TIME_EVENTS).chain([CommandRecorded::NAME]);
             if event != "*" && !known.any(|known| subscription.takes(known)) {
                 let problem = match event.ends_with('*') {
                     false => format!("subscriber `{subscriber}` waits for event `{event}`, which no module publishes"),
@@ -141,11 +144,53 @@ pub(super) fn events(modules: &[Module], findings: &mut Findings) {
             }
         }
     }
-    let is_taken = |event: &str| modules.iter().flat_map(|m| &m.subscribes).any(|s| s.takes(event));
+    let is_projected = |event: &str| modules.iter().flat_map(|m| &m.projects).any(|p| p.takes(event));
+    let is_heard = |event: &str| modules.iter().flat_map(|m| &m.subscribes).any(|s| s.takes(event));
+    let is_taken = |event: &str| is_heard(event) || is_projected(event);
     for module in modules {
         for event in module.publishes.iter().filter(|event| !is_taken(event.name)) {
             let problem = format!("publishes event `{}`, to which nobody subscribes", event.name);
             findings.warning(module.name, problem, "fine if it is for the log only");
+        }
+    }
+}
+
+/// Projections without events, with events that nobody publishes, and with types that are not their publishers'.
+pub(super) fn projections(modules: &[Module], findings: &mut Findings) {
+    let published =
+        modules.iter().flat_map(|module| module.publishes.iter().map(move |event| (event.name, (module, event))));
+    let published: BTreeMap<&str, (&Module, &Message)> = published.collect();
+    for (module, projection) in modules.iter().flat_map(|module| module.projects.iter().map(move |p| (module, p))) {
+        let name = projection.name;
+        if projection.events.is_empty() {
+            let problem = format!("projection `{name}` takes no events");
+            findings.error(module.name, problem, "name them in its `events`: `Events::default().of::<..>()`");
+        }
+        if projection.collections.is_empty() {
+            let problem = format!("projection `{name}` has no collection to write into");
+            findings.error(module.name, problem, "list those of its documents in its `COLLECTIONS`");
+        }
+        for (index, event) in projection.events.iter().enumerate() {
+            if projection.events[..index].iter().any(|earlier| earlier.name == event.name) {
+                let problem = format!("projection `{name}` takes event `{}` twice", event.name);
+                findings.error(module.name, problem, "remove one of them from its `events`");
+            }
+            match published.get(event.name) {
+                Some((_, known)) if known.type_name == event.type_name => {}
+                Some((other, known)) => {
+                    let (event, taken, known, other) = (event.name, event.type_name, known.type_name, other.name);
+                    let problem = format!(
+                        "projection `{name}` takes event `{event}` as `{taken}`, for module `{other}` it is `{known}`"
+                    );
+                    findings.error(module.name, problem, ONE_TYPE);
+                }
+                None if event_bus::TIME_EVENTS.contains(&event.name) => {}
+                None => {
+                    let problem =
+                        format!("projection `{name}` takes event `{}`, which no module publishes", event.name);
+                    findings.error(module.name, problem, "declare it with `.publishes` in the module that does");
+                }
+            }
         }
     }
 }

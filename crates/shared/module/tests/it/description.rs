@@ -189,6 +189,7 @@ fn as_json() {
                 "shop.sold"
               ],
               "subscribes": [],
+              "projections": [],
               "sagas": [
                 {
                   "name": "shop.delivery",
@@ -235,6 +236,7 @@ fn as_json() {
                   "event": "shop.sold"
                 }
               ],
+              "projections": [],
               "sagas": [],
               "collections": [],
               "permissions": [],

@@ -1,6 +1,7 @@
 //! Modules that fit together, start, stop and are described; and every way in which they do not.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod announcing;
 mod asking;
 mod description;
 mod grants;
@@ -8,6 +9,7 @@ mod health;
 mod jobs;
 mod lifecycle;
 mod order;
+mod projecting;
 mod publishing;
 mod selection;
 mod settings_of_its_own;

@@ -232,6 +232,10 @@ async fn a_wildcard_takes_what_begins_like_it() {
         nothing.contains("subscriber `books.all` waits for events `shop.*`, and no module publishes any"),
         "{nothing}"
     );
+    for events in ["audit.*", "audit.command_recorded", "time.*"] {
+        let without_modules = found(events).await;
+        assert!(!without_modules.contains("books.all"), "{without_modules}");
+    }
     let other = found("till.gone").await;
     assert!(other.contains("waits for event `till.gone`, which no module publishes"), "{other}");
     let books = books().subscribes_envelopes::<Books>("books.all", "till.*", |s| s);

@@ -278,7 +278,7 @@ fn a_factory_that_fails() {
         }),
         expect![[r#"
             the modules do not fit together:
-              module `till`: making `Till`, registered at verification.rs, failed: the factory of `Till`, registered at verification.rs, panicked with: the drawer is jammed: mend the factory, or what it is given"#]],
+              module `till`: making `Till`, registered at verification.rs, panicked with: the drawer is jammed: mend the factory, or what it is given"#]],
     );
     check(
         broken(|c| {

@@ -71,6 +71,7 @@ async fn an_answer_after_the_deadline_is_none() {
     let (answer, ()) = tokio::join!(slow, while_it_waits);
     assert_eq!(answer.unwrap_err().kind, ErrorKind::Deadline);
     assert_eq!(shop.balance().await, 0);
+    assert_eq!(shop.audit().await.len(), 1, "that it was late is written, late as it is");
 }
 
 /// A service that holds its thread answers before any timer is looked at.

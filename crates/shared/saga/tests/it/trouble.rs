@@ -87,6 +87,7 @@ impl Process {
 
 async fn drive(saga: Failing) -> (SagaEngine, SagaRecord) {
     let process = Process::new(Arc::new(MemoryStore::default()));
+    process.store.declare(&saga::collections()).await.unwrap();
     let id = process.begin(&saga).await;
     let engine = process.engine.with("test", Arc::new(saga));
     let record = engine.drive(id, &Silent).await.unwrap();

@@ -1,10 +1,10 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use event_bus::Subscription;
-use event_sourcing::StoreExt;
+use event_bus::{BusError, Pause, Subscription};
+use event_sourcing::{StoreExt, Unit};
 
-use super::{Action, BusHome, Probe, Seen, drained, letters, publish, start, until};
-use crate::store::Noted;
+use super::{Action, BusHome, Probe, Seen, author, drained, letters, publish, start, until};
+use crate::{patience::polled, store::Noted};
 
 fn to(probe: &Probe) -> Subscription {
     Subscription::new::<Noted>(probe.name(), "ledger", probe.clone())
@@ -93,4 +93,53 @@ pub(super) async fn what_is_done_beyond_the_checkpoint_is_not_repeated(home: &im
             );
         }
     }
+}
+
+/// What an operator or a publisher asks of the bus is done or not, never half, and the bus goes on.
+pub(super) async fn calls_are_dropped_at_any_poll(home: &impl BusHome) {
+    let store = home.open().await;
+    let probe = Probe::writing("ledger", &store);
+    // A start that is dropped leaves nobody running who would handle what comes.
+    for polls in 0.. {
+        if let Some(bus) = polled(start(&store, vec![to(&probe)]), polls).await {
+            bus.stop().await;
+            break;
+        }
+    }
+    let bus = start(&store, vec![to(&probe)]).await;
+    let settle = async || drop(store.commit(Unit::new(author())).await.unwrap());
+    let mut published = 0;
+    for call in ["pause", "resume", "commit", "remove", "add", "status", "drain"] {
+        for polls in 0.. {
+            let done = match call {
+                "pause" => polled(bus.pause("ledger"), polls).await.map(|done| done.unwrap()),
+                "resume" => polled(bus.resume("ledger"), polls).await.map(|done| done.unwrap()),
+                "commit" => {
+                    let mut unit = Unit::new(author());
+                    unit.publish(&Noted::new("a", published + 1));
+                    let done = polled(bus.commit(unit), polls).await;
+                    settle().await;
+                    published = store.head().await.unwrap().0;
+                    done.map(|done| assert_eq!(done.unwrap().events.len(), 1))
+                }
+                // Dropped, it is carried out nevertheless: the second call finds nobody.
+                "remove" => polled(bus.remove("ledger"), polls).await.map(drop),
+                "add" => {
+                    let added = polled(bus.add(to(&probe)), polls).await;
+                    added.map(|added| assert!(matches!(added, Ok(()) | Err(BusError::Twice(_))), "{added:?}"))
+                }
+                "status" => polled(bus.status(), polls).await.map(|status| assert_eq!(status.unwrap().len(), 1)),
+                _ => polled(bus.drain(Duration::from_secs(60)), polls).await.map(|drain| _ = drain.unwrap()),
+            };
+            settle().await;
+            if done.is_some() {
+                break;
+            }
+        }
+        let is_paused = store.get::<Pause>("ledger").await.unwrap().is_some();
+        assert_eq!(is_paused, call == "pause", "{call}");
+    }
+    drained(&bus).await;
+    assert_eq!(probe.seen("a").await, (1..=published).collect::<Vec<_>>(), "each once, in order");
+    bus.stop().await;
 }

@@ -1,9 +1,11 @@
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
+
+use tokio::sync::Notify;
 
 use crate::{faults::seed::mixed, patience::polled};
 
@@ -21,6 +23,12 @@ pub enum Fault {
     /// Its future is dropped after so many polls, also if it comes to its end in the last of them. The caller hears that it has
     /// failed, and cannot know what was done; after 0 polls nothing was.
     Drop(usize),
+    /// It is done, and the caller hears that it has failed.
+    Mute,
+    /// It never answers, and nothing is done: the process has died before. See [`FaultPlan::hung`].
+    Hang,
+    /// It is done and never answers: the process has died behind it.
+    HangDone,
 }
 
 /// At which calls there are faults. Clones count together.
@@ -30,11 +38,20 @@ pub struct FaultPlan {
     /// Calls that count; all, if none is named.
     only: Arc<[&'static str]>,
     journal: Arc<Mutex<Journal>>,
+    hung: Arc<Notify>,
 }
 
 enum Source {
+    ByHand(Mutex<Hand>),
     Literal(BTreeMap<u64, Fault>),
     Seeded { seed: u64, one_in: u64, faults: Vec<Fault> },
+}
+
+/// What the test has said last.
+#[derive(Default)]
+struct Hand {
+    next: VecDeque<Fault>,
+    then: Option<Fault>,
 }
 
 #[derive(Default)]
@@ -47,6 +64,32 @@ impl FaultPlan {
     /// These, by the number of the call, from 1.
     pub fn at(faults: impl IntoIterator<Item = (u64, Fault)>) -> Self {
         Self::from(Source::Literal(faults.into_iter().collect()))
+    }
+
+    /// None, until the test says otherwise: [`next`](Self::next), [`always`](Self::always).
+    pub fn by_hand() -> Self {
+        Self::from(Source::ByHand(Mutex::default()))
+    }
+
+    /// At the next calls these, one each.
+    ///
+    /// # Panics
+    /// If the plan is not [`by_hand`](Self::by_hand).
+    pub fn next(&self, faults: &[Fault]) {
+        self.hand().next.extend(faults);
+    }
+
+    /// From here on at every call for which there is no [`next`](Self::next) one. With `None` the store, or what it is, is sound
+    /// again, and what was next is forgotten.
+    ///
+    /// # Panics
+    /// If the plan is not [`by_hand`](Self::by_hand).
+    pub fn always(&self, fault: Option<Fault>) {
+        let mut hand = self.hand();
+        hand.then = fault;
+        if fault.is_none() {
+            hand.next.clear();
+        }
     }
 
     /// At one in so many calls one of these, as the seed has it.
@@ -80,8 +123,20 @@ impl FaultPlan {
         self.journal().injected.iter().map(|(call, fault, _)| (*call, *fault)).collect()
     }
 
+    /// Waits until a call hangs.
+    pub async fn hung(&self) {
+        self.hung.notified().await;
+    }
+
     fn from(source: Source) -> Self {
-        Self { source: Arc::new(source), only: Arc::default(), journal: Arc::default() }
+        Self { source: Arc::new(source), only: Arc::default(), journal: Arc::default(), hung: Arc::default() }
+    }
+
+    fn hand(&self) -> MutexGuard<'_, Hand> {
+        match &*self.source {
+            Source::ByHand(hand) => hand.lock().unwrap_or_else(PoisonError::into_inner),
+            Source::Literal(_) | Source::Seeded { .. } => panic!("the plan is written down: make one `by_hand`"),
+        }
     }
 
     fn journal(&self) -> MutexGuard<'_, Journal> {
@@ -89,7 +144,7 @@ impl FaultPlan {
     }
 
     /// The number of this call, and what happens to it.
-    fn next(&self, name: &'static str) -> (u64, Option<Fault>) {
+    fn draw(&self, name: &'static str) -> (u64, Option<Fault>) {
         if !self.only.is_empty() && !self.only.contains(&name) {
             return (0, None);
         }
@@ -97,6 +152,10 @@ impl FaultPlan {
         journal.calls += 1;
         let call = journal.calls;
         let fault = match &*self.source {
+            Source::ByHand(_) => {
+                let mut hand = self.hand();
+                hand.next.pop_front().or(hand.then)
+            }
             Source::Literal(faults) => faults.get(&call).copied(),
             Source::Seeded { seed, one_in, faults } => {
                 let chance = mixed(mixed(*seed) ^ call);
@@ -108,13 +167,18 @@ impl FaultPlan {
         (call, fault)
     }
 
+    async fn hang<T>(&self) -> T {
+        self.hung.notify_one();
+        std::future::pending().await
+    }
+
     pub(super) async fn spoil<T, E>(
         &self,
         name: &'static str,
         error: fn(String) -> E,
         work: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
-        let (call, fault) = self.next(name);
+        let (call, fault) = self.draw(name);
         match fault {
             None => work.await,
             Some(Fault::Fail) => Err(error(format!("injected: call {call}, `{name}`, fails"))),
@@ -131,6 +195,15 @@ impl FaultPlan {
             Some(Fault::Drop(polls)) => {
                 drop(polled(work, polls).await);
                 Err(error(format!("injected: call {call}, `{name}`, was dropped after {polls} polls")))
+            }
+            Some(Fault::Mute) => {
+                work.await?;
+                Err(error(format!("injected: call {call}, `{name}`, is done and says that it is not")))
+            }
+            Some(Fault::Hang) => self.hang().await,
+            Some(Fault::HangDone) => {
+                drop(work.await);
+                self.hang().await
             }
         }
     }

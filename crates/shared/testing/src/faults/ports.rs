@@ -1,12 +1,12 @@
 //! What can be spoilt.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use event_bus::Subscriber;
 use event_sourcing::{
-    Appended, BlobError, Blobs, CommitError, LogQuery, Position, Receipt, Store, StoreError, StoreErrorKind,
-    StoredDocument, StreamQuery, Unit,
+    Appended, BlobError, Blobs, Collection, CommitError, IndexQuery, LogQuery, Position, Receipt, Store, StoreError,
+    StoreErrorKind, StoredDocument, StreamQuery, Unit, WaitError,
 };
 use kernel::{Context, Envelope, Error, ErrorKind, Event, FieldError, Fingerprint, Request};
 use request::{Service, ServiceInfo};
@@ -41,6 +41,15 @@ impl<S: Store + ?Sized> Store for Faulty<S> {
         self.plan.spoil("store.documents", store_error, self.inner.documents(collection, after, limit)).await
     }
 
+    async fn indexed(&self, query: IndexQuery) -> Result<Vec<StoredDocument>, StoreError> {
+        self.plan.spoil("store.indexed", store_error, self.inner.indexed(query)).await
+    }
+
+    async fn declare(&self, collections: &[Collection]) -> Result<(), StoreError> {
+        // Said before anything runs that could be tried with a fault.
+        self.inner.declare(collections).await
+    }
+
     async fn log(&self, query: LogQuery) -> Result<Vec<Arc<Envelope>>, StoreError> {
         self.plan.spoil("store.log", store_error, self.inner.log(query)).await
     }
@@ -51,6 +60,11 @@ impl<S: Store + ?Sized> Store for Faulty<S> {
 
     async fn head(&self) -> Result<Position, StoreError> {
         self.plan.spoil("store.head", store_error, self.inner.head()).await
+    }
+
+    async fn position(&self, receipt: &Receipt, within: Duration) -> Result<Position, WaitError> {
+        let error = |message| WaitError::Store(store_error(message));
+        self.plan.spoil("store.position", error, self.inner.position(receipt, within)).await
     }
 
     async fn checkpoint(&self, subscriber: &str) -> Result<Position, StoreError> {

@@ -112,7 +112,7 @@ pub(super) async fn no_update_is_lost(store: Arc<dyn Store>) {
                     match store.commit(unit).await {
                         Ok(_) => break,
                         Err(CommitError::Conflict(_)) => refused += 1,
-                        Err(CommitError::Store(error)) => panic!("{error}"),
+                        Err(error) => panic!("{error}"),
                     }
                     assert!(refused < 10_000, "nobody gets on");
                 }

@@ -7,7 +7,7 @@ pub(super) async fn conflict(store: &dyn Store, unit: Unit) -> Option<Conflict> 
     match store.commit(unit).await {
         Ok(_) => None,
         Err(CommitError::Conflict(conflict)) => Some(conflict),
-        Err(CommitError::Store(error)) => panic!("{error}"),
+        Err(error) => panic!("{error}"),
     }
 }
 
@@ -142,7 +142,7 @@ pub(super) async fn all_or_nothing(store: &dyn Store, place: usize) {
                 assert_eq!((refused, conflict.expected, conflict.actual), (true, 7, 0))
             }
             Ok(receipt) => assert_eq!((refused, receipt.events[0].1), (false, 2), "a refusal uses up no version"),
-            Err(CommitError::Store(error)) => panic!("{error}"),
+            Err(error) => panic!("{error}"),
         }
         let n = if refused { 1 } else { 2 };
         assert_eq!(whole_log(store).await.len(), n as usize);

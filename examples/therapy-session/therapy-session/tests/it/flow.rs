@@ -11,7 +11,7 @@ use request::CommandRecorded;
 use testing::Published;
 use therapy_contracts::{
     GetSession, GetSessionCharge, GetUserById, IsUserActive, Person, ScheduleSession, SessionCharge,
-    SessionReminderDue, TherapySessionCancelled, TherapySessionScheduled, User, UserId,
+    SessionReminderDue, TherapySessionCancelled, TherapySessionScheduled, User, UserId, UserRegistered,
 };
 use therapy_session::Practice;
 use users::UserRecords;
@@ -138,6 +138,7 @@ async fn each_subscriber_has_a_name_of_its_own() {
         ("notifications.session-messages", event),
         ("notifications.session-reminders", SessionReminderDue::NAME),
         ("notifications.session-cancellations", cancelled),
+        ("notifications.welcome", UserRegistered::NAME),
         ("billing.session-charges", event),
         ("billing.cancelled-charges", cancelled),
     ];

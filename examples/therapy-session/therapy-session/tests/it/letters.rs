@@ -8,7 +8,7 @@ use event_sourcing::{Position, StoreExt};
 use kernel::ErrorKind;
 use testing::Scenario;
 use therapy_contracts::{
-    NotificationSent, ScheduleSession, SessionCharged, SessionId, TherapySessionScheduled, UserId,
+    NotificationFailed, NotificationSent, ScheduleSession, SessionCharged, SessionId, TherapySessionScheduled, UserId,
 };
 use therapy_session::{Line, Outside, Post, Practice, grants, modules, people};
 use tokio::time::Instant;
@@ -154,4 +154,16 @@ async fn the_next_process_sends_what_this_one_has_parked() {
     let retried = next.bus().retry_dead_letters(&LetterFilter::default()).await.unwrap();
     assert_eq!(retried, Retried { delivered: 2, ..Retried::default() });
     assert_eq!(delivered(&mail), [to(ADA, "09:00"), to(INES, "09:00"), to(ADA, "10:00"), to(INES, "10:00")]);
+}
+
+/// Their units are thrown away, so it is told outside of them, once for each try.
+#[tokio::test(start_paused = true)]
+async fn every_try_that_fails_is_told() {
+    let (scenario, mail) = practice().await;
+    mail.fill(ADA);
+    let id = arrange(&scenario, Practice::ADA, 0).await;
+    scenario.expect_parked(MESSAGES, |letter| about(letter) == id).await;
+    let failed = testing::Published::to(&**scenario.store()).await.of::<NotificationFailed>();
+    let told = NotificationFailed { session_id: id, user_id: Practice::ADA, code: "unavailable".into() };
+    assert_eq!(failed, vec![told; 5]);
 }

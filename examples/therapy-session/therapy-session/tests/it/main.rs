@@ -1,10 +1,12 @@
 //! The practice as a whole: what its modules say to each other, and what they do when one of them fails.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod calendar;
 mod directory;
 mod flow;
 mod letters;
 mod modules;
+mod people;
 mod reminders;
 mod requests;
 mod sessions;

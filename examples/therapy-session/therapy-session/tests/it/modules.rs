@@ -11,7 +11,7 @@ use request::ModuleState;
 use testing::Scenario;
 use therapy_contracts::{
     GetSessionCharge, GetUserById, GetUserProfile, IsUserActive, NotificationSent, SessionCharged, SessionId,
-    SessionReminderDue, SessionType, TherapySessionCancelled, TherapySessionScheduled, User,
+    SessionReminderDue, SessionType, TherapySessionCancelled, TherapySessionScheduled, User, UserRegistered,
 };
 use therapy_session::Practice;
 use uuid::Uuid;
@@ -57,7 +57,8 @@ async fn both_are_written_to_when_the_directory_answers_again() {
         _ => Ok(Some(user(request))),
     };
     let setup = Scenario::of([notifications]).publishing::<TherapySessionScheduled>();
-    let setup = setup.publishing::<SessionReminderDue>().publishing::<TherapySessionCancelled>();
+    let setup =
+        setup.publishing::<UserRegistered>().publishing::<SessionReminderDue>().publishing::<TherapySessionCancelled>();
     let scenario = setup.answering::<GetUserById>(directory).start().await;
     scenario.when_published(scheduled(SessionType::Intake)).await;
     scenario.expect::<NotificationSent>(|sent| sent.user_id == Practice::INES).await;

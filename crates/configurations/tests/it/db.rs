@@ -1,0 +1,85 @@
+//! `borough db`: what operators do with the store.
+
+use rusqlite::Connection;
+use serde_json::Value;
+
+use crate::home::{Ended, Home};
+
+fn with_a_run() -> Home {
+    let home = Home::with_data();
+    let ended = home.run(&["run", "data.csv"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    home
+}
+
+#[track_caller]
+fn is(ended: &Ended, code: i32, stdout: &str, stderr: &str) {
+    assert_eq!(ended.code, Some(code), "{}{}", ended.stdout, ended.stderr);
+    assert!(ended.stdout.contains(stdout), "{}", ended.stdout);
+    assert!(ended.stderr.contains(stderr), "{}", ended.stderr);
+}
+
+#[test]
+fn a_store_is_looked_at_and_verified() {
+    let home = with_a_run();
+    let events = home.json(&["db", "stats", "--json"])["events"].as_u64().unwrap();
+    assert!(events as usize >= home.events().len() && events > 0);
+    let stats = home.run(&["db", "stats"]);
+    for part in
+        ["borough.db, schema ", "saga.runs", "found by by_state", "checkpoints", " behind", "tables and indexes"]
+    {
+        is(&stats, 0, part, "");
+    }
+    is(&home.run(&["db", "verify"]), 0, "borough.db is sound\n", "");
+    assert_eq!(home.json(&["db", "verify", "--json"]), Value::Array(Vec::new()));
+
+    let damage = "UPDATE events SET key = 'other' WHERE position = 1";
+    Connection::open(home.path("borough.db")).unwrap().execute(damage, []).unwrap();
+    let says = "events 1: it is not what was written there: restore the store from a copy\n";
+    is(&home.run(&["db", "verify"]), 1, says, "borough.db is not sound: 1 finding");
+    let ended = home.run(&["db", "verify", "--json"]);
+    is(&ended, 1, "", "1 finding");
+    let findings: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!((findings[0]["table"].as_str(), findings[0]["row"].as_str()), (Some("events"), Some("1")));
+    is(&home.run(&["db", "backup", "copy.db"]), 2, "", "is damaged, so no backup was made of it (events 1:");
+    is(&home.run(&["db", "export"]), 2, "", "cannot be read back in full (event 1:");
+    home.write("borough.db", "no store");
+    is(&home.run(&["db", "verify"]), 2, "", "is not a Borough store");
+}
+
+#[test]
+fn a_store_is_copied_and_carried_elsewhere() {
+    let home = with_a_run();
+    is(&home.run(&["db", "backup", "copy.db"]), 0, "copy.db: ", "");
+    is(&home.run(&["db", "backup", "copy.db"]), 2, "", "copy.db` is there already and a backup overwrites nothing");
+    let export = |store: &str| home.run(&["db", "export", "--store", store]);
+    let whole = export("borough.db");
+    is(&whole, 0, "{\"header\":{\"format\":\"borough-store\",\"version\":1}}\n", "");
+    assert_eq!(export("copy.db").stdout, whole.stdout);
+
+    is(&home.run(&["db", "export", "whole.jsonl"]), 0, "whole.jsonl: ", "");
+    assert_eq!(std::fs::read_to_string(home.path("whole.jsonl")).unwrap(), whole.stdout);
+    is(&home.run(&["db", "export", "whole.jsonl"]), 2, "", "whole.jsonl` cannot be made");
+    let import = |file: &str| home.run(&["db", "import", file, "--store", "other.db"]);
+    home.write("cut.jsonl", &whole.stdout[..whole.stdout.len() / 2]);
+    is(&import("cut.jsonl"), 2, "", "other.db` was not imported: line ");
+    assert!(!home.path("other.db").exists());
+    is(&import("none.jsonl"), 2, "", "none.jsonl` cannot be read");
+    is(&import("whole.jsonl"), 0, "other.db: ", "");
+    is(&import("whole.jsonl"), 2, "", "is not empty, and an import adds nothing to a store");
+    assert_eq!(export("other.db").stdout, whole.stdout);
+    let events = |store: &str| home.run(&["events", "--json", "--all", "--store", store]).stdout;
+    assert_eq!(events("other.db"), events("borough.db"));
+}
+
+#[test]
+fn a_store_that_is_not_there_is_empty() {
+    let home = Home::new();
+    is(&home.run(&["db", "stats"]), 0, "borough.db is not there yet\n", "");
+    assert_eq!(home.json(&["db", "stats", "--json"]), Value::Null);
+    is(&home.run(&["db", "verify"]), 0, "borough.db is sound\n", "");
+    is(&home.run(&["db", "backup", "copy.db"]), 2, "", "there is no store borough.db to back up");
+    is(&home.run(&["db", "export"]), 2, "", "there is no store borough.db to export");
+    is(&home.run(&["db", "stats", "--store", "missing/borough.db"]), 2, "", "there is no folder missing");
+    assert!(!home.path("borough.db").exists());
+}

@@ -1,0 +1,111 @@
+//! SQLite's log beside the store, `<file>-wal`: whether it holds commits that SQLite will not see.
+//!
+//! Its frames have checksums, each of which continues the one before. After a crash SQLite takes the frames up to the first that
+//! does not fit for what was committed, and what stands behind for torn: rightly, as what was being written in the last moment
+//! may be in any state. But a commit is acknowledged only when it is on the disk, and the next one is written only then. So where
+//! frames of a later commit stand whole behind one that does not fit, that one was whole once, and acknowledged units would go
+//! unseen. The last commit has nothing behind it: damage there looks like a crash, and the store is then what it was before it.
+
+use std::{fs, io};
+
+use event_sourcing::{StoreError, StoreErrorKind};
+
+use crate::fault::StoreFile;
+
+const HEADER: usize = 32;
+const FRAME_HEADER: usize = 24;
+/// The page size of a store.
+const PAGE: usize = 4096;
+const FRAME: usize = FRAME_HEADER + PAGE;
+
+/// To be called before SQLite opens the file, which sets its log right.
+///
+/// # Errors
+/// Corrupt: there are commits that SQLite would not see. Unavailable: it cannot be read.
+pub(crate) fn check(file: &StoreFile) -> Result<(), StoreError> {
+    // Mutant `log_file_unread`: acknowledged units go with a part of the log that nobody looks at.
+    if cfg!(mutant = "log_file_unread") {
+        return Ok(());
+    }
+    let path = file.log_path();
+    let look = || match fs::read(&path) {
+        Ok(bytes) => Ok(damage(&bytes)),
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(cause) => {
+            let what = format!("cannot be read: its log `{}` does not answer ({cause})", path.display());
+            Err(file.error(StoreErrorKind::Unavailable, &what))
+        }
+    };
+    // Another process may be writing it, from its start again too: what is damaged still is at the second look.
+    match (look()?, look()?) {
+        (Some(first), Some(second)) if first == second => {
+            let what = format!(
+                "is damaged: its log `{}` is not what was written from byte {second} on, and commits stand behind that: \
+                 restore the store from a copy, or cut that file off there to go on with what was committed before",
+                path.display()
+            );
+            Err(file.error(StoreErrorKind::Corrupt, &what))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Where the first byte stands that hides commits.
+fn damage(log: &[u8]) -> Option<usize> {
+    let (header, frames) = log.split_at_checked(HEADER)?;
+    let big_endian = match number(header, 0) {
+        0x377f_0683 => true,
+        0x377f_0682 => false,
+        _ => cfg!(target_endian = "big"),
+    };
+    let frames: Vec<&[u8]> = frames.chunks_exact(FRAME).collect();
+    let sum = |seed, bytes: &[u8]| checksum(seed, bytes, big_endian);
+    let follows = |seed, frame: &[u8]| sum(sum(seed, &frame[..8]), &frame[FRAME_HEADER..]) == pair(frame, 16);
+
+    let header_holds = sum((0, 0), &header[..24]) == pair(header, 24) && number(header, 8) as usize == PAGE;
+    if !header_holds {
+        // It is on the disk before the first frame is written.
+        let is_used = frames.windows(2).next().is_some_and(|two| follows(pair(two[0], 16), two[1]));
+        return is_used.then_some(0);
+    }
+    let salts = pair(header, 16);
+    let mut seed = pair(header, 24);
+    let whole = frames.iter().take_while(|frame| {
+        let holds = pair(frame, 8) == salts && follows(seed, frame);
+        seed = pair(frame, 16);
+        holds
+    });
+    let first = whole.count();
+    // Of a frame in which nothing holds the length of the store, which ends a commit, says no less than that of the others.
+    let ends = |frame: &[u8]| number(frame, 4) != 0;
+    let mut has_ended = false;
+    for two in frames.get(first..)?.windows(2) {
+        has_ended |= ends(two[0]);
+        if has_ended && pair(two[1], 8) == salts && follows(pair(two[0], 16), two[1]) {
+            return Some(HEADER + first * FRAME);
+        }
+    }
+    None
+}
+
+/// As the file format of SQLite has it: https://www.sqlite.org/fileformat2.html#checksum_algorithm
+fn checksum((mut s0, mut s1): (u32, u32), bytes: &[u8], big_endian: bool) -> (u32, u32) {
+    let word = |bytes: &[u8]| {
+        let bytes = bytes.try_into().expect("half of a chunk of 8");
+        if big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
+    };
+    for eight in bytes.chunks_exact(8) {
+        s0 = s0.wrapping_add(word(&eight[..4])).wrapping_add(s1);
+        s1 = s1.wrapping_add(word(&eight[4..])).wrapping_add(s0);
+    }
+    (s0, s1)
+}
+
+/// All numbers but those that are summed up are big-endian.
+fn number(bytes: &[u8], at: usize) -> u32 {
+    u32::from_be_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
+}
+
+fn pair(bytes: &[u8], at: usize) -> (u32, u32) {
+    (number(bytes, at), number(bytes, at + 4))
+}

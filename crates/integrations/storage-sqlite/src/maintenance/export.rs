@@ -1,0 +1,128 @@
+use std::{
+    io::{self, Write},
+    path::Path,
+};
+
+use event_sourcing::StoreError;
+use rusqlite::{Connection, Row};
+use sha2::{Digest, Sha256};
+
+use super::{
+    Counts, Progress, file_fault,
+    line::{EventLine, FORMAT, Line, VERSION, in_one_line},
+    open,
+};
+use crate::{
+    checksum::{document_columns, event_columns},
+    rows::{self, Declared},
+};
+
+/// Writes the whole store as JSON Lines: the events in their wire form with stream and version, the documents, the checkpoints. A
+/// first line says what it is, a last one what there was, with a digest of all lines before it. Equal stores give equal
+/// bytes. Counts rows. `None`, and nothing is written, if there is no store.
+///
+/// # Errors
+/// What the store says: one with a row that is not what was written there is not exported. Full or Unavailable: the writer
+/// fails.
+pub fn export(
+    path: &Path,
+    writer: &mut dyn Write,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Option<Counts>, StoreError> {
+    let Some((file, connection)) = open(path)? else { return Ok(None) };
+    let counts = Counts::of(&connection).map_err(|cause| file.fault(&cause))?;
+    let mut press = Press { writer, digest: Sha256::new(), done: 0, all: counts.all(), progress };
+    let printed = print(&connection, &mut press, counts);
+    printed.map(|()| Some(counts)).map_err(|failure| match failure {
+        Failure::Store(cause) => file.fault(&cause),
+        Failure::Writer(cause) => file_fault("the export", "cannot be written", &cause),
+    })
+}
+
+enum Failure {
+    Store(rusqlite::Error),
+    Writer(io::Error),
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(cause: rusqlite::Error) -> Self {
+        Self::Store(cause)
+    }
+}
+
+struct Press<'a> {
+    writer: &'a mut dyn Write,
+    digest: Sha256,
+    done: u64,
+    all: u64,
+    progress: &'a mut dyn FnMut(Progress),
+}
+
+impl Press<'_> {
+    fn print(&mut self, line: &Line) -> Result<(), Failure> {
+        let mut text = serde_json::to_vec(line).expect("lines are plain data");
+        text.push(b'\n');
+        self.digest.update(&text);
+        self.writer.write_all(&text).map_err(Failure::Writer)
+    }
+
+    fn print_all(
+        &mut self,
+        connection: &Connection,
+        sql: &str,
+        mut line: impl FnMut(&Row<'_>) -> rusqlite::Result<Line>,
+    ) -> Result<(), Failure> {
+        let mut statement = connection.prepare(sql)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            self.print(&line(row)?)?;
+            self.done += 1;
+            if self.done.is_multiple_of(1000) {
+                (self.progress)(Progress { done: self.done, all: self.all });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn print(connection: &Connection, press: &mut Press<'_>, counts: Counts) -> Result<(), Failure> {
+    press.print(&Line::Header { format: FORMAT.into(), version: VERSION })?;
+    let collections = "SELECT name, version, migrated, checksum FROM collections ORDER BY name";
+    press.print_all(connection, collections, |row| {
+        let Declared { name, version, migrated } = rows::collection(row)?;
+        Ok(Line::Collection { name, version, migrated })
+    })?;
+    press.done = 0;
+    let mut tags = connection.prepare("SELECT tag, event, checksum FROM tags ORDER BY event, tag")?;
+    let mut tags = tags.query_map([], rows::tag)?.peekable();
+    let events = concat!("SELECT ", event_columns!(), ", checksum FROM events ORDER BY position");
+    press.print_all(connection, events, |row| {
+        let event = rows::envelope(row)?;
+        let position = rows::number(row, 0)?;
+        let is_of_another = |tag: &rusqlite::Result<(String, u64)>| matches!(tag, Ok((_, event)) if *event != position);
+        let own = std::iter::from_fn(|| tags.next_if(|tag| !is_of_another(tag)));
+        let tags = own.map(|tag| Ok(tag?.0)).collect::<rusqlite::Result<_>>()?;
+        Ok(Line::Event(EventLine::new(row.get(12)?, rows::number(row, 13)?, tags, event)))
+    })?;
+    let documents = concat!("SELECT ", document_columns!(), ", checksum FROM documents ORDER BY collection, key");
+    press.print_all(connection, documents, |row| {
+        let document = rows::document(row)?;
+        Ok(Line::Document {
+            collection: row.get(0)?,
+            key: document.key,
+            revision: document.revision,
+            version: document.version,
+            body: in_one_line(document.body),
+        })
+    })?;
+    let checkpoints = "SELECT subscriber, position, checksum FROM checkpoints ORDER BY subscriber";
+    press.print_all(connection, checkpoints, |row| {
+        Ok(Line::Checkpoint { position: rows::checkpoint(row)?.0, subscriber: row.get(0)? })
+    })?;
+    let Counts { events, documents, checkpoints } = counts;
+    let sha256 = format!("{:x}", press.digest.clone().finalize());
+    press.print(&Line::End { events, documents, checkpoints, sha256 })?;
+    press.writer.flush().map_err(Failure::Writer)?;
+    (press.progress)(Progress { done: press.done, all: press.all });
+    Ok(())
+}

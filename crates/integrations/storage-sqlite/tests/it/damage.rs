@@ -1,0 +1,216 @@
+//! A store whose bytes have changed behind its back: cut off, or bits turned over, in the file or in SQLite's log beside it. Whatever
+//! is read then is what was written, or there is an error that names the file, or `verify` has a finding.
+//!
+//! `BOROUGH_DAMAGES=10000` tries so many seeds; `BOROUGH_SEED=17` that one.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+use event_sourcing::{
+    Collection, EventQuery, Expected, LogQuery, Position, Store, StoreError, StoreErrorKind, StoreExt as _, StreamQuery,
+};
+use serde_json::json;
+use storage_sqlite::{SqliteStore, maintenance};
+use testing::{
+    faults::{Seed, each_seed},
+    store::{Card, Filed, Noted, Tagged},
+};
+
+use crate::{maintenance::exported, numbered, open, place};
+
+/// Units of the store that is damaged.
+const UNITS: u64 = 40;
+
+fn seeds() -> u64 {
+    let named = env::var("BOROUGH_DAMAGES").ok();
+    named.map_or(120, |number| number.parse().expect("BOROUGH_DAMAGES is a whole number"))
+}
+
+/// A store as the disk has it, and what is in it.
+struct Whole {
+    file: Vec<u8>,
+    log: Option<Vec<u8>>,
+    /// After each unit, as an export has it.
+    history: Vec<Vec<u8>>,
+    answers: Vec<String>,
+}
+
+fn log_path(path: &Path) -> PathBuf {
+    path.with_extension("db-wal")
+}
+
+async fn unit(store: &SqliteStore, n: u64) {
+    let mut unit = numbered(n);
+    unit.put(format!("{n}"), &Filed::at(json!(format!("state {}", n % 3))), Expected::Any);
+    unit.put("large", &Filed::at(json!("x".repeat(n as usize * 100))), Expected::Any);
+    unit.append("all", Expected::Any, &Noted::new("a rather long name of somebody who notes things", n));
+    unit.append("tagged", Expected::Any, &Tagged::new(n, &["all", if n.is_multiple_of(2) { "even" } else { "odd" }]));
+    store.commit(unit).await.unwrap();
+}
+
+/// As it is while a process writes it, or after its clean end.
+async fn whole(is_closed: bool) -> Whole {
+    let (_folder, path) = place();
+    let store = open(&path).unwrap();
+    store.declare(&[Collection::of::<Filed>(), Collection::of::<Card>()]).await.unwrap();
+    let mut history = vec![exported(&path).unwrap()];
+    for n in 1..=UNITS {
+        unit(&store, n).await;
+        history.push(exported(&path).unwrap());
+    }
+    let answers = answers(&store).await.unwrap();
+    if is_closed {
+        drop(store);
+        return Whole { file: fs::read(&path).unwrap(), log: None, history, answers };
+    }
+    Whole { file: fs::read(&path).unwrap(), log: Some(fs::read(log_path(&path)).unwrap()), history, answers }
+}
+
+/// Everything that the store can be asked, in words.
+async fn answers(store: &SqliteStore) -> Result<Vec<String>, StoreError> {
+    let mut answers = vec![
+        format!("{:?}", store.head().await?),
+        format!("{:?}", store.log(LogQuery::after(Position(0), usize::MAX)).await?),
+        format!("{:?}", store.stream("all", StreamQuery::after(0, usize::MAX)).await?),
+        format!("{:?}", store.checkpoint("numbered").await?),
+        format!("{:?}", store.documents("testing.cards", None, usize::MAX).await?),
+        format!("{:?}", store.documents("testing.filed", None, usize::MAX).await?),
+        format!("{:?}", store.document("testing.filed", "large").await?),
+    ];
+    for tag in ["all", "even", "odd"] {
+        let matching = Some(EventQuery::of(&[], &[tag]));
+        let query = LogQuery { matching, ..LogQuery::after(Position(0), usize::MAX) };
+        answers.push(format!("{:?}", store.log(query).await?));
+    }
+    for n in 0..3 {
+        answers.push(format!("{:?}", store.find::<Filed>(Filed::BY_AT, format!("state {n}"), None, 99).await?));
+    }
+    for n in 1..=UNITS {
+        answers.push(format!("{:?}", store.stream(&format!("unit {n}"), StreamQuery::after(0, 9)).await?));
+        answers.push(format!("{:?}", store.document("testing.cards", &format!("unit {n}")).await?));
+    }
+    Ok(answers)
+}
+
+fn spoil(seed: &Seed, bytes: &mut Vec<u8>) -> String {
+    let length = bytes.len() as u64;
+    if seed.below(5) == 0 {
+        let kept = seed.below(length);
+        bytes.truncate(kept as usize);
+        return format!("{kept} of {length} bytes are left");
+    }
+    // One or a few; spread, or side by side as a failing disk has them.
+    let (first, count, is_burst) = (seed.below(length), 1 + seed.below(4) * seed.below(8), seed.below(2) == 0);
+    let places = (0..count).map(|n| if is_burst { (first + n).min(length - 1) } else { seed.below(length) });
+    let places: Vec<u64> = places.collect();
+    for place in &places {
+        bytes[*place as usize] ^= 1 << seed.below(8);
+    }
+    format!("bits turned over at {places:?} of {length}")
+}
+
+#[derive(Debug, PartialEq)]
+enum Outcome {
+    Truth,
+    /// What was there after so many units.
+    Earlier(usize),
+    Named,
+    Found,
+}
+
+/// # Panics
+/// If the damage goes unseen.
+async fn outcome(path: &Path, whole: &Whole, damage: &str) -> Outcome {
+    let named = |error: &StoreError| {
+        assert!(error.message.contains("borough.db"), "{damage}: names no file: {error}");
+        assert!(!matches!(error.kind, StoreErrorKind::Locked | StoreErrorKind::Full), "{damage}: {error:?}");
+    };
+    let store = match open(path) {
+        Ok(store) => store,
+        Err(error) => {
+            named(&error);
+            return Outcome::Named;
+        }
+    };
+    let is_answered = match answers(&store).await {
+        Ok(answers) => answers == whole.answers,
+        Err(error) => {
+            named(&error);
+            return Outcome::Named;
+        }
+    };
+    drop(store);
+    match maintenance::verify(path, &mut |_| {}) {
+        Ok(findings) if !findings.is_empty() => return Outcome::Found,
+        Ok(_) => {}
+        Err(error) => {
+            named(&error);
+            return Outcome::Named;
+        }
+    }
+    let export = exported(path).unwrap_or_else(|error| panic!("{damage}: verified, and cannot be read: {error}"));
+    let units = whole.history.iter().position(|then| *then == export);
+    match units {
+        Some(units) if units as u64 == UNITS => {
+            assert!(is_answered, "{damage}: all is there, and something else was answered");
+            Outcome::Truth
+        }
+        Some(units) => Outcome::Earlier(units),
+        None => panic!("{damage}: what is read was never written, and nobody says so"),
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_never_taken_for_the_truth() {
+    let whole = whole(true).await;
+    let (_folder, path) = place();
+    let outcomes = std::cell::RefCell::new(Vec::new());
+    each_seed(seeds(), async |seed| {
+        let mut file = whole.file.clone();
+        let damage = spoil(seed, &mut file);
+        fs::write(&path, file).unwrap();
+        for beside in ["db-wal", "db-shm"] {
+            let _ = fs::remove_file(path.with_extension(beside));
+        }
+        let outcome = outcome(&path, &whole, &damage).await;
+        outcomes.borrow_mut().push(outcome);
+    })
+    .await;
+    let outcomes = outcomes.into_inner();
+    assert!(
+        !outcomes.iter().any(|outcome| matches!(outcome, Outcome::Earlier(_))),
+        "a file alone has no earlier state"
+    );
+    for wanted in [Outcome::Truth, Outcome::Named, Outcome::Found] {
+        assert!(outcomes.contains(&wanted) || outcomes.len() < 100, "{wanted:?} never came about");
+    }
+}
+
+/// The last unit of a log looks torn when it is damaged, as after a crash in the middle of it; and what is cut off at its end
+/// leaves no trace.
+#[tokio::test]
+async fn a_damaged_log_is_never_taken_for_the_truth() {
+    let whole = whole(false).await;
+    let log = whole.log.clone().unwrap();
+    let (_folder, path) = place();
+    let outcomes = std::cell::RefCell::new(Vec::new());
+    each_seed(seeds(), async |seed| {
+        let mut log = log.clone();
+        let damage = spoil(seed, &mut log);
+        fs::write(&path, &whole.file).unwrap();
+        fs::write(log_path(&path), &log).unwrap();
+        let _ = fs::remove_file(path.with_extension("db-shm"));
+        let outcome = outcome(&path, &whole, &damage).await;
+        let is_cut = log.len() < whole.log.as_ref().unwrap().len();
+        if let Outcome::Earlier(units) = outcome {
+            assert!(is_cut || units as u64 >= UNITS - 1, "{damage}: only {units} units are left, and nobody says so");
+        }
+        outcomes.borrow_mut().push(outcome);
+    })
+    .await;
+    let outcomes = outcomes.into_inner();
+    let earlier = outcomes.iter().any(|outcome| matches!(outcome, Outcome::Earlier(_)));
+    assert!(earlier && outcomes.contains(&Outcome::Named) || outcomes.len() < 100, "{outcomes:?}");
+}

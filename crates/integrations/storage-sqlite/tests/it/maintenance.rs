@@ -1,0 +1,365 @@
+//! Looking at a store, verifying it, copying it, carrying it elsewhere.
+
+use std::{
+    fs,
+    io::{self, Write},
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use event_sourcing::{Collection, Expected, Position, Store, StoreError, StoreErrorKind, StoreExt as _, Unit};
+use rusqlite::Connection;
+use serde_json::{Value, json};
+use storage_sqlite::{
+    Options, SqliteStore,
+    maintenance::{self, CheckpointStats, Counts, Finding, Progress},
+};
+use testing::store::{Card, Filed, Noted, Tagged};
+
+use crate::{files, numbered, numbers, open, options, place};
+
+/// Everything that an export must carry: odd names, sub-millisecond times, revisions, an index, what was deleted.
+async fn fill(path: &Path, units: u64) {
+    let store = open(path).unwrap();
+    store.declare(&[Collection::of::<Filed>(), Collection::of::<Card>()]).await.unwrap();
+    for n in 1..=units {
+        store.commit(numbered(n)).await.unwrap();
+    }
+    let origin = testing::origin("test");
+    for round in 0..3 {
+        let mut unit = Unit::new(origin.clone());
+        let odd = "quote ' \" \\ and \u{0}\n and ünï 🦀";
+        unit.append(odd, Expected::Any, &Noted::new(odd, u64::MAX));
+        unit.append(odd, Expected::Any, &Tagged::new(round, &["b:2", "a:1", odd][..round as usize]));
+        unit.put(odd, &Filed::at(json!([odd, -0.0, 0.1 + 0.2, u64::MAX, null])), Expected::Any);
+        unit.put("", &Filed::at(json!("found")), Expected::Any);
+        unit.put("gone", &Filed::at(json!(round)), Expected::Any);
+        unit.delete::<Filed>("gone", Expected::Any);
+        unit.checkpoint(odd, Position(round));
+        store.commit(unit).await.unwrap();
+    }
+}
+
+pub(crate) fn exported(path: &Path) -> Result<Vec<u8>, StoreError> {
+    let mut bytes = Vec::new();
+    maintenance::export(path, &mut bytes, &mut |_| {})?;
+    Ok(bytes)
+}
+
+fn imported(path: &Path, mut bytes: &[u8]) -> Result<Counts, StoreError> {
+    maintenance::import(path, &options(), &mut bytes, &mut |_| {})
+}
+
+fn verified(path: &Path) -> Vec<Finding> {
+    maintenance::verify(path, &mut |_| {}).unwrap()
+}
+
+#[tokio::test]
+async fn an_import_of_an_export_is_the_same_store() {
+    let (folder, path) = place();
+    fill(&path, 7).await;
+    let first = exported(&path).unwrap();
+    let copy = path.with_file_name("copy.db");
+    let counts = imported(&copy, &first).unwrap();
+    assert_eq!(counts, Counts { events: 20, documents: 9, checkpoints: 2 });
+    assert!(first == exported(&copy).unwrap(), "an export of the import is the same, byte by byte");
+    assert_eq!(files(&folder), ["borough.db", "copy.db"]);
+    assert_eq!(verified(&copy), []);
+
+    let (ours, theirs) = (open(&path).unwrap(), open(&copy).unwrap());
+    let everything = event_sourcing::LogQuery::after(Position(0), usize::MAX);
+    assert_eq!(ours.log(everything.clone()).await.unwrap(), theirs.log(everything).await.unwrap());
+    for collection in ["testing.filed", "testing.cards"] {
+        let all = async |store: &SqliteStore| store.documents(collection, None, usize::MAX).await.unwrap();
+        assert_eq!(all(&ours).await, all(&theirs).await);
+    }
+    // It goes on where the other one was; its indexes are made when they are declared.
+    assert_eq!(
+        theirs.find::<Filed>(Filed::BY_AT, "found", None, 9).await.unwrap_err().kind,
+        StoreErrorKind::Undeclared
+    );
+    theirs.declare(&[Collection::of::<Filed>()]).await.unwrap();
+    let found = theirs.find::<Filed>(Filed::BY_AT, "found", None, 9).await.unwrap().documents;
+    assert_eq!((found.len(), found[0].revision), (1, 3));
+    let mut unit = Unit::new(testing::origin("test"));
+    unit.append("unit 1", Expected::Exact(2), &Noted::new("test", 1));
+    theirs.commit(unit).await.unwrap();
+    assert_eq!(theirs.head().await.unwrap(), Position(21));
+}
+
+#[tokio::test]
+async fn an_export_is_json_lines_and_says_what_it_is() {
+    let (_folder, path) = place();
+    let store = open(&path).unwrap();
+    store.commit(numbered(1)).await.unwrap();
+    let text = String::from_utf8(exported(&path).unwrap()).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines[0], json!({"header": {"format": "borough-store", "version": 1}}));
+    assert_eq!(lines[1]["event"]["stream"], "unit 1");
+    assert_eq!(lines[1]["event"]["version"], 1);
+    assert_eq!(lines[1]["event"]["event"]["event_type"], "testing.noted");
+    assert_eq!(lines[2]["event"]["event"]["metadata"]["position"], 2);
+    let document =
+        json!({"collection": "testing.cards", "key": "unit 1", "revision": 1, "version": 1, "body": {"n": 1}});
+    assert_eq!(lines[3]["document"], document);
+    assert_eq!(lines[4], json!({"checkpoint": {"subscriber": "numbered", "position": 1}}));
+    let end = &lines[5]["end"];
+    assert_eq!((&end["events"], &end["documents"], &end["checkpoints"]), (&json!(2), &json!(1), &json!(1)));
+    assert_eq!((lines.len(), end["sha256"].as_str().unwrap().len()), (6, 64));
+    assert_eq!(maintenance::export(&path.with_file_name("none.db"), &mut Vec::new(), &mut |_| {}).unwrap(), None);
+}
+
+/// Cut off anywhere, a line less, a line twice, two in another order, a byte changed: none of it is imported, and no part either.
+#[tokio::test]
+async fn what_is_not_a_whole_export_is_refused() {
+    let (folder, path) = place();
+    fill(&path, 2).await;
+    let whole = exported(&path).unwrap();
+    let lines: Vec<&[u8]> = whole.split_inclusive(|byte| *byte == b'\n').collect();
+    let copy = path.with_file_name("copy.db");
+    let refused = |bytes: &[u8], what: &str| {
+        let error = imported(&copy, bytes).unwrap_err();
+        assert_eq!(error.kind, StoreErrorKind::Corrupt, "{what}: {error}");
+        assert!(error.message.contains("copy.db` was not imported: line "), "{what}: {error}");
+        assert!(error.message.contains("export it again"), "{what}: {error}");
+        assert_eq!(files(&folder), ["borough.db"], "{what}");
+    };
+    for length in (0..whole.len()).step_by(97).chain([whole.len() - 1]) {
+        refused(&whole[..length], "cut off");
+    }
+    for n in 0..lines.len() {
+        let mut less = lines.clone();
+        less.remove(n);
+        refused(&less.concat(), "a line less");
+        let mut twice = lines.clone();
+        twice.insert(n, lines[n]);
+        refused(&twice.concat(), "a line twice");
+        let mut swapped = lines.clone();
+        swapped.swap(n, (n + 1) % lines.len());
+        refused(&swapped.concat(), "two in another order");
+        let mut changed = whole.clone();
+        let place = lines[..n].concat().len() + lines[n].len() / 2;
+        changed[place] ^= 1;
+        refused(&changed, "a byte changed");
+    }
+    let newer = br#"{"header":{"format":"borough-store","version":2}}"#;
+    assert_eq!(imported(&copy, &[newer, &b"\n"[..]].concat()).unwrap_err().kind, StoreErrorKind::Newer);
+    imported(&copy, &whole).unwrap();
+}
+
+#[tokio::test]
+async fn an_import_adds_nothing_to_a_store() {
+    let (folder, path) = place();
+    fill(&path, 2).await;
+    let (whole, copy) = (exported(&path).unwrap(), path.with_file_name("copy.db"));
+    // A store that is empty is as good as none.
+    drop(open(&copy).unwrap());
+    let held = open(&copy).unwrap();
+    assert_eq!(imported(&copy, &whole).unwrap_err().kind, StoreErrorKind::Locked);
+    drop(held);
+    imported(&copy, &whole).unwrap();
+    let error = imported(&copy, &whole).unwrap_err();
+    assert_eq!(error.kind, StoreErrorKind::Unavailable);
+    assert!(error.message.contains("is not empty, and an import adds nothing to a store"), "{error}");
+    assert!(exported(&copy).unwrap() == whole);
+    fs::write(&copy, "not a store".repeat(100)).unwrap();
+    assert_eq!(imported(&copy, &whole).unwrap_err().kind, StoreErrorKind::Corrupt);
+    assert_eq!(files(&folder), ["borough.db", "copy.db"]);
+}
+
+/// A disk that is full from some byte on.
+struct Small(usize);
+
+impl Write for Small {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 = self.0.checked_sub(bytes.len()).ok_or(io::ErrorKind::StorageFull)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_is_named_and_nothing_is_left() {
+    let (folder, path) = place();
+    fill(&path, 200).await;
+    let whole = exported(&path).unwrap();
+    for room in [0, 100, 5000, whole.len() - 1] {
+        let error = maintenance::export(&path, &mut Small(room), &mut |_| {}).unwrap_err();
+        assert_eq!(error.kind, StoreErrorKind::Full, "{error}");
+        assert!(error.message.contains("free some space and try again"), "{error}");
+    }
+    let copy = path.with_file_name("copy.db");
+    for pages in [5, 20] {
+        let small = Options { max_pages: Some(pages), ..options() };
+        let error = maintenance::import(&copy, &small, &mut &whole[..], &mut |_| {}).unwrap_err();
+        assert_eq!(error.kind, StoreErrorKind::Full, "{error}");
+        assert!(error.message.contains("copy.db` has no room left"), "{error}");
+        assert_eq!(files(&folder), ["borough.db"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_is_made_while_the_writer_works() {
+    let (folder, path) = place();
+    let store = Arc::new(open(&path).unwrap());
+    let is_done = Arc::new(AtomicBool::new(false));
+    let writing = tokio::spawn({
+        let (store, is_done) = (Arc::clone(&store), Arc::clone(&is_done));
+        async move {
+            let mut n = 0;
+            while !is_done.load(Ordering::Relaxed) || n < 50 {
+                n += 1;
+                store.commit(numbered(n)).await.unwrap();
+            }
+            n
+        }
+    });
+    let copies = (0..5).map(|n| path.with_file_name(format!("copy {n}.db")));
+    let copies: Vec<_> = copies.collect();
+    let mut last = 0;
+    for copy in &copies {
+        let mut seen = Vec::new();
+        let copied = maintenance::backup(&path, copy, &mut |progress| seen.push(progress)).unwrap().unwrap();
+        assert!(seen.iter().all(|Progress { done, all }| done <= all), "{seen:?}");
+        assert!(seen.last().is_some_and(|Progress { done, all }| done == all), "{seen:?}");
+        assert_eq!(copied.bytes, copy.metadata().unwrap().len());
+        assert!(copied.counts.events >= last, "a later one has no less");
+        last = copied.counts.events;
+    }
+    is_done.store(true, Ordering::Relaxed);
+    let written = testing::soon("writing", writing).await.unwrap();
+    drop(store);
+    let mut names: Vec<_> = (0..5).map(|n| format!("copy {n}.db")).collect();
+    names.insert(0, "borough.db".into());
+    assert_eq!(files(&folder), names);
+    for copy in copies {
+        // A store like any other, at some moment between two units.
+        let found = numbers(&open(&copy).unwrap()).await;
+        assert_eq!(found, (1..=found.len() as u64).collect::<Vec<_>>());
+        assert!(found.len() as u64 <= written);
+    }
+}
+
+#[tokio::test]
+async fn a_backup_overwrites_nothing_and_copies_no_damage() {
+    let (folder, path) = place();
+    fill(&path, 20).await;
+    let copy = path.with_file_name("copy.db");
+    let back_up = || maintenance::backup(&path, &copy, &mut |_| {});
+    fs::write(&copy, "precious").unwrap();
+    let error = back_up().unwrap_err();
+    assert_eq!(error.kind, StoreErrorKind::Unavailable);
+    assert!(error.message.contains("copy.db` is there already and a backup overwrites nothing"), "{error}");
+    assert_eq!(fs::read(&copy).unwrap(), b"precious");
+    fs::remove_file(&copy).unwrap();
+    assert_eq!(back_up().unwrap().unwrap().counts, Counts { events: 46, documents: 22, checkpoints: 2 });
+    assert!(exported(&path).unwrap() == exported(&copy).unwrap());
+
+    fs::remove_file(&copy).unwrap();
+    Connection::open(&path).unwrap().execute("UPDATE events SET data = '{}' WHERE position = 4", []).unwrap();
+    let error = back_up().unwrap_err();
+    assert_eq!(error.kind, StoreErrorKind::Corrupt);
+    assert!(error.message.contains("no backup was made of it (events 4:"), "{error}");
+    assert_eq!(files(&folder), ["borough.db"]);
+    let nowhere = path.with_file_name("missing").join("copy.db");
+    assert_eq!(maintenance::backup(&path, &nowhere, &mut |_| {}).unwrap_err().kind, StoreErrorKind::Unavailable);
+    assert_eq!(maintenance::backup(&path.with_file_name("none.db"), &copy, &mut |_| {}).unwrap(), None);
+}
+
+#[tokio::test]
+async fn stats_say_what_is_there() {
+    let (_folder, path) = place();
+    assert_eq!(maintenance::stats(&path).unwrap(), None);
+    fill(&path, 4).await;
+    let stats = maintenance::stats(&path).unwrap().unwrap();
+    assert_eq!((stats.schema, stats.head, stats.events, stats.streams), (3, 14, 14, 5));
+    assert_eq!((stats.file_bytes, stats.log_bytes), (path.metadata().unwrap().len(), 0));
+    let collections: Vec<_> =
+        stats.collections.iter().map(|(name, c)| (name.as_str(), c.documents, c.version)).collect();
+    assert_eq!(collections, [("testing.cards", 4, Some(1)), ("testing.filed", 2, Some(1))]);
+    assert_eq!(stats.collections["testing.filed"].indexes, ["by_at", "by_label"]);
+    assert_eq!(stats.checkpoints["numbered"], CheckpointStats { position: 4, behind: 10 });
+    assert_eq!(stats.bytes.values().sum::<u64>() + stats.free_bytes, stats.file_bytes, "{:?}", stats.bytes);
+    assert!(stats.bytes.contains_key("events") && stats.bytes.contains_key("testing.filed/by_at"), "{:?}", stats.bytes);
+    let store = open(&path).unwrap();
+    store.commit(numbered(5)).await.unwrap();
+    let stats = maintenance::stats(&path).unwrap().unwrap();
+    assert!(stats.log_bytes > 0 && stats.events == 16, "{stats:?}");
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_found_and_named() {
+    let (_folder, path) = place();
+    assert_eq!(verified(&path), [], "no store");
+    fill(&path, 5).await;
+    let sound = fs::read(&path).unwrap();
+    assert_eq!(verified(&path), []);
+    let cases = [
+        ("UPDATE events SET data = '{\"n\":7}' WHERE position = 4", "events 4: it is not what was written there"),
+        ("UPDATE events SET key = 'other' WHERE position = 4", "events 4: it is not what was written there"),
+        ("DELETE FROM events WHERE position = 3", "events 4: comes after 2: positions have no gaps"),
+        (
+            "DELETE FROM events WHERE position = 3",
+            "events of stream `unit 2`: version 2 comes after 0: versions have no gaps",
+        ),
+        ("UPDATE tags SET tag = 'c:3' WHERE tag = 'a:1'", "tags `c:3` of event 16: it is not what was written there"),
+        ("UPDATE documents SET body = '{' WHERE key = 'unit 2'", "documents `testing.cards/unit 2`: it is not"),
+        ("UPDATE documents SET revision = 0 WHERE key = 'unit 2'", "documents `testing.cards/unit 2`: it is not"),
+        ("UPDATE documents SET key = 'unit 9' WHERE key = 'unit 2'", "documents `testing.cards/unit 9`: it is not"),
+        ("UPDATE checkpoints SET position = 9 WHERE subscriber = 'numbered'", "checkpoints `numbered`: it is not"),
+    ];
+    for (damage, says) in cases {
+        fs::write(&path, &sound).unwrap();
+        Connection::open(&path).unwrap().execute_batch(damage).unwrap();
+        let findings: Vec<String> = verified(&path).iter().map(Finding::to_string).collect();
+        assert!(findings.iter().any(|finding| finding.starts_with(says)), "{damage}: {findings:?}");
+        assert!(findings.iter().all(|finding| finding.contains("restore the store from a copy")), "{findings:?}");
+    }
+    // What was written so, and could not have been.
+    fs::write(&path, &sound).unwrap();
+    let store = open(&path).unwrap();
+    let mut unit = Unit::new(testing::origin("test"));
+    unit.checkpoint("early", Position(100));
+    store.commit(unit).await.unwrap();
+    let findings = verified(&path);
+    assert_eq!(findings.len(), 1);
+    let says = "checkpoints `early`: is at 100, and the log ends at 16: restore the store from a copy, or have the";
+    assert!(findings[0].to_string().starts_with(says), "{}", findings[0]);
+}
+
+/// A store of the second schema, which had no checksums.
+fn age(path: &Path) {
+    let connection = Connection::open(path).unwrap();
+    for table in ["events", "tags", "documents", "checkpoints"] {
+        connection.execute_batch(&format!("ALTER TABLE {table} DROP COLUMN checksum")).unwrap();
+    }
+    connection.execute_batch("ALTER TABLE documents DROP COLUMN version; DROP TABLE collections").unwrap();
+    connection.pragma_update(None, "user_version", 2).unwrap();
+}
+
+#[tokio::test]
+async fn an_earlier_schema_is_brought_up_to_date() {
+    let (_folder, path) = place();
+    fill(&path, 5000).await;
+    let before = exported(&path).unwrap();
+    age(&path);
+    // Whoever only reads cannot bring it up to date.
+    let refused = |error: StoreError| {
+        assert_eq!(error.kind, StoreErrorKind::Unavailable);
+        assert!(error.message.contains("an earlier version of Borough (its schema is 2, this one reads 3)"), "{error}");
+    };
+    refused(SqliteStore::open_read(&path).map(drop).unwrap_err());
+    refused(maintenance::verify(&path, &mut |_| {}).unwrap_err());
+    let store = open(&path).unwrap();
+    assert_eq!(store.list::<Card>(None, usize::MAX).await.unwrap().len(), 5000);
+    store.declare(&[Collection::of::<Filed>(), Collection::of::<Card>()]).await.unwrap();
+    drop(store);
+    assert_eq!(verified(&path), []);
+    assert!(before == exported(&path).unwrap());
+}

@@ -1,0 +1,345 @@
+use std::{error::Error as StdError, fmt, ops};
+
+use kernel::Json;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use crate::{StoreError, StoreErrorKind, StoredDocument};
+
+/// State of a domain that is kept by key, in a named collection. The value is stored as JSON.
+///
+/// ```
+/// use event_sourcing::{Document, Index};
+/// use kernel::Json;
+/// # use serde::{Deserialize, Serialize};
+/// #[derive(Serialize, Deserialize)]
+/// struct Account { owner: String, cents: i64 }
+///
+/// impl Account {
+///     const BY_OWNER: Index = Index::new("by_owner", "owner");
+/// }
+///
+/// impl Document for Account {
+///     const COLLECTION: &'static str = "bank.accounts";
+///     const INDEXES: &'static [Index] = &[Self::BY_OWNER];
+///     const VERSION: u32 = 2;
+///
+///     fn migrate(_: u32, body: Json) -> Result<Json, Box<dyn std::error::Error + Send + Sync>> {
+///         #[derive(Deserialize)]
+///         struct First { owner: String, euros: i64 }
+///         let First { owner, euros } = body.read()?;
+///         Ok(Json::of(&Account { owner, cents: euros * 100 })?)
+///     }
+/// }
+/// ```
+pub trait Document: Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// `module.plural_noun`.
+    const COLLECTION: &'static str;
+
+    /// What documents are found by, beside their key. A store has them once the collection was
+    /// [declared](crate::Store::declare).
+    const INDEXES: &'static [Index] = &[];
+
+    /// Version of the form of the value, counted from 1. Raised whenever documents of the last one can no longer be read.
+    const VERSION: u32 = 1;
+
+    /// Brings a value of an earlier version to [`VERSION`](Self::VERSION): whenever such a one is read, and in the store when
+    /// the collection is declared. Called again for the same value it gives the same.
+    ///
+    /// # Errors
+    /// The value is none of that version, or nothing is known of that version.
+    fn migrate(from: u32, body: Json) -> Result<Json, Box<dyn StdError + Send + Sync>> {
+        let _ = body;
+        Err(format!("its type has no `migrate` from version {from}").into())
+    }
+}
+
+/// Finds documents of a collection by a field: those in which it is a text, a truth value, or a whole number of 64 bits with a
+/// sign. Documents in which it is anything else, or that do not have it, are not in the index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Index {
+    name: &'static str,
+    field: &'static str,
+}
+
+impl Index {
+    /// `name` is unique within the collection. Dots in `field` lead into objects: `event.metadata.key`.
+    ///
+    /// # Panics
+    /// If they hold other characters than letters, digits, `_` and those dots; in a constant, when it is compiled.
+    pub const fn new(name: &'static str, field: &'static str) -> Self {
+        assert!(
+            is_plain(name, false) && is_plain(field, true),
+            "an index has letters, digits and `_` in its name and field"
+        );
+        Self { name, field }
+    }
+
+    /// Unique within the collection.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The names that lead to the field, from the outside in.
+    pub fn field(&self) -> impl Iterator<Item = &'static str> {
+        self.field.split('.')
+    }
+
+    /// What a document with this body is found by. `None` if it is not in the index.
+    pub fn value_in(&self, body: &Json) -> Option<IndexValue> {
+        let body: Value = body.read().ok()?;
+        match self.field().try_fold(&body, |object, name| object.as_object()?.get(name))? {
+            Value::String(text) => Some(IndexValue::Text(text.clone())),
+            Value::Number(number) => number.as_i64().map(IndexValue::Integer),
+            Value::Bool(is) => Some(IndexValue::Bool(*is)),
+            Value::Null | Value::Array(_) | Value::Object(_) => None,
+        }
+    }
+}
+
+const fn is_plain(text: &str, with_dots: bool) -> bool {
+    let (bytes, mut i) = (text.as_bytes(), 0);
+    // The end counts as a dot, so that there is a name before each.
+    let mut is_empty = true;
+    while i < bytes.len() {
+        let is_dot = with_dots && bytes[i] == b'.';
+        if !(is_dot && !is_empty || bytes[i] == b'_' || bytes[i].is_ascii_alphanumeric()) {
+            return false;
+        }
+        is_empty = is_dot;
+        i += 1;
+    }
+    !is_empty
+}
+
+/// What a document is found by. Values of one kind are in order; texts by their bytes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum IndexValue {
+    /// `false` before `true`.
+    Bool(bool),
+    /// Beyond 64 bits with a sign a number is in no index.
+    Integer(i64),
+    /// UTF-8.
+    Text(String),
+}
+
+/// What is asked of an index: one value, or a range of values of one kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// The first value.
+    pub from: IndexValue,
+    /// The last one, or the one behind it.
+    pub to: ops::Bound<IndexValue>,
+}
+
+impl Wanted {
+    /// Whether this value is asked for. The one question that every adapter answers alike.
+    pub fn takes(&self, value: &IndexValue) -> bool {
+        std::mem::discriminant(value) == std::mem::discriminant(&self.from)
+            && *value >= self.from
+            && match &self.to {
+                ops::Bound::Included(to) => value <= to,
+                ops::Bound::Excluded(to) => value < to,
+                ops::Bound::Unbounded => true,
+            }
+    }
+
+    /// The one value that is asked for, if it is one.
+    pub fn exact(&self) -> Option<&IndexValue> {
+        Some(&self.from).filter(|from| self.to == ops::Bound::Included((*from).clone()))
+    }
+}
+
+/// The first value of the kind.
+fn least(of: &IndexValue) -> IndexValue {
+    match of {
+        IndexValue::Bool(_) => IndexValue::Bool(false),
+        IndexValue::Integer(_) => IndexValue::Integer(i64::MIN),
+        IndexValue::Text(_) => IndexValue::Text(String::new()),
+    }
+}
+
+macro_rules! wanted {
+    ($($type:ty => $value:expr;)*) => {$(
+        impl From<$type> for IndexValue {
+            fn from(value: $type) -> Self {
+                $value(value.into())
+            }
+        }
+
+        impl From<$type> for Wanted {
+            fn from(value: $type) -> Self {
+                let value = IndexValue::from(value);
+                Self { from: value.clone(), to: ops::Bound::Included(value) }
+            }
+        }
+
+        impl From<ops::Range<$type>> for Wanted {
+            fn from(range: ops::Range<$type>) -> Self {
+                Self { from: range.start.into(), to: ops::Bound::Excluded(range.end.into()) }
+            }
+        }
+
+        impl From<ops::RangeInclusive<$type>> for Wanted {
+            fn from(range: ops::RangeInclusive<$type>) -> Self {
+                let (from, to) = range.into_inner();
+                Self { from: from.into(), to: ops::Bound::Included(to.into()) }
+            }
+        }
+
+        impl From<ops::RangeFrom<$type>> for Wanted {
+            fn from(range: ops::RangeFrom<$type>) -> Self {
+                Self { from: range.start.into(), to: ops::Bound::Unbounded }
+            }
+        }
+
+        impl From<ops::RangeTo<$type>> for Wanted {
+            fn from(range: ops::RangeTo<$type>) -> Self {
+                let to = range.end.into();
+                Self { from: least(&to), to: ops::Bound::Excluded(to) }
+            }
+        }
+
+        impl From<ops::RangeToInclusive<$type>> for Wanted {
+            fn from(range: ops::RangeToInclusive<$type>) -> Self {
+                let to = range.end.into();
+                Self { from: least(&to), to: ops::Bound::Included(to) }
+            }
+        }
+    )*};
+}
+
+wanted! {
+    bool => IndexValue::Bool;
+    i64 => IndexValue::Integer;
+    i32 => IndexValue::Integer;
+    u32 => IndexValue::Integer;
+    &str => IndexValue::Text;
+    String => IndexValue::Text;
+}
+
+/// A place in the order of an index: by value, then by key.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct IndexPlace {
+    /// Of the document there.
+    pub value: IndexValue,
+    /// Of the document there.
+    pub key: String,
+}
+
+/// A question to an index, as adapters get it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexQuery {
+    /// Of the documents.
+    pub collection: &'static str,
+    /// One of the collection's.
+    pub index: Index,
+    /// Documents with such a value.
+    pub wanted: Wanted,
+    /// Only those behind this place.
+    pub after: Option<IndexPlace>,
+    /// At most so many. Fewer than that: there are no more.
+    pub limit: usize,
+}
+
+impl IndexQuery {
+    /// For an adapter whose store has no such index.
+    pub fn undeclared(&self, store: impl fmt::Display) -> StoreError {
+        let (collection, index) = (self.collection, self.index.name());
+        StoreError {
+            kind: StoreErrorKind::Undeclared,
+            message: format!(
+                "{store} has no index `{index}` of collection `{collection}`: the process that writes it makes it at its \
+                 start, if a module says `.keeps` of the collection's type"
+            ),
+        }
+    }
+}
+
+/// A collection as it is declared to a store: what a [`Document`] says of it.
+#[derive(Clone, Copy)]
+pub struct Collection {
+    name: &'static str,
+    version: u32,
+    indexes: &'static [Index],
+    migrate: fn(u32, Json) -> Result<Json, Box<dyn StdError + Send + Sync>>,
+}
+
+impl Collection {
+    /// That of the documents of this type.
+    pub fn of<D: Document>() -> Self {
+        Self { name: D::COLLECTION, version: D::VERSION, indexes: D::INDEXES, migrate: D::migrate }
+    }
+
+    /// [`Document::COLLECTION`].
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// [`Document::VERSION`].
+    pub fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// [`Document::INDEXES`].
+    pub fn indexes(&self) -> &'static [Index] {
+        self.indexes
+    }
+
+    /// The document's body in this version.
+    ///
+    /// # Errors
+    /// Newer: it is of a later one. Corrupt: it is of an earlier one, and cannot be migrated.
+    pub fn migrated(&self, document: StoredDocument) -> Result<Json, StoreError> {
+        let StoredDocument { key, body, version, .. } = document;
+        if version == self.version {
+            return Ok(body);
+        }
+        self.is_known(version)?;
+        (self.migrate)(version, body).map_err(|cause| StoreError {
+            kind: StoreErrorKind::Corrupt,
+            message: format!(
+                "document `{key}` of collection `{}` cannot be migrated from version {version} to {}: {cause}",
+                self.name, self.version
+            ),
+        })
+    }
+
+    /// # Errors
+    /// Newer: documents of a later version than this one.
+    pub fn is_known(&self, version: u32) -> Result<(), StoreError> {
+        if version <= self.version {
+            return Ok(());
+        }
+        Err(StoreError {
+            kind: StoreErrorKind::Newer,
+            message: format!(
+                "collection `{}` was written by a newer version of this program (its documents are of version {version}, \
+                 this one knows {}): use that version",
+                self.name, self.version
+            ),
+        })
+    }
+}
+
+impl fmt::Debug for Collection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, version, indexes, .. } = self;
+        f.debug_struct("Collection").field("name", name).field("version", version).field("indexes", indexes).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_plain;
+
+    #[test]
+    fn names_of_indexes_are_plain() {
+        for (text, is_field) in [("state", true), ("by_state2", true), ("a.b.c", false)] {
+            assert_eq!((is_plain(text, true), is_plain(text, false)), (true, is_field), "{text}");
+        }
+        for text in ["", ".", "a.", ".a", "a..b", "a-b", "a\"b", "a'b", "ä", "a b"] {
+            assert!(!is_plain(text, true) && !is_plain(text, false), "{text}");
+        }
+    }
+}

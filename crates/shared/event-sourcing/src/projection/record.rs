@@ -1,0 +1,176 @@
+//! What the store has of a projection.
+
+use chrono::{DateTime, Utc};
+use kernel::EventId;
+use serde::{Deserialize, Serialize};
+
+use crate::{Document, Found, Position, Store, StoreError, StoreExt};
+
+/// Which generations there are of a projection, under its name. Whoever changes that guards it by its revision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Record {
+    /// What readers see.
+    pub live: Generation,
+    /// What is being filled to take its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rebuild: Option<Generation>,
+    /// Whose documents are being removed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retired: Vec<Generation>,
+    /// The highest number that was given out.
+    pub latest: u32,
+    /// Nothing is applied from then on until it is resumed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused: Option<DateTime<Utc>>,
+    /// How often somebody has asked it to go on: what has halted tries again when this grows.
+    #[serde(default)]
+    pub resumed: u64,
+}
+
+impl Document for Record {
+    const COLLECTION: &'static str = "event_sourcing.projections";
+}
+
+/// The documents of one version of a projection, written from the start of the log on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Generation {
+    /// From 1; stands in the names of its collections.
+    pub number: u32,
+    /// [`Projection::VERSION`](super::Projection::VERSION) of the program that has begun it.
+    pub version: u32,
+    /// When that was.
+    pub since: DateTime<Utc>,
+    /// Without the number.
+    pub collections: Vec<String>,
+}
+
+/// How far a generation is, under `NAME/NUMBER`. Every unit of it puts this anew, guarded by its revision; without this document
+/// nothing can be written into the generation any more.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Progress {
+    /// Everything up to here is applied, passed over, or of no interest.
+    pub position: Position,
+    /// Events that were applied.
+    pub applied: u64,
+    /// Events that were passed over because they could not be.
+    #[serde(default)]
+    pub skipped: u64,
+    /// Why it does not go on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub halted: Option<Halt>,
+}
+
+impl Document for Progress {
+    const COLLECTION: &'static str = "event_sourcing.projection_progress";
+}
+
+/// An event that a projection stands before, because it could not be applied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Halt {
+    /// Of the event.
+    pub position: Position,
+    /// Of the event.
+    pub event_id: EventId,
+    /// Of the event, its wire name.
+    pub event_type: String,
+    /// What applying it has failed with.
+    pub error: String,
+}
+
+pub(super) fn progress_key(name: &str, generation: u32) -> String {
+    format!("{name}/{generation:08}")
+}
+
+/// What the store knows a collection of a generation by.
+pub(super) fn collection_of(collection: &str, generation: u32) -> String {
+    format!("{collection}@{generation}")
+}
+
+/// What the store has of a projection: what every process sees.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProjectionStatus {
+    /// Of the projection.
+    pub name: String,
+    /// What readers see.
+    pub live: GenerationStatus,
+    /// What is being filled to take its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rebuild: Option<GenerationStatus>,
+    /// Earlier generations whose documents are not all removed yet.
+    pub retired: usize,
+    /// Since when nothing is applied.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paused: Option<DateTime<Utc>>,
+    /// Where the log ended when it was asked.
+    pub head: Position,
+}
+
+/// How far a generation is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GenerationStatus {
+    /// From 1.
+    pub number: u32,
+    /// Of the program that has begun it.
+    pub version: u32,
+    /// When it was begun.
+    pub since: DateTime<Utc>,
+    /// Everything up to here is applied. What has no effect is stored with what comes next, or after a second.
+    pub position: Position,
+    /// Events of any type between there and the end of the log.
+    pub behind: u64,
+    /// Events that were applied.
+    pub applied: u64,
+    /// Events that were passed over because they could not be.
+    pub skipped: u64,
+    /// Why it does not go on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub halted: Option<Halt>,
+}
+
+/// How every projection stands that ever ran on this store, by name. Any process may ask.
+///
+/// # Errors
+/// The store does not answer, or has a record that cannot be read.
+///
+/// # Cancel safety
+/// Only reads.
+pub async fn projections(store: &dyn Store) -> Result<Vec<ProjectionStatus>, StoreError> {
+    const PAGE: usize = 256;
+    let mut all = Vec::new();
+    let mut after: Option<String> = None;
+    loop {
+        let page = store.list::<Record>(after.as_deref(), PAGE).await?;
+        let is_last = page.len() < PAGE;
+        after = page.last().map(|found| found.key.clone());
+        for Found { key, value, .. } in page {
+            all.push(status(store, key, value).await?);
+        }
+        if is_last {
+            return Ok(all);
+        }
+    }
+}
+
+pub(super) async fn status(store: &dyn Store, name: String, record: Record) -> Result<ProjectionStatus, StoreError> {
+    let head = store.head().await?;
+    let live = of_generation(store, &name, record.live, head).await?;
+    let rebuild = match record.rebuild {
+        Some(rebuild) => Some(of_generation(store, &name, rebuild, head).await?),
+        None => None,
+    };
+    Ok(ProjectionStatus { name, live, rebuild, retired: record.retired.len(), paused: record.paused, head })
+}
+
+async fn of_generation(
+    store: &dyn Store,
+    name: &str,
+    generation: Generation,
+    head: Position,
+) -> Result<GenerationStatus, StoreError> {
+    let Generation { number, version, since, .. } = generation;
+    // Between the two reads it may have been retired; then it is as far as nobody asks any more.
+    let progress = store.get::<Progress>(&progress_key(name, number)).await?;
+    let Progress { position, applied, skipped, halted } = progress.map(|found| found.value).unwrap_or_default();
+    let behind = head.0.saturating_sub(position.0);
+    Ok(GenerationStatus { number, version, since, position, behind, applied, skipped, halted })
+}
