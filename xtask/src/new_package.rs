@@ -76,6 +76,9 @@ fn make(root: &Path, args: &Args) -> Result<Vec<String>, String> {
     if let Some(taken) = taken(root, &args.name)? {
         return Err(format!("{} is there already: choose another name", taken.display()));
     }
+    if let Some(used) = names.used(root)? {
+        return Err(format!("`{}` is {used}: take another name", args.name));
+    }
     let contracts = format!("crates/interfaces/interfaces-{}", args.domain);
     let mut files: Vec<(PathBuf, String)> = Vec::new();
     let mut add = |folder: &Path, templates: &[(&str, &str)]| {
@@ -87,21 +90,24 @@ fn make(root: &Path, args: &Args) -> Result<Vec<String>, String> {
         add(&root.join(&contracts), &CONTRACTS_CRATE);
     }
     files.push((root.join(&contracts).join(format!("src/{}.rs", names.snake)), names.fill(CONTRACTS)));
+    for (index, (path, _)) in files.iter().enumerate() {
+        if path.exists() || files[..index].iter().any(|(before, _)| before == path) {
+            return Err(format!("{} is a file of something else: take another name", path.display()));
+        }
+    }
     let mut edits = Edit::of_package(&names);
     if is_new_domain {
         edits.extend(Edit::of_domain(&names));
     }
     let edited = Edit::apply(root, edits, &mut files)?;
-    for (path, text) in &files {
-        write(path, text).map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
-    }
+    write_all(&files)?;
     let mut made = vec![format!("crates/{}/{}", args.domain, args.name)];
     made.extend(is_new_domain.then(|| contracts.clone()));
     made.extend(edited);
     Ok(made)
 }
 
-/// A package of this name, in whatever domain.
+/// A folder of this name, in whatever domain.
 fn taken(root: &Path, name: &str) -> Result<Option<PathBuf>, String> {
     let crates = root.join("crates");
     let cannot = |error: io::Error| format!("{} cannot be read: {error}", crates.display());
@@ -112,6 +118,22 @@ fn taken(root: &Path, name: &str) -> Result<Option<PathBuf>, String> {
         }
     }
     Ok(None)
+}
+
+/// All of them, or what was there before.
+fn write_all(files: &[(PathBuf, String)]) -> Result<(), String> {
+    let mut before: Vec<(&Path, Option<String>)> = Vec::new();
+    for (path, text) in files {
+        before.push((path, fs::read_to_string(path).ok()));
+        if let Err(error) = write(path, text) {
+            for (path, text) in before {
+                // Whatever kept this file from being written may keep others from being as they were: that stands in git.
+                let _undone = text.map_or_else(|| fs::remove_file(path), |text| fs::write(path, text));
+            }
+            return Err(format!("{} cannot be written, and nothing was changed: {error}", path.display()));
+        }
+    }
+    Ok(())
 }
 
 fn write(path: &Path, text: &str) -> io::Result<()> {

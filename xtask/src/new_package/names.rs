@@ -1,3 +1,5 @@
+use std::{fs, path::Path};
+
 /// One name in all the ways in which files spell it.
 pub struct Names {
     pub domain: String,
@@ -37,6 +39,30 @@ impl Names {
             snake: name.replace('-', "_"),
             camel: name.split('-').map(capital).collect(),
             upper: name.replace('-', "_").to_ascii_uppercase(),
+        })
+    }
+
+    /// What else is called so, or would be the same library: cargo tells neither two packages apart by a name that both have, nor
+    /// two dependencies.
+    pub fn used(&self, root: &Path) -> Result<Option<&'static str>, String> {
+        let read =
+            |file: &str| fs::read_to_string(root.join(file)).map_err(|error| format!("{file} cannot be read: {error}"));
+        let is_this = |name: &str| name.trim().trim_matches('"').replace('-', "_") == self.snake;
+        let (manifest, lock) = (read("Cargo.toml")?, read("Cargo.lock")?);
+        let settings = read("crates/configurations/src/defaults.toml")?;
+        let mut dependencies = manifest
+            .lines()
+            .skip_while(|line| *line != "[workspace.dependencies]")
+            .skip(1)
+            .take_while(|line| !line.starts_with('['));
+        Ok(if lock.lines().filter_map(|line| line.strip_prefix("name = ")).any(is_this) {
+            Some("a package that this workspace has or uses")
+        } else if dependencies.any(|line| line.split_once(['=', '.']).is_some_and(|(name, _)| is_this(name))) {
+            Some("a dependency of this workspace")
+        } else if settings.lines().filter_map(|line| line.strip_prefix('[')?.split([']', '.']).next()).any(is_this) {
+            Some("a section of the settings")
+        } else {
+            None
         })
     }
 

@@ -75,9 +75,29 @@ fn a_package_is_made_wired_and_passes_every_check() {
 #[test]
 fn a_name_that_cannot_be_one_is_refused_and_nothing_is_written() {
     let root = crate::workspace().workspace_root;
-    for name in ["Sales", "2nd", "sales_forecast", "sales-", "match", "tokio"] {
-        let (went_well, said) = cargo(root.as_std_path(), &["xtask", "new-package", "data", name]);
+    let words = ["Sales", "2nd", "sales_forecast", "sales-", "match", "tokio"];
+    // A module of an example, crates of others, our own, a section of the settings, files of a contracts crate.
+    let taken = [
+        "billing",
+        "metrics",
+        "serde-json",
+        "cargo-metadata",
+        "configurations",
+        "xtask",
+        "bench",
+        "store",
+        "contracts",
+        "lib",
+    ];
+    let cases = words
+        .iter()
+        .chain(&taken)
+        .map(|name| ("data", *name))
+        .chain([("enterprise", "lib"), ("enterprise", "billing")]);
+    for (domain, name) in cases {
+        let (went_well, said) = cargo(root.as_std_path(), &["xtask", "new-package", domain, name]);
         assert!(!went_well && said.contains("take "), "{name}: {said}");
-        assert!(!root.join("crates/data").join(name).exists());
+        assert!(!root.join("crates").join(domain).join(name).exists());
     }
+    assert!(!root.join("crates/enterprise").exists() || root.join("crates/interfaces/interfaces-enterprise").exists());
 }

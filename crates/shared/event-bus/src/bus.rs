@@ -143,6 +143,7 @@ impl EventBus {
         let is_durable = store.is_some();
         let store = store.unwrap_or_else(|| Arc::new(MemoryStore::keeping(LATEST)));
         let inline = InlineSubscribers::of(&subscriptions).holding_to(options.rules.clone(), Arc::clone(&store));
+        let inline = inline.forgetting(!is_durable);
         let node = options.node.clone();
         if let Some(fault) = node.as_ref().and_then(Node::fault) {
             return Err(BusError::Options(fault));
@@ -155,8 +156,16 @@ impl EventBus {
             let keeper = Keeper::join(node, &bus.shared).await?;
             bus.shared.keeper.get_or_init(|| keeper);
         }
+        let mut inline = HashSet::new();
         for subscription in subscriptions {
-            bus.take_up(subscription).await?;
+            let name = subscription.name;
+            if !matches!(subscription.class, DeliveryClass::Inline { .. }) {
+                bus.take_up(subscription).await?;
+            } else if let Some(fault) = subscription.fault() {
+                return Err(BusError::Subscription { name, fault: fault.to_string() });
+            } else if !inline.insert(name) {
+                return Err(BusError::Twice(name));
+            }
         }
         if let Some(keeper) = bus.shared.keeper.get() {
             keeper.look(&bus.shared).await?;
@@ -165,8 +174,8 @@ impl EventBus {
         Ok(bus)
     }
 
-    /// Takes up one more subscriber, as [`start`](Self::start) would have. An inline one is checked and otherwise left to
-    /// [`InlineSubscribers`], which do not change while they are called.
+    /// Takes up one more subscriber, as [`start`](Self::start) would have; no inline one, since [`InlineSubscribers`] do not change
+    /// while they are called.
     ///
     /// # Errors
     /// As [`start`](Self::start); the others run on.
@@ -187,14 +196,16 @@ impl EventBus {
         if let Some(fault) = subscription.fault() {
             return Err(BusError::Subscription { name, fault: fault.to_string() });
         }
+        if matches!(subscription.class, DeliveryClass::Inline { .. }) {
+            let fault = "it is inline, and others publish already: give it to the bus's start".to_owned();
+            return Err(BusError::Subscription { name, fault });
+        }
         if subscription.class == DeliveryClass::Durable && !self.shared.is_durable {
             return Err(BusError::NoStore(name));
         }
-        if self.shared.running().iter().any(|running| running.subscription.name == name) {
+        let is_taken = self.shared.running().iter().any(|running| running.subscription.name == name);
+        if is_taken || self.shared.inline.has(name) {
             return Err(BusError::Twice(name));
-        }
-        if matches!(subscription.class, DeliveryClass::Inline { .. }) {
-            return Ok(());
         }
         let policy = subscription.retry.unwrap_or(options.retry);
         policy.of(name, options.seed).map_err(|error| BusError::Options(error.message))?;
@@ -598,7 +609,7 @@ async fn keep(shared: Arc<Shared>) {
 /// show; and once a minute which records of deliveries are kept no longer.
 async fn take_care(shared: Arc<Shared>) {
     let (store, inline) = (Arc::clone(&shared.store), shared.inline.clone());
-    let timekeeper = Timekeeper { store, inline, clock: Arc::clone(&shared.clock), ids: Arc::clone(&shared.ids) };
+    let mut timekeeper = Timekeeper::new(store, Arc::clone(&shared.clock), Arc::clone(&shared.ids), inline);
     let mut swept: Option<DateTime<Utc>> = None;
     loop {
         sleep(PATIENCE).await;

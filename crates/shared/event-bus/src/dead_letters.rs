@@ -1,9 +1,11 @@
 use chrono::{DateTime, Utc};
-use event_sourcing::{CommitError, Document, Expected, Found, Origin, Position, Store, StoreError, StoreExt, Unit};
+use event_sourcing::{
+    CommitError, Document, Expected, Found, Origin, Position, Store, StoreError, StoreExt, Unit, Unreadable,
+};
 use kernel::Error;
 use serde::{Deserialize, Serialize};
 
-use crate::DeadLetter;
+use crate::{DeadLetter, progress::key};
 
 /// Letters read from the store at once.
 const PAGE: usize = 256;
@@ -67,13 +69,21 @@ impl LetterFilter {
     }
 }
 
+fn key_of(letter: &Result<Found<DeadLetter>, Unreadable>) -> &str {
+    match letter {
+        Ok(found) => &found.key,
+        Err(unreadable) => &unreadable.key,
+    }
+}
+
 impl<'a> DeadLetters<'a> {
     /// Those that are in this store.
     pub fn of(store: &'a dyn Store) -> Self {
         Self { store }
     }
 
-    /// At most `limit` letters by subscriber and place in the log, from the first whose key comes after `after`.
+    /// At most `limit` letters by subscriber and place in the log, from the first whose key comes after `after`. One that cannot
+    /// be read is passed over: see [`unreadable`](Self::unreadable).
     ///
     /// # Errors
     /// What the store says.
@@ -87,11 +97,11 @@ impl<'a> DeadLetters<'a> {
         let mut after = first.as_deref().max(after).map(str::to_owned);
         let mut letters = Vec::new();
         while letters.len() < limit {
-            let page = self.store.list::<DeadLetter>(after.as_deref(), PAGE).await?;
-            let Some(last) = page.last() else { break };
-            let is_past = first.as_ref().is_some_and(|first| !last.key.starts_with(first));
-            after = Some(last.key.clone());
-            letters.extend(page.into_iter().filter(|letter| filter.takes(&letter.value)));
+            let page = self.store.list_each::<DeadLetter>(after.as_deref(), PAGE).await?;
+            let Some(last) = page.last().map(key_of) else { break };
+            let is_past = first.as_ref().is_some_and(|first| !last.starts_with(first));
+            after = Some(last.to_owned());
+            letters.extend(page.into_iter().flatten().filter(|letter| filter.takes(&letter.value)));
             if is_past {
                 break;
             }
@@ -100,12 +110,32 @@ impl<'a> DeadLetters<'a> {
         Ok(letters)
     }
 
-    /// One letter by its key, `subscriber/position`: its event, what the last try failed with, and how many there were.
+    /// What stands among the letters and is none that can be read, by its key: an earlier build has written it, or damage. Nobody
+    /// tries it again or discards it.
     ///
     /// # Errors
     /// What the store says.
-    pub async fn show(&self, key: &str) -> Result<Option<Found<DeadLetter>>, StoreError> {
-        self.store.get(key).await
+    pub async fn unreadable(&self) -> Result<Vec<Unreadable>, StoreError> {
+        let (mut unreadable, mut after) = (Vec::new(), None);
+        loop {
+            let page = self.store.list_each::<DeadLetter>(after.as_deref(), PAGE).await?;
+            let Some(last) = page.last().map(key_of) else { return Ok(unreadable) };
+            after = Some(last.to_owned());
+            unreadable.extend(page.into_iter().filter_map(Result::err));
+        }
+    }
+
+    /// One letter by its key, `subscriber/position`, with or without zeros before the number: its event, what the last try failed
+    /// with, and how many there were.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn show(&self, letter: &str) -> Result<Option<Found<DeadLetter>>, StoreError> {
+        let parts = letter.rsplit_once('/').and_then(|(of, position)| Some((of, position.parse().ok()?)));
+        match parts {
+            Some((subscriber, position)) => self.store.get(&key(subscriber, Position(position))).await,
+            None => Ok(None),
+        }
     }
 
     /// Gives letters up for good. Each leaves a [`Discarded`] in the unit in which it goes. Where the first letter of a key

@@ -99,8 +99,7 @@ impl Delivery {
         Tried { waiting, unit, result, took: start.elapsed() }
     }
 
-    /// As [`attempt`](Self::attempt), of several events at once: with a unit for a piece of work of its own, and the time that
-    /// it took.
+    /// As [`attempt`](Self::attempt), of several events at once: with a unit for all of them, and the time that it took.
     ///
     /// # Cancel safety
     /// Dropped, nothing of it is left.
@@ -111,7 +110,9 @@ impl Delivery {
     ) -> (Result<Unit, Fault>, Duration) {
         let start = Instant::now();
         let _watching = self.watch.event(&events[0], start);
-        let mut unit = self.own_work();
+        // Of two pieces of work the one goes on in which something was set off already: that is where a circle would be.
+        let last = events.iter().rev().find(|event| event.metadata.causation_id.is_some());
+        let mut unit = self.own_unit(last.unwrap_or(&events[events.len() - 1]));
         let cx = unit.origin().context.clone();
         let Subscription { module, name, .. } = self.subscription;
         let span = observability::delivery_span(module, name, &events[0].event_type, &cx);
@@ -253,11 +254,6 @@ impl Delivery {
     /// For what the bus itself writes about no event in particular, and what has no correlation for want of events.
     pub fn bare_unit(&self) -> Unit {
         self.unit(Context::new(itself(&self.subscription), CorrelationId::new(Uuid::nil())))
-    }
-
-    /// For what the subscriber's module does of its own: a piece of work of its own.
-    pub fn own_work(&self) -> Unit {
-        self.unit(Context::new(itself(&self.subscription), CorrelationId::new(self.ids.next())))
     }
 
     fn unit(&self, context: Context) -> Unit {

@@ -10,6 +10,7 @@ use crate::{
     handler::{Fault, Threads, thread},
     meters::Tries,
     principals::caused_by,
+    schedule::planned,
     subscription::Calls,
 };
 
@@ -26,6 +27,8 @@ pub struct InlineSubscribers {
     threads: Threads,
     /// What the events of every unit are held to, once all are in it.
     rules: Option<(EventRules, Arc<dyn Store>)>,
+    /// Nothing can be published later: what is scheduled would be gone with the process.
+    is_forgetful: bool,
 }
 
 impl InlineSubscribers {
@@ -41,13 +44,19 @@ impl InlineSubscribers {
             let tries = Tries::new(&subscription);
             (subscription, tries)
         });
-        Self { subscriptions: inline.collect(), threads: Arc::new(tokio::sync::Semaphore::new(1)), rules: None }
+        let threads = Arc::new(tokio::sync::Semaphore::new(1));
+        Self { subscriptions: inline.collect(), threads, rules: None, is_forgetful: false }
     }
 
     /// Holds the events of each unit to these rules, by what is in this store.
     #[must_use]
     pub fn holding_to(self, rules: EventRules, store: Arc<dyn Store>) -> Self {
         Self { rules: Some((rules, store)), ..self }
+    }
+
+    /// Refuses what is scheduled.
+    pub(crate) fn forgetting(self, is_forgetful: bool) -> Self {
+        Self { is_forgetful, ..self }
     }
 
     /// Lets them add to the unit, and holds what is in it then to the rules.
@@ -61,8 +70,16 @@ impl InlineSubscribers {
         if !self.subscriptions.is_empty() {
             self.call_all(unit).await?;
         }
+        let later = planned(unit)?;
+        if let Some(event) = later.first().filter(|_| self.is_forgetful) {
+            let (event, module) = (&event.event_type, &event.source_module);
+            let message = format!(
+                "module `{module}` schedules `{event}`, and the bus has no store that would remember it: give it one"
+            );
+            return Err(Error::invalid(message).with_code("event.no_store"));
+        }
         match &self.rules {
-            Some((rules, store)) => rules.check(unit, &**store).await,
+            Some((rules, store)) => rules.check_with(unit, &later, &**store).await,
             None => Ok(()),
         }
     }
@@ -70,6 +87,11 @@ impl InlineSubscribers {
     /// Whether one of them subscribes to exactly these events.
     pub(crate) fn name(&self, event_type: &str) -> bool {
         self.subscriptions.iter().any(|(subscription, _)| subscription.event_type == event_type)
+    }
+
+    /// Whether one of them is called so.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.subscriptions.iter().any(|(subscription, _)| subscription.name == name)
     }
 
     async fn call_all(&self, unit: &mut Unit) -> Result<(), Error> {

@@ -131,6 +131,13 @@ impl Span {
         }
     }
 
+    /// Whether `until` lies so far ahead that no small correction of a clock explains it, but one that had been set wrong: more
+    /// than the span that this moment is in.
+    pub fn is_ahead(self, until: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+        // Mutant `time_stands_still`: after a clock that was ahead, nothing passes until that time comes.
+        self.before(until) > self.start(now) && !cfg!(mutant = "time_stands_still")
+    }
+
     /// Those that ended after `until` and not after `now`, the earliest first; no more than the latest [`HourPassed::MOST`].
     pub fn passed(self, until: DateTime<Utc>, now: DateTime<Utc>) -> Vec<(DateTime<Utc>, DateTime<Utc>)> {
         let mut passed = Vec::new();

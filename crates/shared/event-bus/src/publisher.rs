@@ -25,7 +25,7 @@ use self::{
     meters::Meters,
     spool::{Kept, Spool},
 };
-use crate::{InlineSubscribers, principals::part};
+use crate::{InlineSubscribers, principals::part, subscription::unfit};
 
 /// Publishes events, and keeps those that the store does not take now: they are published later, in their order, once each.
 ///
@@ -39,7 +39,8 @@ pub struct Publisher {
 /// How much a [`Publisher`] keeps, where, and how often it tries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublisherOptions {
-    /// Its stable name: no other publisher on the store has it, not in another process either.
+    /// Its stable name: no other publisher on the store has it, not in another process either. No slashes, spaces or control
+    /// characters.
     pub name: &'static str,
     /// Units that are kept at most.
     pub most: usize,
@@ -118,7 +119,8 @@ pub struct PublisherStatus {
     pub torn: bool,
 }
 
-/// A unit that was kept and then refused for good, such as by an inline subscriber, stored under `publisher/event_id`.
+/// A unit that was kept and then refused for good, such as by an inline subscriber, stored under `publisher/event_id`; and a
+/// scheduled event that was against the rules when it was due, under `time/event_id`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RefusedPublish {
     /// Its events.
@@ -163,7 +165,7 @@ impl Publisher {
     /// Takes up what an earlier process has kept.
     ///
     /// # Errors
-    /// A file that cannot be read, or was damaged elsewhere than at its end. The store need not answer.
+    /// A name that cannot be; a file that cannot be read, or was damaged elsewhere than at its end. The store need not answer.
     ///
     /// # Cancel safety
     /// Dropped, nothing happened.
@@ -174,6 +176,9 @@ impl Publisher {
         ids: Arc<dyn Ids>,
         inline: InlineSubscribers,
     ) -> Result<Self, SpoolError> {
+        if let Some(problem) = unfit(options.name) {
+            return Err(SpoolError::Name { name: options.name, problem });
+        }
         let spool = Spool::open(options.file.clone())?;
         let status = PublisherStatus { waiting: spool.len(), torn: spool.was_torn(), ..PublisherStatus::default() };
         if status.torn {
@@ -222,6 +227,9 @@ impl Publisher {
             }
         };
         let shared = Arc::clone(&self.shared);
+        if shared.options.file.is_none() {
+            return shared.keep(kept, cause).map(|()| Published::Kept);
+        }
         // It is kept as a whole, whoever waits for that.
         let kept = spawn_blocking(move || shared.keep(kept, cause)).await;
         kept.unwrap_or_else(|_| Err(SpoolError::Stopped.into())).map(|()| Published::Kept)
@@ -333,9 +341,13 @@ impl Shared {
 
     /// The first one waits no more.
     async fn forget(self: &Arc<Self>, id: String) {
-        let spool = Arc::clone(&self.spool);
         let done = id.clone();
-        let forgotten = spawn_blocking(move || lock(&spool).done(&done)).await;
+        let forgotten = if self.options.file.is_none() {
+            Ok(self.spool().done(&done))
+        } else {
+            let spool = Arc::clone(&self.spool);
+            spawn_blocking(move || lock(&spool).done(&done)).await
+        };
         match forgotten {
             // Where the file still has it, its document says in the next process that it was published.
             Ok(Err(error)) => tracing::warn!(publisher = self.options.name, "{error}"),

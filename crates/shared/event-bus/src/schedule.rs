@@ -2,11 +2,12 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use event_sourcing::{Document, Expected, Found, Store, StoreError, StoreExt, Unit, Write};
-use kernel::{Envelope, Event};
+use kernel::{Envelope, Error, Event};
 use serde::{Deserialize, Serialize};
 
 /// An event that is to be published later, stored under its [`ScheduleId`]. The serving process publishes it when its clock has
-/// come to `at`, in the unit in which this document goes: once, however often that process stops in between.
+/// come to `at`, in the unit in which this document goes: once, however often that process stops in between. One that the rules of
+/// events refuse by then goes as well, and is a [`RefusedPublish`](crate::RefusedPublish) from then on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Scheduled {
     /// From when on it is due.
@@ -52,7 +53,9 @@ pub trait Schedule {
     /// The event is published when the clock of the serving process has come to `at`; at once, if that has passed. What is
     /// scheduled is a part of the unit: it is there if the unit is committed.
     ///
-    /// It belongs to the piece of work and to the user that the unit belongs to.
+    /// It belongs to the piece of work and to the user that the unit belongs to. What [`EventRules`](event_sourcing::EventRules)
+    /// refuse is refused with the unit, as if it were published now; and so is everything by a bus without a store, which would
+    /// not remember it.
     ///
     /// # Panics
     /// As [`Unit::append`].
@@ -80,6 +83,22 @@ impl Schedule for Unit {
     fn cancel(&mut self, id: &ScheduleId, expected: Expected) {
         self.delete::<Scheduled>(id.as_str(), expected);
     }
+}
+
+/// The events that the unit will publish later.
+///
+/// # Errors
+/// What is to be stored is no scheduled event: somebody else has put it there.
+pub(crate) fn planned(unit: &Unit) -> Result<Vec<Envelope>, Error> {
+    let bodies = unit.writes().iter().filter_map(|write| match write {
+        Write::Put { collection, body, .. } if *collection == Scheduled::COLLECTION => Some(body),
+        _ => None,
+    });
+    let events = bodies.map(|body| Ok(body.read::<Scheduled>()?.event));
+    let events = events.collect::<Result<Vec<_>, serde_json::Error>>();
+    events.map_err(|error| {
+        Error::internal("what is scheduled is no event: use `Schedule::schedule`").with_detail(error.to_string())
+    })
 }
 
 /// At most `limit` scheduled events in the order in which they are due, from the first after `after`.

@@ -35,8 +35,9 @@ pub trait EnvelopeSubscriber: Send + Sync + 'static {
 pub trait BatchSubscriber<E: Event>: Send + Sync + 'static {
     /// All events of the batch are done, or none: one unit, one checkpoint.
     ///
-    /// They may be of several users and pieces of work, so `cx` is a piece of work of its own, done by the module itself with
-    /// the permissions of the subscription.
+    /// They may be of several users, so it is done by the module itself with the permissions of the subscription. What it
+    /// publishes belongs to the piece of work of one of them, as its effect: of the last that had a cause itself, or else of the
+    /// last.
     ///
     /// # Cancel safety
     /// This future may be dropped at shutdown; the events are then delivered again.

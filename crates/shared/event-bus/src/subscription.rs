@@ -11,7 +11,8 @@ use crate::{
 /// A subscriber under its stable name, which its checkpoint is stored under, and how it wants to be called.
 #[derive(Clone)]
 pub struct Subscription {
-    /// Unique in the program and never changed: checkpoint and dead letters are stored under it.
+    /// Unique in the program and never changed: checkpoint and dead letters are stored under it. No slashes, spaces or control
+    /// characters.
     pub name: &'static str,
     /// The module that subscribes. What the subscriber publishes is published by it.
     pub module: &'static str,
@@ -227,6 +228,11 @@ impl Subscription {
         is_of_type && self.slot.has(&event.metadata.key)
     }
 
+    /// A `*` elsewhere than at the end would be looked for as it stands, in vain.
+    fn is_pattern(&self) -> bool {
+        self.wildcard && self.prefix.is_empty() || unfit(self.prefix).is_none() && !self.prefix.contains('*')
+    }
+
     /// What of it cannot be carried out, whatever bus takes it.
     pub fn fault(&self) -> Option<SubscriptionFault> {
         let fault = |problem: String, fix: String| Some(SubscriptionFault { problem, fix });
@@ -235,7 +241,12 @@ impl Subscription {
             Calls::Each(_) => None,
             Calls::Batch(options, _) => Some(options),
         };
-        if concurrency == 0 {
+        if let Some(problem) = unfit(self.name) {
+            fault(format!("its name {problem}"), NAMES.into())
+        } else if !self.is_pattern() {
+            let fix = "take one wire name, all that begin alike, `orders.*`, or all, `*`";
+            fault(format!("`{}` is the name of no event", self.event_type), fix.into())
+        } else if concurrency == 0 {
             fault("concurrency is 0".into(), "allow one event at a time or more".into())
         } else if mailbox < concurrency {
             fault(format!("mailbox holds {mailbox}"), format!("make it {concurrency} or more"))
@@ -256,6 +267,22 @@ impl Subscription {
             let error = self.retry.and_then(|retry| retry.fault())?;
             fault("its retry is out of range".into(), error.message)
         }
+    }
+}
+
+/// What a name must be under which something is stored: `NAME/..` is then nobody else's.
+pub(crate) const NAMES: &str = "letters, digits, dots and hyphens make a name, such as `billing.invoices`";
+
+/// What is wrong with a name.
+pub(crate) fn unfit(name: &str) -> Option<&'static str> {
+    if name.is_empty() {
+        Some("is empty")
+    } else if name.contains('/') {
+        Some("has a slash in it")
+    } else if name.contains(|c: char| c.is_control() || c.is_whitespace()) {
+        Some("has a space, an end of a line or a control character in it")
+    } else {
+        None
     }
 }
 

@@ -1,13 +1,13 @@
 //! Publishes what is due by the clock: scheduled events, and the passing of time.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use chrono::{DateTime, Utc};
-use event_sourcing::{CommitError, Expected, Found, Origin, Store, StoreExt, Unit};
+use event_sourcing::{CommitError, EventRules, Expected, Found, Origin, Store, StoreExt, Unit};
 use kernel::{Clock, Context, CorrelationId, Error, Ids};
 
 use crate::{
-    InlineSubscribers, Scheduled,
+    InlineSubscribers, KeptEvent, RefusedPublish, Scheduled,
     passage::{Passage, SPANS, Span},
     principals::part,
 };
@@ -18,20 +18,29 @@ const PAGE: usize = 64;
 /// Time publishes in its own name.
 const TIME: &str = "time";
 
+/// Scheduled events of which it is remembered that they were complained of; beyond that all are complained of anew.
+const TOLD: usize = 1024;
+
 pub(crate) struct Timekeeper {
-    pub store: Arc<dyn Store>,
-    pub clock: Arc<dyn Clock>,
-    pub ids: Arc<dyn Ids>,
-    pub inline: InlineSubscribers,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn Ids>,
+    inline: InlineSubscribers,
+    /// Scheduled events that are due and cannot be published, by their keys: each is told once, not every second.
+    told: HashSet<String>,
 }
 
 impl Timekeeper {
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>, inline: InlineSubscribers) -> Self {
+        Self { store, clock, ids, inline, told: HashSet::new() }
+    }
+
     /// Publishes what is due now, each event in a unit with the removal of what says that it is to be published. Nobody but a
     /// store that fails keeps one event from being published because another one cannot be.
     ///
     /// # Cancel safety
     /// Dropped, some of it is published; the rest is due still.
-    pub async fn tick(&self, is_wanted: impl Fn(&str) -> bool + Send) {
+    pub async fn tick(&mut self, is_wanted: impl Fn(&str) -> bool + Send) {
         let now = self.clock.now();
         if let Err(error) = self.fire(now).await {
             tracing::warn!("scheduled events are late: {error}");
@@ -44,45 +53,79 @@ impl Timekeeper {
     }
 
     /// Scheduled events in the order in which they are due.
-    async fn fire(&self, now: DateTime<Utc>) -> Result<(), Error> {
+    async fn fire(&mut self, now: DateTime<Utc>) -> Result<(), Error> {
         let mut after: Option<String> = None;
         loop {
-            let page = self.store.list::<Scheduled>(after.as_deref(), PAGE).await?;
-            let Some(last) = page.last() else { return Ok(()) };
-            after = Some(last.key.clone());
+            let page = self.store.list_each::<Scheduled>(after.as_deref(), PAGE).await?;
+            if page.is_empty() {
+                return Ok(());
+            }
             for found in page {
+                let found = match found {
+                    Ok(found) => found,
+                    Err(unreadable) => {
+                        if self.is_new(&unreadable.key) {
+                            tracing::error!(
+                                schedule = unreadable.key,
+                                "a scheduled event is passed over: {unreadable}"
+                            );
+                        }
+                        after = Some(unreadable.key);
+                        continue;
+                    }
+                };
                 if found.value.at > now {
                     return Ok(());
                 }
+                after = Some(found.key.clone());
                 self.fire_one(found, now).await?;
             }
         }
     }
 
-    async fn fire_one(&self, found: Found<Scheduled>, now: DateTime<Utc>) -> Result<(), Error> {
-        let Found { key, value: Scheduled { stream, mut event, tags, .. }, revision } = found;
-        let event_type = event.event_type.clone();
-        let mut unit = self.unit(event.metadata.correlation_id);
+    async fn fire_one(&mut self, found: Found<Scheduled>, now: DateTime<Utc>) -> Result<(), Error> {
+        let Found { key, value, revision } = found;
+        let mut unit = self.unit(value.event.metadata.correlation_id);
+        let Scheduled { stream, mut event, tags, .. } = value.clone();
         event.timestamp = now;
         unit.take_up(stream, event, tags);
         if let Err(error) = self.inline.add_to(&mut unit).await {
-            // It stays scheduled: what an inline subscriber refuses today it may take tomorrow.
-            tracing::error!(
-                schedule = key,
-                detail = error.detail.as_deref(),
-                "`{event_type}` is due and refused: {error}"
-            );
-            return Ok(());
+            return self.refused(Found { key, value, revision }, error).await;
         }
         // Mutant `fired_again`: a scheduled event that was published is still scheduled.
         if !cfg!(mutant = "fired_again") {
             unit.delete::<Scheduled>(key.as_str(), Expected::Exact(revision));
         }
-        match self.store.commit(unit).await {
-            // Somebody has cancelled it in the last moment, or an inline subscriber was overtaken: then it is due still.
-            Ok(_) | Err(CommitError::Conflict(_)) => Ok(()),
-            Err(error) => Err(error.into()),
+        // Where it was not settled, somebody has cancelled it in the last moment, or an inline subscriber was overtaken: then it
+        // is due still.
+        settled(self.store.commit(unit).await).map(drop)
+    }
+
+    /// What an inline subscriber refuses today it may take tomorrow: it stays scheduled. What is against the rules will always be.
+    async fn refused(&mut self, found: Found<Scheduled>, error: Error) -> Result<(), Error> {
+        let Found { key, value: Scheduled { stream, event, tags, .. }, revision } = found;
+        let is_final = EventRules::refused(&error);
+        if is_final || self.is_new(&key) {
+            let (schedule, detail, event_type) = (&key, error.detail.as_deref(), &event.event_type);
+            tracing::error!(schedule, detail, "`{event_type}` is due and refused: {error}");
         }
+        if !is_final {
+            return Ok(());
+        }
+        let mut unit = self.unit(event.metadata.correlation_id);
+        let refused = format!("{TIME}/{}", event.event_id);
+        let events = vec![KeptEvent { stream, event, tags }];
+        unit.put(refused, &RefusedPublish { events, error }, Expected::Any);
+        unit.delete::<Scheduled>(key, Expected::Exact(revision));
+        settled(self.store.commit(unit).await).map(drop)
+    }
+
+    /// Whether nobody was told of it yet.
+    fn is_new(&mut self, key: &str) -> bool {
+        if self.told.len() >= TOLD {
+            self.told.clear();
+        }
+        self.told.insert(key.to_owned())
     }
 
     /// What has passed since it was last looked at. The first look only says from when on.
@@ -94,6 +137,14 @@ impl Timekeeper {
             unit.put(name, &Passage { until: span.start(now) }, Expected::Absent);
             return settled(self.store.commit(unit).await).map(drop);
         };
+        if span.is_ahead(until, now) {
+            tracing::warn!(
+                "`{name}` was published up to {until}, and it is {now}: the clock was set back, and it begins anew"
+            );
+            let mut unit = self.unit(CorrelationId::new(self.ids.next()));
+            unit.put(name, &Passage { until: span.start(now) }, Expected::Exact(revision));
+            return settled(self.store.commit(unit).await).map(drop);
+        }
         let passed = span.passed(until, now);
         if let Some((began, _)) = passed.first().filter(|(began, _)| *began > until) {
             tracing::warn!(
@@ -123,7 +174,7 @@ impl Timekeeper {
     }
 }
 
-/// Whether it was written. Another process that was faster has written the same.
+/// Whether it was written. Another process that was faster has written the same, or taken away what it was about.
 fn settled(answer: Result<event_sourcing::Receipt, CommitError>) -> Result<bool, Error> {
     match answer {
         Ok(_) => Ok(true),

@@ -50,7 +50,7 @@ pub use query::{Direction, EventQuery, LogQuery, QueryItem, StreamQuery};
 pub use rules::{EventLimits, EventRules};
 pub use store::{
     CommitError, Conflict, Found, Intruder, Page, Position, Receipt, Store, StoreError, StoreErrorKind, StoreExt,
-    StoredDocument,
+    StoredDocument, Unreadable,
 };
 pub use subscription::{LogPage, Subscription};
 pub use unit::{Deadline, Expected, Origin, Unit, Write};

@@ -10,19 +10,22 @@ use kernel::{CausationId, CorrelationId, Envelope, Error, ErrorKind};
 
 use crate::{LogQuery, Position, Store, Unit, Write};
 
-/// How large and how far from its cause an event may be.
+/// How large and how far from its cause an event may be, and how many of them one thing may set off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EventLimits {
     /// Bytes of JSON of the data of one event.
     pub payload: usize,
     /// Events that may set each other off in a row: from the one that no event has caused, which counts as none.
     pub depth: u32,
+    /// Events of one piece of work that others of it have set off, however few in a row. Those that a request or a timer
+    /// publishes itself do not count.
+    pub caused: u64,
 }
 
 impl Default for EventLimits {
-    /// 1 MiB; 100 in a row.
+    /// 1 MiB; 100 in a row; 10,000 of one piece of work.
     fn default() -> Self {
-        Self { payload: 1 << 20, depth: 100 }
+        Self { payload: 1 << 20, depth: 100, caused: 10_000 }
     }
 }
 
@@ -30,10 +33,11 @@ impl Default for EventLimits {
 ///
 /// * A module publishes what its descriptor declares; of modules that were not [declared](Self::declare) nothing is known.
 /// * An event is no larger than the limits say.
-/// * Modules do not set each other off without end. The wire form of an event names its cause and not how many there were
-///   before that, so the depth is read from the log, and only where it may be too great: when a piece of work has had as many
-///   events with a cause as the limit allows in a row, counted in this process, and after that as often as it could have got
-///   there since, or has grown by a quarter. A process that starts again counts anew, and finds the whole chain in the log.
+/// * Modules do not set each other off without end, neither in a row nor as a tree that grows in breadth. The wire form of an
+///   event names its cause and not how many there were before that, so depth and number are read from the log, and only where
+///   they may be too great: when a piece of work has had as many events with a cause as the limit allows in a row, counted in
+///   this process, and after that as often as it could have got there since, or has grown by a quarter. A process that starts
+///   again counts anew, and finds the whole tree in the log.
 #[derive(Clone)]
 pub struct EventRules(Arc<Inner>);
 
@@ -46,9 +50,20 @@ struct Inner {
 
 /// A piece of work of which events have had causes.
 struct Work {
+    /// Those that were about to be committed here, and those that were in the log at the last look.
     events: u64,
     /// The log is looked at when there have been so many.
     look: u64,
+    /// Those that were in the log at the last look. They do not get fewer.
+    logged: u64,
+}
+
+/// What is known of a piece of work without a look at the log.
+enum Known {
+    Few,
+    /// So many are in the log.
+    TooMany(u64),
+    Unsure,
 }
 
 /// Pieces of work that are counted; beyond that all are forgotten at once, and each is counted anew.
@@ -101,16 +116,33 @@ impl EventRules {
     /// # Cancel safety
     /// Dropped, nothing happened, but that the unit's events may be counted twice.
     pub async fn check(&self, unit: &Unit, store: &dyn Store) -> Result<(), Error> {
-        let mut caused = 0;
-        for event in appended(unit) {
+        self.check_with(unit, &[], store).await
+    }
+
+    /// As [`check`](Self::check), also of events that will be published because of the unit, and not in it.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check).
+    ///
+    /// # Cancel safety
+    /// As [`check`](Self::check).
+    pub async fn check_with(&self, unit: &Unit, later: &[Envelope], store: &dyn Store) -> Result<(), Error> {
+        let events = || appended(unit).chain(later);
+        let (mut caused, mut last) = (0, None);
+        for event in events() {
             self.0.declared(event)?;
             self.0.small(event)?;
-            caused += u64::from(event.metadata.causation_id.is_some());
+            if event.metadata.causation_id.is_some() {
+                (caused, last) = (caused + 1, Some(event));
+            }
         }
-        if caused == 0 || !self.0.may_be_deep(unit, caused) {
-            return Ok(());
+        let Some(last) = last else { return Ok(()) };
+        let correlation = unit.origin().context.correlation();
+        match self.0.count(correlation, caused) {
+            Known::Few => Ok(()),
+            Known::TooMany(logged) => Err(self.0.crowd(last, logged)),
+            Known::Unsure => self.0.look(correlation, events(), store).await,
         }
-        self.0.shallow(unit, store).await
     }
 
     /// Whether an error is of these rules: another try of the same will not end otherwise.
@@ -152,22 +184,33 @@ impl Inner {
         Err(Error::new(ErrorKind::Rejected, message).with_code("event.too_large"))
     }
 
-    /// Counts, and says whether it is time to look at the log.
-    fn may_be_deep(&self, unit: &Unit, caused: u64) -> bool {
+    fn count(&self, correlation: CorrelationId, caused: u64) -> Known {
         let mut works = self.works();
         if works.len() >= WORKS {
             works.clear();
         }
-        let work = works
-            .entry(unit.origin().context.correlation())
-            .or_insert_with(|| Work { events: 0, look: u64::from(self.limits.depth) });
+        let work = works.entry(correlation).or_insert_with(|| Work {
+            events: 0,
+            look: u64::from(self.limits.depth),
+            logged: 0,
+        });
         work.events += caused;
-        work.events > work.look
+        if self.is_crowd(work.logged + caused) {
+            Known::TooMany(work.logged)
+        } else if work.events > work.look.min(self.limits.caused) {
+            Known::Unsure
+        } else {
+            Known::Few
+        }
     }
 
     /// Follows the causes through the log.
-    async fn shallow(&self, unit: &Unit, store: &dyn Store) -> Result<(), Error> {
-        let correlation = unit.origin().context.correlation();
+    async fn look<'a>(
+        &self,
+        correlation: CorrelationId,
+        events: impl Iterator<Item = &'a Envelope>,
+        store: &dyn Store,
+    ) -> Result<(), Error> {
         let mut chain = Chain::default();
         let mut query = LogQuery { correlation: Some(correlation), ..LogQuery::after(Position(0), PAGE) };
         loop {
@@ -176,20 +219,47 @@ impl Inner {
             query.after = Position(last.metadata.position.expect("an event read from the log has its position"));
             page.iter().for_each(|event| chain.add(event));
         }
-        for event in appended(unit) {
+        let logged = chain.caused;
+        self.change(correlation, |work| work.logged = logged);
+        for event in events {
             chain.add(event);
             let depth = chain.depth(event);
             // Mutant `storm_cut_late`: a chain of events is cut one event too late.
             if depth > self.limits.depth + u32::from(cfg!(mutant = "storm_cut_late")) {
                 return Err(self.storm(event, depth, &chain));
             }
+            if self.is_crowd(chain.caused) {
+                return Err(self.crowd(event, logged));
+            }
         }
-        let mut works = self.works();
-        if let Some(work) = works.get_mut(&correlation) {
-            let left = u64::from(self.limits.depth.saturating_sub(chain.deepest));
+        let left = u64::from(self.limits.depth.saturating_sub(chain.deepest));
+        self.change(correlation, |work| {
+            work.events = chain.caused;
             work.look = work.events + left.max(work.events / 4);
-        }
+        });
         Ok(())
+    }
+
+    fn is_crowd(&self, caused: u64) -> bool {
+        // Mutant `crowd_let_through`: a tree of events that grows in breadth is not cut.
+        caused > self.limits.caused && !cfg!(mutant = "crowd_let_through")
+    }
+
+    fn change(&self, correlation: CorrelationId, change: impl FnOnce(&mut Work)) {
+        if let Some(work) = self.works().get_mut(&correlation) {
+            change(work);
+        }
+    }
+
+    fn crowd(&self, event: &Envelope, logged: u64) -> Error {
+        let Envelope { event_type, source_module, .. } = event;
+        let (correlation, most) = (event.metadata.correlation_id, self.limits.caused);
+        let message = format!(
+            "`{event_type}` of module `{source_module}` is one event too many: {logged} events of the piece of work \
+             {correlation} were set off by others of it, and {most} are allowed: let their subscribers publish only when \
+             something has changed, or raise the limit if so many are meant"
+        );
+        Error::new(ErrorKind::Rejected, message).with_code("event.storm")
     }
 
     fn storm(&self, event: &Envelope, depth: u32, chain: &Chain) -> Error {
@@ -219,6 +289,8 @@ impl Inner {
 struct Chain {
     links: HashMap<CausationId, Link>,
     deepest: u32,
+    /// Events with a cause.
+    caused: u64,
 }
 
 struct Link {
@@ -233,6 +305,7 @@ impl Chain {
         let cause = event.metadata.causation_id;
         let depth = cause.map_or(0, |cause| self.links.get(&cause).map_or(1, |cause| cause.depth + 1));
         self.deepest = self.deepest.max(depth);
+        self.caused += u64::from(cause.is_some());
         let (event_type, module) = (event.event_type.clone().into_owned(), event.source_module.clone().into_owned());
         self.links.insert(CausationId::new(event.event_id.uuid()), Link { cause, depth, event_type, module });
     }

@@ -110,6 +110,18 @@ pub struct Found<D> {
     pub revision: u64,
 }
 
+/// A document that is not of the type that it is read as.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{error}")]
+pub struct Unreadable {
+    /// Unique within its collection.
+    pub key: String,
+    /// Guards its removal.
+    pub revision: u64,
+    /// Why.
+    pub error: StoreError,
+}
+
 /// What an index has found, and where to go on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page<D> {
@@ -148,6 +160,25 @@ pub trait StoreExt: Store {
         limit: usize,
     ) -> impl Future<Output = Result<Vec<Found<D>>, StoreError>> + Send {
         async move { self.documents(D::COLLECTION, after, limit).await?.into_iter().map(decode).collect() }
+    }
+
+    /// As [`list`](Self::list); one that cannot be read keeps nobody from the others.
+    ///
+    /// # Errors
+    /// What the store says.
+    fn list_each<D: Document>(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Result<Found<D>, Unreadable>>, StoreError>> + Send {
+        async move {
+            let stored = self.documents(D::COLLECTION, after, limit).await?.into_iter();
+            let each = stored.map(|stored| {
+                let (key, revision) = (stored.key.clone(), stored.revision);
+                decode(stored).map_err(|error| Unreadable { key, revision, error })
+            });
+            Ok(each.collect())
+        }
     }
 
     /// Waits until the log can be read up to this position, at most so long by the runtime's timers.

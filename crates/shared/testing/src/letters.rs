@@ -7,8 +7,9 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use event_bus::{BatchOptions, BusError, DeadLetters, Discarded, LetterFilter, Retried, Subscription};
-use event_sourcing::{Position, Store, StoreExt};
+use event_bus::{BatchOptions, BusError, DeadLetter, DeadLetters, Discarded, LetterFilter, Retried, Subscription};
+use event_sourcing::{Document, Expected, Position, Store, StoreExt, Unit};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     actors::{context, origin},
@@ -23,6 +24,7 @@ use crate::{
 /// Where dead letters are lost, repeated or out of order.
 pub async fn dead_letters_conformance<H: BusHome>(make: impl AsyncFn() -> H) {
     they_are_listed_and_shown(&make().await).await;
+    one_that_cannot_be_read_is_named_and_left_alone(&make().await).await;
     a_key_flows_again_in_its_order(&make().await).await;
     what_fails_again_stays_with_its_new_error(&make().await).await;
     a_batch_subscriber_gets_them_too(&make().await).await;
@@ -96,10 +98,46 @@ async fn they_are_listed_and_shown(home: &impl BusHome) {
     let shown = letters.show(&first.key).await.unwrap().unwrap();
     assert_eq!(shown, first);
     assert_eq!((shown.value.error.message.as_str(), shown.value.attempts), ("told to fail", 3));
-    assert_eq!(letters.show("ledger/7").await.unwrap(), None);
+    assert_eq!(letters.show("ledger/1").await.unwrap().unwrap(), first, "as people write it");
+    for nobody in ["ledger/7", "ledger", "ledger/x", "nobody/1"] {
+        assert_eq!(letters.show(nobody).await.unwrap(), None);
+    }
+}
+
+/// What somebody else has put among the letters.
+#[derive(Debug, Serialize, Deserialize)]
+struct Spoilt {}
+
+impl Document for Spoilt {
+    const COLLECTION: &'static str = DeadLetter::COLLECTION;
+}
+
+async fn one_that_cannot_be_read_is_named_and_left_alone(home: &impl BusHome) {
+    let (store, _) = spoilt(home).await;
+    let mut unit = Unit::new(origin("admin"));
+    // The first of all, and one among those of a subscriber.
+    for key in ["a/00000000000000000001", "ledger/00000000000000000002"] {
+        unit.put(key, &Spoilt {}, Expected::Any);
+    }
+    store.commit(unit).await.unwrap();
+    let letters = DeadLetters::of(&*store);
+    let listed = letters.list(&LetterFilter::default(), None, 100).await.unwrap();
+    assert_eq!(
+        listed.iter().map(|letter| letter.value.event.decode::<Noted>().unwrap().n).collect::<Vec<_>>(),
+        [1, 3, 5, 6]
+    );
+    let unreadable = letters.unreadable().await.unwrap();
+    assert_eq!(
+        unreadable.iter().map(|letter| letter.key.as_str()).collect::<Vec<_>>(),
+        ["a/00000000000000000001", "ledger/00000000000000000002"]
+    );
+    assert!(unreadable[0].to_string().contains("cannot be read"), "{}", unreadable[0]);
+    assert_eq!(letters.discard(&LetterFilter::default(), "a test", &origin("admin")).await.unwrap(), 4);
+    assert_eq!(letters.unreadable().await.unwrap(), unreadable);
 }
 
 /// One letter of each key is asked for; the others follow, and then what was published meanwhile.
+/// Rule 2 of docs/durability.md.
 async fn a_key_flows_again_in_its_order(home: &impl BusHome) {
     let (store, is_broken) = spoilt(home).await;
     is_broken.store(false, Ordering::SeqCst);
@@ -205,6 +243,7 @@ async fn what_cannot_be_tried_here_is_said(home: &impl BusHome) {
 }
 
 /// While the first letter of a key is being handled, the key's next event is published.
+/// Rule 6 of docs/durability.md.
 async fn newer_events_of_the_key_wait_for_the_older_ones(home: &impl BusHome) {
     let (store, _) = spoilt(home).await;
     for concurrency in [1, 4] {
@@ -297,5 +336,5 @@ async fn discarding_is_dropped_at_any_poll(home: &impl BusHome) {
 
 /// Waits behind what may still be under way.
 async fn settled(store: &Arc<dyn Store>) {
-    store.commit(event_sourcing::Unit::new(origin("test"))).await.unwrap();
+    store.commit(Unit::new(origin("test"))).await.unwrap();
 }

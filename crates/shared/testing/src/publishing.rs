@@ -198,11 +198,14 @@ async fn a_torn_line_is_left_out_and_said(home: &impl BusHome, options: Publishe
         let is_whole = length == first || length == whole.len();
         assert_eq!((status.torn, status.waiting), (!is_whole, 1 + usize::from(length == whole.len())), "at {length}");
     }
-    let mut damaged = whole.clone();
-    damaged[3] = b'#';
-    fs::write(&path, damaged).unwrap();
-    let error = open(&store, options.clone()).await.err().unwrap();
-    assert!(matches!(error, SpoolError::Damaged { line: 1, .. }), "{error}");
+    for (at, number) in [(3, 1), (first + 3, 2)] {
+        let mut damaged = whole.clone();
+        damaged[at] = b'#';
+        fs::write(&path, &damaged).unwrap();
+        let error = open(&store, options.clone()).await.err().unwrap();
+        assert!(matches!(error, SpoolError::Damaged { line, .. } if line == number), "{error}");
+        assert_eq!(fs::read(&path).unwrap(), damaged, "what was promised is not thrown away");
+    }
     fs::write(&path, &whole[..whole.len() - 5]).unwrap();
     let publisher = open(&store, options).await.unwrap();
     publisher.publish(unit(&[3])).await.unwrap();

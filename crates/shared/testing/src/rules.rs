@@ -2,9 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a suite fails by panicking")]
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use event_bus::{BusOptions, DeadLetter, EventBus, Ports, Subscriber, Subscription};
+use event_bus::{BatchOptions, BatchSubscriber, BusOptions, DeadLetter, EventBus, Ports, Subscriber, Subscription};
 use event_sourcing::{EventLimits, EventRules, LogQuery, Origin, Position, Store, StoreExt, Unit};
 use kernel::{Context, Error, Event, ManualClock, SystemIds};
 use schemars::JsonSchema;
@@ -23,6 +23,8 @@ pub async fn event_rules_conformance<H: BusHome>(make: impl AsyncFn() -> H) {
     modules_that_set_each_other_off_are_cut(&make().await).await;
     a_storm_is_cut_across_a_restart(&make().await).await;
     one_that_sets_itself_off_is_cut(&make().await).await;
+    one_that_sets_itself_off_in_batches_is_cut(&make().await).await;
+    one_that_sets_off_more_and_more_is_cut(&make().await).await;
     many_events_of_one_cause_are_no_storm(&make().await).await;
     what_is_not_declared_is_refused(&make().await).await;
     what_is_too_large_is_refused(&make().await).await;
@@ -57,6 +59,13 @@ impl Event for Returned {
 /// Answers each event with so many others.
 struct Player<E> {
     answers: Vec<E>,
+}
+
+impl<E: Event, T: Event> BatchSubscriber<E> for Player<T> {
+    async fn handle(&self, _: &Context, _: &[E], unit: &mut Unit) -> Result<(), Error> {
+        self.answers.iter().for_each(|answer| _ = unit.publish(answer));
+        Ok(())
+    }
 }
 
 impl<E: Event, T: Event> Subscriber<E> for Player<T> {
@@ -160,6 +169,37 @@ async fn one_that_sets_itself_off_is_cut(home: &impl BusHome) {
     drained(&bus).await;
     assert_eq!(events(&store).await, 6);
     says(&letter(&store).await.2, "event.storm", &["`tennis.served` of module `tennis` sets itself off"]);
+}
+
+async fn one_that_sets_itself_off_in_batches_is_cut(home: &impl BusHome) {
+    let store = home.open().await;
+    let batch = BatchOptions { size: 3, delay: Duration::ZERO };
+    let echo = Subscription::batches::<Served>("tennis.echo", "tennis", batch, Player { answers: vec![served()] });
+    let bus = start(&store, vec![echo], depth(5)).await;
+    serve(&store).await;
+    // Somebody begins something new meanwhile.
+    serve(&store).await;
+    drained(&bus).await;
+    let log = store.log(LogQuery::after(Position(0), usize::MAX)).await.unwrap();
+    let caused = log.iter().filter(|event| event.metadata.causation_id.is_some()).count();
+    assert!((5..=10).contains(&caused) && caused == log.len() - 2, "{caused} of {}", log.len());
+    let letters = store.list::<DeadLetter>(None, 10).await.unwrap();
+    says(&letters[0].value.error, "event.storm", &["`tennis.served` of module `tennis` sets itself off"]);
+}
+
+/// Each sets off two: long before they are many in a row, they are many.
+async fn one_that_sets_off_more_and_more_is_cut(home: &impl BusHome) {
+    let store = home.open().await;
+    let twice = Subscription::new::<Served>("tennis.echo", "tennis", Player { answers: vec![served(), served()] });
+    let rules = EventRules::new(EventLimits { caused: 50, ..EventLimits::default() });
+    let bus = start(&store, vec![twice], rules).await;
+    serve(&store).await;
+    drained(&bus).await;
+    assert_eq!(events(&store).await, 1 + 50);
+    let letter = store.list::<DeadLetter>(None, 1).await.unwrap().remove(0).value;
+    assert_eq!(letter.attempts, 1, "another try would end alike");
+    let parts = ["`tennis.served` of module `tennis` is one event too many", "50 are allowed", "only when something"];
+    says(&letter.error, "event.storm", &parts);
 }
 
 /// A piece of work of many events, none of which is far from its cause.

@@ -6,11 +6,14 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use event_bus::{
-    DayPassed, DeliveryClass, EventBus, HourPassed, MonthPassed, Ports, Schedule, ScheduleId, Subscriber, Subscription,
-    scheduled,
+    BusOptions, DayPassed, DeadLetter, DeliveryClass, EventBus, HourPassed, MonthPassed, Ports, RefusedPublish,
+    Schedule, ScheduleId, Scheduled, Subscriber, Subscription, scheduled,
 };
-use event_sourcing::{CommitError, Expected, LogQuery, Origin, Position, Store, Unit};
+use event_sourcing::{
+    CommitError, Document, EventLimits, EventRules, Expected, LogQuery, Origin, Position, Store, StoreExt, Unit,
+};
 use kernel::{Context, Error, Event, ManualClock, SystemIds};
+use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 
 use crate::{
@@ -29,7 +32,12 @@ pub async fn time_conformance<H: BusHome>(make: impl AsyncFn() -> H) {
     what_is_cancelled_is_not_published(&make().await).await;
     a_restart_changes_nothing(&make().await).await;
     what_is_refused_stays_scheduled(&make().await).await;
+    what_is_against_the_rules_is_not_scheduled(&make().await).await;
+    what_is_against_the_rules_when_it_is_due_is_set_aside(&make().await).await;
+    one_that_schedules_itself_is_cut(&make().await).await;
+    what_cannot_be_read_holds_up_no_other(&make().await).await;
     hours_pass_once(&make().await).await;
+    a_clock_that_was_ahead_stops_nothing(&make().await).await;
     what_was_missed_is_published_up_to_a_limit(&make().await).await;
     time_passes_only_for_those_who_ask(&make().await).await;
 }
@@ -48,8 +56,12 @@ impl Town {
     }
 
     async fn start(&self, subscriptions: Vec<Subscription>) -> EventBus {
+        self.start_under(EventRules::default(), subscriptions).await
+    }
+
+    async fn start_under(&self, rules: EventRules, subscriptions: Vec<Subscription>) -> EventBus {
         let ports = Ports { store: Some(Arc::clone(&self.store)), clock: self.clock.clone(), ids: Arc::new(SystemIds) };
-        EventBus::start(subscriptions, ports, options()).await.unwrap()
+        EventBus::start(subscriptions, ports, BusOptions { rules, ..options() }).await.unwrap()
     }
 
     fn unit(&self) -> Unit {
@@ -177,6 +189,85 @@ async fn what_is_refused_stays_scheduled(home: &impl BusHome) {
     bus.stop().await;
 }
 
+fn nothing_of_the_calendar() -> EventRules {
+    EventRules::declare(EventLimits::default(), [("calendar", vec!["calendar.torn_off"])])
+}
+
+async fn what_is_against_the_rules_is_not_scheduled(home: &impl BusHome) {
+    let town = Town::open(home).await;
+    let at = START.parse::<DateTime<Utc>>().unwrap();
+    let small = EventRules::new(EventLimits { payload: 100, ..EventLimits::default() });
+    for (rules, code) in [(small, "event.too_large"), (nothing_of_the_calendar(), "event.undeclared")] {
+        let bus = town.start_under(rules, vec![]).await;
+        let mut unit = town.unit();
+        unit.schedule(&Noted::new("x".repeat(100), 1), at);
+        assert_eq!(bus.commit(unit).await.unwrap_err().code(), code);
+        bus.stop().await;
+    }
+    assert!(scheduled(&*town.store, None, 1).await.unwrap().is_empty());
+}
+
+/// Scheduled when it was allowed.
+async fn what_is_against_the_rules_when_it_is_due_is_set_aside(home: &impl BusHome) {
+    let town = Town::open(home).await;
+    town.schedule(1, 0).await;
+    let bus = town.start_under(nothing_of_the_calendar(), vec![]).await;
+    town.look().await;
+    assert_eq!(town.notes().await, [0; 0]);
+    assert!(scheduled(&*town.store, None, 1).await.unwrap().is_empty(), "it will be refused for ever");
+    let refused = town.store.list::<RefusedPublish>(None, 10).await.unwrap();
+    assert_eq!(refused.len(), 1);
+    let RefusedPublish { events, error } = &refused[0].value;
+    assert_eq!((events[0].event.decode::<Noted>().unwrap().n, error.code()), (1, "event.undeclared"));
+    bus.stop().await;
+}
+
+/// Answers each note with another one that is due at once.
+struct Snoozes;
+
+impl Subscriber<Noted> for Snoozes {
+    async fn handle(&self, _: &Context, event: &Noted, unit: &mut Unit) -> Result<(), Error> {
+        unit.schedule(&Noted::new("later", event.n + 1), DateTime::UNIX_EPOCH);
+        Ok(())
+    }
+}
+
+async fn one_that_schedules_itself_is_cut(home: &impl BusHome) {
+    let town = Town::open(home).await;
+    let rules = EventRules::new(EventLimits { depth: 3, ..EventLimits::default() });
+    let bus = town.start_under(rules, vec![Subscription::new::<Noted>("snoozes", "calendar", Snoozes)]).await;
+    town.schedule(0, 0).await;
+    for _ in 0..4 {
+        town.look().await;
+    }
+    assert_eq!(town.notes().await, [0, 1, 2, 3]);
+    assert!(scheduled(&*town.store, None, 1).await.unwrap().is_empty());
+    let letters = town.store.list::<DeadLetter>(None, 10).await.unwrap();
+    assert_eq!((letters.len(), letters[0].value.error.code()), (1, "event.storm"));
+    bus.stop().await;
+}
+
+/// What somebody else has put where scheduled events are.
+#[derive(Serialize, Deserialize)]
+struct Spoilt {}
+
+impl Document for Spoilt {
+    const COLLECTION: &'static str = Scheduled::COLLECTION;
+}
+
+async fn what_cannot_be_read_holds_up_no_other(home: &impl BusHome) {
+    let town = Town::open(home).await;
+    let mut unit = town.unit();
+    unit.put("00000000000000000001-spoilt", &Spoilt {}, Expected::Absent);
+    town.store.commit(unit).await.unwrap();
+    town.schedule(1, 0).await;
+    let bus = town.start(vec![]).await;
+    town.look().await;
+    assert_eq!(town.notes().await, [1]);
+    assert!(town.store.get::<Spoilt>("00000000000000000001-spoilt").await.unwrap().is_some(), "it is left alone");
+    bus.stop().await;
+}
+
 /// Takes what it gets.
 struct Idle;
 
@@ -214,6 +305,20 @@ async fn hours_pass_once(home: &impl BusHome) {
     town.clock.advance(TimeDelta::hours(2));
     town.look().await;
     assert_eq!(hours(&town).await, ["11-21 10:00", "11-21 11:00", "11-21 12:00"]);
+    bus.stop().await;
+}
+
+async fn a_clock_that_was_ahead_stops_nothing(home: &impl BusHome) {
+    let town = Town::open(home).await;
+    town.clock.advance(TimeDelta::days(365));
+    let bus = town.start(vec![hourly()]).await;
+    town.look().await;
+    town.clock.advance(TimeDelta::days(-365));
+    town.look().await;
+    assert_eq!(hours(&town).await, [""; 0]);
+    town.clock.advance(TimeDelta::hours(2));
+    town.look().await;
+    assert_eq!(hours(&town).await, ["11-21 10:00", "11-21 11:00"]);
     bus.stop().await;
 }
 

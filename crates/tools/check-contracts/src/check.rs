@@ -44,7 +44,7 @@ pub fn check(contracts: &[Contract], options: &Options) -> Result<Report, CheckE
         check.messages(contracts, &documents, &committed, options.update);
     }
     if !check.obstacles.is_empty() {
-        return Err(CheckError { errors: check.obstacles });
+        return Err(CheckError { errors: check.obstacles, findings: check.findings });
     }
     let written = if options.update { check.write(&documents)? } else { Vec::new() };
     let summary = Summary { messages: contracts.len(), files };
@@ -297,7 +297,8 @@ impl Check<'_> {
             let done = fs::create_dir_all(self.folder).and_then(|()| fs::write(&path, document.text()));
             if let Err(error) = done {
                 self.obstacle(&path, format!("cannot be written: {error}"), "see who may write there");
-                return Err(CheckError { errors: std::mem::take(&mut self.obstacles) });
+                let (errors, findings) = (std::mem::take(&mut self.obstacles), std::mem::take(&mut self.findings));
+                return Err(CheckError { errors, findings });
             }
             written.push(outdated.file);
         }

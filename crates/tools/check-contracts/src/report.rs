@@ -106,6 +106,8 @@ pub struct Outdated {
 pub struct CheckError {
     /// Everything that stands in the way, at least one.
     pub errors: Vec<Obstacle>,
+    /// What breaks somebody all the same, as far as it could be compared.
+    pub findings: Vec<Finding>,
 }
 
 /// One thing that stands in the way of a check.

@@ -18,7 +18,7 @@ use super::Follower;
 use crate::{
     DeadLetter, DeliveryOutcome,
     control::Orders,
-    delivery::{Delivery, Tried},
+    delivery::{Delivery, Tried, position},
     handler::Fault,
     mailbox::Waiting,
     redelivery::Ask,
@@ -230,6 +230,10 @@ impl Redelivery {
                 // Mutant `letter_stays`: a letter that was delivered is still there, to be delivered again.
                 if !cfg!(mutant = "letter_stays") {
                     unit.delete::<DeadLetter>(id.as_str(), Expected::Exact(revision));
+                }
+                // Mutant `letter_moves_checkpoint`: a letter that is delivered takes the checkpoint with it.
+                if cfg!(mutant = "letter_moves_checkpoint") {
+                    unit.checkpoint(delivery.subscription.name, position(&waiting.event));
                 }
                 match delivery.commit(unit).await {
                     Ok(_) => {

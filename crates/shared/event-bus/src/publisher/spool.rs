@@ -8,6 +8,8 @@ use std::{
 use kernel::Envelope;
 use serde::{Deserialize, Serialize};
 
+use crate::subscription::NAMES;
+
 /// Units that were not published yet, in their order.
 ///
 /// With a file, each change is a line of it that is on the disk before anybody hears of the change. The file is emptied when
@@ -49,7 +51,15 @@ pub enum SpoolError {
         /// What the system says.
         cause: io::Error,
     },
-    /// A line that is not the last one is not what was written.
+    /// Its documents could not be told from those of another one.
+    #[error("the name {name:?} of a publisher {problem}: {NAMES}")]
+    Name {
+        /// As it is.
+        name: &'static str,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// A line that has its end is not what was written.
     #[error("spool {path} is damaged in line {line}: move it away, and publish by hand what it says")]
     Damaged {
         /// Which file.
@@ -141,7 +151,6 @@ impl Lines {
         let mut kept = VecDeque::new();
         let (mut length, mut stale) = (0, 0);
         for (index, line) in text.split_inclusive(|byte| *byte == b'\n').enumerate() {
-            let is_last = length + line.len() == text.len();
             match serde_json::from_slice::<Line>(line) {
                 Ok(_) if !line.ends_with(b"\n") => break,
                 Ok(Line::Kept(unit)) => kept.push_back(unit),
@@ -149,7 +158,8 @@ impl Lines {
                     kept.retain(|kept: &Kept| kept.id != id);
                     stale += 2;
                 }
-                Err(_) if is_last => break,
+                // A line that has its end was written as a whole, and somebody was told so.
+                Err(_) if !line.ends_with(b"\n") => break,
                 Err(_) => return Err(SpoolError::Damaged { path: path.display().to_string(), line: index + 1 }),
             }
             length += line.len();

@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use event_bus::{
-    BatchOptions, BusError, BusOptions, DeliveryClass, EventBus, Overflow, Ports, Retention, RetryPolicy, Subscription,
+    BatchOptions, BusError, BusOptions, DeliveryClass, EventBus, InlineSubscribers, Overflow, Ports, Publisher,
+    PublisherOptions, Retention, RetryPolicy, Schedule, Subscription,
 };
 use event_sourcing::{MemoryStore, Store, Unit};
 use expect_test::expect;
@@ -37,6 +38,9 @@ async fn what_cannot_be_is_refused_with_the_way_out() {
         Subscription::batches::<Noted>("batches", "ledger", options, Probe::writing("batches", &store))
     };
     let retry = RetryPolicy { attempts: 0, ..RetryPolicy::default() };
+    let named = |name| Subscription::new::<Noted>(name, "ledger", Probe::writing("ledger", &store));
+    let to_events = |events| Subscription::envelopes("archive", "ledger", events, Probe::writing("archive", &store));
+    let inline = DeliveryClass::Inline { order: 0 };
     let cases = [
         vec![probe(), probe()],
         vec![probe().with_concurrency(0)],
@@ -51,6 +55,13 @@ async fn what_cannot_be_is_refused_with_the_way_out() {
             BatchOptions { size: 1, delay: Duration::MAX },
             Probe::writing("batches", &store),
         )],
+        vec![named("")],
+        vec![named("ledger/b")],
+        vec![named("ledger\n")],
+        vec![to_events("")],
+        vec![to_events("*.noted")],
+        vec![to_events("testing.*.noted")],
+        vec![named("ledger").with_class(inline), named("ledger").with_class(inline)],
     ];
     let mut said = vec![refused(vec![probe()], None, BusOptions::default()).await];
     for case in cases {
@@ -70,10 +81,50 @@ async fn what_cannot_be_is_refused_with_the_way_out() {
         subscriber `ledger`: its retry is out of range: /attempts: must be 1 or more: the first call is one of them
         subscriber `ledger`: mailbox holds 18446744073709551615: make it 1048576 or less
         subscriber `batches`: its batches wait for more than a day: make their delay shorter
+        subscriber ``: its name is empty: letters, digits, dots and hyphens make a name, such as `billing.invoices`
+        subscriber `ledger/b`: its name has a slash in it: letters, digits, dots and hyphens make a name, such as `billing.invoices`
+        subscriber `ledger
+        `: its name has a space, an end of a line or a control character in it: letters, digits, dots and hyphens make a name, such as `billing.invoices`
+        subscriber `archive`: `` is the name of no event: take one wire name, all that begin alike, `orders.*`, or all, `*`
+        subscriber `archive`: `*.noted` is the name of no event: take one wire name, all that begin alike, `orders.*`, or all, `*`
+        subscriber `archive`: `testing.*.noted` is the name of no event: take one wire name, all that begin alike, `orders.*`, or all, `*`
+        there is a subscriber `ledger` already: each needs a name of its own
         the bus's options are out of range: threads is 0: allow 1 to 1024 threads for computations
         the bus's options are out of range: threads is 18446744073709551615: allow 1 to 1024 threads for computations"#]]
     .assert_eq(&said.join("\n"));
     assert_eq!(kernel::Error::from(BusError::Unknown("x".into())).kind, kernel::ErrorKind::NotFound);
+}
+
+/// Whoever publishes has asked the inline subscribers already: one that comes later would never be called.
+#[tokio::test(start_paused = true)]
+async fn an_inline_subscriber_is_there_from_the_start() {
+    let store = memory();
+    let strict = to(&Probe::writing("strict", &store)).with_class(DeliveryClass::Inline { order: 0 });
+    let bus = start(&store, vec![strict]).await;
+    let other = to(&Probe::writing("other", &store)).with_class(DeliveryClass::Inline { order: 0 });
+    let said = [bus.add(other).await, bus.add(to(&Probe::writing("strict", &store))).await];
+    expect![[r#"
+        subscriber `other`: it is inline, and others publish already: give it to the bus's start
+        there is a subscriber `strict` already: each needs a name of its own"#]]
+    .assert_eq(&said.map(|said| said.unwrap_err().to_string()).join("\n"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_store_nothing_is_scheduled() {
+    let (clock, ids) = (Arc::new(ManualClock::default()), Arc::new(SequentialIds::default()));
+    let bus = EventBus::start(vec![], Ports { store: None, clock, ids }, BusOptions::default()).await.unwrap();
+    let mut unit = Unit::new(testing::origin("notes"));
+    unit.schedule(&Noted::new("a", 1), chrono::DateTime::UNIX_EPOCH);
+    expect!["module `notes` schedules `testing.noted`, and the bus has no store that would remember it: give it one"]
+        .assert_eq(&bus.commit(unit).await.unwrap_err().to_string());
+}
+
+#[tokio::test]
+async fn a_publisher_has_a_name_of_its_own() {
+    let (clock, ids) = (Arc::new(ManualClock::default()), Arc::new(SequentialIds::default()));
+    let options = PublisherOptions::new("post/office");
+    let opened = Publisher::open(options, memory(), clock, ids, InlineSubscribers::of(&[])).await;
+    expect![[r#"the name "post/office" of a publisher has a slash in it: letters, digits, dots and hyphens make a name, such as `billing.invoices`"#]].assert_eq(&opened.err().unwrap().to_string());
 }
 
 /// Without a store there are ephemeral subscribers to what is committed with the bus.

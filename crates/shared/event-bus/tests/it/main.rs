@@ -8,6 +8,7 @@ mod faults;
 mod nodes;
 mod orders;
 mod random;
+mod simulation;
 mod told;
 
 use std::{

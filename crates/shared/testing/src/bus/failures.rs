@@ -103,6 +103,8 @@ pub(super) async fn other_keys_are_read_behind_one_that_waits(home: &impl BusHom
     }
 }
 
+/// Rule 5 of docs/durability.md.
+/// Rule 6 of docs/durability.md.
 pub(super) async fn a_poison_event_parks_its_key_and_only_its_key(home: &impl BusHome) {
     let store = home.open().await;
     for (name, concurrency) in [("one", 1), ("four", 4)] {
@@ -161,6 +163,7 @@ impl<const VERSION: u32> Event for Other<VERSION> {
     }
 }
 
+/// Rule 8 of docs/durability.md.
 pub(super) async fn what_cannot_be_read_is_parked_skipped_or_halts(home: &impl BusHome) {
     let store = home.open().await;
     let mut unit = Unit::new(author());

@@ -34,12 +34,16 @@ pub(super) fn report(report: &Report, locked: bool) -> String {
 
 pub(super) fn error(error: &CheckError) -> String {
     written(|out| {
+        error.findings.iter().try_for_each(|finding| write_finding(out, finding))?;
         for obstacle in &error.errors {
             writeln!(out, "{ERROR}error{ERROR:#}: {} {}", obstacle.file, obstacle.message)?;
             write_line(out, "help", &obstacle.help)?;
             writeln!(out)?;
         }
-        writeln!(out, "{ERROR}{error}{ERROR:#}")
+        match error.findings.len() {
+            0 => writeln!(out, "{ERROR}{error}{ERROR:#}"),
+            findings => writeln!(out, "{ERROR}{error}{ERROR:#}; {}", count(findings, "breaking change")),
+        }
     })
 }
 

@@ -74,6 +74,28 @@ fn what_is_committed_is_what_the_code_has() {
     assert_eq!((report.findings, report.outdated), (Vec::new(), Vec::new()), "cargo xtask check-contracts --update");
 }
 
+/// One file that is missing does not hide what another one breaks.
+#[test]
+fn a_break_is_named_also_where_something_cannot_be_compared() {
+    let scratch = Scratch::new();
+    scratch.edit(EVENT, |document| document["event"]["properties"]["owner"] = json!({ "type": "boolean" }));
+    fs::remove_file(scratch.file(REQUEST)).unwrap();
+    scratch.check(&[], 2, expect![[r#"
+        error[removed-field]: `data_quality.check_completed` version 1: `/owner` was removed
+          --> DIR/data_quality.check_completed.v1.json (event)
+           = why: subscribers who read what they always read go wrong
+           = help: raise `VERSION` to 2 and bring version 1 to it in `upcast`; then `cargo xtask check-contracts --update` writes the file of version 2 beside this one
+
+        error: DIR/anomaly-detection.detect.json is not there: nothing says what was promised of `anomaly-detection.detect`
+           = help: is the message new, `cargo xtask check-contracts --update` writes it; else restore it
+
+        could not compare the contracts: 1 thing in the way; 1 breaking change
+    "#]]);
+    let (_, out, _) = scratch.run(&["--json"]);
+    let said: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(said["findings"][0]["rule"], "removed-field");
+}
+
 /// The committed file promises something that the code does not have: as if the code had lost it.
 #[test]
 fn a_field_that_the_code_has_lost() {
