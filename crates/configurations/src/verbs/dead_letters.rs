@@ -81,16 +81,19 @@ async fn retry(config: &Config, args: &LetterRetry) -> Result<(), Failure> {
     } else {
         print(&told(&retried))?;
     }
-    match retried.failed + retried.behind + retried.held.len() + retried.elsewhere.len() {
+    match retried.failed + retried.behind + retried.held.len() + retried.busy.len() + retried.elsewhere.len() {
         0 => Ok(()),
         _ => Err(Failure::Rejected("not all of them are delivered: see `borough dead-letters`".into())),
     }
 }
 
-fn told(Retried { delivered, failed, behind, held, elsewhere }: &Retried) -> String {
+fn told(Retried { delivered, failed, behind, held, busy, elsewhere }: &Retried) -> String {
     let mut text = format!("{delivered} delivered, {failed} failed again, {behind} wait behind those");
     for subscriber in held {
         text += &format!("\n{subscriber} takes nothing now: `borough subscribers resume {subscriber}`");
+    }
+    for subscriber in busy {
+        text += &format!("\n{subscriber} is busy with a handler that does not end: see `borough status`, and try again");
     }
     for subscriber in elsewhere {
         text += &format!("\n{subscriber} does not run here: see `modules` in the settings");

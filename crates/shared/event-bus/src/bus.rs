@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use event_sourcing::{
     CommitError, EventRules, Expected, MemoryStore, Position, Receipt, Store, StoreError, StoreExt, Unit,
 };
+use futures::future::join_all;
 use kernel::{Clock, Context, CorrelationId, Error, Ids};
 use tokio::{
     sync::Semaphore,
@@ -36,6 +37,9 @@ pub(crate) const STOP: Duration = Duration::from_secs(5);
 /// Between two looks at which records are kept no longer.
 const SWEEP: TimeDelta = TimeDelta::minutes(1);
 
+/// Threads for computations at most.
+const THREADS: usize = 1024;
+
 /// Events that a bus without a store keeps.
 const LATEST: usize = 16_384;
 
@@ -63,7 +67,7 @@ pub struct BusOptions {
     /// After how long a handler that has not ended is reported, also one that holds its thread: as long as the runtime has
     /// another one, on which to notice.
     pub overlong: Duration,
-    /// Threads for [`CpuSubscriber`](crate::CpuSubscriber)s; 1 or more.
+    /// Threads for [`CpuSubscriber`](crate::CpuSubscriber)s; 1 to 1024.
     pub threads: usize,
     /// Of the jitter between tries; another one in each process.
     pub seed: u64,
@@ -130,10 +134,11 @@ impl EventBus {
     /// # Cancel safety
     /// Dropped, nothing runs.
     pub async fn start(subscriptions: Vec<Subscription>, ports: Ports, options: BusOptions) -> Result<Self, BusError> {
-        let threads = Arc::new(Semaphore::new(options.threads));
-        if options.threads == 0 {
-            return Err(BusError::Options("threads is 0: allow one thread for computations or more".into()));
+        if !(1..=THREADS).contains(&options.threads) {
+            let fault = format!("threads is {}: allow 1 to {THREADS} threads for computations", options.threads);
+            return Err(BusError::Options(fault));
         }
+        let threads = Arc::new(Semaphore::new(options.threads));
         let Ports { store, clock, ids } = ports;
         let is_durable = store.is_some();
         let store = store.unwrap_or_else(|| Arc::new(MemoryStore::keeping(LATEST)));
@@ -253,7 +258,10 @@ impl EventBus {
         let mut unit = self.own_work(&running.subscription);
         unit.put(name, &Pause { since: self.shared.clock.now() }, Expected::Any);
         self.shared.store.commit(unit).await.map_err(BusError::of_commit)?;
-        running.order(|orders| orders.paused = true);
+        running.order(|orders| {
+            orders.paused = true;
+            orders.said += 1;
+        });
         Ok(())
     }
 
@@ -272,6 +280,7 @@ impl EventBus {
         running.order(|orders| {
             orders.paused = false;
             orders.resumed += 1;
+            orders.said += 1;
         });
         Ok(())
     }
@@ -288,13 +297,14 @@ impl EventBus {
 
     /// Tries dead letters again, once each, in the order of their keys: the key of each letter that the filter takes, from its
     /// first letter on and until one fails. A letter whose event is handled goes in the unit of the effect; no checkpoint moves.
-    /// The other events of its subscriber wait meanwhile.
+    /// The trying takes one of the subscriber's places; other keys flow in the others meanwhile. After half a minute in which no
+    /// letter has come to its end it is given up, and the subscriber is told of as [busy](Retried::busy).
     ///
     /// # Errors
     /// The store does not answer, or the bus is being stopped. What was handled until then is handled.
     ///
     /// # Cancel safety
-    /// Dropped, what was asked is carried out nevertheless, and only the answer is lost.
+    /// Dropped, no letter is tried any more but the one whose handler has begun.
     pub async fn retry_dead_letters(&self, filter: &LetterFilter) -> Result<Retried, BusError> {
         let (mut retried, mut answers) = (Retried::default(), Vec::new());
         for name in DeadLetters::of(&*self.shared.store).subscribers(filter).await? {
@@ -303,7 +313,7 @@ impl EventBus {
                     let asked = running.posts.iter().map(|post| post.retry(filter));
                     let (here, elsewhere): (Vec<_>, Vec<_>) =
                         asked.zip(&running.posts).partition(|(asked, _)| asked.is_some());
-                    answers.extend(here.into_iter().filter_map(|(asked, _)| Some((name.clone(), asked?))));
+                    answers.extend(here.into_iter().filter_map(|(asked, _)| Some(asked?.of(name.clone()))));
                     let slots: Vec<Slot> = elsewhere.into_iter().map(|(_, post)| post.subscription.slot).collect();
                     if self.has_letters(&name, filter, &slots).await? {
                         retried.elsewhere.push(name);
@@ -312,10 +322,11 @@ impl EventBus {
                 Ok(_) | Err(_) => retried.elsewhere.push(name),
             }
         }
-        for (name, answer) in answers {
-            retried.add(answer.await.map_err(|_| BusError::Unknown(name))??);
+        for answer in join_all(answers).await {
+            retried.add(answer?);
         }
         retried.held.dedup();
+        retried.busy.dedup();
         Ok(retried)
     }
 
@@ -388,7 +399,7 @@ impl EventBus {
             let head = self.shared.store.head().await?;
             let running = self.shared.running().clone();
             for post in running.iter().flat_map(|running| &running.posts) {
-                post.slate.wait_for(|standing| standing.is_through(head)).await;
+                post.slate.wait_for(|standing| standing.is_through(head, post.orders())).await;
             }
             if self.shared.store.head().await? == head {
                 return Ok(());
@@ -506,6 +517,7 @@ impl Shared {
             records: !self.options.records.is_none(),
             watch: Arc::clone(&post.watch),
             desk: Desk::default(),
+            abandoned: Arc::default(),
             fence,
         };
         post.begin(delivery).await
@@ -607,10 +619,11 @@ async fn take_care(shared: Arc<Shared>) {
             let is_named = |event: &str| running.iter().any(|running| running.subscription.event_type == event);
             timekeeper.tick(|event| is_named(event) || shared.inline.name(event)).await;
         }
+        let said: Vec<u64> = running.iter().map(|running| running.said()).collect();
         match paused(&*shared.store).await {
-            Ok(paused) => running.iter().for_each(|running| {
+            Ok(paused) => running.iter().zip(said).for_each(|(running, said)| {
                 let is_paused = paused.contains(running.subscription.name);
-                if running.is_paused() != is_paused {
+                if running.is_paused() != is_paused && running.said() == said {
                     running.order(|orders| orders.paused = is_paused);
                 }
             }),

@@ -28,6 +28,8 @@ pub(crate) struct Orders {
     pub resumed: u64,
     /// Counts changes of the dead letters that others have made.
     pub letters: u64,
+    /// Counts what this process has said about `paused`: a look at the store that began before it is out of date.
+    pub said: u64,
 }
 
 /// When the order to stop has come, or nobody is left who could give it.

@@ -1,9 +1,20 @@
 //! One event at one subscriber: what is called, and what is written down.
 
-use std::{any::Any, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    any::Any,
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use chrono::{DateTime, Utc};
-use event_sourcing::{Document, EventRules, Expected, Origin, Position, Store, StoreError, StoreExt, Unit};
+use event_sourcing::{
+    CommitError, Document, EventRules, Expected, Origin, Position, Receipt, Store, StoreError, StoreErrorKind,
+    StoreExt, Unit,
+};
 use futures::FutureExt;
 use kernel::{Clock, Context, CorrelationId, Envelope, Error, ErrorKind, Ids};
 use resilience::{GiveUp, Retry};
@@ -13,7 +24,7 @@ use uuid::Uuid;
 
 use crate::{
     DeadLetter, DeliveryOutcome, DeliveryRecord, InlineSubscribers, OnUnknown, RetryPolicy, Subscription,
-    handler::{BatchHandler, Fault, Handler, Threads},
+    handler::{BatchHandler, Fault, Handler, Thread, Threads, thread},
     lease::fence::Fence,
     mailbox::Waiting,
     meters::Meters,
@@ -46,6 +57,8 @@ pub(crate) struct Delivery {
     pub watch: Arc<Watch>,
     /// Where it is asked to try dead letters again.
     pub desk: Desk,
+    /// Nobody waits for it any more, and another one may be at work in its place.
+    pub abandoned: Arc<AtomicBool>,
     /// Where others may take its place.
     pub fence: Option<Arc<Fence>>,
 }
@@ -74,9 +87,15 @@ impl Delivery {
     /// Dropped, nothing of it is left.
     pub async fn attempt(self: Arc<Self>, handler: Arc<dyn Handler>, mut waiting: Waiting) -> Tried {
         waiting.attempts += 1;
+        let thread = if handler.computes() {
+            let _waiting = self.watch.waits();
+            thread(&*handler, &self.threads).await
+        } else {
+            None
+        };
         let start = Instant::now();
         let _watching = self.watch.event(&waiting.event, start);
-        let (unit, result) = self.call(&*handler, &waiting.event).await;
+        let (unit, result) = self.call(&*handler, &waiting.event, thread).await;
         Tried { waiting, unit, result, took: start.elapsed() }
     }
 
@@ -105,7 +124,12 @@ impl Delivery {
         (handled.map(|()| unit), start.elapsed())
     }
 
-    async fn call(&self, handler: &dyn Handler, event: &Arc<Envelope>) -> (Unit, Result<(), Fault>) {
+    async fn call(
+        &self,
+        handler: &dyn Handler,
+        event: &Arc<Envelope>,
+        thread: Option<Thread>,
+    ) -> (Unit, Result<(), Fault>) {
         let principal = match caused_by(&self.subscription, event) {
             Ok(principal) => principal,
             Err(fault) => return (self.own_unit(event), Err(fault)),
@@ -115,13 +139,26 @@ impl Delivery {
         let Subscription { module, name, .. } = self.subscription;
         let span = observability::delivery_span(module, name, &event.event_type, &cx);
         let handling = async {
-            handler.one(&cx, event, &mut unit, &self.threads).await?;
+            handler.one(&cx, event, &mut unit, thread).await?;
             self.inline.add_to(&mut unit).await.map_err(Fault::Failed)
         };
         match caught(span, handling).await {
             Ok(()) => (unit, Ok(())),
             Err(fault) => (self.own_unit(event), Err(fault)),
         }
+    }
+
+    /// Commits what it has done, unless it was abandoned: a handler that holds its thread comes back late.
+    ///
+    /// # Cancel safety
+    /// As [`Store::commit`].
+    pub async fn commit(&self, unit: Unit) -> Result<Receipt, CommitError> {
+        // Mutant `abandoned_commits`: what nobody waited for has its effect beside the one that took its place.
+        if self.abandoned.load(Ordering::SeqCst) && !cfg!(mutant = "abandoned_commits") {
+            let message = format!("subscriber `{}` was stopped before its handler ended", self.subscription.name);
+            return Err(StoreError { kind: StoreErrorKind::Unavailable, message }.into());
+        }
+        self.store.commit(unit).await
     }
 
     /// Whether it is tried again, and when.
@@ -234,13 +271,28 @@ impl Delivery {
     /// The dead letters of its keys. They are stored under the name of the subscriber, whatever the slot: who lists, retries or
     /// discards them need not know about slots.
     pub async fn letters(&self, mut see: impl FnMut(&str, DeadLetter) + Send) -> Result<(), StoreError> {
+        let mut after = None;
+        loop {
+            after = self.letters_after(after, &mut see).await?;
+            if after.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// A page of them, as [`page`](Self::page).
+    pub async fn letters_after(
+        &self,
+        after: Option<String>,
+        mut see: impl FnMut(&str, DeadLetter) + Send,
+    ) -> Result<Option<String>, StoreError> {
         let Subscription { name, slot, .. } = self.subscription;
         let see = |position: &str, letter: DeadLetter| {
             if slot.has(&letter.event.metadata.key) {
                 see(position, letter);
             }
         };
-        self.each::<DeadLetter>(name, see).await
+        self.page(name, after, see).await
     }
 
     /// Whether somebody else works in its place.
@@ -250,17 +302,30 @@ impl Delivery {
 
     /// All documents of one collection whose keys begin with this name.
     async fn each<D: Document>(&self, name: &str, mut see: impl FnMut(&str, D) + Send) -> Result<(), StoreError> {
-        let prefix = format!("{name}/");
-        let mut after = prefix.clone();
+        let mut after = None;
         loop {
-            let page = self.store.list::<D>(Some(&after), PAGE).await?;
-            let Some(last) = page.last() else { return Ok(()) };
-            after.clone_from(&last.key);
-            for found in page {
-                let Some(rest) = found.key.strip_prefix(&prefix) else { return Ok(()) };
-                see(rest, found.value);
+            after = self.page(name, after, &mut see).await?;
+            if after.is_none() {
+                return Ok(());
             }
         }
+    }
+
+    /// A page of them, from the first after this key on. The key to go on from; at their end, none.
+    async fn page<D: Document>(
+        &self,
+        name: &str,
+        after: Option<String>,
+        mut see: impl FnMut(&str, D) + Send,
+    ) -> Result<Option<String>, StoreError> {
+        let prefix = format!("{name}/");
+        let page = self.store.list::<D>(Some(after.as_ref().unwrap_or(&prefix)), PAGE).await?;
+        let last = page.last().filter(|_| page.len() == PAGE).map(|last| last.key.clone());
+        for found in page {
+            let Some(rest) = found.key.strip_prefix(&prefix) else { return Ok(None) };
+            see(rest, found.value);
+        }
+        Ok(last)
     }
 }
 

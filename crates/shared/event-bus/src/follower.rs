@@ -4,7 +4,7 @@
 //! same for one of them as for a hundred and waits for none. Three ways through a page:
 //!
 //! * [`straight`](Follower::straight), where there is nothing to choose between: one event at a time, all as urgent, no key
-//!   parked. No mailbox, no future of its own for each delivery.
+//!   parked; until something [more urgent](outlook) comes behind them. No mailbox, no future of its own for each delivery.
 //! * [`lanes`](Follower::lanes), by key and priority, several at a time; also where a try has failed, so that its key waits
 //!   for the next and the others do not.
 //! * [`batches`](Follower::batches).
@@ -12,6 +12,7 @@
 mod batches;
 mod lanes;
 mod letters;
+mod outlook;
 mod straight;
 
 use std::{
@@ -21,14 +22,14 @@ use std::{
     time::Duration,
 };
 
-use event_sourcing::{Appended, Bell, CommitError, LogQuery, Receipt, StoreError};
+use event_sourcing::{Appended, Bell, CommitError, LogQuery, Position, Receipt, StoreError};
 use kernel::Envelope;
 use tokio::{
     sync::watch,
     time::{Instant, Sleep, sleep},
 };
 
-use self::letters::Letters;
+use self::{lanes::Work, letters::Letters};
 use crate::{
     control::{Orders, stopped},
     delivery::{Delivery, position},
@@ -56,12 +57,16 @@ pub(crate) struct Follower {
     /// Deliveries since the last failure that the budget for retries has not heard of.
     successes: u32,
     appended: Appended,
+    /// Where the log ended when that was last asked.
+    head: Position,
     /// The slow poll beside the wake-ups. It goes on from one wait to the next, for to set a timer costs more than most handlers.
     poll: Pin<Box<Sleep>>,
     orders: watch::Receiver<Orders>,
     /// Those that are carried out.
     obeyed: Orders,
     slate: Arc<Slate>,
+    /// When it last wrote there how far it is, while it goes straight.
+    told: Instant,
 }
 
 impl Follower {
@@ -89,10 +94,12 @@ impl Follower {
             halted: None,
             successes: 0,
             appended,
+            head: Position(0),
             poll: Box::pin(sleep(PATIENCE)),
             orders,
             obeyed,
             slate,
+            told: Instant::now(),
         };
         follower.recover().await?;
         Ok(follower)
@@ -128,7 +135,7 @@ impl Follower {
         let Delivery { place, store, .. } = &*self.delivery;
         // A unit of an earlier run of this subscriber, whose answer nobody waited for, may still be on its way. This one writes
         // nothing and waits behind it, or what is read next were out of date, and an effect done twice.
-        written(store.commit(self.delivery.bare_unit()).await)?;
+        written(self.delivery.commit(self.delivery.bare_unit()).await)?;
         let checkpoint = store.checkpoint(place).await?;
         let marks: BTreeSet<u64> = self.delivery.marks().await?.into_iter().collect();
         self.progress = Progress::new(checkpoint, marks);
@@ -147,7 +154,10 @@ impl Follower {
                 if self.obeyed.stop {
                     return Ok(());
                 }
-                self.redeliver().await?;
+                if let Some(redelivering) = self.redelivery() {
+                    self.lanes(handler, Work::trying(redelivering)).await?;
+                    continue;
+                }
                 self.appended.look();
                 let page = self.page().await?;
                 let is_end = page.len() < PAGE.min(delivery.subscription.mailbox);
@@ -156,20 +166,21 @@ impl Follower {
                     self.progress.pass(delivery.store.head().await?, false);
                 }
                 if page.is_empty() {
+                    // Whatever has ended the wait is to be looked for.
                     self.idle().await?;
-                } else if self.is_straight(&page) {
-                    if !is_end {
-                        self.begin_page(&page);
-                    }
+                    continue;
+                }
+                if self.is_straight(&page) && !handler.computes() {
                     self.straight(handler, &page.into()).await?;
                 } else {
                     self.admit(&page);
-                    self.lanes(handler, None).await?;
+                    self.lanes(handler, Work::new()).await?;
                 }
                 // What was read was all there was: no need to read again before something has been appended.
                 if is_end
                     && !self.appended.has_changed()
                     && !self.is_held()
+                    && self.letters.is_empty()
                     && self.progress.position() == self.progress.read
                 {
                     self.idle().await?;
@@ -185,8 +196,7 @@ impl Follower {
 
     /// A page of fewer events was all that there was.
     fn page_size(&self) -> usize {
-        let room = self.delivery.subscription.mailbox - self.mailbox.len().min(self.delivery.subscription.mailbox);
-        room.clamp(1, PAGE)
+        self.delivery.subscription.mailbox.saturating_sub(self.mailbox.free()).clamp(1, PAGE)
     }
 
     /// Whether the page is one lane.
@@ -207,7 +217,7 @@ impl Follower {
                 self.progress.pass(at, false);
                 continue;
             }
-            if self.mailbox.len() >= subscription.mailbox {
+            if self.mailbox.free() >= subscription.mailbox {
                 return;
             }
             self.progress.admit(at, event.timestamp);
@@ -220,11 +230,7 @@ impl Follower {
     }
 
     fn is_held(&self) -> bool {
-        self.obeyed.paused
-            || self.obeyed.leaving
-            || self.obeyed.stop
-            || self.halted.is_some()
-            || !self.letters.is_empty()
+        self.obeyed.paused || self.obeyed.leaving || self.obeyed.stop || self.halted.is_some()
     }
 
     /// Carries out what was ordered since.
@@ -270,7 +276,7 @@ impl Follower {
         self.flush().await?;
         // Another process may have retried or discarded them.
         if !self.parked.is_empty() {
-            self.look_at_letters().await?;
+            self.look_on().await?;
         }
         Ok(())
     }
@@ -280,7 +286,7 @@ impl Follower {
         let Some(step) = self.progress.flush() else { return Ok(()) };
         let mut unit = self.delivery.bare_unit();
         step.write(&self.delivery.place, &mut unit);
-        written(self.delivery.store.commit(unit).await)?;
+        written(self.delivery.commit(unit).await)?;
         self.progress.stepped(&step);
         Ok(())
     }
@@ -292,15 +298,6 @@ impl Follower {
         self.successes = 0;
     }
 
-    /// There is more than this page: whoever looks sees how far it is.
-    fn begin_page(&self, page: &[Arc<Envelope>]) {
-        self.slate.write(|standing| {
-            standing.position = self.progress.position();
-            standing.queued = page.len();
-            standing.oldest = Some(page[0].timestamp);
-        });
-    }
-
     fn publish(&self, in_flight: usize) {
         self.slate.write(|standing| {
             standing.position = self.progress.position();
@@ -309,6 +306,7 @@ impl Follower {
             standing.oldest = self.progress.oldest();
             standing.parked_keys = self.parked.len();
             standing.paused = self.obeyed.paused;
+            standing.resumed = self.obeyed.resumed;
             standing.leaving = self.obeyed.leaving;
             standing.halted.clone_from(&self.halted);
         });

@@ -4,7 +4,7 @@ use std::{marker::PhantomData, panic::resume_unwind, pin::Pin, sync::Arc};
 
 use event_sourcing::Unit;
 use kernel::{Context, Envelope, Error, Event};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{BatchSubscriber, CpuSubscriber, EnvelopeSubscriber, Subscriber, stretch::Stretch};
 
@@ -22,13 +22,19 @@ pub(crate) type Handling<'a> = Pin<Box<dyn Future<Output = Result<(), Fault>> + 
 /// The threads on which [`CpuSubscriber`]s compute.
 pub(crate) type Threads = Arc<Semaphore>;
 
+/// One of them.
+pub(crate) type Thread = OwnedSemaphorePermit;
+
 pub(crate) trait Handler: Send + Sync {
+    /// Whether it is to be given a thread.
+    fn computes(&self) -> bool;
+
     fn one<'a>(
         &'a self,
         cx: &'a Context,
         event: &'a Arc<Envelope>,
         unit: &'a mut Unit,
-        threads: &'a Threads,
+        thread: Option<Thread>,
     ) -> Handling<'a>;
 
     /// One after another until one of them has written: one future, and no look-up of the handler, for many events.
@@ -44,24 +50,30 @@ pub(crate) trait BatchHandler: Send + Sync {
 
 /// What [`Handler`] is made of: the future has a name, so that a loop around it need not box it.
 pub(crate) trait Handles: Send + Sync {
+    const COMPUTES: bool = false;
+
     fn handle_one(
         &self,
         cx: &Context,
         event: &Arc<Envelope>,
         unit: &mut Unit,
-        threads: &Threads,
+        thread: Option<Thread>,
     ) -> impl Future<Output = Result<(), Fault>> + Send;
 }
 
 impl<H: Handles> Handler for H {
+    fn computes(&self) -> bool {
+        H::COMPUTES
+    }
+
     fn one<'a>(
         &'a self,
         cx: &'a Context,
         event: &'a Arc<Envelope>,
         unit: &'a mut Unit,
-        threads: &'a Threads,
+        thread: Option<Thread>,
     ) -> Handling<'a> {
-        Box::pin(self.handle_one(cx, event, unit, threads))
+        Box::pin(self.handle_one(cx, event, unit, thread))
     }
 
     fn stretch<'a>(&'a self, stretch: Stretch<'a>) -> Handling<'a> {
@@ -82,7 +94,13 @@ impl<E, S> Typed<E, S> {
 }
 
 impl<E: Event, S: Subscriber<E>> Handles for Typed<E, S> {
-    async fn handle_one(&self, cx: &Context, event: &Arc<Envelope>, unit: &mut Unit, _: &Threads) -> Result<(), Fault> {
+    async fn handle_one(
+        &self,
+        cx: &Context,
+        event: &Arc<Envelope>,
+        unit: &mut Unit,
+        _: Option<Thread>,
+    ) -> Result<(), Fault> {
         let event: E = read(event)?;
         self.subscriber.handle(cx, &event, unit).await.map_err(Fault::Failed)
     }
@@ -91,7 +109,13 @@ impl<E: Event, S: Subscriber<E>> Handles for Typed<E, S> {
 pub(crate) struct Envelopes<S>(pub S);
 
 impl<S: EnvelopeSubscriber> Handles for Envelopes<S> {
-    async fn handle_one(&self, cx: &Context, event: &Arc<Envelope>, unit: &mut Unit, _: &Threads) -> Result<(), Fault> {
+    async fn handle_one(
+        &self,
+        cx: &Context,
+        event: &Arc<Envelope>,
+        unit: &mut Unit,
+        _: Option<Thread>,
+    ) -> Result<(), Fault> {
         self.0.handle(cx, event, unit).await.map_err(Fault::Failed)
     }
 }
@@ -100,15 +124,16 @@ impl<S: EnvelopeSubscriber> Handles for Envelopes<S> {
 pub(crate) struct Computing<E, S>(pub Arc<Typed<E, S>>);
 
 impl<E: Event, S: CpuSubscriber<E>> Handles for Computing<E, S> {
+    const COMPUTES: bool = true;
+
     async fn handle_one(
         &self,
         cx: &Context,
         event: &Arc<Envelope>,
         unit: &mut Unit,
-        threads: &Threads,
+        thread: Option<Thread>,
     ) -> Result<(), Fault> {
         let event: E = read(event)?;
-        let thread = Arc::clone(threads).acquire_owned().await.expect("nobody closes the threads");
         let (this, cx) = (Arc::clone(&self.0), cx.clone());
         // It goes there and comes back: dropped in between, what is written is dropped with it.
         let mut taken = Unit::new(unit.origin().clone());
@@ -145,4 +170,12 @@ impl<E: Event, S: BatchSubscriber<E>> BatchHandler for Typed<E, S> {
 
 fn read<E: Event>(envelope: &Envelope) -> Result<E, Fault> {
     envelope.decode().map_err(|error| Fault::Unreadable(error.into()))
+}
+
+/// A thread to compute on, when one is free; none for a handler that does not compute.
+pub(crate) async fn thread(handler: &dyn Handler, threads: &Threads) -> Option<Thread> {
+    match handler.computes() {
+        true => Some(Arc::clone(threads).acquire_owned().await.expect("nobody closes the threads")),
+        false => None,
+    }
 }

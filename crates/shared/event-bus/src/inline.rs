@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use crate::{
     DeliveryClass, Subscription,
     delivery::caught,
-    handler::{Fault, Threads},
+    handler::{Fault, Threads, thread},
     meters::Tries,
     principals::caused_by,
     schedule::planned,
@@ -138,7 +138,8 @@ impl InlineSubscribers {
         let cx = Context::new(principal, event.metadata.correlation_id).caused_by(event);
         *unit.origin_mut() = Origin { module: subscription.module, context: cx.clone(), ..origin.clone() };
         let span = observability::delivery_span(subscription.module, subscription.name, &event.event_type, &cx);
-        let handled = caught(span, handler.one(&cx, event, unit, &self.threads)).await;
+        let thread = thread(&**handler, &self.threads).await;
+        let handled = caught(span, handler.one(&cx, event, unit, thread)).await;
         *unit.origin_mut() = origin;
         handled.map_err(|(Fault::Failed(error) | Fault::Unreadable(error))| failed(error))
     }

@@ -12,8 +12,8 @@
 //!
 //! The log is the queue: publishing is a commit, whoever subscribes. A durable subscriber holds a bounded part of the log in
 //! memory and handles up to [`concurrency`](Subscription::with_concurrency) events at a time, never two of one key. Among the
-//! keys that are ready, the most urgent goes first; one that has seen 64 others go before it goes before all that became ready
-//! after it.
+//! keys that are ready, the most urgent goes first; one in 64 times it is the one that has been ready longest, if that has seen 64
+//! others go before it.
 //!
 //! An event that keeps failing parks its key: it and the later events of that key go to the dead letters, the other keys
 //! flow on, and the checkpoint moves past them. While a try waits for the next, other keys flow as well. Dead letters are tried

@@ -73,7 +73,8 @@ impl Listener {
             if stop {
                 return;
             }
-            match self.mailbox.pop_front().filter(|_| !paused) {
+            let next = if paused { None } else { self.mailbox.pop_front() };
+            match next {
                 Some(event) => {
                     if !self.handle(event).await {
                         return;
@@ -117,11 +118,11 @@ impl Listener {
     /// Once is all it gets.
     async fn end(&self, event: &Envelope, tried: Tried) {
         let Tried { unit, result, took, .. } = tried;
-        let Delivery { meters, subscription, store, .. } = &*self.delivery;
+        let Delivery { meters, subscription, .. } = &*self.delivery;
         meters.took(took);
         let result = match result {
             Ok(()) if unit.is_empty() => Ok(()),
-            Ok(()) => store.commit(unit).await.map(drop).map_err(kernel::Error::from),
+            Ok(()) => self.delivery.commit(unit).await.map(drop).map_err(kernel::Error::from),
             Err(Fault::Failed(error) | Fault::Unreadable(error)) => Err(error),
         };
         match result {
@@ -193,7 +194,9 @@ impl Listener {
             standing.queued = self.mailbox.len();
             standing.in_flight = usize::from(handled.is_some());
             standing.oldest = first.map(|event| event.timestamp);
-            standing.paused = self.orders.borrow().paused;
+            let Orders { paused, resumed, .. } = *self.orders.borrow();
+            standing.paused = paused;
+            standing.resumed = resumed;
             standing.dropped = self.dropped;
         });
     }

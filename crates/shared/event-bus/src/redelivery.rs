@@ -1,12 +1,18 @@
 //! How a follower is asked to try dead letters again.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use event_sourcing::StoreError;
 use serde::{Deserialize, Serialize};
-use tokio::sync::oneshot;
+use tokio::{sync::watch, time::timeout};
 
-use crate::LetterFilter;
+use crate::{BusError, LetterFilter};
+
+/// How long whoever asks waits without a letter that has come to its end.
+const QUIET: Duration = Duration::from_secs(30);
 
 /// What came of trying dead letters again.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +25,10 @@ pub struct Retried {
     pub behind: usize,
     /// Subscribers that take nothing now, being paused or halted: resume them first.
     pub held: Vec<String>,
+    /// Subscribers that were not waited for any longer: for half a minute no handler of theirs has ended, of a letter or of what
+    /// must end before. Letters that were not tried by then are not tried.
+    #[serde(default)]
+    pub busy: Vec<String>,
     /// Subscribers that do not run in this process.
     pub elsewhere: Vec<String>,
 }
@@ -29,14 +39,63 @@ impl Retried {
         self.failed += other.failed;
         self.behind += other.behind;
         self.held.extend(other.held);
+        self.busy.extend(other.busy);
         self.elsewhere.extend(other.elsewhere);
     }
 }
 
-/// What was asked of one follower, and where the answer goes.
+/// What was asked of one follower.
 pub(crate) struct Ask {
     pub filter: LetterFilter,
-    pub answer: oneshot::Sender<Result<Retried, StoreError>>,
+    told: watch::Sender<Told>,
+}
+
+/// What whoever asked is told, letter by letter.
+#[derive(Default)]
+struct Told {
+    retried: Retried,
+    end: Option<Result<(), StoreError>>,
+}
+
+/// Where the answer comes. Without it nothing more is tried of what was asked.
+pub(crate) struct Answer(watch::Receiver<Told>);
+
+impl Ask {
+    /// Nobody waits for the answer.
+    pub fn is_given_up(&self) -> bool {
+        self.told.is_closed()
+    }
+
+    pub fn tell(&self, change: impl FnOnce(&mut Retried)) {
+        self.told.send_modify(|told| change(&mut told.retried));
+    }
+
+    /// There is no more to tell.
+    pub fn end(self, result: Result<(), StoreError>) {
+        self.told.send_modify(|told| told.end = Some(result));
+    }
+}
+
+impl Answer {
+    /// Until the end, or until nothing has been heard for too long.
+    pub async fn of(mut self, subscriber: String) -> Result<Retried, BusError> {
+        loop {
+            {
+                let told = self.0.borrow_and_update();
+                if let Some(end) = &told.end {
+                    return Ok(end.clone().map(|()| told.retried.clone())?);
+                }
+            }
+            match timeout(QUIET, self.0.changed()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => return Err(BusError::Unknown(subscriber)),
+                Err(_) => {
+                    let retried = self.0.borrow().retried.clone();
+                    return Ok(Retried { busy: vec![subscriber], ..retried });
+                }
+            }
+        }
+    }
 }
 
 /// Where a follower finds what it was asked. Closed, it forgets who asked, who then knows that there will be no answer.
@@ -50,12 +109,12 @@ impl Default for Desk {
 }
 
 impl Desk {
-    pub fn ask(&self, filter: LetterFilter) -> oneshot::Receiver<Result<Retried, StoreError>> {
-        let (answer, answered) = oneshot::channel();
+    pub fn ask(&self, filter: LetterFilter) -> Answer {
+        let (told, answer) = watch::channel(Told::default());
         if let Some(asked) = self.asked().as_mut() {
-            asked.push(Ask { filter, answer });
+            asked.push(Ask { filter, told });
         }
-        answered
+        Answer(answer)
     }
 
     pub fn take(&self) -> Vec<Ask> {

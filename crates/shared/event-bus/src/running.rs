@@ -1,27 +1,28 @@
 //! The subscribers of a process, and who works on them.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use chrono::{DateTime, Utc};
 use event_sourcing::{Bell, LogQuery, Position, Store, StoreError};
-use tokio::{
-    sync::{oneshot, watch},
-    task::JoinHandle,
-    time::timeout,
-};
+use futures::FutureExt;
+use tokio::{sync::watch, task::JoinHandle, time::timeout};
 
 use crate::{
-    DeliveryClass, LetterFilter, Overlong, Retried, Subscription,
+    DeliveryClass, LetterFilter, Overlong, Subscription,
     control::Orders,
-    delivery::Delivery,
+    delivery::{Delivery, panicked},
     follower::Follower,
     lease::fence::Fence,
     listener::Listener,
     meters::Meters,
-    redelivery::Desk,
+    redelivery::{Answer, Desk},
     slot::Slot,
     standing::{Slate, Standing},
     subscription::Calls,
@@ -54,6 +55,8 @@ struct Work {
     bell: Bell,
     desk: Desk,
     fence: Option<Arc<Fence>>,
+    /// Of its delivery.
+    abandoned: Arc<AtomicBool>,
     task: JoinHandle<()>,
 }
 
@@ -68,6 +71,11 @@ impl Running {
         self.posts.iter().for_each(|post| post.order(&change));
     }
 
+    /// How often this process has said whether it is paused.
+    pub fn said(&self) -> u64 {
+        self.posts.iter().map(|post| post.orders.borrow().said).sum()
+    }
+
     pub fn is_paused(&self) -> bool {
         self.posts.iter().all(|post| post.orders.borrow().paused)
     }
@@ -80,8 +88,11 @@ impl Running {
     /// How it stands as a whole, as far as this process works on it; where it does not, it is at the end of the log.
     pub async fn standing(&self, store: &dyn Store, head: Position) -> Result<Standing, StoreError> {
         let mut whole = Standing { position: head, ..Standing::default() };
-        for post in self.at_work() {
-            let standing = post.slate.read().clone();
+        for post in &self.posts {
+            let standing = post.standing();
+            if !post.is_at_work() && !standing.is_dead {
+                continue;
+            }
             let oldest = post.oldest(store, &standing, head).await?;
             whole.position = whole.position.min(standing.position);
             whole.queued += standing.queued;
@@ -142,21 +153,22 @@ impl Post {
     /// Dropped, nobody works on it.
     pub async fn begin(&self, delivery: Delivery) -> Result<(), StoreError> {
         let (desk, fence) = (delivery.desk.clone(), delivery.fence.clone());
+        let (name, abandoned) = (delivery.subscription.name, Arc::clone(&delivery.abandoned));
         self.orders.send_modify(|orders| *orders = Orders { stop: false, leaving: false, ..*orders });
         let (ordered, slate) = (self.orders.subscribe(), Arc::clone(&self.slate));
         let (bell, task) = match (delivery.subscription.class, delivery.subscription.calls.clone()) {
             (DeliveryClass::Ephemeral { overflow }, Calls::Each(handler)) => {
                 let listener = Listener::open(delivery, handler, overflow, ordered, Arc::clone(&slate)).await?;
-                slate.write(|standing| standing.ended = false);
-                (listener.bell(), tokio::spawn(ending(slate, listener.run())))
+                slate.write(Standing::begins);
+                (listener.bell(), tokio::spawn(ending(name, slate, listener.run())))
             }
             _ => {
                 let follower = Follower::open(delivery, ordered, Arc::clone(&slate)).await?;
-                slate.write(|standing| standing.ended = false);
-                (follower.bell(), tokio::spawn(ending(slate, follower.run())))
+                slate.write(Standing::begins);
+                (follower.bell(), tokio::spawn(ending(name, slate, follower.run())))
             }
         };
-        *self.work() = Some(Work { bell, desk, fence, task });
+        *self.work() = Some(Work { bell, desk, fence, abandoned, task });
         Ok(())
     }
 
@@ -169,6 +181,17 @@ impl Post {
 
     pub fn is_at_work(&self) -> bool {
         self.work().as_ref().is_some_and(|work| !work.task.is_finished())
+    }
+
+    pub fn orders(&self) -> Orders {
+        *self.orders.borrow()
+    }
+
+    /// What waits for a thread to compute on is not being handled yet.
+    fn standing(&self) -> Standing {
+        let standing = self.slate.read().clone();
+        let waiting = self.watch.waiting().min(standing.in_flight);
+        Standing { queued: standing.queued + waiting, in_flight: standing.in_flight - waiting, ..standing }
     }
 
     /// Revision of the claim that is worked under.
@@ -211,7 +234,7 @@ impl Post {
     }
 
     /// Asks whoever works on it to try dead letters again. `None` if nobody does.
-    pub fn retry(&self, filter: &LetterFilter) -> Option<oneshot::Receiver<Result<Retried, StoreError>>> {
+    pub fn retry(&self, filter: &LetterFilter) -> Option<Answer> {
         if !self.is_at_work() {
             return None;
         }
@@ -248,12 +271,23 @@ impl Post {
 }
 
 impl Drop for Work {
+    /// The task ends at its next turn. Where a handler holds the thread that may be late, and nothing of it counts any more.
     fn drop(&mut self) {
+        self.abandoned.store(true, Ordering::SeqCst);
         self.task.abort();
     }
 }
 
-async fn ending(slate: Arc<Slate>, task: impl Future<Output = ()>) {
-    task.await;
-    slate.write(|standing| standing.ended = true);
+/// However the task of a subscriber ends, it is known that it has.
+async fn ending(subscriber: &'static str, slate: Arc<Slate>, task: impl Future<Output = ()>) {
+    let ended = AssertUnwindSafe(task).catch_unwind().await;
+    slate.write(|standing| {
+        standing.ended = true;
+        if let Err(panic) = ended {
+            let said = panicked(panic.as_ref()).detail.unwrap_or_default();
+            tracing::error!(subscriber, "its task has panicked and handles nothing more: {said}");
+            standing.is_dead = true;
+            standing.halted = Some(format!("its task has panicked: {said}: start the program again, and report this"));
+        }
+    });
 }

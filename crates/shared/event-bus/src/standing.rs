@@ -9,7 +9,7 @@ use event_sourcing::Position;
 use kernel::EventId;
 use tokio::sync::Notify;
 
-use crate::{DeliveryClass, Lease};
+use crate::{DeliveryClass, Lease, control::Orders};
 
 /// How one subscriber stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -86,16 +86,28 @@ pub(crate) struct Standing {
     pub paused: bool,
     pub halted: Option<String>,
     pub dropped: u64,
+    /// How many times it has been told to go on, as far as it has heard.
+    pub resumed: u64,
     /// It begins with nothing more.
     pub leaving: bool,
+    /// Its task has panicked.
+    pub is_dead: bool,
     /// Nobody works on it.
     pub ended: bool,
 }
 
 impl Standing {
-    /// Whether it will do nothing more about what is in the log up to here.
-    pub fn is_through(&self, head: Position) -> bool {
-        self.position >= head || self.paused || self.halted.is_some() || self.ended
+    /// Somebody works on it from now on.
+    pub fn begins(&mut self) {
+        self.ended = false;
+        self.is_dead = false;
+    }
+
+    /// Whether it will do nothing more about what is in the log up to here. What it says of a pause counts as long as it has not
+    /// been told otherwise.
+    pub fn is_through(&self, head: Position, orders: Orders) -> bool {
+        let is_held = (self.paused && orders.paused) || self.halted.is_some();
+        self.position >= head || self.ended || (is_held && self.resumed == orders.resumed)
     }
 }
 

@@ -14,7 +14,7 @@ use kernel::{Context, Envelope, Principal};
 use crate::{
     InlineSubscribers, Subscription,
     delivery::caught,
-    handler::{Fault, Handles, Threads},
+    handler::{Fault, Handles},
     principals::caused_by,
 };
 
@@ -32,21 +32,20 @@ pub(crate) struct Stretch<'a> {
     /// Not to begin with another event.
     pub hold: &'a AtomicBool,
     pub seat: &'a mut Seat,
-    pub threads: &'a Threads,
     pub inline: &'a InlineSubscribers,
 }
 
 impl Stretch<'_> {
     /// Up to the end, the first event that wrote something, or the first that failed: `at` says which.
     pub async fn run<H: Handles>(self, handler: &H) -> Result<(), Fault> {
-        let Self { subscription, events, at, hold, seat, threads, inline } = self;
+        let Self { subscription, events, at, hold, seat, inline } = self;
         let mut next = at.load(Ordering::Relaxed);
         while let Some(event) = events.get(next).filter(|_| !hold.load(Ordering::Relaxed)) {
             if subscription.takes(event) {
                 seat.take(subscription, event)?;
                 let Seat { cx, unit, .. } = &mut *seat;
                 let span = observability::delivery_span(subscription.module, subscription.name, &event.event_type, cx);
-                let handling = handler.handle_one(cx, event, unit, threads);
+                let handling = handler.handle_one(cx, event, unit, None);
                 // Where nobody looks at spans, to enter and to leave one costs more than many handlers.
                 if span.is_disabled() {
                     handling.await?;

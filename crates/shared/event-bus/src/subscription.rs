@@ -93,7 +93,7 @@ pub struct SubscriptionFault {
 pub struct BatchOptions {
     /// At most; 1 or more.
     pub size: usize,
-    /// A batch that is not full is handed over when its first event has waited so long.
+    /// A batch that is not full is handed over when its first event has waited so long; a day at most.
     pub delay: Duration,
 }
 
@@ -105,6 +105,10 @@ pub(crate) enum Calls {
 
 /// Events that a subscriber holds at most unless its subscription says otherwise.
 const MAILBOX: usize = 1024;
+/// The most that it may say.
+const MOST: usize = 1 << 20;
+/// How long a batch may wait for more.
+const DELAY: Duration = Duration::from_secs(24 * 3600);
 
 impl Subscription {
     /// To all events of type `E`, [`Durable`](DeliveryClass::Durable), from the stored checkpoint of this name on; without one,
@@ -179,7 +183,8 @@ impl Subscription {
         Self { concurrency, ..self }
     }
 
-    /// Holds at most so many events in memory.
+    /// Holds at most so many events in memory, 1,048,576 at most, that wait for their turn. Those behind a key that stands still come on top, 4,096
+    /// with all that is done behind it.
     #[must_use]
     pub fn with_mailbox(self, events: usize) -> Self {
         Self { mailbox: events, ..self }
@@ -203,6 +208,11 @@ impl Subscription {
     #[must_use]
     pub fn with_unknown(self, on_unknown: OnUnknown) -> Self {
         Self { on_unknown, ..self }
+    }
+
+    /// Whether it takes events of several types.
+    pub(crate) fn is_wildcard(&self) -> bool {
+        self.wildcard
     }
 
     /// To the keys of one of its slots only.
@@ -242,6 +252,10 @@ impl Subscription {
             fault(format!("mailbox holds {mailbox}"), format!("make it {concurrency} or more"))
         } else if batch.is_some_and(|batch| batch.size == 0 || batch.size > mailbox) {
             fault("batches of a size that cannot be".into(), format!("make it 1 to {mailbox}, as the mailbox holds"))
+        } else if mailbox > MOST {
+            fault(format!("mailbox holds {mailbox}"), format!("make it {MOST} or less"))
+        } else if batch.is_some_and(|batch| batch.delay > DELAY) {
+            fault("its batches wait for more than a day".into(), "make their delay shorter".into())
         } else if self.slots == 0 || self.slots > Slot::MOST {
             fault(format!("{} slots", self.slots), format!("divide its keys into 1 to {}", Slot::MOST))
         } else if self.slots > 1 && (self.class != DeliveryClass::Durable || self.name.contains('#')) {

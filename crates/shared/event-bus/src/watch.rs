@@ -17,7 +17,10 @@ use crate::{Overlong, Subscription, delivery::position};
 
 /// What one subscriber is handling.
 #[derive(Default)]
-pub(crate) struct Watch(Mutex<Watched>);
+pub(crate) struct Watch {
+    watched: Mutex<Watched>,
+    waiting: AtomicUsize,
+}
 
 #[derive(Default)]
 struct Watched {
@@ -48,6 +51,15 @@ pub(crate) struct Watching<'a> {
     flight: Option<Position>,
 }
 
+/// Something waits for a thread as long as this is there.
+pub(crate) struct Waiting<'a>(&'a AtomicUsize);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Watch {
     /// The handler of this event begins.
     pub fn event(&self, event: &Arc<Envelope>, since: Instant) -> Watching<'_> {
@@ -63,6 +75,17 @@ impl Watch {
         Watching { watch: self, flight: None }
     }
 
+    /// One more waits for a thread to compute on, as long as this is there.
+    pub fn waits(&self) -> Waiting<'_> {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        Waiting(&self.waiting)
+    }
+
+    /// Events that wait for a thread.
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
     /// Those that take longer than they may. The log hears of each once.
     pub fn overlong(&self, subscription: &Subscription, limit: Duration) -> Vec<Overlong> {
         let mut watched = self.watched();
@@ -73,7 +96,7 @@ impl Watch {
 
     fn watched(&self) -> MutexGuard<'_, Watched> {
         // No operation on it can stop half way.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

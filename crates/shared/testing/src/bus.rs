@@ -35,11 +35,13 @@ pub async fn bus_conformance<H: BusHome>(make: impl AsyncFn() -> H) {
     deliveries::events_of_a_key_keep_their_order(&make().await).await;
     deliveries::keys_run_concurrently_up_to_the_limit(&make().await).await;
     deliveries::urgent_keys_go_first_and_others_do_not_starve(&make().await).await;
+    deliveries::what_is_urgent_overtakes_what_waits(&make().await).await;
     deliveries::a_mailbox_is_bounded(&make().await).await;
     deliveries::patterns_take_what_they_name(&make().await).await;
     failures::a_failing_delivery_is_tried_again(&make().await).await;
     failures::what_a_failure_wrote_is_not_in_the_next_unit(&make().await).await;
     failures::other_keys_flow_while_one_waits_for_its_next_try(&make().await).await;
+    failures::other_keys_are_read_behind_one_that_waits(&make().await).await;
     failures::a_poison_event_parks_its_key_and_only_its_key(&make().await).await;
     failures::a_panic_stays_where_it_is(&make().await).await;
     failures::what_cannot_be_read_is_parked_skipped_or_halts(&make().await).await;
@@ -53,9 +55,11 @@ pub async fn bus_conformance<H: BusHome>(make: impl AsyncFn() -> H) {
     control::records_are_kept_for_a_time_and_of_the_latest_events(&make().await).await;
     classes::inline_is_atomic_with_its_publisher(&make().await).await;
     classes::ephemeral_starts_at_the_end_and_counts_what_it_drops(&make().await).await;
+    classes::an_ephemeral_pause_drops_nothing_uncounted(&make().await).await;
     classes::an_ephemeral_unit_is_committed_as_any_other(&make().await).await;
     classes::batches_have_a_size_and_a_delay(&make().await).await;
     classes::a_batch_that_is_spoilt_parks_only_what_spoils_it(&make().await).await;
+    classes::a_batch_ends_before_what_halts_it(&make().await).await;
     classes::computations_have_threads_of_their_own(&make().await).await;
     leases::slots_divide_the_keys(&make().await).await;
     leases::the_number_of_slots_is_stored(&make().await).await;

@@ -31,6 +31,7 @@ pub async fn dead_letters_conformance<H: BusHome>(make: impl AsyncFn() -> H) {
     discarding_leaves_a_record_and_frees_those_behind(&make().await).await;
     what_cannot_be_tried_here_is_said(&make().await).await;
     newer_events_of_the_key_wait_for_the_older_ones(&make().await).await;
+    other_keys_flow_while_letters_are_tried(&make().await).await;
     retrying_is_cut_at_any_turn(&make().await).await;
     discarding_is_dropped_at_any_poll(&make().await).await;
 }
@@ -265,6 +266,28 @@ async fn newer_events_of_the_key_wait_for_the_older_ones(home: &impl BusHome) {
         bus.stop().await;
     }
     assert_eq!(numbers(&store).await, [0; 0]);
+}
+
+/// One handler does not end, and neither does that of a letter: who has a place left handles the others.
+async fn other_keys_flow_while_letters_are_tried(home: &impl BusHome) {
+    let (store, _) = spoilt(home).await;
+    let probe = Probe::new("ledger", &store, |_, n, _| if n == 2 || n == 20 { Action::Wait } else { Action::Write });
+    let bus = start(&store, vec![to(&probe).with_concurrency(3)]).await;
+    publish(&store, &[("d", 20)]).await;
+    until("the first does not end", async || probe.inside() == 1).await;
+    let filter = LetterFilter { key: Some("b".into()), ..LetterFilter::default() };
+    let asking = bus.retry_dead_letters(&filter);
+    let publishing = async {
+        until("the letter is tried nevertheless", async || probe.inside() == 2).await;
+        publish(&store, &[("c", 21)]).await;
+        until("and another key flows", async || probe.seen("c").await == [4, 21]).await;
+        probe.gate().add_permits(2);
+    };
+    let (retried, ()) = tokio::join!(asking, publishing);
+    assert_eq!(retried.unwrap(), Retried { delivered: 2, ..Retried::default() });
+    drained(&bus).await;
+    assert_eq!((probe.seen("b").await, probe.seen("d").await), (vec![2, 5], vec![20]));
+    bus.stop().await;
 }
 
 /// The bus dies after so many turns of a retry, for every number of turns: each event has had its effect or has its letter.

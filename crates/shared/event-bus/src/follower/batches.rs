@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{Follower, written};
 use crate::{
-    BatchOptions, DeliveryOutcome,
+    BatchOptions, DeliveryOutcome, OnUnknown,
     control::stopped,
     delivery::{Delivery, Verdict, position},
     handler::{BatchHandler, Fault},
@@ -35,7 +35,15 @@ impl Follower {
             if self.obeyed.stop {
                 return Ok(());
             }
-            self.redeliver().await?;
+            if let Some(redelivering) = self.redelivery() {
+                self.publish(1);
+                let ended = tokio::select! {
+                    biased;
+                    ended = redelivering => ended,
+                    () = stopped(&mut self.orders) => return Ok(()),
+                };
+                self.redelivered(ended).await?;
+            }
             self.appended.look();
             let missing = options.size - batch.len();
             let page = if missing > 0 && !self.is_held() { self.page().await? } else { Vec::new() };
@@ -43,12 +51,8 @@ impl Follower {
                 since = Instant::now();
             }
             let is_end = page.is_empty();
-            self.gather(&page, &mut batch, options.size, handler).await?;
-            if self.halted.is_some() {
-                // They are read again with the one that halted it.
-                batch.clear();
-            }
-            let is_due = batch.len() == options.size || since.elapsed() >= options.delay;
+            let is_complete = self.gather(&page, &mut batch, options.size, handler).await?;
+            let is_due = is_complete || batch.len() == options.size || since.elapsed() >= options.delay;
             if !batch.is_empty() && is_due && !self.is_held() {
                 self.hand_over(take(&mut batch), handler).await?;
             } else if batch.is_empty() && is_end {
@@ -65,54 +69,69 @@ impl Follower {
         }
     }
 
-    /// Adds to the batch what can be handled; the rest of the page is read again.
+    /// Adds to the batch what can be handled; the rest of the page is read again. Whether nothing may be added to it, because it
+    /// halts before what comes next.
     async fn gather(
         &mut self,
         page: &[Arc<Envelope>],
         batch: &mut Vec<Arc<Envelope>>,
         size: usize,
         handler: &Arc<dyn BatchHandler>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         for event in page {
             if batch.len() == size {
-                return Ok(());
+                return Ok(false);
             }
             let at = position(event);
             if !self.delivery.subscription.takes(event) {
                 self.progress.pass(at, false);
                 continue;
             }
+            let is_done = self.progress.is_marked(at);
+            let is_behind = !is_done && self.parked.contains(&event.metadata.key);
+            let fault = if is_done || is_behind { None } else { handler.check(event).err() };
+            if let Some(fault) = fault {
+                // What was gathered is handed over first. Then it halts and has not taken this one in: it is read again.
+                if self.delivery.subscription.on_unknown == OnUnknown::Halt && !batch.is_empty() {
+                    return Ok(true);
+                }
+                if !self.unreadable(event, fault).await? {
+                    return Ok(true);
+                }
+                continue;
+            }
             self.progress.admit(at, event.timestamp);
-            if self.progress.is_marked(at) {
+            if is_done {
                 self.progress.done(at);
-            } else if self.parked.contains(&event.metadata.key) {
+            } else if is_behind {
                 self.give_up(event, Delivery::behind(), 0).await?;
-            } else if let Err(fault) = handler.check(event) {
-                self.unreadable(event, fault).await?;
             } else {
                 batch.push(Arc::clone(event));
             }
         }
-        Ok(())
+        Ok(false)
     }
 
-    async fn unreadable(&mut self, event: &Arc<Envelope>, fault: Fault) -> Result<(), StoreError> {
+    /// Whether it goes on behind this event.
+    async fn unreadable(&mut self, event: &Arc<Envelope>, fault: Fault) -> Result<bool, StoreError> {
         let mut waiting = Waiting { attempts: 1, ..Arc::clone(event).into() };
-        match self.delivery.verdict(&mut waiting, fault) {
-            Verdict::Park(error) => self.give_up(event, error, 1).await,
+        let verdict = self.delivery.verdict(&mut waiting, fault);
+        if let Verdict::Halt(error) = verdict {
+            self.halted = Some(error.message);
+            return Ok(false);
+        }
+        self.progress.admit(position(event), event.timestamp);
+        match verdict {
+            Verdict::Park(error) => self.give_up(event, error, 1).await?,
             Verdict::Skip(error) => {
                 let mut unit = self.delivery.own_unit(event);
                 self.delivery.record(&mut unit, &waiting, Duration::ZERO, DeliveryOutcome::Skipped, Some(&error));
                 self.delivery.meters.skipped.increment(1);
-                self.end(event, unit).await
+                self.end(event, unit).await?;
             }
-            Verdict::Halt(error) => {
-                self.halted = Some(error.message);
-                // It is not passed: whoever is resumed reads it again.
-                self.recover().await
-            }
-            Verdict::Retry(_) => Ok(()),
+            Verdict::Halt(_) | Verdict::Retry(_) => {}
         }
+        Ok(true)
     }
 
     /// Until it is handled or parked.
@@ -183,7 +202,7 @@ impl Follower {
         let step = self.step_of(batch);
         if !unit.is_empty() || !self.progress.can_wait(&step) {
             step.write(&delivery.place, &mut unit);
-            match delivery.store.commit(unit).await {
+            match delivery.commit(unit).await {
                 Ok(_) => self.progress.stepped(&step),
                 Err(CommitError::Store(error)) => return Err(error),
                 Err(refused) => return Ok(Err(Failure::Fault(Fault::Failed(refused.into())))),
@@ -205,7 +224,7 @@ impl Follower {
         let parking = self.delivery.parking(&waiting, error, Duration::ZERO);
         self.delivery.meters.parked.increment(1);
         self.end(event, parking).await?;
-        self.parked.insert(event.metadata.key.clone());
+        self.parks(&event.metadata.key);
         Ok(())
     }
 
@@ -213,7 +232,7 @@ impl Follower {
     async fn end(&mut self, event: &Arc<Envelope>, mut unit: Unit) -> Result<(), StoreError> {
         let step = self.progress.step(position(event));
         step.write(&self.delivery.place, &mut unit);
-        written(self.delivery.store.commit(unit).await)?;
+        written(self.delivery.commit(unit).await)?;
         self.progress.done(position(event));
         self.progress.stepped(&step);
         Ok(())

@@ -4,7 +4,10 @@ use event_sourcing::{CommitError, StoreError, Unit};
 use futures::{StreamExt, future::ready, stream::FuturesUnordered};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::{Follower, PAGE, PATIENCE};
+use super::{
+    Follower, PAGE, PATIENCE,
+    letters::{Redelivered, Redelivering},
+};
 use crate::{
     DeliveryOutcome,
     delivery::{Delivery, Tried, Verdict, position},
@@ -13,18 +16,20 @@ use crate::{
     progress::Step,
 };
 
-/// How far a subscriber runs ahead of an event that does not end.
+/// How far a subscriber runs ahead of an event that does not end, beside what its mailbox holds.
 const WINDOW: usize = 4096;
 
 type Several<T> = FuturesUnordered<Pin<Box<dyn Future<Output = T> + Send>>>;
 
 /// What is under way. All of it belongs to the follower's task: at a stop, handlers and waits are dropped where they stand;
 /// commits are waited for, since what they do to the checkpoint has to be known before it is written again.
-struct Work {
+pub(super) struct Work {
     handling: Several<Tried>,
     /// Between two tries. They hold their keys, and nobody's turn.
     sleeping: Several<Waiting>,
     committing: Several<Committed>,
+    /// One at most: dead letters. Their keys are parked, so nothing else of them is being handled.
+    redelivering: Several<Redelivered>,
     look: Instant,
 }
 
@@ -37,13 +42,20 @@ struct Committed {
 }
 
 impl Work {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let (handling, sleeping, committing) = (Several::new(), Several::new(), Several::new());
-        Self { handling, sleeping, committing, look: Instant::now() + PATIENCE }
+        Self { handling, sleeping, committing, redelivering: Several::new(), look: Instant::now() + PATIENCE }
+    }
+
+    /// It begins with dead letters.
+    pub fn trying(redelivering: Redelivering) -> Self {
+        let work = Self::new();
+        work.redelivering.push(redelivering);
+        work
     }
 
     fn in_flight(&self) -> usize {
-        self.handling.len() + self.committing.len()
+        self.handling.len() + self.committing.len() + self.redelivering.len()
     }
 
     fn is_empty(&self) -> bool {
@@ -63,19 +75,16 @@ impl Work {
 
 impl Follower {
     /// Handles what is in the mailbox and what comes meanwhile, until it is empty.
-    pub(super) async fn lanes(&mut self, handler: &Arc<dyn Handler>, failed: Option<Tried>) -> Result<(), StoreError> {
-        let mut work = Work::new();
+    pub(super) async fn lanes(&mut self, handler: &Arc<dyn Handler>, mut work: Work) -> Result<(), StoreError> {
         let mut broken: Option<StoreError> = None;
         let mut at_end = false;
-        if let Some(tried) = failed {
-            self.tried(tried, &mut work);
-        }
         loop {
             self.obey().await?;
             let is_second_over = work.is_second_over();
             if self.obeyed.stop || broken.is_some() {
                 work.handling.clear();
                 work.sleeping.clear();
+                work.redelivering.clear();
                 // For nothing else: where nobody is left to give orders, there is always an answer to who asks for them.
                 let Some(committed) = work.committing.next().await else { return broken.map_or(Ok(()), Err) };
                 if let Err(error) = self.committed(committed, &mut work) {
@@ -83,19 +92,19 @@ impl Follower {
                 }
                 continue;
             }
-            if work.in_flight() == 0 {
-                self.redeliver().await?;
+            if work.redelivering.is_empty() && work.in_flight() < self.delivery.subscription.concurrency {
+                work.redelivering.extend(self.redelivery());
             }
             if is_second_over
                 && !self.parked.is_empty()
-                && let Err(error) = self.look_at_letters().await
+                && let Err(error) = self.look_on().await
             {
                 broken = Some(error);
                 continue;
             }
             at_end &= !is_second_over && !self.appended.has_changed();
             if !at_end && self.has_room() {
-                self.appended.look();
+                self.head = self.appended.look();
                 let (size, page) = (self.page_size(), self.page().await);
                 match page {
                     Ok(page) => {
@@ -123,8 +132,12 @@ impl Follower {
                 }
                 Some(tried) = work.handling.next() => self.tried(tried, &mut work),
                 Some(waiting) = work.sleeping.next() => self.mailbox.put_back(waiting),
+                Some(ended) = work.redelivering.next() => broken = self.redelivered(ended).await.err(),
                 ordered = self.orders.changed() => if ordered.is_err() { self.obeyed.stop = true },
-                _ = self.appended.changed(), if at_end && broken.is_none() => at_end = false,
+                head = self.appended.changed(), if at_end && broken.is_none() => {
+                    self.head = head;
+                    at_end = false;
+                }
                 () = sleep_until(work.look) => {}
                 () = ready(()), if reads_on => {}
             }
@@ -133,8 +146,12 @@ impl Follower {
 
     fn has_room(&self) -> bool {
         let most = self.delivery.subscription.mailbox;
-        // Half empty or short of a page: a page at a time, not an event at a time.
-        self.progress.outstanding() < WINDOW + most && self.mailbox.len() <= most.saturating_sub(PAGE.min(most / 2 + 1))
+        let room = most.saturating_sub(self.mailbox.free());
+        // Half empty or short of a page: a page at a time, not an event at a time. But all that there is, if it is not more than
+        // that: it may be urgent.
+        let is_worth_it =
+            room >= PAGE.min(most / 2 + 1) || self.head.0.saturating_sub(self.progress.read.0) <= room as u64;
+        room > 0 && is_worth_it && self.progress.outstanding() < WINDOW.saturating_add(most)
     }
 
     /// Begins with as many events as may be handled at a time.
@@ -153,7 +170,7 @@ impl Follower {
     }
 
     /// A try has ended.
-    fn tried(&mut self, tried: Tried, work: &mut Work) {
+    pub(super) fn tried(&mut self, tried: Tried, work: &mut Work) {
         let Tried { waiting, mut unit, result, took } = tried;
         self.delivery.meters.took(took);
         if let Err(fault) = result {
@@ -202,7 +219,7 @@ impl Follower {
     fn begin_commit(&self, waiting: Waiting, mut unit: Unit, outcome: DeliveryOutcome, work: &mut Work) {
         let step = self.progress.step(position(&waiting.event));
         step.write(&self.delivery.place, &mut unit);
-        let store = Arc::clone(&self.delivery.store);
+        let delivery = Arc::clone(&self.delivery);
         // Mutant `checkpoint_before_effect`: a store that fails between the two loses the effect.
         let early = cfg!(mutant = "checkpoint_before_effect").then(|| {
             let mut early = self.delivery.own_unit(&waiting.event);
@@ -211,9 +228,9 @@ impl Follower {
         });
         work.committing.push(Box::pin(async move {
             if let Some(early) = early {
-                drop(store.commit(early).await);
+                drop(delivery.commit(early).await);
             }
-            let result = store.commit(unit).await.map(drop);
+            let result = delivery.commit(unit).await.map(drop);
             Committed { waiting, step, outcome, result }
         }));
     }
@@ -233,9 +250,7 @@ impl Follower {
                     DeliveryOutcome::Skipped => self.delivery.meters.skipped.increment(1),
                     DeliveryOutcome::Parked => {
                         self.delivery.meters.parked.increment(1);
-                        if !self.parked.contains(key) {
-                            self.parked.insert(key.clone());
-                        }
+                        self.parks(key);
                     }
                 }
                 self.mailbox.release(key);

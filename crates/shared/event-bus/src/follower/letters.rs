@@ -1,18 +1,24 @@
-//! Dead letters are tried again by the follower itself, between its other deliveries: so there is one who handles the events of
-//! a key, and their order is that of the log.
+//! Dead letters are tried again by the follower itself, beside its other deliveries. As long as a key has letters its later events
+//! are put behind them, so there is one who handles the events of a key, and their order is that of the log.
 //!
 //! A letter that was never tried waits for one before it. As soon as there is none, because it was handled or discarded, by
 //! whomever, it is delivered by itself: nothing has to be remembered for that, and a crash changes nothing about it.
 
-use std::{collections::HashMap, mem::take, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    mem::take,
+    pin::Pin,
+    sync::Arc,
+};
 
 use event_sourcing::{CommitError, Expected, Found, StoreError, StoreExt};
+use tokio::sync::watch;
 
 use super::Follower;
 use crate::{
-    DeadLetter, DeliveryOutcome, Retried,
-    control::stopped,
-    delivery::{Tried, position},
+    DeadLetter, DeliveryOutcome,
+    control::Orders,
+    delivery::{Delivery, Tried, position},
     handler::Fault,
     mailbox::Waiting,
     redelivery::Ask,
@@ -25,6 +31,32 @@ pub(super) struct Letters {
     asked: Vec<Ask>,
     /// Whether there is a key of which no letter was ever tried.
     loose: bool,
+    look: Look,
+}
+
+/// A look at the letters, which may be many: a page at a time.
+#[derive(Default)]
+struct Look {
+    after: Option<String>,
+    /// Of each key that was seen, whether its first letter was never tried.
+    keys: HashMap<String, bool>,
+    /// Keys that were parked since it began.
+    parked: HashSet<String>,
+}
+
+/// Letters that are being tried again.
+pub(super) type Redelivering = Pin<Box<dyn Future<Output = Redelivered> + Send>>;
+
+/// Whoever asked is answered when it is known which keys are parked now.
+pub(super) struct Redelivered {
+    asked: Vec<Ask>,
+    result: Result<(), StoreError>,
+}
+
+/// Tries letters one after another.
+struct Redelivery {
+    delivery: Arc<Delivery>,
+    orders: watch::Receiver<Orders>,
 }
 
 /// The letters of one key in the order of the log.
@@ -35,12 +67,11 @@ struct Sequence {
     is_due: bool,
 }
 
-enum Redelivered {
+enum End {
     Delivered,
     Failed,
     /// Somebody else has discarded it.
     Gone,
-    Stopped,
 }
 
 impl Letters {
@@ -53,61 +84,118 @@ impl Follower {
     /// Which keys are parked, what was asked about them, and whether some are held back by nothing any more.
     pub(super) async fn look_at_letters(&mut self) -> Result<(), StoreError> {
         self.letters.asked.extend(self.delivery.desk.take());
-        let mut keys: HashMap<String, bool> = HashMap::new();
-        let delivery = Arc::clone(&self.delivery);
-        let never_tried = |letter: &DeadLetter| letter.attempts == 0;
-        delivery
-            .letters(|_, letter| {
-                let loose = never_tried(&letter);
-                keys.entry(letter.event.metadata.key).or_insert(loose);
-            })
-            .await?;
-        self.letters.loose = keys.values().any(|loose| *loose);
-        self.parked = keys.into_keys().collect();
+        self.letters.look = Look::default();
+        while !self.look_on().await? {}
         Ok(())
     }
 
-    /// Tries again what it was asked to, and what waits for nothing. Only while no handler runs and nothing is being committed.
-    pub(super) async fn redeliver(&mut self) -> Result<(), StoreError> {
-        if self.letters.is_empty() || self.obeyed.stop {
-            return Ok(());
+    /// One page further: for what another process may have done. Whether all of them are seen.
+    pub(super) async fn look_on(&mut self) -> Result<bool, StoreError> {
+        let Look { after, keys, .. } = &mut self.letters.look;
+        let see = |_: &str, letter: DeadLetter| {
+            let loose = letter.attempts == 0;
+            keys.entry(letter.event.metadata.key).or_insert(loose);
+        };
+        *after = self.delivery.letters_after(after.take(), see).await?;
+        if after.is_some() {
+            return Ok(false);
         }
-        if self.obeyed.leaving {
-            return Ok(());
+        let Look { keys, parked, .. } = take(&mut self.letters.look);
+        self.letters.loose = keys.values().any(|loose| *loose);
+        self.parked = keys.into_keys().chain(parked).collect();
+        Ok(true)
+    }
+
+    /// Later events of this key are parked as well.
+    pub(super) fn parks(&mut self, key: &str) {
+        self.parked.insert(key.to_owned());
+        self.letters.look.parked.insert(key.to_owned());
+    }
+
+    /// What is to be tried again, if something is and may be now.
+    pub(super) fn redelivery(&mut self) -> Option<Redelivering> {
+        if self.letters.is_empty() || self.obeyed.leaving {
+            return None;
         }
+        let mut asked = take(&mut self.letters.asked);
+        asked.retain(|ask| !ask.is_given_up());
         if self.obeyed.paused || self.halted.is_some() {
-            for ask in take(&mut self.letters.asked) {
-                let held = vec![self.delivery.subscription.name.to_owned()];
-                // Whoever asked may be gone.
-                let _gone = ask.answer.send(Ok(Retried { held, ..Retried::default() }));
+            for ask in asked {
+                ask.tell(|retried| retried.held.push(self.delivery.subscription.name.to_owned()));
+                ask.end(Ok(()));
             }
-            return Ok(());
+            return None;
         }
-        for Ask { filter, answer } in take(&mut self.letters.asked) {
-            let retried = self.redeliver_all(|letter| filter.takes(letter)).await;
-            let failed = retried.as_ref().err().cloned();
-            let _gone = answer.send(retried);
-            failed.map_or(Ok(()), Err)?;
+        let loose = take(&mut self.letters.loose);
+        if asked.is_empty() && !loose {
+            return None;
         }
-        if self.letters.loose {
-            self.redeliver_all(|_| false).await?;
+        let redelivery = Redelivery { delivery: Arc::clone(&self.delivery), orders: self.orders.clone() };
+        Some(Box::pin(async move {
+            let result = redelivery.run(&asked, loose).await;
+            Redelivered { asked, result }
+        }))
+    }
+
+    /// It is known again which keys are parked, and whoever asked is told so.
+    pub(super) async fn redelivered(&mut self, Redelivered { asked, result }: Redelivered) -> Result<(), StoreError> {
+        let result = match result {
+            Ok(()) => self.look_at_letters().await,
+            Err(error) => Err(error),
+        };
+        asked.into_iter().for_each(|ask| ask.end(result.clone()));
+        result
+    }
+}
+
+impl Redelivery {
+    async fn run(&self, asked: &[Ask], loose: bool) -> Result<(), StoreError> {
+        for ask in asked {
+            self.redeliver(Some(ask)).await?;
         }
-        self.look_at_letters().await
+        if loose { self.redeliver(None).await } else { Ok(()) }
     }
 
     /// The keys of which a letter is wanted, or was parked behind others that are gone: each from its first letter on, until
     /// one fails.
-    async fn redeliver_all(
-        &mut self,
-        is_wanted: impl Fn(&DeadLetter) -> bool + Send + Sync,
-    ) -> Result<Retried, StoreError> {
+    async fn redeliver(&self, ask: Option<&Ask>) -> Result<(), StoreError> {
+        for mut sequence in self.sequences(ask).await? {
+            // Mutant `letters_backwards`: the letters of a key are tried again in the wrong order.
+            if cfg!(mutant = "letters_backwards") {
+                sequence.ids.reverse();
+            }
+            for (index, id) in sequence.ids.iter().enumerate() {
+                if self.is_over(ask) {
+                    return Ok(());
+                }
+                let Some(found) = self.delivery.store.get::<DeadLetter>(id).await? else { continue };
+                let end = self.redeliver_one(found).await?;
+                if let Some(ask) = ask {
+                    ask.tell(|retried| match end {
+                        End::Delivered => retried.delivered += 1,
+                        End::Gone => {}
+                        End::Failed => {
+                            retried.failed += 1;
+                            retried.behind += sequence.ids.len() - index - 1;
+                        }
+                    });
+                }
+                if matches!(end, End::Failed) {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The letters that are due, by key.
+    async fn sequences(&self, ask: Option<&Ask>) -> Result<impl Iterator<Item = Sequence>, StoreError> {
         let mut order: Vec<Sequence> = Vec::new();
         let mut by_key: HashMap<String, usize> = HashMap::new();
-        let delivery = Arc::clone(&self.delivery);
-        let name = delivery.subscription.name;
-        delivery
+        let name = self.delivery.subscription.name;
+        self.delivery
             .letters(|position, letter| {
-                let is_due = is_wanted(&letter);
+                let is_due = ask.is_some_and(|ask| ask.filter.takes(&letter));
                 let index = *by_key.entry(letter.event.metadata.key).or_insert_with(|| {
                     order.push(Sequence { is_due: letter.attempts == 0, ..Sequence::default() });
                     order.len() - 1
@@ -116,37 +204,24 @@ impl Follower {
                 order[index].ids.push(format!("{name}/{position}"));
             })
             .await?;
-        let mut retried = Retried::default();
-        for mut sequence in order.into_iter().filter(|sequence| sequence.is_due) {
-            // Mutant `letters_backwards`: the letters of a key are tried again in the wrong order.
-            if cfg!(mutant = "letters_backwards") {
-                sequence.ids.reverse();
-            }
-            for (index, id) in sequence.ids.iter().enumerate() {
-                let Some(found) = self.delivery.store.get::<DeadLetter>(id).await? else { continue };
-                match self.redeliver_one(found).await? {
-                    Redelivered::Delivered => retried.delivered += 1,
-                    Redelivered::Gone => {}
-                    Redelivered::Stopped => return Ok(retried),
-                    Redelivered::Failed => {
-                        retried.failed += 1;
-                        retried.behind += sequence.ids.len() - index - 1;
-                        break;
-                    }
-                }
-            }
+        Ok(order.into_iter().filter(|sequence| sequence.is_due))
+    }
+
+    /// Whether the next letter is not tried: the subscriber was paused or is to leave, or whoever asked has gone.
+    fn is_over(&self, ask: Option<&Ask>) -> bool {
+        let Orders { paused, leaving, .. } = *self.orders.borrow();
+        if let Some(ask) = ask.filter(|_| paused) {
+            ask.tell(|retried| retried.held.push(self.delivery.subscription.name.to_owned()));
         }
-        Ok(retried)
+        paused || leaving || ask.is_some_and(Ask::is_given_up)
     }
 
     /// One try. The letter goes in the unit of the effect, or stays with what it failed with.
-    async fn redeliver_one(&mut self, found: Found<DeadLetter>) -> Result<Redelivered, StoreError> {
+    async fn redeliver_one(&self, found: Found<DeadLetter>) -> Result<End, StoreError> {
         let Found { key: id, value: letter, revision } = found;
-        let delivery = Arc::clone(&self.delivery);
+        let delivery = &self.delivery;
         let waiting = Waiting { attempts: letter.attempts, ..Arc::new(letter.event.clone()).into() };
-        let Some(Tried { waiting, mut unit, result, took }) = self.try_letter(waiting).await else {
-            return Ok(Redelivered::Stopped);
-        };
+        let Tried { waiting, mut unit, result, took } = self.try_letter(waiting).await;
         delivery.meters.took(took);
         let fault = match result {
             Err(fault) => fault,
@@ -160,10 +235,10 @@ impl Follower {
                 if cfg!(mutant = "letter_moves_checkpoint") {
                     unit.checkpoint(delivery.subscription.name, position(&waiting.event));
                 }
-                match delivery.store.commit(unit).await {
+                match delivery.commit(unit).await {
                     Ok(_) => {
                         delivery.meters.done.increment(1);
-                        return Ok(Redelivered::Delivered);
+                        return Ok(End::Delivered);
                     }
                     Err(CommitError::Store(error)) => return Err(error),
                     Err(refused) => Fault::Failed(refused.into()),
@@ -179,36 +254,26 @@ impl Follower {
         delivery.record(&mut unit, &waiting, took, DeliveryOutcome::Parked, Some(&error));
         let letter = DeadLetter { error, attempts: waiting.attempts, ..letter };
         unit.put(id, &letter, Expected::Exact(revision));
-        match delivery.store.commit(unit).await {
-            Ok(_) => Ok(Redelivered::Failed),
-            Err(CommitError::Conflict(_) | CommitError::Late { .. }) => Ok(Redelivered::Gone),
+        match delivery.commit(unit).await {
+            Ok(_) => Ok(End::Failed),
+            Err(CommitError::Conflict(_) | CommitError::Late { .. }) => Ok(End::Gone),
             Err(CommitError::Store(error)) => Err(error),
         }
     }
 
-    /// `None` if it was ordered to stop before the handler ended.
-    async fn try_letter(&mut self, waiting: Waiting) -> Option<Tried> {
-        let delivery = Arc::clone(&self.delivery);
-        self.publish(1);
-        let trying = async {
-            match &delivery.subscription.calls {
-                Calls::Each(handler) => Arc::clone(&delivery).attempt(Arc::clone(handler), waiting).await,
-                Calls::Batch(_, handler) => {
-                    let (handled, took) =
-                        delivery.attempt_batch(&**handler, std::slice::from_ref(&waiting.event)).await;
-                    let waiting = Waiting { attempts: waiting.attempts + 1, ..waiting };
-                    let (unit, result) = match handled {
-                        Ok(unit) => (unit, Ok(())),
-                        Err(fault) => (delivery.own_unit(&waiting.event), Err(fault)),
-                    };
-                    Tried { waiting, unit, result, took }
-                }
+    async fn try_letter(&self, waiting: Waiting) -> Tried {
+        let delivery = &self.delivery;
+        match &delivery.subscription.calls {
+            Calls::Each(handler) => Arc::clone(delivery).attempt(Arc::clone(handler), waiting).await,
+            Calls::Batch(_, handler) => {
+                let (handled, took) = delivery.attempt_batch(&**handler, std::slice::from_ref(&waiting.event)).await;
+                let waiting = Waiting { attempts: waiting.attempts + 1, ..waiting };
+                let (unit, result) = match handled {
+                    Ok(unit) => (unit, Ok(())),
+                    Err(fault) => (delivery.own_unit(&waiting.event), Err(fault)),
+                };
+                Tried { waiting, unit, result, took }
             }
-        };
-        tokio::select! {
-            biased;
-            tried = trying => Some(tried),
-            () = stopped(&mut self.orders) => None,
         }
     }
 }

@@ -6,6 +6,7 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::Poll,
+    time::Duration,
 };
 
 use event_sourcing::{CommitError, Position, StoreError};
@@ -14,7 +15,7 @@ use kernel::Envelope;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::{Follower, PATIENCE};
+use super::{Follower, PATIENCE, lanes::Work, outlook::Outlook};
 use crate::{
     DeliveryOutcome,
     control::Orders,
@@ -23,6 +24,9 @@ use crate::{
     mailbox::Waiting,
     stretch::Stretch,
 };
+
+/// How often it is written down how far it is: not for every event, which would cost more than many handlers.
+const TELL: Duration = Duration::from_millis(100);
 
 /// How a stretch of events ended.
 enum End {
@@ -42,15 +46,27 @@ impl Follower {
         page: &Arc<[Arc<Envelope>]>,
     ) -> Result<(), StoreError> {
         let at = Arc::new(AtomicUsize::new(0));
+        let mut outlook = Outlook::behind(page, &self.delivery);
         loop {
             let from = at.load(Ordering::Relaxed);
             let start = Instant::now();
-            let end = self.stretch(&**handler, page, &at, start).await;
+            if start - self.told >= TELL {
+                self.tell(&page[from..], start);
+            }
+            let end = self.stretch(&**handler, page, &at, start, &mut outlook).await;
             let here = at.load(Ordering::Relaxed);
             self.passed(&page[from..here], start);
             let end = if matches!(end, End::Written) { self.commit(&page[here], start).await? } else { end };
+            if let (End::Written, Some(outlook)) = (&end, outlook.as_mut().filter(|outlook| outlook.is_due())) {
+                outlook.look(&self.delivery).await?;
+            }
+            let is_overtaken = outlook.as_ref().is_some_and(|outlook| outlook.is_overtaken);
             match end {
                 End::Stopped => return Ok(()),
+                End::Through | End::Written if is_overtaken => {
+                    self.admit(&page[here + usize::from(matches!(end, End::Written))..]);
+                    return self.lanes(handler, Work::new()).await;
+                }
                 End::Through => return if self.progress.is_late() { self.flush().await } else { Ok(()) },
                 End::Written if here + 1 == page.len() => return Ok(()),
                 End::Written => at.store(here + 1, Ordering::Relaxed),
@@ -66,10 +82,23 @@ impl Follower {
                     let waiting = Waiting { attempts: 1, ..Arc::clone(event).into() };
                     let unit = self.delivery.own_unit(event);
                     let tried = Tried { waiting, unit, result: Err(fault), took: start.elapsed() };
-                    return self.lanes(handler, Some(tried)).await;
+                    let mut work = Work::new();
+                    self.tried(tried, &mut work);
+                    return self.lanes(handler, work).await;
                 }
             }
         }
+    }
+
+    /// Whoever looks sees how far it is, also where it is never idle and no handler waits.
+    fn tell(&mut self, rest: &[Arc<Envelope>], now: Instant) {
+        self.told = now;
+        self.slate.write(|standing| {
+            standing.position = self.progress.position();
+            standing.queued = rest.len();
+            standing.in_flight = 0;
+            standing.oldest = rest.first().map(|event| event.timestamp);
+        });
     }
 
     /// Drives the handler through the page from `at` on, and tells every second how far it is if it takes that long.
@@ -79,14 +108,15 @@ impl Follower {
         page: &Arc<[Arc<Envelope>]>,
         at: &Arc<AtomicUsize>,
         start: Instant,
+        outlook: &mut Option<Outlook>,
     ) -> End {
         let Self { delivery, seat, orders, obeyed, progress, slate, .. } = self;
         let _watching = delivery.watch.page(page, at, start);
         let from = at.load(Ordering::Relaxed);
         let behind = |index: usize| Position(position(&page[index]).0 - 1);
         let hold = AtomicBool::new(false);
-        let Delivery { subscription, threads, inline, .. } = &**delivery;
-        let stretch = Stretch { subscription, events: page, at, hold: &hold, seat, threads, inline };
+        let Delivery { subscription, inline, .. } = &**delivery;
+        let stretch = Stretch { subscription, events: page, at, hold: &hold, seat, inline };
         let result = 'handled: {
             let mut handling = pin!(AssertUnwindSafe(handler.stretch(stretch)).catch_unwind());
             if let Poll::Ready(ended) = futures::poll!(&mut handling) {
@@ -100,6 +130,8 @@ impl Follower {
                 standing.oldest = Some(page[from].timestamp);
             });
             loop {
+                let glance = outlook.as_mut().filter(|outlook| !outlook.is_overtaken);
+                let due = glance.as_ref().map(|outlook| outlook.due);
                 tokio::select! {
                     biased;
                     ended = &mut handling => break ended,
@@ -111,6 +143,13 @@ impl Follower {
                             return End::Stopped;
                         }
                         hold.store(true, Ordering::Relaxed);
+                    }
+                    () = sleep_until(due.unwrap_or(start)), if due.is_some() => {
+                        if let Some(outlook) = glance {
+                            // What the store does not answer is asked again later.
+                            let _unanswered = outlook.look(delivery).await;
+                            hold.fetch_or(outlook.is_overtaken, Ordering::Relaxed);
+                        }
                     }
                     () = sleep_until(Instant::now() + PATIENCE) => {
                         let here = at.load(Ordering::Relaxed).min(page.len() - 1);
@@ -148,7 +187,7 @@ impl Follower {
         self.delivery.record(&mut unit, &waiting, took, DeliveryOutcome::Done, None);
         let step = self.progress.through(position(event));
         step.write(&self.delivery.place, &mut unit);
-        match self.delivery.store.commit(unit).await {
+        match self.delivery.commit(unit).await {
             Ok(_) => {
                 self.progress.pass(position(event), false);
                 self.progress.stepped(&step);

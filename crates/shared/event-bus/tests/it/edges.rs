@@ -48,6 +48,13 @@ async fn what_cannot_be_is_refused_with_the_way_out() {
         vec![batches(0)],
         vec![batches(1).with_class(DeliveryClass::Inline { order: 0 })],
         vec![probe().with_retry(retry)],
+        vec![probe().with_mailbox(usize::MAX)],
+        vec![Subscription::batches::<Noted>(
+            "batches",
+            "ledger",
+            BatchOptions { size: 1, delay: Duration::MAX },
+            Probe::writing("batches", &store),
+        )],
         vec![named("")],
         vec![named("ledger/b")],
         vec![named("ledger\n")],
@@ -60,7 +67,10 @@ async fn what_cannot_be_is_refused_with_the_way_out() {
     for case in cases {
         said.push(refused(case, Some(Arc::clone(&store)), BusOptions::default()).await);
     }
-    said.push(refused(vec![], Some(Arc::clone(&store)), BusOptions { threads: 0, ..BusOptions::default() }).await);
+    for threads in [0, usize::MAX] {
+        let options = BusOptions { threads, ..BusOptions::default() };
+        said.push(refused(vec![], Some(Arc::clone(&store)), options).await);
+    }
     expect![[r#"
         subscriber `ledger` is durable, and the bus has no store: give it one, or make the subscriber ephemeral
         there is a subscriber `ledger` already: each needs a name of its own
@@ -69,6 +79,8 @@ async fn what_cannot_be_is_refused_with_the_way_out() {
         subscriber `batches`: batches of a size that cannot be: make it 1 to 1024, as the mailbox holds
         subscriber `batches`: batches are durable and come one after another: leave concurrency and class
         subscriber `ledger`: its retry is out of range: /attempts: must be 1 or more: the first call is one of them
+        subscriber `ledger`: mailbox holds 18446744073709551615: make it 1048576 or less
+        subscriber `batches`: its batches wait for more than a day: make their delay shorter
         subscriber ``: its name is empty: letters, digits, dots and hyphens make a name, such as `billing.invoices`
         subscriber `ledger/b`: its name has a slash in it: letters, digits, dots and hyphens make a name, such as `billing.invoices`
         subscriber `ledger
@@ -77,7 +89,8 @@ async fn what_cannot_be_is_refused_with_the_way_out() {
         subscriber `archive`: `*.noted` is the name of no event: take one wire name, all that begin alike, `orders.*`, or all, `*`
         subscriber `archive`: `testing.*.noted` is the name of no event: take one wire name, all that begin alike, `orders.*`, or all, `*`
         there is a subscriber `ledger` already: each needs a name of its own
-        the bus's options are out of range: threads is 0: allow one thread for computations or more"#]]
+        the bus's options are out of range: threads is 0: allow 1 to 1024 threads for computations
+        the bus's options are out of range: threads is 18446744073709551615: allow 1 to 1024 threads for computations"#]]
     .assert_eq(&said.join("\n"));
     assert_eq!(kernel::Error::from(BusError::Unknown("x".into())).kind, kernel::ErrorKind::NotFound);
 }
@@ -175,6 +188,30 @@ async fn retries_are_paid_from_a_budget_of_the_subscriber() {
     drained(&bus).await;
     assert!(start_of_all.elapsed() >= Duration::from_secs(50), "then slowly: {:?}", start_of_all.elapsed());
     assert_eq!(poor.tries().len(), 40, "but each is tried again");
+}
+
+/// It is not left to the slow poll, however long nothing has happened.
+#[tokio::test(start_paused = true)]
+async fn a_lone_event_is_handled_at_once() {
+    let store = memory();
+    let subscribers = [
+        ("durable", DeliveryClass::Durable, 1),
+        ("lanes", DeliveryClass::Durable, 2),
+        ("ephemeral", DeliveryClass::Ephemeral { overflow: Overflow::Wait }, 1),
+    ];
+    let probes = subscribers.map(|(name, ..)| Probe::writing(name, &store));
+    let to = |(probe, (_, class, concurrency))| to(probe).with_class(class).with_concurrency(concurrency);
+    let bus = start(&store, probes.iter().zip(subscribers).map(to).collect()).await;
+    for n in 1..10 {
+        tokio::time::sleep(Duration::from_millis(1_700 * (n - 1))).await;
+        let published = Instant::now();
+        publish(&store, &[("a", n)]).await;
+        for probe in &probes {
+            until("it is handled", async || probe.seen("a").await.len() as u64 == n).await;
+            assert!(published.elapsed() < Duration::from_millis(10), "{}: {:?}", probe.name(), published.elapsed());
+        }
+    }
+    bus.stop().await;
 }
 
 /// What comes while one key waits for its next try, and after more of that key has come.

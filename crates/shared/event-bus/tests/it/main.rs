@@ -6,6 +6,7 @@ mod conformance;
 mod edges;
 mod faults;
 mod nodes;
+mod orders;
 mod random;
 mod simulation;
 mod told;

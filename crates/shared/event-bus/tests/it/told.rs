@@ -7,7 +7,8 @@ use std::{
 };
 
 use event_bus::{
-    BatchOptions, BusOptions, DeliveryClass, EventBus, LetterFilter, Overflow, Ports, Subscriber, Subscription,
+    BatchOptions, BusOptions, CpuSubscriber, DeliveryClass, EventBus, LetterFilter, Overflow, Ports, Subscriber,
+    Subscription,
 };
 use event_sourcing::{MemoryStore, Store, Unit};
 use expect_test::expect;
@@ -15,6 +16,7 @@ use kernel::{Context, Error, ManualClock, SequentialIds};
 use observability::{EndedSpan, Export, SUBSCRIBER, SpanSink};
 use testing::{
     bus::{Action, Probe, drained, options, publish, start, start_with, until},
+    faults::{Fault, FaultPlan},
     store::Noted,
 };
 use tracing::{Dispatch, dispatcher::DefaultGuard};
@@ -162,6 +164,30 @@ async fn a_handler_that_holds_its_thread_is_reported() {
     }
 }
 
+impl CpuSubscriber<Noted> for Blocks {
+    fn handle(&self, _: &Context, _: &Noted, _: &mut Unit) -> Result<(), Error> {
+        self.0.lock().unwrap().recv().map_err(|gone| Error::internal(gone.to_string()))
+    }
+}
+
+/// What waits for a thread is not being handled, and nobody complains that it takes long.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_computation_begins_when_it_has_a_thread() {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
+    let (word, waits) = mpsc::channel();
+    let blocks = Subscription::cpu::<Noted>("computes", "ledger", Blocks(Mutex::new(waits))).with_concurrency(3);
+    let options = BusOptions { overlong: Duration::from_millis(20), threads: 1, ..options() };
+    let bus = start_with(&store, vec![blocks], options).await;
+    publish(&store, &[("a", 1), ("b", 2), ("c", 3), ("d", 4)]).await;
+    until("one is overlong", async || !bus.status().await.unwrap()[0].overlong.is_empty()).await;
+    until("three have their turn", async || bus.status().await.unwrap()[0].queued == 3).await;
+    let status = bus.status().await.unwrap().remove(0);
+    assert_eq!((status.in_flight, status.overlong.len()), (1, 1), "{status:?}");
+    (0..4).for_each(|_| word.send(()).unwrap());
+    drained(&bus).await;
+    bus.stop().await;
+}
+
 /// How old the oldest event is that waits is also known of a subscriber that has not read it.
 #[tokio::test(start_paused = true)]
 async fn the_oldest_event_is_known_that_nobody_has_read() {
@@ -181,4 +207,25 @@ async fn the_oldest_event_is_known_that_nobody_has_read() {
     }
     bus.resume("held").await.unwrap();
     until("nothing waits", async || bus.status().await.unwrap()[0].oldest.is_none()).await;
+}
+
+/// Where the store takes its time, and not the handler, and there is always a next event.
+#[tokio::test(start_paused = true)]
+async fn a_subscriber_that_is_never_idle_tells_how_far_it_is() {
+    let memory: Arc<dyn Store> = Arc::new(MemoryStore::default());
+    let late = (1..100).map(|call| (call, Fault::Delay(Duration::from_millis(100))));
+    let slow = FaultPlan::at(late).only(["store.commit"]);
+    let store: Arc<dyn Store> = Arc::new(slow.around(Arc::clone(&memory)));
+    let bus = start(&store, vec![Subscription::new::<Noted>("busy", "ledger", Probe::writing("busy", &store))]).await;
+    for n in 1..=50 {
+        publish(&memory, &[("a", n)]).await;
+    }
+    for seconds in 1..=4 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let (status, stored) = (bus.status().await.unwrap().remove(0), store.checkpoint("busy").await.unwrap());
+        assert!(stored.0 >= seconds * 9 && stored.0 <= status.position.0 + 2, "{stored:?}: {status:?}");
+        assert!(status.oldest.is_some());
+    }
+    drained(&bus).await;
+    bus.stop().await;
 }

@@ -1,11 +1,11 @@
 use std::time::Duration;
 
-use event_bus::{BatchOptions, BusOptions, DeliveryClass, InlineSubscribers, Overflow, Subscription};
-use event_sourcing::{EventLimits, EventRules, StoreExt, Unit};
+use event_bus::{BatchOptions, BusOptions, DeliveryClass, InlineSubscribers, OnUnknown, Overflow, Subscription};
+use event_sourcing::{EventLimits, EventRules, Position, StoreExt, Unit};
 
 use super::{
-    Action, BusHome, Probe, Seen, author, drained, letters, options, publish, publish_together, start, start_with,
-    until,
+    Action, BusHome, Probe, Seen, author, drained, failures::Other, letters, options, publish, publish_together, start,
+    start_with, until,
 };
 use crate::{actors::origin, store::Noted};
 
@@ -94,6 +94,42 @@ pub(super) async fn ephemeral_starts_at_the_end_and_counts_what_it_drops(home: &
     bus.stop().await;
 }
 
+/// What comes during a pause is handled after it, as far as the mailbox and its policy allow.
+pub(super) async fn an_ephemeral_pause_drops_nothing_uncounted(home: &impl BusHome) {
+    let store = home.open().await;
+    let cases = [
+        ("waits", Overflow::Wait, &[1, 2, 3, 4, 5, 6][..], 0),
+        ("forgets", Overflow::DropOldest, &[1, 4, 5, 6], 2),
+        ("rejects", Overflow::Reject, &[1, 2, 3, 6], 2),
+    ];
+    let probes = cases.map(|(name, ..)| Probe::new(name, &store, |_, _, _| Action::Look));
+    let subscriptions = probes
+        .iter()
+        .zip(cases)
+        .map(|(probe, (_, overflow, ..))| to(probe).with_class(DeliveryClass::Ephemeral { overflow }).with_mailbox(2));
+    let bus = start(&store, subscriptions.collect()).await;
+    publish(&store, &[("a", 1)]).await;
+    drained(&bus).await;
+    for (name, ..) in cases {
+        bus.pause(name).await.unwrap();
+    }
+    publish_together(&store, (2..=5).map(|n| Noted::new("a", n))).await;
+    until("they hold what they can", async || bus.status().await.unwrap().iter().all(|status| status.queued == 2))
+        .await;
+    assert!(probes.iter().all(|probe| probe.tries().len() == 1), "none of it is handled");
+    for (name, ..) in cases {
+        bus.resume(name).await.unwrap();
+    }
+    drained(&bus).await;
+    publish(&store, &[("a", 6)]).await;
+    drained(&bus).await;
+    for ((probe, (name, _, expected, dropped)), status) in probes.iter().zip(cases).zip(bus.status().await.unwrap()) {
+        let tried: Vec<u64> = probe.tries().into_iter().map(|(_, n)| n).collect();
+        assert_eq!((tried.as_slice(), status.dropped), (expected, dropped), "{name}");
+    }
+    bus.stop().await;
+}
+
 /// What it publishes goes through the inline subscribers and the rules of events.
 pub(super) async fn an_ephemeral_unit_is_committed_as_any_other(home: &impl BusHome) {
     let store = home.open().await;
@@ -148,6 +184,33 @@ pub(super) async fn a_batch_that_is_spoilt_parks_only_what_spoils_it(home: &impl
     assert_eq!(parked, [(3, 3), (4, 0)], "and its key behind it");
     bus.stop().await;
     assert_eq!(store.checkpoint("batches").await.unwrap().0, 4);
+}
+
+/// What comes before it is handled, it is not passed, and what comes behind it is handled when it is out of the way: each once.
+pub(super) async fn a_batch_ends_before_what_halts_it(home: &impl BusHome) {
+    let store = home.open().await;
+    publish(&store, &[("a", 1)]).await;
+    let mut unit = Unit::new(author());
+    unit.publish(&Other::<9> { writer: "b".into() });
+    store.commit(unit).await.unwrap();
+    publish(&store, &[("c", 3), ("d", 4)]).await;
+    let probe = Probe::writing("batches", &store);
+    let options = BatchOptions { size: 10, delay: Duration::from_millis(10) };
+    let to = || Subscription::batches::<Noted>("batches", "ledger", options, probe.clone());
+    let bus = start(&store, vec![to().with_unknown(OnUnknown::Halt)]).await;
+    until("it halts", async || bus.status().await.unwrap()[0].halted.is_some()).await;
+    publish(&store, &[("e", 5)]).await;
+    bus.resume("batches").await.unwrap();
+    drained(&bus).await;
+    assert!(bus.status().await.unwrap()[0].halted.is_some(), "it finds the same");
+    bus.stop().await;
+    assert_eq!((probe.seen("batch 1").await, probe.tries().len()), (vec![1], 1), "what comes before it");
+    assert_eq!(store.checkpoint("batches").await.unwrap(), Position(1));
+    let bus = start(&store, vec![to()]).await;
+    drained(&bus).await;
+    assert_eq!((probe.seen("batch 3").await, probe.tries().len()), (vec![3, 4, 5], 2), "and what comes behind it");
+    assert_eq!(letters(&store).await.len(), 1);
+    bus.stop().await;
 }
 
 pub(super) async fn computations_have_threads_of_their_own(home: &impl BusHome) {

@@ -9,7 +9,10 @@ use kernel::{Context, Error, Event};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Action, BusHome, Probe, author, drained, letters, options, publish, records, start, start_with, until};
+use super::{
+    Action, BusHome, Probe, author, drained, letters, options, publish, publish_together, records, start, start_with,
+    until,
+};
 use crate::store::{Card, Noted};
 
 fn to(probe: &Probe) -> Subscription {
@@ -84,6 +87,22 @@ pub(super) async fn other_keys_flow_while_one_waits_for_its_next_try(home: &impl
     bus.stop().await;
 }
 
+/// More events than a mailbox holds wait behind one of their key.
+pub(super) async fn other_keys_are_read_behind_one_that_waits(home: &impl BusHome) {
+    let store = home.open().await;
+    let many = (1..=1_100).map(|n| Noted::new("a", n));
+    publish_together(&store, many.chain([Noted::new("b", 1_101), Noted::new("c", 1_102)])).await;
+    let (first, longest) = (Duration::from_secs(20), Duration::from_secs(60));
+    let retry = RetryPolicy { first, longest, attempts: 2, ..RetryPolicy::default() };
+    for (name, concurrency) in [("one", 1), ("four", 4)] {
+        let probe = Probe::new(name, &store, |key, _, _| if key == "a" { Action::Fail } else { Action::Write });
+        let bus = start(&store, vec![to(&probe).with_retry(retry).with_concurrency(concurrency)]).await;
+        until("the other keys are through", async || probe.seen("c").await == [1_102]).await;
+        assert_eq!((probe.seen("b").await, probe.tries().len()), (vec![1_101], 3), "before the next try");
+        bus.stop().await;
+    }
+}
+
 /// Rule 5 of docs/durability.md.
 /// Rule 6 of docs/durability.md.
 pub(super) async fn a_poison_event_parks_its_key_and_only_its_key(home: &impl BusHome) {
@@ -130,8 +149,8 @@ pub(super) async fn a_panic_stays_where_it_is(home: &impl BusHome) {
 
 /// A note that says less than its contract, or is of a version that nobody knows.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
-struct Other<const VERSION: u32> {
-    writer: String,
+pub(super) struct Other<const VERSION: u32> {
+    pub writer: String,
 }
 
 impl<const VERSION: u32> Event for Other<VERSION> {

@@ -18,6 +18,8 @@ pub enum Fault {
     Busy,
     /// It begins so much later, by the runtime's time.
     Delay(Duration),
+    /// Its answer comes so much later, by the runtime's time.
+    Late(Duration),
     /// It panics before it has done anything.
     Panic,
     /// Its future is dropped after so many polls, also if it comes to its end in the last of them. The caller hears that it has
@@ -198,6 +200,11 @@ impl FaultPlan {
                 tokio::time::sleep(time).await;
                 work.await
             }
+            Some(Fault::Late(time)) => {
+                let answer = work.await;
+                tokio::time::sleep(time).await;
+                answer
+            }
             Some(fault @ Fault::Drop(polls)) => {
                 drop(polled(work, polls).await);
                 Err(error(fault, format!("injected: call {call}, `{name}`, was dropped after {polls} polls")))
@@ -223,8 +230,9 @@ impl fmt::Display for FaultPlan {
         for (index, (call, fault, name)) in journal.injected.iter().enumerate() {
             let comma = if index == 0 { "" } else { ", " };
             match fault {
-                Fault::Delay(time) => {
-                    write!(f, "{comma}({call}, Fault::Delay(Duration::from_nanos({})))", time.as_nanos())?
+                Fault::Delay(time) | Fault::Late(time) => {
+                    let kind = if matches!(fault, Fault::Delay(_)) { "Delay" } else { "Late" };
+                    write!(f, "{comma}({call}, Fault::{kind}(Duration::from_nanos({})))", time.as_nanos())?
                 }
                 fault => write!(f, "{comma}({call}, Fault::{fault:?})")?,
             }

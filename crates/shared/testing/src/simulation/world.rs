@@ -157,7 +157,7 @@ impl World {
                     Fault::Mute if on_fail == "handler fails" => on_fail,
                     Fault::Mute => "commit is done and not answered",
                     Fault::Busy => "store is busy",
-                    Fault::Delay(_) => "call is late",
+                    Fault::Delay(_) | Fault::Late(_) => "call is late",
                     Fault::Drop(_) => "call is dropped",
                     Fault::Panic => "handler panics",
                     // None of the plans has one: a node that is killed does not answer either.

@@ -1,0 +1,50 @@
+use std::{sync::Arc, time::Duration};
+
+use event_sourcing::{LogQuery, Position, StoreError};
+use kernel::{Envelope, Priority};
+use tokio::time::Instant;
+
+use super::PAGE;
+use crate::delivery::{Delivery, position};
+
+/// How long more urgent events may be overlooked.
+const GLANCE: Duration = Duration::from_millis(10);
+
+/// What comes behind a page whose events are handled one after another: something more urgent need not wait for its end. Handlers
+/// that are through with the page before a glance is due pay nothing for it.
+pub(super) struct Outlook {
+    priority: Priority,
+    /// Everything up to here was looked at.
+    seen: Position,
+    /// Events that the mailbox would hold beyond that.
+    room: usize,
+    pub due: Instant,
+    /// There is something more urgent.
+    pub is_overtaken: bool,
+}
+
+impl Outlook {
+    /// `None` for events of one type: they are all as urgent.
+    pub fn behind(page: &[Arc<Envelope>], delivery: &Delivery) -> Option<Self> {
+        let last = page.last().filter(|_| delivery.subscription.is_wildcard())?;
+        let room = delivery.subscription.mailbox.saturating_sub(page.len());
+        let (priority, seen) = (last.metadata.priority, position(last));
+        Some(Self { priority, seen, room, due: Instant::now() + GLANCE, is_overtaken: false })
+    }
+
+    /// Whether it should look again.
+    pub fn is_due(&self) -> bool {
+        !self.is_overtaken && self.room > 0 && Instant::now() >= self.due
+    }
+
+    /// Looks at what it has not seen yet.
+    pub async fn look(&mut self, delivery: &Delivery) -> Result<(), StoreError> {
+        let page = delivery.store.log(LogQuery::after(self.seen, PAGE.min(self.room))).await?;
+        self.seen = page.last().map_or(self.seen, |last| position(last));
+        let mut wanted = page.iter().filter(|event| delivery.subscription.takes(event));
+        self.is_overtaken = wanted.any(|event| event.metadata.priority > self.priority);
+        self.room -= page.len();
+        self.due = Instant::now() + GLANCE;
+        Ok(())
+    }
+}
