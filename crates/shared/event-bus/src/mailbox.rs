@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use kernel::{Envelope, Priority};
+use kernel::{Envelope, Error, Priority};
 use resilience::Attempts;
 
 /// Dequeues after which a ready key is taken whatever its priority.
@@ -50,11 +50,13 @@ pub(crate) struct Waiting {
     pub attempts: u32,
     /// Between the tries, once one has failed.
     pub waits: Option<Attempts>,
+    /// What the tries before failed with, the latest of them.
+    pub failures: Vec<Error>,
 }
 
 impl From<Arc<Envelope>> for Waiting {
     fn from(event: Arc<Envelope>) -> Self {
-        Self { event, attempts: 0, waits: None }
+        Self { event, attempts: 0, waits: None, failures: Vec::new() }
     }
 }
 
