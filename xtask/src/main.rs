@@ -13,6 +13,7 @@ mod deny;
 mod fuzz;
 mod hooks;
 mod new_package;
+mod simulate;
 mod step;
 mod test;
 mod tools;
@@ -51,6 +52,13 @@ enum Verb {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
+    /// Run store, bus and timekeeper through faults that a seed decides
+    #[command(disable_help_flag = true)]
+    Simulate {
+        /// Passed on to the program, which is built first; `--help` lists them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
     Test(test::Args),
     Ci(ci::Args),
     Coverage(coverage::Args),
@@ -69,6 +77,7 @@ fn main() -> ExitCode {
             boundaries::cli::main([OsString::from("cargo xtask check-boundaries")].into_iter().chain(args))
         }
         Verb::CheckContracts { args } => contracts::run(&args),
+        Verb::Simulate { args } => simulate::run(&args),
         Verb::Test(args) => test::run(&args),
         Verb::Ci(args) => ci::run(&args),
         Verb::Coverage(args) => coverage::run(&args),

@@ -75,11 +75,11 @@ fn outside_tests(source: &str) -> Vec<(usize, &str)> {
     outside
 }
 
-fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
+pub fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        if path.is_dir() {
+        if path.is_dir() && path.file_name().is_none_or(|name| name != "target") {
             found.extend(files(&path, extension));
         } else if path.extension().is_some_and(|has| has == extension) {
             found.push(path);

@@ -5,6 +5,7 @@ mod columns;
 mod contracts;
 mod hooks;
 mod new_package;
+mod pages;
 mod requests;
 mod seeds;
 

@@ -10,7 +10,7 @@ use std::{
 use event_sourcing::StoreError;
 use indicatif::{ProgressBar, ProgressStyle};
 use kernel::SystemClock;
-use storage_sqlite::maintenance::{self, Counts, Progress, Stats};
+use storage_sqlite::{Counts, Progress, Stats};
 
 use crate::{
     cli::{Db, DbBackup, DbExport, DbImport, DbStats, DbVerb, DbVerify, Global},
@@ -34,7 +34,7 @@ pub fn db(global: &Global, args: &Db) -> Result<(), Failure> {
 }
 
 fn stats(store: &Path, args: &DbStats) -> Result<(), Failure> {
-    let stats = maintenance::stats(store)?;
+    let stats = storage_sqlite::stats(store)?;
     match &stats {
         _ if args.json => print_json(&stats),
         Some(stats) => print(&render(store, stats)),
@@ -71,7 +71,7 @@ fn write_stats(text: &mut String, store: &Path, stats: &Stats) -> std::fmt::Resu
 }
 
 fn verify(store: &Path, args: &DbVerify) -> Result<(), Failure> {
-    let findings = with_bar(|progress| maintenance::verify(store, progress))?;
+    let findings = with_bar(|progress| storage_sqlite::verify(store, progress))?;
     if args.json {
         print_json(&findings)?;
     } else {
@@ -86,7 +86,7 @@ fn verify(store: &Path, args: &DbVerify) -> Result<(), Failure> {
 }
 
 fn backup(store: &Path, args: &DbBackup) -> Result<(), Failure> {
-    let copied = with_bar(|progress| maintenance::backup(store, &args.file, progress))?;
+    let copied = with_bar(|progress| storage_sqlite::backup(store, &args.file, progress))?;
     let copied = copied.ok_or_else(|| nothing(store, "back up"))?;
     if args.json {
         return print_json(&copied);
@@ -97,7 +97,7 @@ fn backup(store: &Path, args: &DbBackup) -> Result<(), Failure> {
 fn export(store: &Path, args: &DbExport) -> Result<(), Failure> {
     let Some(path) = &args.file else {
         let mut out = Gone { out: BufWriter::new(io::stdout().lock()), is_closed: false };
-        let exported = with_bar(|progress| maintenance::export(store, &mut out, progress));
+        let exported = with_bar(|progress| storage_sqlite::export(store, &mut out, progress));
         if out.is_closed {
             return Err(Failure::ClosedOutput);
         }
@@ -114,7 +114,7 @@ fn export(store: &Path, args: &DbExport) -> Result<(), Failure> {
     }
     let draft = tempfile::NamedTempFile::new_in(folder).map_err(cannot)?;
     let mut out = BufWriter::new(draft.as_file());
-    let exported = with_bar(|progress| maintenance::export(store, &mut out, progress))?;
+    let exported = with_bar(|progress| storage_sqlite::export(store, &mut out, progress))?;
     let counts = exported.ok_or_else(|| nothing(store, "export"))?;
     drop(out);
     draft.as_file().sync_all().map_err(cannot)?;
@@ -132,7 +132,7 @@ fn import(config: &Config, args: &DbImport) -> Result<(), Failure> {
         Box::new(BufReader::new(File::open(&args.file).map_err(cannot)?))
     };
     let options = config.writing("borough db import", &SystemClock);
-    let counts = with_bar(|progress| maintenance::import(store, &options, &mut *reader, progress))?;
+    let counts = with_bar(|progress| storage_sqlite::import(store, &options, &mut *reader, progress))?;
     if args.json {
         return print_json(&counts);
     }

@@ -37,7 +37,7 @@ mod fault;
 mod halt;
 mod lock;
 mod log_file;
-pub mod maintenance;
+mod maintenance;
 mod readers;
 mod rows;
 mod schema;
@@ -45,4 +45,7 @@ mod store;
 mod transaction;
 mod writer;
 
+pub use maintenance::{
+    CheckpointStats, CollectionStats, Copied, Counts, Finding, Progress, Stats, backup, export, import, stats, verify,
+};
 pub use store::{Options, SqliteStore};

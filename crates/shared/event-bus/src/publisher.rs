@@ -227,6 +227,9 @@ impl Publisher {
             }
         };
         let shared = Arc::clone(&self.shared);
+        if shared.options.file.is_none() {
+            return shared.keep(kept, cause).map(|()| Published::Kept);
+        }
         // It is kept as a whole, whoever waits for that.
         let kept = spawn_blocking(move || shared.keep(kept, cause)).await;
         kept.unwrap_or_else(|_| Err(SpoolError::Stopped.into())).map(|()| Published::Kept)
@@ -338,9 +341,13 @@ impl Shared {
 
     /// The first one waits no more.
     async fn forget(self: &Arc<Self>, id: String) {
-        let spool = Arc::clone(&self.spool);
         let done = id.clone();
-        let forgotten = spawn_blocking(move || lock(&spool).done(&done)).await;
+        let forgotten = if self.options.file.is_none() {
+            Ok(self.spool().done(&done))
+        } else {
+            let spool = Arc::clone(&self.spool);
+            spawn_blocking(move || lock(&spool).done(&done)).await
+        };
         match forgotten {
             // Where the file still has it, its document says in the next process that it was published.
             Ok(Err(error)) => tracing::warn!(publisher = self.options.name, "{error}"),

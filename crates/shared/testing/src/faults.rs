@@ -18,4 +18,6 @@ mod ports;
 mod seed;
 
 pub use plan::{Fault, FaultPlan, Faulty};
+pub(crate) use ports::{commit_error, error, store_error, wait_error};
+pub(crate) use seed::mixed;
 pub use seed::{Seed, each_seed};

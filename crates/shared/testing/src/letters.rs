@@ -136,6 +136,7 @@ async fn one_that_cannot_be_read_is_named_and_left_alone(home: &impl BusHome) {
 }
 
 /// One letter of each key is asked for; the others follow, and then what was published meanwhile.
+/// Rule 2 of docs/durability.md.
 async fn a_key_flows_again_in_its_order(home: &impl BusHome) {
     let (store, is_broken) = spoilt(home).await;
     is_broken.store(false, Ordering::SeqCst);
@@ -241,6 +242,7 @@ async fn what_cannot_be_tried_here_is_said(home: &impl BusHome) {
 }
 
 /// While the first letter of a key is being handled, the key's next event is published.
+/// Rule 6 of docs/durability.md.
 async fn newer_events_of_the_key_wait_for_the_older_ones(home: &impl BusHome) {
     let (store, _) = spoilt(home).await;
     for concurrency in [1, 4] {

@@ -1,7 +1,8 @@
 //! Conformance suites and harnesses that tests of every crate share. A dev-dependency, used from `tests/it` only.
 //!
 //! A module, some of them or all are tested by a [`Scenario`]: what is asked, published, or how much time passes, and what is
-//! expected of that. [`faults`] spoil what the tested code stands on, by a plan that repeats. The suites are for those who
+//! expected of that. [`faults`] spoil what the tested code stands on, by a plan that repeats; a [`simulation`] does so to all of it
+//! at once. The suites are for those who
 //! implement a port.
 #![warn(missing_docs)]
 
@@ -20,6 +21,7 @@ pub mod requests;
 mod rules;
 pub mod saga;
 mod scenario;
+pub mod simulation;
 pub mod store;
 mod time;
 

@@ -12,7 +12,7 @@ use event_sourcing::{
     Collection, EventQuery, Expected, LogQuery, Position, Store, StoreError, StoreErrorKind, StoreExt as _, StreamQuery,
 };
 use serde_json::json;
-use storage_sqlite::{SqliteStore, maintenance};
+use storage_sqlite::SqliteStore;
 use testing::{
     faults::{Seed, each_seed},
     store::{Card, Filed, Noted, Tagged},
@@ -142,7 +142,7 @@ async fn outcome(path: &Path, whole: &Whole, damage: &str) -> Outcome {
         }
     };
     drop(store);
-    match maintenance::verify(path, &mut |_| {}) {
+    match storage_sqlite::verify(path, &mut |_| {}) {
         Ok(findings) if !findings.is_empty() => return Outcome::Found,
         Ok(_) => {}
         Err(error) => {

@@ -176,6 +176,7 @@ async fn more_readers_than_connections_wait_their_turn() {
 }
 
 /// Tasks that read may wait for each other: a read that nobody looks at for a while is in nobody's way.
+/// Rule 13 of docs/durability.md.
 #[tokio::test]
 async fn reads_that_are_not_looked_at_hold_no_other_up() {
     let (_folder, path) = place();

@@ -5,6 +5,7 @@
 mod bus;
 mod damage;
 mod differential;
+mod interface;
 mod kill;
 mod lifetime;
 mod maintenance;

@@ -13,10 +13,7 @@ use std::{
 use event_sourcing::{Collection, Expected, Position, Store, StoreError, StoreErrorKind, StoreExt as _, Unit};
 use rusqlite::Connection;
 use serde_json::{Value, json};
-use storage_sqlite::{
-    Options, SqliteStore,
-    maintenance::{self, CheckpointStats, Counts, Finding, Progress},
-};
+use storage_sqlite::{CheckpointStats, Counts, Finding, Options, Progress, SqliteStore};
 use testing::store::{Card, Filed, Noted, Tagged};
 
 use crate::{files, numbered, numbers, open, options, place};
@@ -45,16 +42,16 @@ async fn fill(path: &Path, units: u64) {
 
 pub(crate) fn exported(path: &Path) -> Result<Vec<u8>, StoreError> {
     let mut bytes = Vec::new();
-    maintenance::export(path, &mut bytes, &mut |_| {})?;
+    storage_sqlite::export(path, &mut bytes, &mut |_| {})?;
     Ok(bytes)
 }
 
 fn imported(path: &Path, mut bytes: &[u8]) -> Result<Counts, StoreError> {
-    maintenance::import(path, &options(), &mut bytes, &mut |_| {})
+    storage_sqlite::import(path, &options(), &mut bytes, &mut |_| {})
 }
 
 fn verified(path: &Path) -> Vec<Finding> {
-    maintenance::verify(path, &mut |_| {}).unwrap()
+    storage_sqlite::verify(path, &mut |_| {}).unwrap()
 }
 
 #[tokio::test]
@@ -109,7 +106,7 @@ async fn an_export_is_json_lines_and_says_what_it_is() {
     let end = &lines[5]["end"];
     assert_eq!((&end["events"], &end["documents"], &end["checkpoints"]), (&json!(2), &json!(1), &json!(1)));
     assert_eq!((lines.len(), end["sha256"].as_str().unwrap().len()), (6, 64));
-    assert_eq!(maintenance::export(&path.with_file_name("none.db"), &mut Vec::new(), &mut |_| {}).unwrap(), None);
+    assert_eq!(storage_sqlite::export(&path.with_file_name("none.db"), &mut Vec::new(), &mut |_| {}).unwrap(), None);
 }
 
 /// Cut off anywhere, a line less, a line twice, two in another order, a byte changed: none of it is imported, and no part either.
@@ -190,14 +187,14 @@ async fn a_full_disk_is_named_and_nothing_is_left() {
     fill(&path, 200).await;
     let whole = exported(&path).unwrap();
     for room in [0, 100, 5000, whole.len() - 1] {
-        let error = maintenance::export(&path, &mut Small(room), &mut |_| {}).unwrap_err();
+        let error = storage_sqlite::export(&path, &mut Small(room), &mut |_| {}).unwrap_err();
         assert_eq!(error.kind, StoreErrorKind::Full, "{error}");
         assert!(error.message.contains("free some space and try again"), "{error}");
     }
     let copy = path.with_file_name("copy.db");
     for pages in [5, 20] {
         let small = Options { max_pages: Some(pages), ..options() };
-        let error = maintenance::import(&copy, &small, &mut &whole[..], &mut |_| {}).unwrap_err();
+        let error = storage_sqlite::import(&copy, &small, &mut &whole[..], &mut |_| {}).unwrap_err();
         assert_eq!(error.kind, StoreErrorKind::Full, "{error}");
         assert!(error.message.contains("copy.db` has no room left"), "{error}");
         assert_eq!(files(&folder), ["borough.db"]);
@@ -225,7 +222,7 @@ async fn a_backup_is_made_while_the_writer_works() {
     let mut last = 0;
     for copy in &copies {
         let mut seen = Vec::new();
-        let copied = maintenance::backup(&path, copy, &mut |progress| seen.push(progress)).unwrap().unwrap();
+        let copied = storage_sqlite::backup(&path, copy, &mut |progress| seen.push(progress)).unwrap().unwrap();
         assert!(seen.iter().all(|Progress { done, all }| done <= all), "{seen:?}");
         assert!(seen.last().is_some_and(|Progress { done, all }| done == all), "{seen:?}");
         assert_eq!(copied.bytes, copy.metadata().unwrap().len());
@@ -251,7 +248,7 @@ async fn a_backup_overwrites_nothing_and_copies_no_damage() {
     let (folder, path) = place();
     fill(&path, 20).await;
     let copy = path.with_file_name("copy.db");
-    let back_up = || maintenance::backup(&path, &copy, &mut |_| {});
+    let back_up = || storage_sqlite::backup(&path, &copy, &mut |_| {});
     fs::write(&copy, "precious").unwrap();
     let error = back_up().unwrap_err();
     assert_eq!(error.kind, StoreErrorKind::Unavailable);
@@ -268,16 +265,16 @@ async fn a_backup_overwrites_nothing_and_copies_no_damage() {
     assert!(error.message.contains("no backup was made of it (events 4:"), "{error}");
     assert_eq!(files(&folder), ["borough.db"]);
     let nowhere = path.with_file_name("missing").join("copy.db");
-    assert_eq!(maintenance::backup(&path, &nowhere, &mut |_| {}).unwrap_err().kind, StoreErrorKind::Unavailable);
-    assert_eq!(maintenance::backup(&path.with_file_name("none.db"), &copy, &mut |_| {}).unwrap(), None);
+    assert_eq!(storage_sqlite::backup(&path, &nowhere, &mut |_| {}).unwrap_err().kind, StoreErrorKind::Unavailable);
+    assert_eq!(storage_sqlite::backup(&path.with_file_name("none.db"), &copy, &mut |_| {}).unwrap(), None);
 }
 
 #[tokio::test]
 async fn stats_say_what_is_there() {
     let (_folder, path) = place();
-    assert_eq!(maintenance::stats(&path).unwrap(), None);
+    assert_eq!(storage_sqlite::stats(&path).unwrap(), None);
     fill(&path, 4).await;
-    let stats = maintenance::stats(&path).unwrap().unwrap();
+    let stats = storage_sqlite::stats(&path).unwrap().unwrap();
     assert_eq!((stats.schema, stats.head, stats.events, stats.streams), (3, 14, 14, 5));
     assert_eq!((stats.file_bytes, stats.log_bytes), (path.metadata().unwrap().len(), 0));
     let collections: Vec<_> =
@@ -289,7 +286,7 @@ async fn stats_say_what_is_there() {
     assert!(stats.bytes.contains_key("events") && stats.bytes.contains_key("testing.filed/by_at"), "{:?}", stats.bytes);
     let store = open(&path).unwrap();
     store.commit(numbered(5)).await.unwrap();
-    let stats = maintenance::stats(&path).unwrap().unwrap();
+    let stats = storage_sqlite::stats(&path).unwrap().unwrap();
     assert!(stats.log_bytes > 0 && stats.events == 16, "{stats:?}");
 }
 
@@ -355,7 +352,7 @@ async fn an_earlier_schema_is_brought_up_to_date() {
         assert!(error.message.contains("an earlier version of Borough (its schema is 2, this one reads 3)"), "{error}");
     };
     refused(SqliteStore::open_read(&path).map(drop).unwrap_err());
-    refused(maintenance::verify(&path, &mut |_| {}).unwrap_err());
+    refused(storage_sqlite::verify(&path, &mut |_| {}).unwrap_err());
     let store = open(&path).unwrap();
     assert_eq!(store.list::<Card>(None, usize::MAX).await.unwrap().len(), 5000);
     store.declare(&[Collection::of::<Filed>(), Collection::of::<Card>()]).await.unwrap();

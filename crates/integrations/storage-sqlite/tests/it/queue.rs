@@ -55,6 +55,7 @@ fn put(n: u64) -> Unit {
 }
 
 /// Time is paused, so that the patience is over as soon as everybody waits.
+/// Rule 13 of docs/durability.md.
 #[tokio::test(start_paused = true)]
 async fn a_full_queue_is_busy_after_a_while() {
     let (_folder, path) = place();

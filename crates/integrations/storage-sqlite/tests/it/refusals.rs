@@ -25,6 +25,7 @@ fn is_refused(path: &Path, kind: StoreErrorKind, says: &[&str]) {
     assert_eq!(fs::read(path).ok(), before);
 }
 
+/// Rule 14 of docs/durability.md.
 #[tokio::test]
 async fn a_second_writer_is_told_who_holds_it() {
     let (_folder, path) = place();

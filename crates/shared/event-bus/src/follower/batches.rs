@@ -56,6 +56,7 @@ impl Follower {
             } else if is_end || batch.len() == options.size {
                 self.publish(0);
                 tokio::select! {
+                    biased;
                     ordered = self.orders.changed() => if ordered.is_err() { self.obeyed.stop = true },
                     _ = self.appended.changed(), if missing > 0 => {}
                     () = sleep_until(since + options.delay), if !self.is_held() => {}
@@ -131,8 +132,9 @@ impl Follower {
             self.pay_in();
             match self.delivery.verdict(&mut first, fault) {
                 Verdict::Retry(wait) => tokio::select! {
-                    () = sleep(wait) => {}
+                    biased;
                     () = stopped(&mut self.orders) => return Ok(()),
+                    () = sleep(wait) => {}
                 },
                 Verdict::Park(error) | Verdict::Skip(error) | Verdict::Halt(error) if batch.len() == 1 => {
                     return self.give_up(&batch[0], error, first.attempts).await;

@@ -49,6 +49,16 @@ impl Work {
     fn is_empty(&self) -> bool {
         self.in_flight() == 0 && self.sleeping.is_empty()
     }
+
+    /// Since this last was so.
+    fn is_second_over(&mut self) -> bool {
+        let now = Instant::now();
+        let is_over = now >= self.look;
+        if is_over {
+            self.look = now + PATIENCE;
+        }
+        is_over
+    }
 }
 
 impl Follower {
@@ -62,39 +72,50 @@ impl Follower {
         }
         loop {
             self.obey().await?;
+            let is_second_over = work.is_second_over();
             if self.obeyed.stop || broken.is_some() {
                 work.handling.clear();
                 work.sleeping.clear();
-                if work.committing.is_empty() {
-                    return broken.map_or(Ok(()), Err);
+                // For nothing else: where nobody is left to give orders, there is always an answer to who asks for them.
+                let Some(committed) = work.committing.next().await else { return broken.map_or(Ok(()), Err) };
+                if let Err(error) = self.committed(committed, &mut work) {
+                    broken = Some(error);
                 }
-            } else {
-                if work.in_flight() == 0 {
-                    self.redeliver().await?;
-                }
-                if !at_end && self.has_room() {
-                    self.appended.look();
-                    let (size, page) = (self.page_size(), self.page().await);
-                    match page {
-                        Ok(page) => {
-                            at_end = page.len() < size;
-                            self.admit(&page);
-                        }
-                        Err(error) => broken = Some(error),
+                continue;
+            }
+            if work.in_flight() == 0 {
+                self.redeliver().await?;
+            }
+            if is_second_over
+                && !self.parked.is_empty()
+                && let Err(error) = self.look_at_letters().await
+            {
+                broken = Some(error);
+                continue;
+            }
+            at_end &= !is_second_over && !self.appended.has_changed();
+            if !at_end && self.has_room() {
+                self.appended.look();
+                let (size, page) = (self.page_size(), self.page().await);
+                match page {
+                    Ok(page) => {
+                        at_end = page.len() < size;
+                        self.admit(&page);
                     }
-                }
-                self.take(handler, &mut work);
-                if work.is_empty() && self.mailbox.is_empty() {
-                    return broken.map_or(Ok(()), Err);
+                    Err(error) => broken = Some(error),
                 }
             }
+            self.take(handler, &mut work);
+            if work.is_empty() && self.mailbox.is_empty() {
+                return broken.map_or(Ok(()), Err);
+            }
             self.publish(work.in_flight());
-            let may_read = at_end && broken.is_none();
             // Whoever only waits for the next try of one key looks for what there is of others.
             let is_idle = work.in_flight() < self.delivery.subscription.concurrency && !self.obeyed.stop;
             let reads_on = !at_end && broken.is_none() && is_idle && self.has_room();
+            // Biased, so that a run repeats. Nothing starves: those who come last were looked at before, by the loop.
             tokio::select! {
-                () = ready(()), if reads_on => {}
+                biased;
                 Some(committed) = work.committing.next() => {
                     if let Err(error) = self.committed(committed, &mut work) {
                         broken = Some(error);
@@ -103,16 +124,9 @@ impl Follower {
                 Some(tried) = work.handling.next() => self.tried(tried, &mut work),
                 Some(waiting) = work.sleeping.next() => self.mailbox.put_back(waiting),
                 ordered = self.orders.changed() => if ordered.is_err() { self.obeyed.stop = true },
-                _ = self.appended.changed(), if may_read => at_end = false,
-                () = sleep_until(work.look) => {
-                    work.look = Instant::now() + PATIENCE;
-                    at_end = false;
-                    if !self.parked.is_empty()
-                        && let Err(error) = self.look_at_letters().await
-                    {
-                        broken = Some(error);
-                    }
-                }
+                _ = self.appended.changed(), if at_end && broken.is_none() => at_end = false,
+                () = sleep_until(work.look) => {}
+                () = ready(()), if reads_on => {}
             }
         }
     }
@@ -209,7 +223,10 @@ impl Follower {
         let key = &waiting.event.metadata.key;
         match result {
             Ok(()) => {
-                self.progress.done(position(&waiting.event));
+                // Mutant `parked_blocks`: what is parked never counts as done.
+                if !cfg!(mutant = "parked_blocks") || outcome != DeliveryOutcome::Parked {
+                    self.progress.done(position(&waiting.event));
+                }
                 self.progress.stepped(&step);
                 match outcome {
                     DeliveryOutcome::Done => {}

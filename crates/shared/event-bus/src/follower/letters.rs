@@ -10,8 +10,13 @@ use event_sourcing::{CommitError, Expected, Found, StoreError, StoreExt};
 
 use super::Follower;
 use crate::{
-    DeadLetter, DeliveryOutcome, Retried, control::stopped, delivery::Tried, handler::Fault, mailbox::Waiting,
-    redelivery::Ask, subscription::Calls,
+    DeadLetter, DeliveryOutcome, Retried,
+    control::stopped,
+    delivery::{Tried, position},
+    handler::Fault,
+    mailbox::Waiting,
+    redelivery::Ask,
+    subscription::Calls,
 };
 
 /// What the follower knows about its letters and has not done yet.
@@ -150,6 +155,10 @@ impl Follower {
                 // Mutant `letter_stays`: a letter that was delivered is still there, to be delivered again.
                 if !cfg!(mutant = "letter_stays") {
                     unit.delete::<DeadLetter>(id.as_str(), Expected::Exact(revision));
+                }
+                // Mutant `letter_moves_checkpoint`: a letter that is delivered takes the checkpoint with it.
+                if cfg!(mutant = "letter_moves_checkpoint") {
+                    unit.checkpoint(delivery.subscription.name, position(&waiting.event));
                 }
                 match delivery.store.commit(unit).await {
                     Ok(_) => {

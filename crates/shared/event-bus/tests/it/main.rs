@@ -7,6 +7,7 @@ mod edges;
 mod faults;
 mod nodes;
 mod random;
+mod simulation;
 mod told;
 
 use std::{

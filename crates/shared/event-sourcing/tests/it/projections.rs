@@ -27,6 +27,7 @@ async fn whatever_happens_it_is_what_follows_from_the_log() {
 }
 
 /// Rule 7: no side-effect port fits into the handler's type, nobody else writes its documents, and it writes no others.
+/// Rule 7 of docs/durability.md.
 #[test]
 fn what_a_projection_cannot_be_does_not_compile() {
     trybuild::TestCases::new().compile_fail("tests/refused/*.rs");

@@ -196,6 +196,7 @@ async fn it_runs_while_its_module_does() {
     world.application.stop().await.unwrap();
 }
 
+/// Rule 4 of docs/durability.md.
 #[tokio::test(start_paused = true)]
 async fn an_old_event_that_readers_do_not_see_fails_readiness() {
     let mut world = World::new().await;

@@ -107,6 +107,7 @@ async fn a_lasting_trouble_is_not_waited_for() {
     assert_eq!(record.error.unwrap().kind, ErrorKind::Invalid);
 }
 
+/// Rule 12 of docs/durability.md.
 #[tokio::test(start_paused = true)]
 async fn an_undo_that_keeps_failing_is_stuck_until_somebody_resumes_it() {
     let (engine, record) = drive(Failing::new(ErrorKind::Rejected, 1, 3)).await;
@@ -138,6 +139,7 @@ async fn of_two_who_drive_a_run_one_goes_on() {
     assert_eq!(process.store.get::<SagaRecord>(&id.to_string()).await.unwrap().unwrap().value, ended);
 }
 
+/// Rule 12 of docs/durability.md.
 #[tokio::test(start_paused = true)]
 async fn runs_that_cannot_be_taken_up_say_why() {
     let process = Process::new(Arc::new(MemoryStore::default()));

@@ -134,6 +134,7 @@ pub(super) async fn they_come_by_the_policy_in_the_unit_of_the_events(store: Arc
 }
 
 /// Rule 9: a snapshot carries a state version and a schema hash.
+/// Rule 9 of docs/durability.md.
 pub(super) async fn those_of_another_form_are_not_used(store: Arc<dyn Store>) {
     for (field, value) in [("state_version", json!(1)), ("schema", json!(kernel::Fingerprint::of(b"before").as_str()))]
     {
@@ -197,6 +198,7 @@ pub(super) async fn damaged_ones_fail_no_load(store: Arc<dyn Store>) {
 
 /// Random commands, units that are dropped, snapshots that are damaged, and programs that write none: at any time a load by
 /// snapshot and a full replay are the same.
+/// Rule 9 of docs/durability.md.
 pub(super) async fn random_histories_are_what_their_replay_is(make: &impl AsyncFn() -> Arc<dyn Store>) {
     each_seed(10, async |seed| {
         let store = make().await;

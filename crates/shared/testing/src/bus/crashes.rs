@@ -55,6 +55,7 @@ pub(super) async fn dropped_at_any_poll(home: &impl BusHome) {
 }
 
 /// The first event hangs, those behind it are done; then the process dies.
+/// Rule 2 of docs/durability.md.
 pub(super) async fn what_is_done_beyond_the_checkpoint_is_not_repeated(home: &impl BusHome) {
     for round in 0..3 {
         let store = home.open().await;

@@ -86,6 +86,8 @@ pub(super) async fn other_keys_flow_while_one_waits_for_its_next_try(home: &impl
     bus.stop().await;
 }
 
+/// Rule 5 of docs/durability.md.
+/// Rule 6 of docs/durability.md.
 pub(super) async fn a_poison_event_parks_its_key_and_only_its_key(home: &impl BusHome) {
     let store = home.open().await;
     for (name, concurrency) in [("one", 1), ("four", 4)] {
@@ -144,6 +146,7 @@ impl<const VERSION: u32> Event for Other<VERSION> {
     }
 }
 
+/// Rule 8 of docs/durability.md.
 pub(super) async fn what_cannot_be_read_is_parked_skipped_or_halts(home: &impl BusHome) {
     let store = home.open().await;
     let mut unit = Unit::new(author());

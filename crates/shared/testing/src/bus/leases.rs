@@ -157,6 +157,7 @@ pub(super) async fn letters_are_of_the_subscriber(home: &impl BusHome) {
 }
 
 /// Rule 3: what a process that is gone held is taken after its lease, and not before.
+/// Rule 3 of docs/durability.md.
 pub(super) async fn a_slot_is_taken_when_its_lease_has_ended(home: &impl BusHome) {
     let store = home.open().await;
     let probe = Probe::writing("ledger", &store);
@@ -206,6 +207,7 @@ pub(super) async fn whoever_stops_lets_go_at_once(home: &impl BusHome) {
 }
 
 /// Rule 3: whoever was paused beyond its lease, or whose clock is behind, believes that it holds a slot. It commits nothing.
+/// Rule 3 of docs/durability.md.
 pub(super) async fn a_stalled_owner_commits_nothing(home: &impl BusHome, form: &'static str, concurrency: usize) {
     let store = home.open().await;
     let slow = Probe::new(form, &store, |_, _, _| Action::Wait);

@@ -14,6 +14,8 @@ use crate::{faults::seed::mixed, patience::polled};
 pub enum Fault {
     /// It fails before it has done anything.
     Fail,
+    /// It is told to come back later, before it has done anything: a store that is busy.
+    Busy,
     /// It begins so much later, by the runtime's time.
     Delay(Duration),
     /// It panics before it has done anything.
@@ -55,6 +57,7 @@ struct Hand {
 #[derive(Default)]
 struct Journal {
     calls: u64,
+    has_ended: bool,
     injected: Vec<(u64, Fault, &'static str)>,
 }
 
@@ -111,6 +114,11 @@ impl FaultPlan {
         Faulty { inner, plan: self.clone() }
     }
 
+    /// From here on there are none.
+    pub fn end(&self) {
+        self.journal().has_ended = true;
+    }
+
     /// Calls so far.
     pub fn calls(&self) -> u64 {
         self.journal().calls
@@ -149,6 +157,9 @@ impl FaultPlan {
         let mut journal = self.journal();
         journal.calls += 1;
         let call = journal.calls;
+        if journal.has_ended {
+            return (call, None);
+        }
         let fault = match &*self.source {
             Source::ByHand(_) => {
                 let mut hand = self.hand();
@@ -170,28 +181,30 @@ impl FaultPlan {
         std::future::pending().await
     }
 
-    pub(super) async fn spoil<T, E>(
+    /// Does the work as the plan has it. The error says what was injected.
+    pub(crate) async fn spoil<T, E>(
         &self,
         name: &'static str,
-        error: fn(String) -> E,
+        error: fn(Fault, String) -> E,
         work: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
         let (call, fault) = self.draw(name);
         match fault {
             None => work.await,
-            Some(Fault::Fail) => Err(error(format!("injected: call {call}, `{name}`, fails"))),
+            Some(fault @ Fault::Fail) => Err(error(fault, format!("injected: call {call}, `{name}`, fails"))),
+            Some(fault @ Fault::Busy) => Err(error(fault, format!("injected: call {call}, `{name}`, finds it busy"))),
             Some(Fault::Panic) => panic!("injected: call {call}, `{name}`, panics"),
             Some(Fault::Delay(time)) => {
                 tokio::time::sleep(time).await;
                 work.await
             }
-            Some(Fault::Drop(polls)) => {
+            Some(fault @ Fault::Drop(polls)) => {
                 drop(polled(work, polls).await);
-                Err(error(format!("injected: call {call}, `{name}`, was dropped after {polls} polls")))
+                Err(error(fault, format!("injected: call {call}, `{name}`, was dropped after {polls} polls")))
             }
-            Some(Fault::Mute) => {
+            Some(fault @ Fault::Mute) => {
                 work.await?;
-                Err(error(format!("injected: call {call}, `{name}`, is done and says that it is not")))
+                Err(error(fault, format!("injected: call {call}, `{name}`, is done and says that it is not")))
             }
             Some(Fault::Hang) => self.hang().await,
             Some(Fault::HangDone) => {

@@ -11,21 +11,33 @@ use event_sourcing::{
 use kernel::{Context, Envelope, Error, ErrorKind, Event, FieldError, Fingerprint, Request};
 use request::{Service, ServiceInfo};
 
-use super::Faulty;
+use super::{Fault, Faulty};
 
-fn store_error(message: String) -> StoreError {
-    StoreError { kind: StoreErrorKind::Unavailable, message }
+pub(crate) fn store_error(fault: Fault, message: String) -> StoreError {
+    let kind = if fault == Fault::Busy { StoreErrorKind::Busy } else { StoreErrorKind::Unavailable };
+    StoreError { kind, message }
 }
 
-fn error(message: String) -> Error {
+pub(crate) fn commit_error(fault: Fault, message: String) -> CommitError {
+    CommitError::Store(store_error(fault, message))
+}
+
+pub(crate) fn wait_error(fault: Fault, message: String) -> WaitError {
+    WaitError::Store(store_error(fault, message))
+}
+
+fn blob_error(_: Fault, message: String) -> BlobError {
+    BlobError(message)
+}
+
+pub(crate) fn error(_: Fault, message: String) -> Error {
     Error::new(ErrorKind::Unavailable, message).with_code("testing.injected")
 }
 
 #[async_trait]
 impl<S: Store + ?Sized> Store for Faulty<S> {
     async fn commit(&self, unit: Unit) -> Result<Receipt, CommitError> {
-        let error = |message| CommitError::Store(store_error(message));
-        self.plan.spoil("store.commit", error, self.inner.commit(unit)).await
+        self.plan.spoil("store.commit", commit_error, self.inner.commit(unit)).await
     }
 
     async fn document(&self, collection: &str, key: &str) -> Result<Option<StoredDocument>, StoreError> {
@@ -63,8 +75,7 @@ impl<S: Store + ?Sized> Store for Faulty<S> {
     }
 
     async fn position(&self, receipt: &Receipt, within: Duration) -> Result<Position, WaitError> {
-        let error = |message| WaitError::Store(store_error(message));
-        self.plan.spoil("store.position", error, self.inner.position(receipt, within)).await
+        self.plan.spoil("store.position", wait_error, self.inner.position(receipt, within)).await
     }
 
     async fn checkpoint(&self, subscriber: &str) -> Result<Position, StoreError> {
@@ -79,15 +90,15 @@ impl<S: Store + ?Sized> Store for Faulty<S> {
 #[async_trait]
 impl<B: Blobs + ?Sized> Blobs for Faulty<B> {
     async fn put(&self, bytes: Vec<u8>) -> Result<Fingerprint, BlobError> {
-        self.plan.spoil("blobs.put", BlobError, self.inner.put(bytes)).await
+        self.plan.spoil("blobs.put", blob_error, self.inner.put(bytes)).await
     }
 
     async fn get(&self, digest: &Fingerprint) -> Result<Option<Vec<u8>>, BlobError> {
-        self.plan.spoil("blobs.get", BlobError, self.inner.get(digest)).await
+        self.plan.spoil("blobs.get", blob_error, self.inner.get(digest)).await
     }
 
     async fn remove(&self, digest: &Fingerprint) -> Result<bool, BlobError> {
-        self.plan.spoil("blobs.remove", BlobError, self.inner.remove(digest)).await
+        self.plan.spoil("blobs.remove", blob_error, self.inner.remove(digest)).await
     }
 }
 

@@ -32,7 +32,7 @@ pub async fn each_seed(runs: u64, run: impl AsyncFn(&Seed)) {
     let named = env::var(VARIABLE).ok();
     let named = named.map(|seed| seed.parse().unwrap_or_else(|_| panic!("{VARIABLE}={seed}: name a whole number")));
     for number in named.map_or(0..runs * u64::from(effort()), |seed| seed..seed + 1) {
-        let seed = Seed { number, drawn: Mutex::default(), plans: Mutex::default() };
+        let seed = Seed::of(number);
         if let Err(panic) = AssertUnwindSafe(run(&seed)).catch_unwind().await {
             panic!("{}", seed.report(panic.as_ref()));
         }
@@ -40,6 +40,11 @@ pub async fn each_seed(runs: u64, run: impl AsyncFn(&Seed)) {
 }
 
 impl Seed {
+    /// For whoever runs one by itself, without [`each_seed`].
+    pub fn of(number: u64) -> Self {
+        Self { number, drawn: Mutex::default(), plans: Mutex::default() }
+    }
+
     /// Which one it is.
     pub fn number(&self) -> u64 {
         self.number
@@ -93,7 +98,7 @@ impl Seed {
 }
 
 /// SplitMix64: Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014.
-pub(super) fn mixed(number: u64) -> u64 {
+pub(crate) fn mixed(number: u64) -> u64 {
     let z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -16,6 +16,7 @@ const NAME: &str = "testing.tally";
 
 /// While the next generation is filled, events go on to come and to be seen; whoever looks again and again never sees less than
 /// before. At the end nothing is left of the old one.
+/// Rule 7 of docs/durability.md.
 pub(super) async fn readers_keep_the_old_one_until_the_switch(home: &impl BusHome) {
     let store = home.open().await;
     publish(&store, (0..700).map(|n| 100 + n)).await;

@@ -8,6 +8,7 @@ use super::{Card, card, notes, unit, whole_log};
 use crate::actors::origin;
 
 /// From its deadline on a unit is refused, whatever is in it, unless it is marked.
+/// Rule 13 of docs/durability.md.
 pub(super) async fn a_late_unit_is_refused(store: &dyn Store) {
     let clock = Arc::new(ManualClock::default());
     let deadline = DateTime::UNIX_EPOCH + TimeDelta::seconds(5);

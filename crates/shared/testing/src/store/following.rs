@@ -33,6 +33,7 @@ async fn write(store: Arc<dyn Store>, writer: u64) {
 }
 
 /// Subscriptions miss nothing and repeat nothing: in pages of any size, dropped at any poll, and begun anew where one ended.
+/// Rule 1 of docs/durability.md.
 pub(super) async fn subscriptions_miss_nothing(store: Arc<dyn Store>) {
     let mut writers = JoinSet::new();
     (0..WRITERS).for_each(|writer| _ = writers.spawn(write(Arc::clone(&store), writer)));
@@ -97,6 +98,7 @@ pub(super) async fn a_subscription_follows(store: Arc<dyn Store>) {
     soon("going on", caught_up).await;
 }
 
+/// Rule 13 of docs/durability.md.
 pub(super) async fn positions_are_waited_for(store: Arc<dyn Store>) {
     let (origin, long, short) = (origin("test"), Duration::from_secs(30), Duration::from_millis(1));
     let nothing = store.position(&Receipt::default(), short).await.unwrap();

@@ -182,6 +182,7 @@ pub(super) async fn checkpoints_are_kept(store: &dyn Store) {
     assert_eq!(store.head().await.unwrap(), Position(3), "a checkpoint is no event");
 }
 
+/// Rule 14 of docs/durability.md.
 pub(super) async fn appending_wakes(store: &dyn Store) {
     let origin = origin("test");
     let mut appended = store.appended();

@@ -1,0 +1,103 @@
+//! Deterministic simulation: the real bus, publishers and timekeeper over the store in memory, in one process and on one thread,
+//! with faults that a seed decides.
+//!
+//! Time is the runtime's paused time, the clock and the ids are injected, the store is asked through a single writer that is as
+//! slow as the seed has it, and nothing that is observed depends on the order of a hash map, on a thread or on the machine. So a
+//! seed is a run: it gives the same trace, to the letter, in every process.
+//!
+//! While a run goes on, each commit is held to the rules of durability ([`Scenario`] says of which subscribers): what is
+//! completed, what is parked, where checkpoints stand. At its end faults cease, everything is started again and comes to
+//! rest; then what is in the store must be what a fold over the log gives.
+//!
+//! `cargo xtask simulate` runs it; see `docs/testing.md`.
+
+mod director;
+mod node;
+mod oracle;
+mod rules;
+mod scenarios;
+mod store;
+mod subscribers;
+mod trace;
+mod world;
+
+use std::{
+    collections::BTreeMap,
+    panic::{self, AssertUnwindSafe},
+    time::Duration,
+};
+
+use tokio::time::timeout;
+
+pub use self::scenarios::{SCENARIOS, Scenario};
+use self::{director::Director, world::World};
+
+/// How many nodes there are at most.
+pub const NODES: usize = node::PUBLISHERS.len();
+
+/// Every kind of fault, as [`Outcome::faults`] counts them.
+pub const FAULTS: [&str; 18] = [
+    "commit fails",
+    "commit is done and not answered",
+    "store is busy",
+    "read fails",
+    "call is late",
+    "call is dropped",
+    "handler fails",
+    "handler panics",
+    "node crashes",
+    "node is killed",
+    "node stops",
+    "clock jumps forward",
+    "clock jumps back",
+    "subscriber is paused",
+    "subscriber is resumed",
+    "subscriber is removed",
+    "letters are retried",
+    "letters are discarded",
+];
+
+/// Longer than any run takes, by the time that is simulated.
+const PATIENCE: Duration = Duration::from_secs(1800);
+
+/// What came of one seed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// Of the trace: two runs with one hash did the same.
+    pub hash: u64,
+    /// Calls of the store and of handlers, and what was done to the nodes.
+    pub operations: u64,
+    /// How many of each kind were injected, of those there were.
+    pub faults: BTreeMap<&'static str, u64>,
+    /// The rules that did not hold, each with what shows it. Empty where all is well.
+    pub failures: Vec<String>,
+    /// What happened, a line each.
+    pub trace: Vec<String>,
+}
+
+/// Runs one seed of a scenario on so many nodes, 1 or more, over one store.
+///
+/// # Panics
+/// Of other numbers of nodes than 1 to [`NODES`]; within another runtime.
+pub fn simulate(scenario: &'static Scenario, seed: u64, nodes: usize) -> Outcome {
+    assert!((1..=NODES).contains(&nodes), "a simulation has 1 to {NODES} nodes, not {nodes}");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let runtime = runtime.expect("a runtime without threads and I/O needs nothing of the machine");
+    // The clock is asked for the runtime's time.
+    let guard = runtime.enter();
+    let world = World::new(scenario, seed);
+    drop(guard);
+    let run = || {
+        runtime.block_on(async {
+            if timeout(PATIENCE, Director::new(&world).run(nodes)).await.is_err() {
+                world.failed(format!("rule 13: the run has not ended after {PATIENCE:?}"));
+            }
+        });
+    };
+    if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(run)) {
+        let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+        world.failed(format!("the simulation itself panicked: {}", text.unwrap_or_default()));
+    }
+    world.outcome()
+}

@@ -1,0 +1,59 @@
+//! The program: what it prints, and that it prints the same again.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn simulate(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_simulation")).args(args).output().unwrap()
+}
+
+fn text(output: &[u8]) -> String {
+    String::from_utf8(output.to_vec()).unwrap()
+}
+
+#[test]
+fn every_process_runs_a_seed_alike() {
+    for args in [["--seeds", "4"].as_slice(), &["--nodes", "3", "--seed", "0x2a", "--trace"]] {
+        let [first, second] = [simulate(args), simulate(args)];
+        assert!(first.stdout.len() > 200, "{}", text(&first.stderr));
+        assert_eq!(text(&first.stdout), text(&second.stdout), "{args:?}");
+    }
+}
+
+#[test]
+fn a_replay_is_the_run_that_it_replays() {
+    let all: Value =
+        serde_json::from_slice(&simulate(&["orders", "--seeds", "1", "--from", "7", "--json"]).stdout).unwrap();
+    let output = simulate(&["orders", "--seed", "0x7", "--json", "--trace"]);
+    assert_eq!(output.status.code(), Some(0), "one seed need not have every kind of fault: {}", text(&output.stdout));
+    let one: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(one["scenarios"], all["scenarios"]);
+    assert!(one["trace"].as_array().unwrap().len() > 1000 && all["trace"].is_null());
+}
+
+#[test]
+fn the_last_line_has_the_numbers_and_kinds_that_are_missing_fail() {
+    let output = simulate(&["clockwork", "--seeds", "1"]);
+    let stdout = text(&output.stdout);
+    assert!(stdout.contains("never injected: "), "one seed has not every kind: {stdout}");
+    assert_eq!(output.status.code(), Some(1));
+    let last = stdout.lines().last().unwrap();
+    assert!(last.starts_with("1 seeds, ") && last.ends_with("; 0 failures"), "{last}");
+}
+
+#[test]
+fn what_cannot_be_run_is_said() {
+    let refused = [
+        (["market", "--seeds", "1"], "there is no such scenario: name one of orders, storms, clockwork"),
+        (["orders", "--nodes", "9"], "name a number from 1 to 8"),
+        (["orders", "--seed", "x"], "name a whole number, such as 42 or 0x2a"),
+        (["orders", "--seeds", "0"], "0 is not in 1.."),
+    ];
+    for (args, said) in refused {
+        let output = simulate(&args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(text(&output.stderr).contains(said), "{}", text(&output.stderr));
+    }
+}
