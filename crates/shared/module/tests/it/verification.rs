@@ -301,7 +301,7 @@ fn names_that_are_none() {
         expect![[r#"
             the modules do not fit together:
               module ``: module `` has no name that can be written everywhere: give it one of letters, digits, `-`, `_` and `.`
-              module ``: subscriber ` ` has no name that can be written everywhere: give it one of letters, digits, `-`, `_` and `.`
+              module ``: subscriber ` `: its name cannot be written everywhere: give it one of letters, digits, `-`, `_`, `.` and `:`, such as `billing.invoices`
               module `a b//n/"x/"`: module `a b//n/"x/"` has no name that can be written everywhere: give it one of letters, digits, `-`, `_` and `.`"#]],
     );
 }
