@@ -45,7 +45,7 @@ async fn list(config: &Config, args: &LetterList) -> Result<(), Failure> {
     let mut after: Option<String> = None;
     loop {
         let page = event_bus::DeadLetters::of(&*store).list(&filter, after.as_deref(), PAGE).await?;
-        let Some(last) = page.last() else { return Ok(()) };
+        let Some(last) = page.last() else { break };
         after = Some(last.key.clone());
         for Found { key, value, .. } in &page {
             if args.json {
@@ -54,6 +54,14 @@ async fn list(config: &Config, args: &LetterList) -> Result<(), Failure> {
                 print(&line(key, value))?;
             }
         }
+    }
+    let unreadable = event_bus::DeadLetters::of(&*store).unreadable().await?;
+    match unreadable.first() {
+        Some(first) => Err(Failure::impossible(format!(
+            "{} dead letters cannot be read, which neither `retry` nor `discard` touches; the first: {first}",
+            unreadable.len()
+        ))),
+        None => Ok(()),
     }
 }
 
@@ -68,14 +76,16 @@ async fn show(config: &Config, args: &LetterShow) -> Result<(), Failure> {
         Some(store) => event_bus::DeadLetters::of(&*store).show(&args.letter).await?,
         None => None,
     };
-    let unknown =
-        || Failure::impossible(format!("there is no dead letter {}: see `borough dead-letters`", args.letter));
-    let found = found.ok_or_else(unknown)?;
+    let found = found.ok_or_else(|| unknown(&args.letter))?;
     print_json(&Entry { letter: &found.key, content: &found.value })
 }
 
 async fn retry(config: &Config, args: &LetterRetry) -> Result<(), Failure> {
     let retried: Retried = carry_out(config, BusOrder::Retry { letters: filter(&args.which)? }).await?.read()?;
+    let Retried { delivered, failed, behind, held, elsewhere } = &retried;
+    if *delivered + *failed + *behind == 0 && held.is_empty() && elsewhere.is_empty() {
+        known(&args.which)?;
+    }
     if args.json {
         print_json(&retried)?;
     } else {
@@ -101,9 +111,21 @@ fn told(Retried { delivered, failed, behind, held, busy, elsewhere }: &Retried) 
     text
 }
 
+/// Where nothing was found: one letter that somebody names is there, or that is wrong; of a subscriber or a key there may be none.
+fn known(picked: &PickedLetters) -> Result<(), Failure> {
+    picked.letter.as_ref().map_or(Ok(()), |letter| Err(unknown(letter)))
+}
+
+fn unknown(letter: &str) -> Failure {
+    Failure::impossible(format!("there is no dead letter {letter}: see `borough dead-letters`"))
+}
+
 async fn discard(config: &Config, args: &LetterDiscard) -> Result<(), Failure> {
     let order = BusOrder::Discard { letters: filter(&args.which)?, reason: args.reason.clone() };
     let discarded: usize = carry_out(config, order).await?.read()?;
+    if discarded == 0 {
+        known(&args.which)?;
+    }
     print(&format!("{discarded} discarded"))
 }
 

@@ -1,8 +1,8 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use event_bus::{DeliveryOutcome, DeliveryRecord};
 use event_sourcing::{Position, Store};
-use kernel::{CorrelationId, Envelope, Event};
+use kernel::{CorrelationId, Envelope, Error, Event, EventId};
 use request::{CommandRecorded, Outcome};
 use saga::{SagaEngine, SagaRecord, StepRecord};
 use serde::Serialize;
@@ -16,29 +16,37 @@ use crate::{
     verbs::{print, print_json, run::events_of},
 };
 
-/// What one piece of work set off, as the store knows it.
+/// Levels that a line of text is indented by at most: a chain of events may be longer than any line.
+const INDENTED: usize = 32;
+
+/// What one piece of work set off, as the store knows it. Queries leave nothing there.
 pub(super) async fn trace(config: &Config, args: &EventTrace) -> Result<(), Failure> {
     let format = if args.json { TraceFormat::Json } else { args.format };
-    let nodes = match open_for_reading(&config.store.path)? {
-        Some(store) => tree(&*store, args.correlation).await?,
-        None => Vec::new(),
+    let tree = match open_for_reading(&config.store.path)? {
+        Some(store) => Tree::of(&*store, args.correlation).await?,
+        None => Tree::default(),
     };
-    if nodes.is_empty() {
+    if tree.nodes.is_empty() {
         let (id, store) = (args.correlation, config.store.path.display());
         return Err(Failure::impossible(format!(
             "{store} knows nothing of {id}: `borough events` lists correlation ids"
         )));
     }
     match format {
-        TraceFormat::Text => print(&text(&nodes)),
-        TraceFormat::Mermaid => print(&mermaid(&nodes)),
-        TraceFormat::Json => print_json(&nodes),
+        TraceFormat::Text => print(&tree.text()),
+        TraceFormat::Mermaid => print(&tree.mermaid()),
+        TraceFormat::Json => print_json(&tree.nodes),
     }
 }
 
-/// One thing that happened, and what it set off.
+/// One thing that happened.
 #[derive(Debug, Serialize)]
 struct Node {
+    /// Its place in the list of all.
+    node: usize,
+    /// That which set it off, which it was a part of, or whose result it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    below: Option<usize>,
     kind: &'static str,
     name: String,
     module: String,
@@ -53,13 +61,13 @@ struct Node {
     error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     position: Option<u64>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    then: Vec<Node>,
 }
 
 impl Node {
     fn new(kind: &'static str, name: impl Into<String>, module: impl Into<String>) -> Self {
         Self {
+            node: 0,
+            below: None,
             kind,
             name: name.into(),
             module: module.into(),
@@ -68,18 +76,15 @@ impl Node {
             seconds: None,
             error: None,
             position: None,
-            then: Vec::new(),
         }
     }
 
-    fn of_run(run: SagaRecord) -> Self {
+    fn of_run(run: &SagaRecord) -> Self {
         let seconds = (run.updated_at - run.started_at).as_seconds_f64();
-        let steps = run.steps.iter().filter(|step| step.started_at.is_some());
         Self {
             outcome: Some(run.state.name().into()),
             seconds: Some(seconds),
             error: run.error.as_ref().map(ToString::to_string),
-            then: steps.map(|step| Self::of_step(step, &run.saga)).collect(),
             ..Self::new("run", &run.saga, "")
         }
     }
@@ -95,7 +100,7 @@ impl Node {
         }
     }
 
-    fn of_delivery(record: DeliveryRecord) -> Self {
+    fn of_delivery(record: &DeliveryRecord) -> Self {
         let outcome = match record.outcome {
             DeliveryOutcome::Done => "done",
             DeliveryOutcome::Parked => "parked",
@@ -106,24 +111,31 @@ impl Node {
             attempts: Some(record.attempts),
             seconds: Some(record.seconds),
             error: record.error.as_ref().map(ToString::to_string),
-            ..Self::new("delivery", record.subscriber, record.module)
+            ..Self::new("delivery", &record.subscriber, &record.module)
         }
     }
 
-    fn of_event(envelope: &Envelope) -> Result<Self, Failure> {
-        let position = envelope.metadata.position;
-        if envelope.event_type != CommandRecorded::NAME {
-            let (name, module) = (envelope.event_type.as_ref(), envelope.source_module.as_ref());
-            return Ok(Self { position, ..Self::new("event", name, module) });
+    fn of_try(number: u32, error: &Error) -> Self {
+        Self {
+            outcome: Some("failed".into()),
+            error: Some(error.to_string()),
+            ..Self::new("try", number.to_string(), "")
         }
-        let record: CommandRecorded = envelope.decode()?;
+    }
+
+    fn of_command(position: Option<u64>, record: CommandRecorded) -> Self {
         let outcome = match record.outcome {
             Outcome::Done => "done",
             Outcome::Refused => "refused",
             Outcome::Failed => "failed",
         };
-        let (outcome, error) = (Some(outcome.into()), record.code);
-        Ok(Self { position, outcome, error, ..Self::new("command", record.request, record.module) })
+        Self {
+            position,
+            outcome: Some(outcome.into()),
+            seconds: record.seconds,
+            error: record.code,
+            ..Self::new("command", record.request, record.module)
+        }
     }
 
     /// In one line.
@@ -155,80 +167,301 @@ impl Node {
     }
 }
 
-/// What began the work and what it set off: below an event its deliveries, below a delivery what its module published for it.
-async fn tree(store: &dyn Store, correlation: CorrelationId) -> Result<Vec<Node>, Failure> {
-    let events = events_of(store, Position(0), correlation).await?;
-    let mut deliveries: BTreeMap<Uuid, Vec<DeliveryRecord>> = BTreeMap::new();
-    for event in &events {
-        let position = Position(event.metadata.position.unwrap_or_default());
-        deliveries.insert(event.event_id.uuid(), DeliveryRecord::of(store, position).await?);
-    }
-    let mut caused: BTreeMap<Option<Uuid>, Vec<&Envelope>> = BTreeMap::new();
-    let known: Vec<Uuid> = events.iter().map(|event| event.event_id.uuid()).collect();
-    for event in &events {
-        let cause = event.metadata.causation_id.map(|id| id.uuid()).filter(|id| known.contains(id));
-        caused.entry(cause).or_default().push(event);
-    }
-    let runs = SagaEngine::list(store).await?.into_iter().filter(|run| run.correlation_id == correlation);
-    let mut roots = below(None, &mut caused, &mut deliveries)?;
-    roots.extend(runs.map(Node::of_run));
-    Ok(roots)
+/// Everything that one piece of work consists of: below a command the events of its unit, below an event its deliveries, below a
+/// delivery its tries before the last and what its module published for it.
+///
+/// It may be as deep as there are events, so nothing here calls itself.
+#[derive(Default)]
+struct Tree {
+    nodes: Vec<Node>,
 }
 
-fn below(
-    cause: Option<Uuid>,
-    caused: &mut BTreeMap<Option<Uuid>, Vec<&Envelope>>,
-    deliveries: &mut BTreeMap<Uuid, Vec<DeliveryRecord>>,
-) -> Result<Vec<Node>, Failure> {
-    let mut nodes = Vec::new();
-    for event in caused.remove(&cause).unwrap_or_default() {
-        let mut node = Node::of_event(event)?;
-        let id = event.event_id.uuid();
-        let mut delivered: Vec<Node> =
-            deliveries.remove(&id).unwrap_or_default().into_iter().map(Node::of_delivery).collect();
-        for next in below(Some(id), caused, deliveries)? {
-            // Two subscribers of one module cannot be told apart: what they publish stands below the first.
-            match delivered.iter_mut().find(|delivery| delivery.module == next.module) {
-                Some(delivery) => delivery.then.push(next),
-                None => node.then.push(next),
+/// A node in the order in which they are shown.
+struct Shown<'a> {
+    node: &'a Node,
+    /// For each level above it, whether something more comes there; the last is its own.
+    more: Vec<bool>,
+    /// Levels above it that are not in `more`.
+    hidden: usize,
+}
+
+impl<'a> Shown<'a> {
+    /// Nodes side by side below what stands there; the last comes first.
+    fn level(nodes: Vec<&'a Node>, above: &[bool], hidden: usize) -> impl Iterator<Item = Self> {
+        let is_deep = above.len() == INDENTED;
+        let above = above[..above.len() - usize::from(is_deep)].to_vec();
+        let last = nodes.len().saturating_sub(1);
+        nodes.into_iter().enumerate().rev().map(move |(index, node)| {
+            let more = above.iter().copied().chain([index != last]).collect();
+            Self { node, more, hidden: hidden + usize::from(is_deep) }
+        })
+    }
+}
+
+impl Tree {
+    async fn of(store: &dyn Store, correlation: CorrelationId) -> Result<Self, Failure> {
+        let (mut tree, mut places) = (Self::default(), Places::default());
+        let events = events_of(store, Position(0), correlation).await?;
+        for event in &events {
+            let position = Position(event.metadata.position.unwrap_or_default());
+            let deliveries = DeliveryRecord::of(store, position).await?;
+            tree.event(event, &deliveries, &mut places)?;
+        }
+        // A command is recorded behind what it published.
+        for event in &events {
+            let node = places.events[&event.event_id.uuid()];
+            tree.nodes[node].below = places.above(event);
+        }
+        let runs = SagaEngine::list(store).await?;
+        for run in runs.iter().filter(|run| run.correlation_id == correlation) {
+            let above = tree.add(None, Node::of_run(run));
+            for step in run.steps.iter().filter(|step| step.started_at.is_some()) {
+                tree.add(Some(above), Node::of_step(step, &run.saga));
             }
         }
-        delivered.append(&mut node.then);
-        node.then = delivered;
-        nodes.push(node);
+        Ok(tree)
     }
-    Ok(nodes)
-}
 
-fn text(nodes: &[Node]) -> String {
-    fn write(nodes: &[Node], before: &str, text: &mut String) {
-        for (index, node) in nodes.iter().enumerate() {
-            let is_last = index + 1 == nodes.len();
-            let (branch, below) = if is_last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
-            text.push_str(&format!("{before}{branch}{}\n", node.line()));
-            write(&node.then, &format!("{before}{below}"), text);
+    fn add(&mut self, below: Option<usize>, node: Node) -> usize {
+        let place = self.nodes.len();
+        self.nodes.push(Node { node: place, below, ..node });
+        place
+    }
+
+    /// What it is below of is known later.
+    fn event(&mut self, event: &Envelope, deliveries: &[DeliveryRecord], places: &mut Places) -> Result<(), Failure> {
+        let position = event.metadata.position;
+        let node = if event.event_type == CommandRecorded::NAME {
+            let mut record: CommandRecorded = event.decode()?;
+            let parts = std::mem::take(&mut record.events);
+            let node = self.add(None, Node::of_command(position, record));
+            places.commands.extend(parts.into_iter().map(|part| (part, node)));
+            node
+        } else {
+            let (name, module) = (event.event_type.as_ref(), event.source_module.as_ref());
+            self.add(None, Node { position, ..Node::new("event", name, module) })
+        };
+        let id = event.event_id.uuid();
+        places.events.insert(id, node);
+        for record in deliveries {
+            let delivery = self.add(Some(node), Node::of_delivery(record));
+            // Two subscribers of one module cannot be told apart: what they publish stands below the first.
+            places.deliveries.entry((id, record.module.clone())).or_insert(delivery);
+            // The last try is the delivery itself, unless it was parked before it was tried.
+            let earlier = record.attempts.saturating_sub(1).saturating_sub(record.failures.len() as u32);
+            for (number, error) in (earlier + 1..).zip(&record.failures) {
+                self.add(Some(delivery), Node::of_try(number, error));
+            }
         }
+        Ok(())
     }
-    let mut text = String::new();
-    write(nodes, "", &mut text);
-    text
-}
 
-fn mermaid(nodes: &[Node]) -> String {
-    fn write(nodes: &[Node], above: Option<usize>, count: &mut usize, text: &mut String) {
-        for node in nodes {
-            let this = *count;
-            *count += 1;
+    /// Each behind that which it is below of.
+    fn shown(&self) -> Vec<Shown<'_>> {
+        let mut below: BTreeMap<Option<usize>, Vec<&Node>> = BTreeMap::new();
+        for node in &self.nodes {
+            below.entry(node.below).or_default().push(node);
+        }
+        let mut shown = Vec::with_capacity(self.nodes.len());
+        let mut waiting: Vec<Shown<'_>> = Shown::level(below.remove(&None).unwrap_or_default(), &[], 0).collect();
+        while let Some(next) = waiting.pop() {
+            let nodes = below.remove(&Some(next.node.node)).unwrap_or_default();
+            waiting.extend(Shown::level(nodes, &next.more, next.hidden));
+            shown.push(next);
+        }
+        shown
+    }
+
+    fn text(&self) -> String {
+        let mut text = String::new();
+        for Shown { node, more, hidden } in self.shown() {
+            let (own, above) = more.split_last().expect("each is on a level");
+            above.iter().for_each(|more| text.push_str(if *more { "│  " } else { "   " }));
+            text.push_str(if *own { "├─ " } else { "└─ " });
+            if hidden > 0 {
+                text.push_str(&format!("({hidden} further in) "));
+            }
+            text.push_str(&node.line());
+            text.push('\n');
+        }
+        text
+    }
+
+    fn mermaid(&self) -> String {
+        let mut text = String::from("flowchart TD\n");
+        for Shown { node, .. } in self.shown() {
+            let this = node.node;
             let label =
                 node.line().replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;").replace('>', "&gt;");
             text.push_str(&format!("    n{this}[\"{label}\"]\n"));
-            if let Some(above) = above {
+            if let Some(above) = node.below {
                 text.push_str(&format!("    n{above} --> n{this}\n"));
             }
-            write(&node.then, Some(this), count, text);
+        }
+        text
+    }
+}
+
+/// Where in the tree is what others may be below of.
+#[derive(Default)]
+struct Places {
+    events: HashMap<Uuid, usize>,
+    /// By event and module.
+    deliveries: HashMap<(Uuid, String), usize>,
+    /// By the events that they have published.
+    commands: HashMap<EventId, usize>,
+}
+
+impl Places {
+    fn above(&self, event: &Envelope) -> Option<usize> {
+        let by_command = self.commands.get(&event.event_id);
+        let by_cause = || {
+            let cause = event.metadata.causation_id?.uuid();
+            let delivery = self.deliveries.get(&(cause, event.source_module.clone().into_owned()));
+            delivery.or_else(|| self.events.get(&cause))
+        };
+        by_command.or_else(by_cause).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use event_sourcing::{Expected, MemoryStore, Unit, Write};
+    use expect_test::expect;
+    use kernel::CausationId;
+
+    use super::*;
+
+    fn record(events: Vec<EventId>) -> CommandRecorded {
+        CommandRecorded {
+            user: "anna".into(),
+            acting: None,
+            module: "orders".into(),
+            request: "orders.place".into(),
+            subject: None,
+            purpose: None,
+            outcome: Outcome::Done,
+            code: None,
+            seconds: Some(0.25),
+            events,
         }
     }
-    let mut text = String::from("flowchart TD\n");
-    write(nodes, None, &mut 0, &mut text);
-    text
+
+    /// The event of this number, of this module, set off by that of another number.
+    fn event(n: u128, module: &'static str, cause: Option<u128>) -> Envelope {
+        let mut unit = Unit::new(testing::origin(module));
+        unit.append("x", Expected::Any, &record(Vec::new()));
+        let Some(Write::Append { envelope, .. }) = unit.into_writes().pop() else { unreachable!("one was appended") };
+        let mut event = Arc::unwrap_or_clone(envelope);
+        event.event_id = EventId::new(Uuid::from_u128(n));
+        event.event_type = format!("{module}.changed").into();
+        event.metadata.causation_id = cause.map(|cause| CausationId::new(Uuid::from_u128(cause)));
+        event
+    }
+
+    async fn tree(events: Vec<Envelope>, deliveries: &[DeliveryRecord]) -> Tree {
+        let (store, mut unit) = (MemoryStore::default(), Unit::new(testing::origin("tests")));
+        let correlation = unit.origin().context.correlation();
+        events.into_iter().for_each(|event| unit.take_up("x", event, Vec::new()));
+        for delivery in deliveries {
+            unit.put(format!("{:020}/{}", delivery.position.0, delivery.subscriber), delivery, Expected::Absent);
+        }
+        store.commit(unit).await.unwrap();
+        Tree::of(&store, correlation).await.unwrap()
+    }
+
+    fn delivery(position: u64, module: &str, attempts: u32, failures: &[&str]) -> DeliveryRecord {
+        let event = event(1, "orders", None);
+        DeliveryRecord {
+            subscriber: format!("{module}.listener"),
+            module: module.into(),
+            event_id: event.event_id,
+            event_type: event.event_type.into_owned(),
+            correlation_id: event.metadata.correlation_id,
+            position: Position(position),
+            attempts,
+            started: event.timestamp,
+            seconds: 0.001,
+            outcome: DeliveryOutcome::Done,
+            failures: failures.iter().map(|message| Error::internal(*message)).collect(),
+            error: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_command_is_above_its_events_and_a_delivery_above_its_tries() {
+        let mut command = event(2, "orders", None);
+        command.event_type = CommandRecorded::NAME.into();
+        command.data = kernel::Json::of(&record(vec![EventId::new(Uuid::from_u128(1))])).unwrap();
+        let events = vec![
+            event(1, "orders", None),
+            command,
+            event(3, "mail", Some(1)),
+            event(4, "stock", Some(1)),
+            event(5, "orders", Some(9)),
+        ];
+        let deliveries = [
+            delivery(1, "mail", 4, &["no line", "<busy>"]),
+            delivery(1, "shelf", 1, &[]),
+            delivery(3, "shelf", 0, &[]),
+        ];
+        let tree = tree(events, &deliveries).await;
+        expect![[r#"
+            ├─ command orders.place of orders @2: done, 250.0 ms
+            │  └─ event orders.changed of orders @1
+            │     ├─ delivery mail.listener of mail: done, 4 tries, 1.0 ms
+            │     │  ├─ try 2: failed: no line
+            │     │  ├─ try 3: failed: <busy>
+            │     │  └─ event mail.changed of mail @3
+            │     │     └─ delivery shelf.listener of shelf: done, 0 tries, 1.0 ms
+            │     ├─ delivery shelf.listener of shelf: done, 1.0 ms
+            │     └─ event stock.changed of stock @4
+            └─ event orders.changed of orders @5
+        "#]]
+        .assert_eq(&tree.text());
+        expect![[r#"
+            flowchart TD
+                n5["command orders.place of orders @2: done, 250.0 ms"]
+                n0["event orders.changed of orders @1"]
+                n5 --> n0
+                n1["delivery mail.listener of mail: done, 4 tries, 1.0 ms"]
+                n0 --> n1
+                n2["try 2: failed: no line"]
+                n1 --> n2
+                n3["try 3: failed: &lt;busy&gt;"]
+                n1 --> n3
+                n6["event mail.changed of mail @3"]
+                n1 --> n6
+                n7["delivery shelf.listener of shelf: done, 0 tries, 1.0 ms"]
+                n6 --> n7
+                n4["delivery shelf.listener of shelf: done, 1.0 ms"]
+                n0 --> n4
+                n8["event stock.changed of stock @4"]
+                n0 --> n8
+                n9["event orders.changed of orders @5"]
+        "#]]
+        .assert_eq(&tree.mermaid());
+    }
+
+    /// Each event has set off the next one. A thread of a test has a small stack.
+    #[tokio::test]
+    async fn a_chain_may_be_as_long_as_the_log() {
+        const EVENTS: u128 = 20_000;
+        let chain = (1..=EVENTS).map(|n| event(n, "orders", n.checked_sub(1).filter(|cause| *cause > 0))).collect();
+        let tree = tree(chain, &[]).await;
+        let text = tree.text();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 20_000);
+        assert!(lines.iter().all(|line| line.chars().count() < 200), "a line is not as wide as the chain is long");
+        assert!(
+            lines[19_999].ends_with("└─ (19968 further in) event orders.changed of orders @20000"),
+            "{}",
+            lines[19_999]
+        );
+        assert_eq!(tree.mermaid().lines().count(), 1 + 20_000 + 19_999);
+        let json: Vec<serde_json::Value> = serde_json::from_str(&serde_json::to_string(&tree.nodes).unwrap()).unwrap();
+        assert_eq!((&json[0]["node"], &json[19_999]["below"]), (&0.into(), &19_998.into()));
+    }
 }

@@ -61,6 +61,9 @@ fn dead_letters_are_listed_shown_and_retried_by_the_serving_process() {
     let name = letter["letter"].as_str().unwrap().to_owned();
     assert_eq!((&letter["subscriber"], &letter["attempts"]), (&json!(LEDGER), &json!(1)));
     assert_eq!(home.json(&["dead-letters", "show", &name]), letter);
+    let (subscriber, position) = name.rsplit_once('/').unwrap();
+    let short = format!("{subscriber}/{}", position.trim_start_matches('0'));
+    assert_eq!(home.json(&["dead-letters", "show", &short]), letter);
     assert!(home.run(&["status"]).stdout.contains("1 keys are parked: see `borough dead-letters --subscriber"));
 
     let again = home.run(&["dead-letters", "retry", &name]);
@@ -88,6 +91,16 @@ fn dead_letters_are_discarded_with_a_reason_and_without_a_serving_process() {
     let discarded = home.run(&["dead-letters", "discard", "--all", "--reason", "a test"]);
     assert_eq!((discarded.code, discarded.stdout.trim()), (Some(0), "1 discarded"), "{}", discarded.stderr);
     assert_eq!(home.run(&["dead-letters"]).stdout, "");
+    for letter in [LEDGER, "nobody"] {
+        let letter = format!("{letter}/1");
+        for args in [&["retry", &letter][..], &["discard", &letter, "--reason", "x"], &["show", &letter]] {
+            let unknown = home.run(&[&["dead-letters"], args].concat());
+            let is_said = unknown.stderr.contains(&format!("there is no dead letter {letter}"));
+            assert!(unknown.code == Some(2) && is_said, "{args:?}: {}", unknown.stderr);
+        }
+    }
+    let silent = home.run(&["dead-letters", "discard", "--all", "--reason", ""]);
+    assert_eq!(silent.code, Some(2), "{}", silent.stderr);
     for args in [&["retry"][..], &["discard", "--reason", "x"], &["retry", "nonsense"], &["show", "no/1"]] {
         assert_eq!(home.run(&[&["dead-letters"], args].concat()).code, Some(2), "{args:?}");
     }
@@ -123,6 +136,10 @@ fn a_trace_is_the_tree_of_one_piece_of_work() {
     assert!(has(&["─ event machine_learning.model_trained of machine-learning @"]), "{tree}");
     assert!(has(&["│  └─ delivery mlops.experiments of mlops: done, ", " ms"]), "{tree}");
     assert!(has(&["└─ run mlops.pipeline: completed, "]), "{tree}");
+    let command = lines.iter().position(|line| line.contains("command data-quality.check of data-quality @")).unwrap();
+    assert!(lines[command].contains(": done, ") && lines[command].ends_with(" ms"), "{tree}");
+    assert!(lines[command + 1].contains("─ event data_quality.check_completed of data-quality @"), "{tree}");
+    assert!(!lines[command + 1].starts_with("├─"), "it is a part of its command: {tree}");
     assert!(has(&["   ├─ step check-quality: done, "]), "{tree}");
     let picture = home.run(&["events", "trace", id, "--format", "mermaid"]).stdout;
     assert!(picture.starts_with("flowchart TD\n") && picture.contains(" --> n"), "{picture}");

@@ -184,11 +184,16 @@ impl Delivery {
         }
         self.meters.retries.increment(1);
         let waits = waiting.waits.get_or_insert_with(|| self.retry.attempts());
-        Verdict::Retry(match waits.after(&error) {
+        let wait = match waits.after(&error) {
             Ok(wait) => wait,
             // Its own attempts are counted above. Out of budget, or told to come back much later, it goes slowly.
             Err(GiveUp::Budget | GiveUp::Later | GiveUp::Attempts | GiveUp::Permanent) => self.policy.longest,
-        })
+        };
+        if waiting.failures.len() == DeliveryRecord::FAILURES {
+            waiting.failures.remove(0);
+        }
+        waiting.failures.push(error);
+        Verdict::Retry(wait)
     }
 
     /// What parks the event, but for the step of the checkpoint.
@@ -233,6 +238,7 @@ impl Delivery {
             started: self.before(took),
             seconds: took.as_secs_f64(),
             outcome,
+            failures: waiting.failures.clone(),
             error: error.cloned(),
         };
         unit.put(record.key(), &record, Expected::Any);

@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use kernel::{Envelope, Priority};
+use kernel::{Envelope, Error, Priority};
 use resilience::Attempts;
 
 /// Of so many dequeues one may be of a key that is not the most urgent, because it has waited for longer than that.
@@ -55,11 +55,13 @@ pub(crate) struct Waiting {
     pub attempts: u32,
     /// Between the tries, once one has failed.
     pub waits: Option<Attempts>,
+    /// What the tries before failed with, the latest of them.
+    pub failures: Vec<Error>,
 }
 
 impl From<Arc<Envelope>> for Waiting {
     fn from(event: Arc<Envelope>) -> Self {
-        Self { event, attempts: 0, waits: None }
+        Self { event, attempts: 0, waits: None, failures: Vec::new() }
     }
 }
 

@@ -131,11 +131,18 @@ impl Span {
         }
     }
 
-    /// Whether `until` lies so far ahead that no small correction of a clock explains it, but one that had been set wrong: more
-    /// than the span that this moment is in.
-    pub fn is_ahead(self, until: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    /// Whether `until` lies ahead by more spans than are ever made up for: then the clock was far ahead, and to wait for that time
+    /// would be worse than what passes again. Of fewer, none passes twice.
+    pub fn is_far_ahead(self, until: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+        let (start, mut at) = (self.start(now), until);
+        for _ in 0..=self.most() {
+            if at <= start {
+                return false;
+            }
+            at = self.before(at);
+        }
         // Mutant `time_stands_still`: after a clock that was ahead, nothing passes until that time comes.
-        self.before(until) > self.start(now) && !cfg!(mutant = "time_stands_still")
+        !cfg!(mutant = "time_stands_still")
     }
 
     /// Those that ended after `until` and not after `now`, the earliest first; no more than the latest [`HourPassed::MOST`].
@@ -176,6 +183,9 @@ mod tests {
         assert_eq!(ends(Span::Hour, from, to).len(), 48, "the latest");
         assert_eq!(ends(Span::Hour, from, "2024-01-31T23:59:59Z"), [""; 0]);
         assert_eq!(ends(Span::Hour, to, from), [""; 0], "a clock that was set back");
+        for (until, is_far) in [("2024-02-02T23:00:00Z", false), ("2024-02-03T00:00:00Z", true), (from, false)] {
+            assert_eq!(Span::Hour.is_far_ahead(at(until), at(from)), is_far, "{until}");
+        }
         let (began, ended) = Span::Month.passed(at(from), at(to))[1];
         assert_eq!((ended - began).num_days(), 29);
     }

@@ -39,8 +39,8 @@ pub struct Publisher {
 /// How much a [`Publisher`] keeps, where, and how often it tries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublisherOptions {
-    /// Its stable name: no other publisher on the store has it, not in another process either. No slashes, spaces or control
-    /// characters.
+    /// Its stable name: no other publisher on the store has it, not in another process either. Letters, digits, `-`, `_`,
+    /// `.` and `:`.
     pub name: &'static str,
     /// Units that are kept at most.
     pub most: usize,

@@ -30,6 +30,10 @@ pub struct DeliveryRecord {
     pub seconds: f64,
     /// How it ended.
     pub outcome: DeliveryOutcome,
+    /// What the tries before the last one failed with, in their order: the latest [`FAILURES`](Self::FAILURES) of those of this
+    /// process. They are kept in memory until the delivery ends, and batches keep none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<Error>,
     /// What the last try failed with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Error>,
@@ -52,6 +56,9 @@ impl Document for DeliveryRecord {
 }
 
 impl DeliveryRecord {
+    /// Tries before the last one whose errors are kept.
+    pub const FAILURES: usize = 10;
+
     /// Those of the event at this place of the log, by subscriber.
     ///
     /// # Errors

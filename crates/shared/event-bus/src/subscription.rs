@@ -11,8 +11,8 @@ use crate::{
 /// A subscriber under its stable name, which its checkpoint is stored under, and how it wants to be called.
 #[derive(Clone)]
 pub struct Subscription {
-    /// Unique in the program and never changed: checkpoint and dead letters are stored under it. No slashes, spaces or control
-    /// characters.
+    /// Unique in the program and never changed: checkpoint and dead letters are stored under it. Letters, digits, `-`, `_`,
+    /// `.` and `:`.
     pub name: &'static str,
     /// The module that subscribes. What the subscriber publishes is published by it.
     pub module: &'static str,
@@ -271,7 +271,7 @@ impl Subscription {
 }
 
 /// What a name must be under which something is stored: `NAME/..` is then nobody else's.
-pub(crate) const NAMES: &str = "letters, digits, dots and hyphens make a name, such as `billing.invoices`";
+pub(crate) const NAMES: &str = "give it one of letters, digits, `-`, `_`, `.` and `:`, such as `billing.invoices`";
 
 /// What is wrong with a name.
 pub(crate) fn unfit(name: &str) -> Option<&'static str> {
@@ -279,8 +279,8 @@ pub(crate) fn unfit(name: &str) -> Option<&'static str> {
         Some("is empty")
     } else if name.contains('/') {
         Some("has a slash in it")
-    } else if name.contains(|c: char| c.is_control() || c.is_whitespace()) {
-        Some("has a space, an end of a line or a control character in it")
+    } else if !name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:".contains(c)) {
+        Some("cannot be written everywhere")
     } else {
         None
     }

@@ -26,7 +26,8 @@ pub(crate) struct Timekeeper {
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
     inline: InlineSubscribers,
-    /// Scheduled events that are due and cannot be published, by their keys: each is told once, not every second.
+    /// Scheduled events that are due and cannot be published, by their keys, and spans that wait: each is told once, not every
+    /// second.
     told: HashSet<String>,
 }
 
@@ -129,7 +130,7 @@ impl Timekeeper {
     }
 
     /// What has passed since it was last looked at. The first look only says from when on.
-    async fn pass(&self, span: Span, now: DateTime<Utc>) -> Result<(), Error> {
+    async fn pass(&mut self, span: Span, now: DateTime<Utc>) -> Result<(), Error> {
         let name = span.event_type();
         let found = self.store.get::<Passage>(name).await?;
         let Some(Found { value: Passage { until }, mut revision, .. }) = found else {
@@ -137,13 +138,18 @@ impl Timekeeper {
             unit.put(name, &Passage { until: span.start(now) }, Expected::Absent);
             return settled(self.store.commit(unit).await).map(drop);
         };
-        if span.is_ahead(until, now) {
+        if span.is_far_ahead(until, now) {
             tracing::warn!(
                 "`{name}` was published up to {until}, and it is {now}: the clock was set back, and it begins anew"
             );
             let mut unit = self.unit(CorrelationId::new(self.ids.next()));
             unit.put(name, &Passage { until: span.start(now) }, Expected::Exact(revision));
             return settled(self.store.commit(unit).await).map(drop);
+        }
+        if until > now && self.is_new(name) {
+            tracing::warn!(
+                "`{name}` was published up to {until}, and it is {now}: the clock was set back, and it goes on then"
+            );
         }
         let passed = span.passed(until, now);
         if let Some((began, _)) = passed.first().filter(|(began, _)| *began > until) {

@@ -43,17 +43,16 @@ pub(crate) fn verify(assembly: &Assembly<'_>, wrong: Vec<(String, String)>) -> F
     findings
 }
 
-/// Names that stand in metrics, logs, addresses and settings are words.
+/// Names that stand in metrics, logs, addresses and settings are words. Those of subscribers are the bus's matter.
 fn words(modules: &[Module], findings: &mut Findings) {
     let is_part = |c: char| c.is_ascii_alphanumeric() || "-_.:/".contains(c);
     for module in modules {
         let requests = module.serves.iter().map(|served| ("request", served.info.name));
         let events = module.publishes.iter().map(|event| ("event", event.name));
-        let subscribers = module.subscribes.iter().map(|s| ("subscriber", s.subscriber));
         let sagas = module.sagas.iter().map(|saga| ("saga", saga.name));
         let projections = module.projects.iter().map(|projection| ("projection", projection.name));
         let collections = collections(module).map(|collection| ("collection", collection));
-        let all = [("module", module.name)].into_iter().chain(requests).chain(events).chain(subscribers);
+        let all = [("module", module.name)].into_iter().chain(requests).chain(events);
         for (kind, name) in all.chain(sagas).chain(projections).chain(collections) {
             if name.is_empty() || !name.chars().all(is_part) {
                 let problem = format!("{kind} `{}` has no name that can be written everywhere", name.escape_debug());

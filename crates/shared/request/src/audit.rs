@@ -1,7 +1,8 @@
-use event_sourcing::{Expected, Unit};
-use kernel::{Context, Contract, Error, Event};
+use event_sourcing::{Expected, Unit, Write};
+use kernel::{Context, Contract, Error, Event, EventId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 /// The stream of all [`CommandRecorded`] events.
 pub const AUDIT_STREAM: &str = "audit";
@@ -10,7 +11,7 @@ pub const AUDIT_STREAM: &str = "audit";
 ///
 /// Done: written in the command's own unit, so there is one exactly if the command happened. Refused or failed: in a unit of
 /// its own. A command that was answered from its idempotency key was recorded the first time.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CommandRecorded {
     /// Name of the principal who sent it.
     pub user: String,
@@ -32,6 +33,12 @@ pub struct CommandRecorded {
     /// The error's stable code, unless it was done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
+    /// Seconds that it took, without the commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<f64>,
+    /// The events of its unit, this one not counted: the first 100.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<EventId>,
 }
 
 /// How a command ended.
@@ -64,7 +71,11 @@ pub(crate) struct Audited<'a> {
     pub module: &'static str,
     pub request: &'a str,
     pub subject: Option<String>,
+    pub since: Instant,
 }
+
+/// Events of a command that its record names.
+const EVENTS: usize = 100;
 
 impl Audited<'_> {
     pub fn done(&self, cx: &Context, unit: &mut Unit) {
@@ -78,7 +89,13 @@ impl Audited<'_> {
 
     fn record(&self, cx: &Context, unit: &mut Unit, outcome: Outcome, code: Option<String>) {
         let principal = cx.principal();
+        let events = unit.writes().iter().filter_map(|write| match write {
+            Write::Append { envelope, .. } => Some(envelope.event_id),
+            _ => None,
+        });
         let event = CommandRecorded {
+            events: events.take(EVENTS).collect(),
+            seconds: Some(self.since.elapsed().as_secs_f64()),
             user: principal.user().to_owned(),
             acting: principal.acting().map(str::to_owned),
             module: self.module.to_owned(),

@@ -153,7 +153,7 @@ impl Requests {
             Err(absent) => {
                 let Absent { module, meters, why } = &*absent;
                 // Nobody here knows whether it is a command: it might be one.
-                let audited = Audited { module, request: name, subject: None };
+                let audited = Audited { module, request: name, subject: None, since: Instant::now() };
                 let passage = Passage { cx, module, request: name, meters, audited: Some(&audited), until: None };
                 self.pass(&passage, async { Err(why.clone()) }).await
             }
@@ -206,7 +206,7 @@ impl Requests {
             Err(absent) => (absent.module, &absent.meters),
         };
         let passage = Passage { cx, module, request: R::NAME, meters, audited: None, until: None };
-        let is_command = R::KIND == RequestKind::Command;
+        let (is_command, since) = (R::KIND == RequestKind::Command, Instant::now());
         let given = catch_unwind(AssertUnwindSafe(|| {
             let request = given()?;
             let subject = if is_command { request.subject() } else { None };
@@ -216,7 +216,7 @@ impl Requests {
             Ok((request, subject)) => (Ok(request), subject),
             Err(error) => (Err(error), None),
         };
-        let audited = is_command.then_some(Audited { module, request: R::NAME, subject });
+        let audited = is_command.then_some(Audited { module, request: R::NAME, subject, since });
         let passage = Passage { audited: audited.as_ref(), ..passage };
         let stages = async {
             let (open, entry, typed) = found.as_ref().map_err(|absent| absent.why.clone())?;

@@ -191,7 +191,7 @@ async fn one_that_sets_itself_off_in_batches_is_cut(home: &impl BusHome) {
 async fn one_that_sets_off_more_and_more_is_cut(home: &impl BusHome) {
     let store = home.open().await;
     let twice = Subscription::new::<Served>("tennis.echo", "tennis", Player { answers: vec![served(), served()] });
-    let rules = EventRules::new(EventLimits { caused: 50, ..EventLimits::default() });
+    let rules = EventRules::new(EventLimits { caused: 50, depth: 12, ..EventLimits::default() });
     let bus = start(&store, vec![twice], rules).await;
     serve(&store).await;
     drained(&bus).await;

@@ -81,10 +81,10 @@ async fn what_cannot_be_is_refused_with_the_way_out() {
         subscriber `ledger`: its retry is out of range: /attempts: must be 1 or more: the first call is one of them
         subscriber `ledger`: mailbox holds 18446744073709551615: make it 1048576 or less
         subscriber `batches`: its batches wait for more than a day: make their delay shorter
-        subscriber ``: its name is empty: letters, digits, dots and hyphens make a name, such as `billing.invoices`
-        subscriber `ledger/b`: its name has a slash in it: letters, digits, dots and hyphens make a name, such as `billing.invoices`
+        subscriber ``: its name is empty: give it one of letters, digits, `-`, `_`, `.` and `:`, such as `billing.invoices`
+        subscriber `ledger/b`: its name has a slash in it: give it one of letters, digits, `-`, `_`, `.` and `:`, such as `billing.invoices`
         subscriber `ledger
-        `: its name has a space, an end of a line or a control character in it: letters, digits, dots and hyphens make a name, such as `billing.invoices`
+        `: its name cannot be written everywhere: give it one of letters, digits, `-`, `_`, `.` and `:`, such as `billing.invoices`
         subscriber `archive`: `` is the name of no event: take one wire name, all that begin alike, `orders.*`, or all, `*`
         subscriber `archive`: `*.noted` is the name of no event: take one wire name, all that begin alike, `orders.*`, or all, `*`
         subscriber `archive`: `testing.*.noted` is the name of no event: take one wire name, all that begin alike, `orders.*`, or all, `*`
@@ -124,7 +124,7 @@ async fn a_publisher_has_a_name_of_its_own() {
     let (clock, ids) = (Arc::new(ManualClock::default()), Arc::new(SequentialIds::default()));
     let options = PublisherOptions::new("post/office");
     let opened = Publisher::open(options, memory(), clock, ids, InlineSubscribers::of(&[])).await;
-    expect![[r#"the name "post/office" of a publisher has a slash in it: letters, digits, dots and hyphens make a name, such as `billing.invoices`"#]].assert_eq(&opened.err().unwrap().to_string());
+    expect![[r#"the name "post/office" of a publisher has a slash in it: give it one of letters, digits, `-`, `_`, `.` and `:`, such as `billing.invoices`"#]].assert_eq(&opened.err().unwrap().to_string());
 }
 
 /// Without a store there are ephemeral subscribers to what is committed with the bus.

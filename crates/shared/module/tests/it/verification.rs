@@ -301,8 +301,7 @@ fn names_that_are_none() {
         expect![[r#"
             the modules do not fit together:
               module ``: module `` has no name that can be written everywhere: give it one of letters, digits, `-`, `_` and `.`
-              module ``: subscriber ` ` has no name that can be written everywhere: give it one of letters, digits, `-`, `_` and `.`
-              module ``: subscriber ` `: its name has a space, an end of a line or a control character in it: letters, digits, dots and hyphens make a name, such as `billing.invoices`
+              module ``: subscriber ` `: its name cannot be written everywhere: give it one of letters, digits, `-`, `_`, `.` and `:`, such as `billing.invoices`
               module `a b//n/"x/"`: module `a b//n/"x/"` has no name that can be written everywhere: give it one of letters, digits, `-`, `_` and `.`"#]],
     );
 }

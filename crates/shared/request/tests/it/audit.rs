@@ -12,6 +12,8 @@ fn record(request: &str, outcome: Outcome, code: Option<&str>) -> CommandRecorde
         purpose: None,
         outcome,
         code: code.map(str::to_owned),
+        seconds: None,
+        events: Vec::new(),
     }
 }
 
@@ -34,7 +36,13 @@ async fn every_command_leaves_one_record_of_how_it_ended() {
         record("till.close", Outcome::Refused, Some("till.not_empty")),
         record("till.break", Outcome::Failed, Some("request.panicked")),
     ];
-    assert_eq!(shop.audit().await, expected);
+    let mut audit = shop.audit().await;
+    for record in &mut audit {
+        let (took, events) = (record.seconds.take(), std::mem::take(&mut record.events));
+        assert!(took.is_some_and(|seconds| (0.0..60.0).contains(&seconds)), "{took:?}");
+        assert_eq!(events.len(), usize::from(record.outcome == Outcome::Done), "what was not done published nothing");
+    }
+    assert_eq!(audit, expected);
 }
 
 /// The record is a part of the command's unit: it carries the same correlation and module as what the command wrote.
@@ -46,5 +54,7 @@ async fn the_record_is_committed_with_what_the_command_wrote() {
     let types: Vec<_> = log.iter().map(|event| &*event.event_type).collect();
     assert_eq!(types, ["till.paid_in", "audit.command_recorded"]);
     assert!(log.iter().all(|event| event.source_module == "till"));
-    assert_eq!(shop.audit().await[0].purpose.as_deref(), Some("billing"));
+    let record = shop.audit().await.remove(0);
+    assert_eq!(record.purpose.as_deref(), Some("billing"));
+    assert_eq!(record.events, [log[0].event_id], "it says what belongs to it");
 }

@@ -34,6 +34,8 @@ pub(super) async fn a_failing_delivery_is_tried_again(home: &impl BusHome) {
     let records = records(&store).await;
     let told: Vec<_> = records.iter().map(|r| (r.position.0, r.attempts, r.outcome, r.subscriber.as_str())).collect();
     assert_eq!(told, [(1, 3, DeliveryOutcome::Done, "unlucky"), (2, 1, DeliveryOutcome::Done, "unlucky")]);
+    let failures = |index: usize| -> Vec<_> { records[index].failures.iter().map(|error| &*error.message).collect() };
+    assert_eq!((failures(0), failures(1)), (vec!["told to fail", "the subscriber panicked"], vec![]));
     bus.stop().await;
 }
 
