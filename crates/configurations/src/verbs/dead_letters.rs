@@ -82,8 +82,8 @@ async fn show(config: &Config, args: &LetterShow) -> Result<(), Failure> {
 
 async fn retry(config: &Config, args: &LetterRetry) -> Result<(), Failure> {
     let retried: Retried = carry_out(config, BusOrder::Retry { letters: filter(&args.which)? }).await?.read()?;
-    let Retried { delivered, failed, behind, held, elsewhere } = &retried;
-    if *delivered + *failed + *behind == 0 && held.is_empty() && elsewhere.is_empty() {
+    let Retried { delivered, failed, behind, held, busy, elsewhere } = &retried;
+    if *delivered + *failed + *behind + held.len() + busy.len() + elsewhere.len() == 0 {
         known(&args.which)?;
     }
     if args.json {
@@ -91,7 +91,7 @@ async fn retry(config: &Config, args: &LetterRetry) -> Result<(), Failure> {
     } else {
         print(&told(&retried))?;
     }
-    match retried.failed + retried.behind + retried.held.len() + retried.busy.len() + retried.elsewhere.len() {
+    match failed + behind + held.len() + busy.len() + elsewhere.len() {
         0 => Ok(()),
         _ => Err(Failure::Rejected("not all of them are delivered: see `borough dead-letters`".into())),
     }
