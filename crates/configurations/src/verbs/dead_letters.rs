@@ -82,8 +82,7 @@ async fn show(config: &Config, args: &LetterShow) -> Result<(), Failure> {
 
 async fn retry(config: &Config, args: &LetterRetry) -> Result<(), Failure> {
     let retried: Retried = carry_out(config, BusOrder::Retry { letters: filter(&args.which)? }).await?.read()?;
-    let Retried { delivered, failed, behind, held, elsewhere } = &retried;
-    if *delivered + *failed + *behind == 0 && held.is_empty() && elsewhere.is_empty() {
+    if retried == Retried::default() {
         known(&args.which)?;
     }
     if args.json {
