@@ -102,7 +102,8 @@ fn told(Retried { delivered, failed, behind, held, busy, elsewhere }: &Retried) 
         text += &format!("\n{subscriber} takes nothing now: `borough subscribers resume {subscriber}`");
     }
     for subscriber in busy {
-        text += &format!("\n{subscriber} is busy with a handler that does not end: see `borough status`, and try again");
+        text +=
+            &format!("\n{subscriber} is busy with a handler that does not end: see `borough status`, and try again");
     }
     for subscriber in elsewhere {
         text += &format!("\n{subscriber} does not run here: see `modules` in the settings");
