@@ -82,8 +82,7 @@ async fn show(config: &Config, args: &LetterShow) -> Result<(), Failure> {
 
 async fn retry(config: &Config, args: &LetterRetry) -> Result<(), Failure> {
     let retried: Retried = carry_out(config, BusOrder::Retry { letters: filter(&args.which)? }).await?.read()?;
-    let Retried { delivered, failed, behind, held, busy, elsewhere } = &retried;
-    if *delivered + *failed + *behind + held.len() + busy.len() + elsewhere.len() == 0 {
+    if retried == Retried::default() {
         known(&args.which)?;
     }
     if args.json {
@@ -91,7 +90,7 @@ async fn retry(config: &Config, args: &LetterRetry) -> Result<(), Failure> {
     } else {
         print(&told(&retried))?;
     }
-    match failed + behind + held.len() + busy.len() + elsewhere.len() {
+    match retried.failed + retried.behind + retried.held.len() + retried.busy.len() + retried.elsewhere.len() {
         0 => Ok(()),
         _ => Err(Failure::Rejected("not all of them are delivered: see `borough dead-letters`".into())),
     }
@@ -103,7 +102,8 @@ fn told(Retried { delivered, failed, behind, held, busy, elsewhere }: &Retried) 
         text += &format!("\n{subscriber} takes nothing now: `borough subscribers resume {subscriber}`");
     }
     for subscriber in busy {
-        text += &format!("\n{subscriber} is busy with a handler that does not end: see `borough status`, and try again");
+        text +=
+            &format!("\n{subscriber} is busy with a handler that does not end: see `borough status`, and try again");
     }
     for subscriber in elsewhere {
         text += &format!("\n{subscriber} does not run here: see `modules` in the settings");

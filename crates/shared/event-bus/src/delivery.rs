@@ -13,7 +13,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use event_sourcing::{
     CommitError, Document, EventRules, Expected, Origin, Position, Receipt, Store, StoreError, StoreErrorKind,
-    StoreExt, Unit,
+    StoreExt, Unit, Unreadable,
 };
 use futures::FutureExt;
 use kernel::{Clock, Context, CorrelationId, Envelope, Error, ErrorKind, Ids};
@@ -293,10 +293,11 @@ impl Delivery {
         mut see: impl FnMut(&str, DeadLetter) + Send,
     ) -> Result<Option<String>, StoreError> {
         let Subscription { name, slot, .. } = self.subscription;
-        let see = |position: &str, letter: DeadLetter| {
-            if slot.has(&letter.event.metadata.key) {
-                see(position, letter);
-            }
+        let see = |position: &str, letter: Result<DeadLetter, Unreadable>| match letter {
+            Ok(letter) if slot.has(&letter.event.metadata.key) => see(position, letter),
+            Ok(_) => {}
+            // Of what key it is nobody knows; to stop for it would hold up all of them.
+            Err(unreadable) => tracing::warn!(subscriber = name, "a dead letter is passed over: {unreadable}"),
         };
         self.page(name, after, see).await
     }
@@ -307,7 +308,11 @@ impl Delivery {
     }
 
     /// All documents of one collection whose keys begin with this name.
-    async fn each<D: Document>(&self, name: &str, mut see: impl FnMut(&str, D) + Send) -> Result<(), StoreError> {
+    async fn each<D: Document>(
+        &self,
+        name: &str,
+        mut see: impl FnMut(&str, Result<D, Unreadable>) + Send,
+    ) -> Result<(), StoreError> {
         let mut after = None;
         loop {
             after = self.page(name, after, &mut see).await?;
@@ -322,16 +327,22 @@ impl Delivery {
         &self,
         name: &str,
         after: Option<String>,
-        mut see: impl FnMut(&str, D) + Send,
+        mut see: impl FnMut(&str, Result<D, Unreadable>) + Send,
     ) -> Result<Option<String>, StoreError> {
         let prefix = format!("{name}/");
-        let page = self.store.list::<D>(Some(after.as_ref().unwrap_or(&prefix)), PAGE).await?;
-        let last = page.last().filter(|_| page.len() == PAGE).map(|last| last.key.clone());
+        let page = self.store.list_each::<D>(Some(after.as_ref().unwrap_or(&prefix)), PAGE).await?;
+        let is_last = page.len() < PAGE;
+        let mut last = None;
         for found in page {
-            let Some(rest) = found.key.strip_prefix(&prefix) else { return Ok(None) };
-            see(rest, found.value);
+            let (key, value) = match found {
+                Ok(found) => (found.key, Ok(found.value)),
+                Err(unreadable) => (unreadable.key.clone(), Err(unreadable)),
+            };
+            let Some(rest) = key.strip_prefix(&prefix) else { return Ok(None) };
+            see(rest, value);
+            last = Some(key);
         }
-        Ok(last)
+        Ok(last.filter(|_| !is_last))
     }
 }
 

@@ -132,7 +132,14 @@ async fn one_that_cannot_be_read_is_named_and_left_alone(home: &impl BusHome) {
         ["a/00000000000000000001", "ledger/00000000000000000002"]
     );
     assert!(unreadable[0].to_string().contains("cannot be read"), "{}", unreadable[0]);
-    assert_eq!(letters.discard(&LetterFilter::default(), "a test", &origin("admin")).await.unwrap(), 4);
+    let of_b = LetterFilter { key: Some("b".into()), ..LetterFilter::default() };
+    assert_eq!(letters.discard(&of_b, "a test", &origin("admin")).await.unwrap(), 1);
+    let bus = start(&store, vec![to(&Probe::writing("ledger", &store))]).await;
+    publish(&store, &[("d", 8)]).await;
+    drained(&bus).await;
+    let retried = bus.retry_dead_letters(&LetterFilter { key: Some("a".into()), ..LetterFilter::default() }).await;
+    assert_eq!(retried.unwrap(), Retried { delivered: 3, ..Retried::default() });
+    bus.stop().await;
     assert_eq!(letters.unreadable().await.unwrap(), unreadable);
 }
 
