@@ -80,7 +80,7 @@ impl Edit {
             ),
             (
                 "crates/tools/check-contracts/src/declared.rs",
-                After("let crates = ["),
+                After("let domains = ["),
                 "interfaces_@domain@::contracts(), ",
             ),
         ];

@@ -50,7 +50,7 @@ fn is_mechanism(root: &Path, package: &Package) -> bool {
 /// The events among what a mechanism says.
 fn events_of_mechanism(package: &Package) -> Vec<Declared> {
     let files = files(roots(package));
-    let declare = files.iter().filter(|path| fs::read_to_string(path).unwrap().contains("impl Event for "));
+    let declare = files.iter().filter(|path| code(path).contains("impl Event for "));
     declare.flat_map(|path| messages_in(path)).map(|message| (package.name.to_string(), message)).collect()
 }
 
@@ -93,10 +93,19 @@ fn findings(declared: &[Declared], promised: &[String]) -> Vec<String> {
         .collect()
 }
 
+/// A source without its comments, in which examples are.
+fn code(path: &Path) -> String {
+    let source = fs::read_to_string(path).unwrap();
+    source
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .fold(String::new(), |text, line| text + line + "\n")
+}
+
 /// All messages in a file.
 fn messages_in(path: &Path) -> Vec<Message> {
     const SAYS: &str = "const NAME: &'static str = ";
-    let source = fs::read_to_string(path).unwrap();
+    let source = code(path);
     let mut messages = Messages::default();
     if source.contains(SAYS) {
         messages.visit_file(&syn::parse_file(&source).unwrap());

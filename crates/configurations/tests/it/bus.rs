@@ -134,7 +134,7 @@ fn a_trace_is_the_tree_of_one_piece_of_work() {
     let has = |parts: &[&str]| lines.iter().any(|line| parts.iter().all(|part| line.contains(part)));
     assert!(has(&["─ command mlops.start-pipeline of mlops @", ": done"]), "{tree}");
     assert!(has(&["─ event machine_learning.model_trained of machine-learning @"]), "{tree}");
-    assert!(has(&["│  └─ delivery mlops.experiments of mlops: done, ", " ms"]), "{tree}");
+    assert!(has(&["└─ delivery mlops.experiments of mlops: done, ", " ms"]), "{tree}");
     assert!(has(&["└─ run mlops.pipeline: completed, "]), "{tree}");
     let command = lines.iter().position(|line| line.contains("command data-quality.check of data-quality @")).unwrap();
     assert!(lines[command].contains(": done, ") && lines[command].ends_with(" ms"), "{tree}");
