@@ -58,7 +58,8 @@ async fn at_each<H: BusHome>(make: &impl AsyncFn() -> H, life: impl AsyncFn(&Arc
                 () = crash.hung() => true,
                 () = life(&store, &port) => false,
             };
-            if !died {
+            // Stopped just then, it may not have come to die; the end of it is looked at all the same.
+            if !died && crash.calls() < commit {
                 assert!(crashes > 10, "it dies {crashes} times only: nothing was shown");
                 return;
             }
