@@ -44,7 +44,7 @@ async fn an_event_that_is_another_one_is_shown_with_what_was_published() {
         at       crates/shared/testing/tests/it/failing.rs
         published since:
             1  shop.order_placed of shop, key `rose`: {"item":"rose"}
-            2  audit.command_recorded of shop, key `tester`: {"user":"tester","module":"shop","request":"shop.place-order","outcome":"done"}
+            2  audit.command_recorded of shop, key `tester`: {"user":"tester","module":"shop","request":"shop.place-order","outcome":"done","seconds":0.0,"events":["00000000-0000-00...
             3    stock.reserved of stock, key `rose`: {"item":"rose"}"#]]).await;
 }
 
@@ -60,7 +60,7 @@ async fn an_event_that_never_comes_is_shown_with_what_was_parked() {
         at       crates/shared/testing/tests/it/failing.rs
         published since:
             1  shop.order_placed of shop, key `ghost`: {"item":"ghost"}
-            2  audit.command_recorded of shop, key `tester`: {"user":"tester","module":"shop","request":"shop.place-order","outcome":"done"}
+            2  audit.command_recorded of shop, key `tester`: {"user":"tester","module":"shop","request":"shop.place-order","outcome":"done","seconds":0.0,"events":["00000000-0000-00...
         parked:
             1  shop.order_placed at `stock.reservations`, tried 5 times: there are no ghosts"#]]).await;
     scenario.when_time_passes(Duration::from_secs(1)).await;
@@ -89,7 +89,7 @@ async fn an_event_that_must_not_come_is_shown() {
         at       crates/shared/testing/tests/it/failing.rs
         published since:
             1  shop.order_placed of shop, key `rose`: {"item":"rose"}
-            2  audit.command_recorded of shop, key `tester`: {"user":"tester","module":"shop","request":"shop.place-order","outcome":"done"}
+            2  audit.command_recorded of shop, key `tester`: {"user":"tester","module":"shop","request":"shop.place-order","outcome":"done","seconds":0.0,"events":["00000000-0000-00...
             3    stock.reserved of stock, key `rose`: {"item":"rose"}"#]]).await;
 }
 
@@ -105,7 +105,7 @@ async fn a_subscriber_that_is_paused_is_named() {
         at       crates/shared/testing/tests/it/failing.rs
         published since:
             1  shop.order_placed of shop, key `rose`: {"item":"rose"}
-            2  audit.command_recorded of shop, key `tester`: {"user":"tester","module":"shop","request":"shop.place-order","outcome":"done"}
+            2  audit.command_recorded of shop, key `tester`: {"user":"tester","module":"shop","request":"shop.place-order","outcome":"done","seconds":0.0,"events":["00000000-0000-00...
         not done:
           `stock.reservations` has done 0 of 2: paused"#]]).await;
 }
@@ -121,7 +121,7 @@ async fn an_answer_is_shown_that_was_to_be_another_one() {
         at       crates/shared/testing/tests/it/failing.rs
         published since:
             1  shop.order_placed of shop, key `rose`: {"item":"rose"}
-            2  audit.command_recorded of shop, key `tester`: {"user":"tester","module":"shop","request":"shop.place-order","outcome":"done"}
+            2  audit.command_recorded of shop, key `tester`: {"user":"tester","module":"shop","request":"shop.place-order","outcome":"done","seconds":0.0,"events":["00000000-0000-00...
             3    stock.reserved of stock, key `rose`: {"item":"rose"}"#]]).await;
 }
 
@@ -134,7 +134,7 @@ async fn refusals_and_answers_are_shown_where_the_other_was_expected() {
         after    request `shop.place-order` of tester: {"item":"chrysanthemum"}
         at       crates/shared/testing/tests/it/failing.rs
         published since:
-            1  audit.command_recorded of shop, key `tester`: {"user":"tester","module":"shop","request":"shop.place-order","outcome":"refused","code":"invalid"}
+            1  audit.command_recorded of shop, key `tester`: {"user":"tester","module":"shop","request":"shop.place-order","outcome":"refused","code":"invalid","seconds":0.0}
         not done:
           `stock.reservations` has done 0 of 1: handling 0"#]]).await;
     check(scenario.expect_refused(order("rose"), |_| true), expect![[r#"
@@ -144,7 +144,7 @@ async fn refusals_and_answers_are_shown_where_the_other_was_expected() {
         at       crates/shared/testing/tests/it/failing.rs
         published since:
             2  shop.order_placed of shop, key `rose`: {"item":"rose"}
-            3  audit.command_recorded of shop, key `tester`: {"user":"tester","module":"shop","request":"shop.place-order","outcome":"done"}
+            3  audit.command_recorded of shop, key `tester`: {"user":"tester","module":"shop","request":"shop.place-order","outcome":"done","seconds":0.0,"events":["00000000-0000-00...
         not done:
           `stock.reservations` has done 0 of 3: handling 0"#]]).await;
     check(scenario.expect_refused(order("chrysanthemum"), |error| error.fields.is_empty()), expect![[r#"
@@ -153,7 +153,7 @@ async fn refusals_and_answers_are_shown_where_the_other_was_expected() {
         after    request `shop.place-order` of tester: {"item":"chrysanthemum"}
         at       crates/shared/testing/tests/it/failing.rs
         published since:
-            4  audit.command_recorded of shop, key `tester`: {"user":"tester","module":"shop","request":"shop.place-order","outcome":"refused","code":"invalid"}
+            4  audit.command_recorded of shop, key `tester`: {"user":"tester","module":"shop","request":"shop.place-order","outcome":"refused","code":"invalid","seconds":0.0}
         not done:
           `stock.reservations` has done 0 of 4: handling 0"#]]).await;
     check(scenario.by("nobody").expect_state(CountReserved {}, |_| true), expect![[r#"
@@ -162,7 +162,7 @@ async fn refusals_and_answers_are_shown_where_the_other_was_expected() {
         after    request `shop.place-order` of tester: {"item":"chrysanthemum"}
         at       crates/shared/testing/tests/it/failing.rs
         published since:
-            4  audit.command_recorded of shop, key `tester`: {"user":"tester","module":"shop","request":"shop.place-order","outcome":"refused","code":"invalid"}
+            4  audit.command_recorded of shop, key `tester`: {"user":"tester","module":"shop","request":"shop.place-order","outcome":"refused","code":"invalid","seconds":0.0}
         by other work:
           stock.reserved of stock"#]]).await;
 }
@@ -178,7 +178,7 @@ async fn what_was_not_parked_is_missed() {
         at       crates/shared/testing/tests/it/failing.rs
         published since:
             1  shop.order_placed of shop, key `rose`: {"item":"rose"}
-            2  audit.command_recorded of shop, key `tester`: {"user":"tester","module":"shop","request":"shop.place-order","outcome":"done"}
+            2  audit.command_recorded of shop, key `tester`: {"user":"tester","module":"shop","request":"shop.place-order","outcome":"done","seconds":0.0,"events":["00000000-0000-00...
             3    stock.reserved of stock, key `rose`: {"item":"rose"}"#]]).await;
 }
 
