@@ -7,7 +7,7 @@ use std::{
 
 use clap::Subcommand;
 
-use crate::{contracts, step};
+use crate::step;
 
 /// What git runs before a commit
 #[derive(clap::Args)]
@@ -56,7 +56,7 @@ fn check() -> ExitCode {
         }
     };
     let boundaries = boundaries::cli::main([OsString::from("cargo xtask check-boundaries")]);
-    let contracts = contracts::run(&[]);
+    let contracts = step::program("check-contracts", &[]);
     let form = match form.wait_with_output() {
         Ok(output) if output.status.success() => ExitCode::SUCCESS,
         Ok(output) => {

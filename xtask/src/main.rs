@@ -7,13 +7,11 @@
 
 mod bench;
 mod ci;
-mod contracts;
 mod coverage;
 mod deny;
 mod fuzz;
 mod hooks;
 mod new_package;
-mod simulate;
 mod step;
 mod test;
 mod tools;
@@ -76,8 +74,8 @@ fn main() -> ExitCode {
         Verb::CheckBoundaries { args } => {
             boundaries::cli::main([OsString::from("cargo xtask check-boundaries")].into_iter().chain(args))
         }
-        Verb::CheckContracts { args } => contracts::run(&args),
-        Verb::Simulate { args } => simulate::run(&args),
+        Verb::CheckContracts { args } => step::program("check-contracts", &args),
+        Verb::Simulate { args } => step::program("simulation", &args),
         Verb::Test(args) => test::run(&args),
         Verb::Ci(args) => ci::run(&args),
         Verb::Coverage(args) => coverage::run(&args),

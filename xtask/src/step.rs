@@ -1,6 +1,6 @@
 use std::{
-    env,
-    ffi::OsStr,
+    env::{self, consts::EXE_EXTENSION},
+    ffi::{OsStr, OsString},
     io,
     path::{Path, PathBuf},
     process::{Command, ExitCode},
@@ -37,6 +37,23 @@ pub fn run(command: &mut Command) -> u8 {
             2
         }
     }
+}
+
+/// Builds a program of the workspace and runs it with these arguments: one that this one shall not have to be built with. 2 if it
+/// cannot be built.
+pub fn program(name: &str, args: &[OsString]) -> ExitCode {
+    let target = match target_dir() {
+        Ok(target) => target,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    if run(&mut cargo(["build", "--quiet", "--package", name])) != 0 {
+        return ExitCode::from(2);
+    }
+    let mut program = Command::new(target.join("debug").join(name).with_extension(EXE_EXTENSION));
+    run(program.args(args).current_dir(root())).into()
 }
 
 /// Runs commands until one fails, and answers its exit code.
