@@ -28,7 +28,7 @@ const STATEMENTS: usize = 64;
 pub(crate) struct Readers {
     file: StoreFile,
     desk: Arc<Desk>,
-    threads: Mutex<Vec<JoinHandle<()>>>,
+    threads: Mutex<Vec<JoinHandle<Reader>>>,
     /// Until the first thread takes it.
     first: Mutex<Option<Reader>>,
 }
@@ -120,14 +120,14 @@ impl Readers {
     }
 
     /// Ends the threads behind the reads that have begun, and closes their connections.
+    ///
+    /// One after another: of two that close at the same time neither is the last one, who takes SQLite's two files along.
     pub fn rest(&self) {
         self.desk.jobs().is_closed = true;
         self.desk.arrived.notify_all();
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
-        for thread in threads {
-            // It catches what panics.
-            let _ = thread.join();
-        }
+        // They catch what panics.
+        let _closed: Vec<Reader> = threads.into_iter().filter_map(|thread| thread.join().ok()).collect();
     }
 }
 
@@ -136,8 +136,8 @@ impl Desk {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What a thread does until the desk is closed.
-    fn work(&self, mut reader: Reader) {
+    /// What a thread does until the desk is closed. What it has read with.
+    fn work(&self, mut reader: Reader) -> Reader {
         let mut jobs = self.jobs();
         while !jobs.is_closed {
             match jobs.queue.pop_front() {
@@ -156,6 +156,7 @@ impl Desk {
                 }
             }
         }
+        reader
     }
 }
 

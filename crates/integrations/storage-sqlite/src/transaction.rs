@@ -2,6 +2,7 @@ use std::collections::HashMap;
 
 use event_sourcing::{Conflict, Expected, Position, Receipt, Write};
 use kernel::Envelope;
+use rapidhash::fast::RandomState;
 use rusqlite::{CachedStatement, Connection, Error, OptionalExtension as _, ffi, params};
 
 use crate::{checksum, events, rows};
@@ -12,7 +13,7 @@ pub(crate) struct Known {
     /// The last committed position.
     head: Option<u64>,
     /// Versions of streams, counting the open transaction.
-    versions: HashMap<String, u64>,
+    versions: HashMap<String, u64, RandomState>,
 }
 
 impl Known {

@@ -53,12 +53,10 @@ impl Appends {
         Self(Arc::new(Board { head: AtomicU64::new(head.0), listeners, waiting }))
     }
 
-    /// The log ends here now. A head before an earlier one changes nothing.
-    pub fn announce(&self, head: Position) {
-        if self.0.head.fetch_max(head.0, Ordering::SeqCst) >= head.0 {
-            return;
-        }
-        self.0.wake(HERALDS);
+    /// The log ends here now. A head before an earlier one changes nothing. Whether whoever announces it should let others have
+    /// the thread: several were woken, most had nothing to do, and tokio keeps the last of them for this thread.
+    pub fn announce(&self, head: Position) -> bool {
+        self.0.head.fetch_max(head.0, Ordering::SeqCst) < head.0 && self.0.wake(HERALDS)
     }
 
     /// Listens from now on.
@@ -75,13 +73,15 @@ impl Appends {
 }
 
 impl Board {
-    /// At most so many of those who wait.
-    fn wake(&self, most: usize) {
-        if self.waiting.load(Ordering::SeqCst) == 0 {
-            return;
+    /// At most so many of those who wait. Whether there were several, and three quarters of all waited.
+    fn wake(&self, most: usize) -> bool {
+        let waiting = self.waiting.load(Ordering::SeqCst);
+        if waiting == 0 {
+            return false;
         }
         let listeners = self.listeners.read().unwrap_or_else(PoisonError::into_inner);
-        listeners.iter().filter(|listener| listener.wake()).take(most).for_each(drop);
+        let woken = listeners.iter().filter(|listener| listener.wake()).take(most).count();
+        woken > 1 && waiting * 4 >= listeners.len() * 3
     }
 }
 
@@ -204,8 +204,8 @@ mod tests {
                 let bell = listeners[0].bell();
                 let other = appends.clone();
                 let appending = [
-                    thread::spawn(move || (1..=2).for_each(|head| appends.announce(Position(head)))),
-                    thread::spawn(move || (2..=3).for_each(|head| other.announce(Position(head)))),
+                    thread::spawn(move || (1..=2).for_each(|head| _ = appends.announce(Position(head)))),
+                    thread::spawn(move || (2..=3).for_each(|head| _ = other.announce(Position(head)))),
                     thread::spawn(move || bell.ring()),
                 ];
                 let waiting = listeners.drain(..).map(|mut listener| {

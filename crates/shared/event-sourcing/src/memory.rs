@@ -10,6 +10,7 @@ use std::{
 use async_trait::async_trait;
 use kernel::Envelope;
 use rapidhash::fast::RandomState;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use self::{
     collections::Collections,
@@ -78,8 +79,8 @@ impl Store for MemoryStore {
             let receipt = state.apply(unit.into_writes(), &self.log, self.most);
             (receipt, Position(state.tail.next() as u64))
         };
-        if !receipt.events.is_empty() {
-            self.appended.announce(head);
+        if !receipt.events.is_empty() && self.appended.announce(head) && has_threads() {
+            tokio::task::yield_now().await;
         }
         Ok(receipt)
     }
@@ -288,6 +289,11 @@ impl Stream {
     fn version(&self) -> u64 {
         self.forgotten + self.indexes.len() as u64
     }
+}
+
+/// Whether another thread could take over what waits for this one.
+fn has_threads() -> bool {
+    Handle::try_current().is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread)
 }
 
 /// A number beyond what can be counted here is beyond the end.

@@ -18,6 +18,20 @@ pub async fn polled<F: Future>(future: F, times: usize) -> Option<F::Output> {
     .await
 }
 
+/// Asks a future again and again, so that the runtime never rests: paused time goes on only while it does.
+pub(crate) async fn awake<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    poll_fn(move |cx| {
+        let answer = future.as_mut().poll(cx);
+        if answer.is_pending() {
+            std::thread::yield_now();
+            cx.waker().wake_by_ref();
+        }
+        answer
+    })
+    .await
+}
+
 /// The answer of what must not take long, or a failed test where it would hang.
 ///
 /// # Panics

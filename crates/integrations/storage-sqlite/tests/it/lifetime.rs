@@ -81,6 +81,20 @@ async fn reading_needs_no_lock() {
     assert_eq!(files(&folder), ["borough.db"], "a reader leaves nothing behind");
 }
 
+/// Each of its threads has a connection of its own.
+#[tokio::test]
+async fn many_readers_leave_nothing_behind() {
+    let (folder, path) = place();
+    drop(open(&path).unwrap());
+    for n in 0..200 {
+        let reading = SqliteStore::open_read(&path).unwrap().expect("the store exists");
+        let heads = tokio::join!(reading.head(), reading.head(), reading.head(), reading.head());
+        assert_eq!(heads, (Ok(Position(0)), Ok(Position(0)), Ok(Position(0)), Ok(Position(0))));
+        drop(reading);
+        assert_eq!(files(&folder), ["borough.db"], "after {n} times");
+    }
+}
+
 #[tokio::test]
 async fn what_does_not_exist_reads_as_nothing() {
     let (folder, path) = place();

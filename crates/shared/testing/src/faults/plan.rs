@@ -7,7 +7,10 @@ use std::{
 
 use tokio::sync::Notify;
 
-use crate::{faults::seed::mixed, patience::polled};
+use crate::{
+    faults::seed::mixed,
+    patience::{awake, polled},
+};
 
 /// What happens to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +42,7 @@ pub struct FaultPlan {
     source: Arc<Source>,
     /// Calls that count; all, if none is named.
     only: Arc<[&'static str]>,
+    takes_no_time: bool,
     journal: Arc<Mutex<Journal>>,
     hung: Arc<Notify>,
 }
@@ -111,6 +115,14 @@ impl FaultPlan {
         self
     }
 
+    /// A runtime whose time is paused stands still during a call without a fault: what threads work on that the runtime does not
+    /// know, as those of a store, takes as long as they need and no time at all. Not for calls that wait for time to pass.
+    #[must_use]
+    pub fn in_no_time(mut self) -> Self {
+        self.takes_no_time = true;
+        self
+    }
+
     /// The same with faults at its calls: a store, blobs, a service or a subscriber.
     pub fn around<T: ?Sized>(&self, inner: Arc<T>) -> Faulty<T> {
         Faulty { inner, plan: self.clone() }
@@ -137,7 +149,13 @@ impl FaultPlan {
     }
 
     fn from(source: Source) -> Self {
-        Self { source: Arc::new(source), only: Arc::default(), journal: Arc::default(), hung: Arc::default() }
+        Self {
+            source: Arc::new(source),
+            only: Arc::default(),
+            takes_no_time: false,
+            journal: Arc::default(),
+            hung: Arc::default(),
+        }
     }
 
     fn hand(&self) -> MutexGuard<'_, Hand> {
@@ -192,6 +210,7 @@ impl FaultPlan {
     ) -> Result<T, E> {
         let (call, fault) = self.draw(name);
         match fault {
+            None if self.takes_no_time => awake(work).await,
             None => work.await,
             Some(fault @ Fault::Fail) => Err(error(fault, format!("injected: call {call}, `{name}`, fails"))),
             Some(fault @ Fault::Busy) => Err(error(fault, format!("injected: call {call}, `{name}`, finds it busy"))),
