@@ -217,7 +217,7 @@ pub enum Outcome {
     Failed,
 }
 
-/// List the event log, or show what one piece of work set off
+/// List the event log, show what one piece of work set off, or what was not published
 #[derive(Debug, Args)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -226,7 +226,8 @@ Examples:
   borough events
   borough events --after 100 --json
   borough events --follow
-  borough events trace 0190b0de-6f0a-7c3e-9f0e-6d9f0f3a1c55"
+  borough events trace 0190b0de-6f0a-7c3e-9f0e-6d9f0f3a1c55
+  borough events refused"
 )]
 pub struct Events {
     #[command(subcommand)]
@@ -238,6 +239,18 @@ pub struct Events {
 #[derive(Debug, Subcommand)]
 pub enum EventsVerb {
     Trace(EventTrace),
+    Refused(EventsRefused),
+}
+
+/// List what was to be published later and was refused for good when its time came, with the reason
+///
+/// Kept events that an inline subscriber did not let through, and scheduled ones against the rules of events. Nobody publishes
+/// them any more.
+#[derive(Debug, Args)]
+pub struct EventsRefused {
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Show the tree of one piece of work: commands, events, deliveries with their tries and times, runs and their steps

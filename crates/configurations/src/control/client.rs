@@ -6,7 +6,10 @@ use hyper_util::rt::TokioIo;
 use interfaces_ai::{PipelineStarted, StartPipeline};
 use kernel::{Error, ErrorKind, Json, Problem};
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::net::TcpStream;
+use tokio::{
+    net::TcpStream,
+    time::{sleep, timeout},
+};
 use uuid::Uuid;
 
 use crate::{
@@ -70,7 +73,7 @@ impl Client {
     /// What came of it, as JSON. Handlers take their time.
     pub async fn bus(&self, order: &BusOrder) -> Result<Json, Failure> {
         let body = serde_json::to_vec(order)?;
-        Ok(self.answer(Method::POST, "/bus", body, Duration::MAX).await??)
+        Ok(self.answer(Method::POST, "/bus", body, None).await??)
     }
 
     /// What came of it, as JSON.
@@ -83,7 +86,7 @@ impl Client {
         let body = serde_json::to_vec(order)?;
         // The service has its own deadline; this one is for a process that does not answer at all.
         let patience = order.timeout.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-        self.answer(Method::POST, "/call", body, patience.map_or(Duration::MAX, |limit| limit + PATIENCE)).await
+        self.answer(Method::POST, "/call", body, patience.map(|limit| limit + PATIENCE)).await
     }
 
     async fn call<B: Serialize, T: DeserializeOwned>(
@@ -93,7 +96,7 @@ impl Client {
         body: &B,
     ) -> Result<T, Failure> {
         let body = serde_json::to_vec(body)?;
-        Ok(self.answer(method, path, body, PATIENCE).await??)
+        Ok(self.answer(method, path, body, Some(PATIENCE)).await??)
     }
 
     async fn answer<T: DeserializeOwned>(
@@ -101,10 +104,20 @@ impl Client {
         method: Method,
         path: &str,
         body: Vec<u8>,
-        patience: Duration,
+        patience: Option<Duration>,
     ) -> Result<Result<T, Error>, Failure> {
-        let answer = tokio::time::timeout(patience, self.exchange(method, path, body)).await;
-        let (ok, bytes) = answer.unwrap_or_else(|_| Err("it did not answer in time".into())).map_err(|reason| {
+        let exchange = self.exchange(method, path, body);
+        let answer = match patience {
+            Some(patience) => {
+                timeout(patience, exchange).await.unwrap_or_else(|_| Err("it did not answer in time".into()))
+            }
+            None => tokio::select! {
+                biased;
+                answer = exchange => answer,
+                () = self.silence() => Err("it does not answer any more; what was begun may go on in it".into()),
+            },
+        };
+        let (ok, bytes) = answer.map_err(|reason| {
             Error::new(ErrorKind::Unavailable, format!("the serving process cannot be reached: {reason}"))
         })?;
         if ok {
@@ -115,6 +128,17 @@ impl Client {
             |_| Error::internal(format!("the serving process answered: {}", String::from_utf8_lossy(&bytes))),
             Error::from,
         )))
+    }
+
+    /// Until the process does not say how it is: what takes its time is no sign of that.
+    async fn silence(&self) {
+        loop {
+            sleep(PATIENCE).await;
+            let asked = timeout(PATIENCE, self.exchange(Method::GET, "/status", Vec::new())).await;
+            if !matches!(asked, Ok(Ok(_))) {
+                return;
+            }
+        }
     }
 
     async fn exchange(
@@ -146,5 +170,58 @@ impl Client {
                 result = &mut connection => result?,
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    /// Answers so often how it is, and everything else after an hour.
+    async fn serve(listener: TcpListener, mut lives: usize) -> io::Result<()> {
+        loop {
+            let (mut stream, _) = listener.accept().await?;
+            let mut asked = [0; 4096];
+            let length = stream.read(&mut asked).await?;
+            let is_status = asked[..length].starts_with(b"GET /status");
+            if is_status && lives == 0 {
+                std::mem::forget(stream);
+                continue;
+            }
+            lives -= usize::from(is_status);
+            tokio::spawn(async move {
+                sleep(if is_status { Duration::ZERO } else { Duration::from_secs(3600) }).await;
+                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nnull").await
+            });
+        }
+    }
+
+    async fn ask(lives: usize) -> Result<Json, Failure> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let ticket = Ticket { address: listener.local_addr().unwrap(), token: "secret".into() };
+        let serving = tokio::spawn(serve(listener, lives));
+        let answer = Client { ticket }.bus(&BusOrder::Retry { letters: event_bus::LetterFilter::default() }).await;
+        serving.abort();
+        answer
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_process_that_hangs_is_not_waited_for() {
+        for lives in [0, 3] {
+            let failure = ask(lives).await.unwrap_err().to_string();
+            assert!(failure.contains("it does not answer any more"), "{failure}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_process_that_takes_its_time_is() {
+        assert_eq!(ask(usize::MAX).await.unwrap().text(), "null");
     }
 }

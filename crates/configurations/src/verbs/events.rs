@@ -1,14 +1,17 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use chrono::SecondsFormat;
-use event_sourcing::{LogQuery, Position, Store};
+use event_bus::RefusedPublish;
+use event_sourcing::{Found, LogQuery, Position, Store, StoreExt};
 use kernel::{Envelope, Event};
 use request::CommandRecorded;
+use serde::Serialize;
 
 use crate::{
-    cli::{EventList, Events, EventsVerb, Global},
+    cli::{EventList, Events, EventsRefused, EventsVerb, Global},
     composition::{Config, open_for_reading},
     exit::Failure,
+    report::figures::visible,
     verbs::{interrupted, print, trace::trace},
 };
 
@@ -18,8 +21,10 @@ const PAGE: usize = 1000;
 
 pub async fn events(global: &Global, args: &Events) -> Result<(), Failure> {
     let config = Config::load(global, Vec::new())?;
-    if let Some(EventsVerb::Trace(args)) = &args.verb {
-        return trace(&config, args).await;
+    match &args.verb {
+        Some(EventsVerb::Trace(args)) => return trace(&config, args).await,
+        Some(EventsVerb::Refused(args)) => return refused(&config.store.path, args).await,
+        None => {}
     }
     let args = &args.list;
     let list = list(&config.store.path, args);
@@ -51,6 +56,32 @@ async fn list(path: &Path, args: &EventList) -> Result<(), Failure> {
             }
         } else {
             return Ok(());
+        }
+    }
+}
+
+/// What was refused, under the name by which it is stored.
+#[derive(Serialize)]
+struct Entry<'a> {
+    publish: &'a str,
+    #[serde(flatten)]
+    content: &'a RefusedPublish,
+}
+
+async fn refused(path: &Path, args: &EventsRefused) -> Result<(), Failure> {
+    let Some(store) = open_for_reading(path)? else { return Ok(()) };
+    let mut after: Option<String> = None;
+    loop {
+        let page = store.list::<RefusedPublish>(after.as_deref(), PAGE).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = Some(last.key.clone());
+        for Found { key, value, .. } in &page {
+            if args.json {
+                print(&serde_json::to_string(&Entry { publish: key, content: value })?)?;
+            } else {
+                let types: Vec<&str> = value.events.iter().map(|kept| &*kept.event.event_type).collect();
+                print(&visible(&format!("{key}  {}  {}", types.join(", "), value.error)))?;
+            }
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Dead letters, held subscribers and traces, with and without a serving process.
 
-use event_bus::DeadLetter;
+use event_bus::{DeadLetter, KeptEvent, RefusedPublish};
 use event_sourcing::{Expected, LogQuery, Position, Store as _, StoreExt as _, Unit};
-use kernel::{Clock as _, Envelope, EventId, Ids as _, Json, SystemClock, SystemIds};
+use kernel::{Clock as _, Envelope, Error, ErrorKind, EventId, Ids as _, Json, SystemClock, SystemIds};
 use serde_json::json;
 use storage_sqlite::{Options, SqliteStore};
 
@@ -48,6 +48,32 @@ fn mend(home: &Home) {
         unit.put(&*letter.key, &DeadLetter { event, ..letter.value.clone() }, Expected::Exact(letter.revision));
         store.commit(unit).await.unwrap();
     });
+}
+
+#[test]
+fn what_was_refused_when_its_time_had_come_is_listed() {
+    let home = Home::with_data();
+    assert_eq!(home.run(&["events", "refused"]).stdout, "");
+    assert_eq!(home.run(&["run", "data.csv"]).code, Some(0));
+    let name = with_store(&home, async |store| {
+        let log = store.log(LogQuery::after(Position(0), usize::MAX)).await.unwrap();
+        let event = Envelope::clone(log.iter().find(|event| event.event_type == TRAINED).unwrap());
+        let name = format!("mlops/{}", event.event_id);
+        let kept = KeptEvent { stream: "models".into(), event, tags: Vec::new() };
+        let error = Error::new(ErrorKind::Rejected, "the quarter is closed").with_code("ledger.closed");
+        let mut unit = Unit::new(testing::origin("mlops"));
+        unit.put(&*name, &RefusedPublish { events: vec![kept], error }, Expected::Absent);
+        store.commit(unit).await.unwrap();
+        name
+    });
+    let line = home.run(&["events", "refused"]).stdout;
+    assert_eq!(line, format!("{name}  {TRAINED}  the quarter is closed\n"));
+    let listed = home.json(&["events", "refused", "--json"]);
+    assert_eq!(listed["publish"], json!(name));
+    assert_eq!(
+        (&listed["error"]["code"], &listed["events"][0]["event"]["event_type"]),
+        (&json!("ledger.closed"), &json!(TRAINED))
+    );
 }
 
 #[test]

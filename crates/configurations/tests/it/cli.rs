@@ -22,6 +22,7 @@ fn help_of_every_verb() {
     check(&["audit", "--help"], expect_file!["snapshots/help-audit.txt"]);
     check(&["events", "--help"], expect_file!["snapshots/help-events.txt"]);
     check(&["events", "trace", "--help"], expect_file!["snapshots/help-events-trace.txt"]);
+    check(&["events", "refused", "--help"], expect_file!["snapshots/help-events-refused.txt"]);
     check(&["subscribers", "--help"], expect_file!["snapshots/help-subscribers.txt"]);
     check(&["dead-letters", "--help"], expect_file!["snapshots/help-dead-letters.txt"]);
     check(&["dead-letters", "retry", "--help"], expect_file!["snapshots/help-dead-letters-retry.txt"]);
@@ -102,7 +103,15 @@ fn every_verb_has_an_example_in_its_help() {
 #[test]
 fn a_store_that_does_not_exist_reads_as_empty() {
     let home = Home::new();
-    for args in [&["events"][..], &["events", "--json"], &["audit"], &["sagas"], &["sagas", "list"], &["projections"]] {
+    for args in [
+        &["events"][..],
+        &["events", "--json"],
+        &["events", "refused"],
+        &["audit"],
+        &["sagas"],
+        &["sagas", "list"],
+        &["projections"],
+    ] {
         let ended = home.run(args);
         assert_eq!(ended.code, Some(0), "{args:?}: {}", ended.stderr);
     }
