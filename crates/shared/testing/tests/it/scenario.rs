@@ -10,8 +10,8 @@ use request::CommandRecorded;
 use testing::{Published, Scenario};
 
 use crate::shop::{
-    COUNT, CountReserved, GetPrice, HourStruck, ORDER, OrderPlaced, PRICE, PlaceOrder, SETTINGS, StockReserved, belfry,
-    chimes, shop, stock,
+    COUNT, CountReserved, DeliveryStarted, GetPrice, HourStruck, ORDER, OrderPlaced, PRICE, PlaceOrder, SETTINGS,
+    StockReserved, belfry, chimes, delivery, shop, stock,
 };
 
 fn order(item: &str) -> PlaceOrder {
@@ -40,6 +40,26 @@ async fn a_subscriber_alone_takes_what_a_neighbour_would_publish() {
     scenario.when_published(OrderPlaced { item: "ghost".into() }).await;
     let letter = scenario.expect_parked("stock.reservations", |letter| letter.attempts > 1).await;
     assert_eq!(letter.error.message, "there are no ghosts");
+}
+
+/// Each step publishes what it has begun or done, and whoever comes next goes on from there; all of it is one piece of work.
+#[tokio::test(start_paused = true)]
+async fn the_steps_of_a_workflow_follow_from_events() {
+    let modules = [shop(), stock(), delivery()];
+    let scenario = Scenario::of(modules).settings(SETTINGS).answering(|_: GetPrice| Ok(7)).start().await;
+    scenario.when(order("rose")).await;
+    assert_eq!(scenario.expect::<DeliveryStarted>(|_| true).await.item, "rose");
+    let published = scenario.published().await;
+    let steps = [
+        published.envelopes_of::<OrderPlaced>()[0],
+        published.envelopes_of::<StockReserved>()[0],
+        published.envelopes_of::<DeliveryStarted>()[0],
+    ];
+    let correlation = steps[0].metadata.correlation_id;
+    assert!(steps.iter().all(|step| step.metadata.correlation_id == correlation));
+    for step in steps.windows(2) {
+        assert_eq!(step[1].metadata.causation_id.map(|id| id.uuid()), Some(step[0].event_id.uuid()));
+    }
 }
 
 #[tokio::test(start_paused = true)]

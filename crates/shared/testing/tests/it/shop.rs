@@ -167,6 +167,37 @@ pub fn stock() -> Module {
         .keeps::<Reserved>()
 }
 
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DeliveryStarted {
+    pub item: String,
+}
+
+impl Event for DeliveryStarted {
+    const NAME: &'static str = "delivery.started";
+    fn key(&self) -> String {
+        self.item.clone()
+    }
+}
+
+pub struct Delivery;
+
+impl Subscriber<StockReserved> for Delivery {
+    async fn handle(&self, _: &Context, event: &StockReserved, unit: &mut Unit) -> Result<(), Error> {
+        unit.publish(&DeliveryStarted { item: event.item.clone() });
+        Ok(())
+    }
+}
+
+/// Delivers what is reserved: the step that follows when the one before it is completed.
+pub fn delivery() -> Module {
+    Module::new("delivery", "delivers what is reserved")
+        .provides(|container| {
+            container.singleton(|| Delivery);
+        })
+        .subscribes::<StockReserved, Delivery>("delivery.orders")
+        .publishes::<DeliveryStarted>()
+}
+
 pub struct Belfry {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
