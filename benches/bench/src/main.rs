@@ -27,7 +27,7 @@ mod sample;
 mod store;
 mod usage;
 
-use std::{env, ffi::OsString, fs, path::PathBuf, process::ExitCode, time::Duration};
+use std::{env, ffi::OsString, fs, path::PathBuf, process::ExitCode, thread, time::Duration};
 
 use clap::Parser;
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -37,6 +37,9 @@ use crate::{
     case::{Case, Failure, Setting},
     mark::Marks,
 };
+
+/// How often the program puts the values of histograms into their buckets.
+const UPKEEP: Duration = Duration::from_secs(1);
 
 /// Measure rows, and say which marks hold.
 #[derive(Parser)]
@@ -114,7 +117,16 @@ fn run(cli: Cli) -> Result<(), Failure> {
     fs::create_dir_all(&setting.scratch)?;
     // As in the program, spans are made and kept; nothing is written.
     tracing_subscriber::registry().with(LevelFilter::INFO).try_init()?;
-    metrics::set_global_recorder(PrometheusBuilder::new().build_recorder())?;
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let metrics = recorder.handle();
+    metrics::set_global_recorder(recorder)?;
+    // As in the program: the values of histograms pile up until somebody puts them into their buckets.
+    thread::spawn(move || {
+        loop {
+            thread::sleep(UPKEEP);
+            metrics.run_upkeep();
+        }
+    });
     if let Some(seconds) = cli.soak {
         println!("{}", events::soak(Duration::from_secs(seconds))?);
         return Ok(());
