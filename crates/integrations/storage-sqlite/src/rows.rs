@@ -4,7 +4,7 @@ use chrono::DateTime;
 use event_sourcing::{Position, StoredDocument, Write};
 use kernel::{CausationId, CorrelationId, Envelope, EventId, Json, Metadata, Priority};
 use rusqlite::{
-    Error, Row, Statement, params_from_iter,
+    Error, Row, Statement,
     types::{FromSqlError, FromSqlResult, ToSqlOutput, Type, ValueRef},
 };
 use serde_json::Value;
@@ -12,12 +12,30 @@ use uuid::Uuid;
 
 use crate::checksum::{self, Checksum, event_columns};
 
-/// Takes what [`append`] gives.
-pub(crate) const APPEND: &str = concat!(
-    "INSERT INTO events (",
-    event_columns!(),
-    ", checksum) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
-);
+/// Events that are appended by one statement, where there are as many: what a statement costs is most of what a row costs.
+pub(crate) const MANY: usize = 16;
+
+macro_rules! append {
+    ($($row:expr),+) => {
+        concat!("INSERT INTO events (", event_columns!(), ", checksum) VALUES ", $($row),+)
+    };
+}
+macro_rules! row {
+    () => {
+        "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    };
+}
+macro_rules! four_rows {
+    () => {
+        concat!(row!(), ", ", row!(), ", ", row!(), ", ", row!())
+    };
+}
+
+/// Takes what [`append`] gives for one event.
+pub(crate) const APPEND: &str = append!(row!());
+
+/// Takes what [`append`] gives for [`MANY`] events.
+pub(crate) const APPEND_MANY: &str = append!(four_rows!(), ", ", four_rows!(), ", ", four_rows!(), ", ", four_rows!());
 
 /// Takes tag, position and checksum.
 pub(crate) const TAG: &str = "INSERT INTO tags (tag, event, checksum) VALUES (?1, ?2, ?3)";
@@ -37,13 +55,23 @@ pub(crate) const COLLECTION: &str =
 pub(crate) const CHECKPOINT: &str = "INSERT INTO checkpoints (subscriber, position, checksum) VALUES (?1, ?2, ?3)
      ON CONFLICT DO UPDATE SET position = excluded.position, checksum = excluded.checksum";
 
-/// The position is that which SQLite gives out next: told which, it would look whether that is free.
-pub(crate) fn append(
+/// An event to be appended: its stream and its version there.
+pub(crate) type Appending<'e> = (&'e str, u64, &'e Envelope);
+
+/// Positions from `first` on, which are those that SQLite gives out next: told which, it would look whether they are free.
+pub(crate) fn append(statement: &mut Statement<'_>, first: u64, events: &[Appending<'_>]) -> rusqlite::Result<()> {
+    let mut parameter = 0;
+    for (position, event) in (first..).zip(events) {
+        bind(statement, &mut parameter, position, event)?;
+    }
+    statement.raw_execute().map(drop)
+}
+
+fn bind(
     statement: &mut Statement<'_>,
+    parameter: &mut usize,
     position: u64,
-    stream: &str,
-    version: u64,
-    envelope: &Envelope,
+    &(stream, version, envelope): &Appending<'_>,
 ) -> rusqlite::Result<()> {
     let Metadata { correlation_id, causation_id, user_id, schema_version, key, priority, .. } = &envelope.metadata;
     let (event_id, correlation_id) = (envelope.event_id.uuid().into_bytes(), correlation_id.uuid().into_bytes());
@@ -64,8 +92,10 @@ pub(crate) fn append(
         ValueRef::Integer(version.cast_signed()),
     ];
     let sum = values.iter().fold(Checksum::new().number(position), |sum, value| sum.value(*value)).finish();
-    let row = once(ValueRef::Null).chain(values).chain(once(ValueRef::Integer(sum)));
-    statement.execute(params_from_iter(row.map(ToSqlOutput::Borrowed))).map(drop)
+    once(ValueRef::Null).chain(values).chain(once(ValueRef::Integer(sum))).try_for_each(|value| {
+        *parameter += 1;
+        statement.raw_bind_parameter(*parameter, ToSqlOutput::Borrowed(value))
+    })
 }
 
 /// Reads the columns of a checksum over an event, and it.

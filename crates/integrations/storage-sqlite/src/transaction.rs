@@ -1,11 +1,13 @@
 use std::collections::HashMap;
 
 use event_sourcing::{Conflict, Expected, Position, Receipt, Write};
-use kernel::Envelope;
 use rapidhash::fast::RandomState;
 use rusqlite::{CachedStatement, Connection, Error, OptionalExtension as _, ffi, params};
 
-use crate::{checksum, events, rows};
+use crate::{
+    checksum, events,
+    rows::{self, Appending},
+};
 
 /// What the writer knows of the file without asking it. True only while no other program writes; forgotten after any failure.
 #[derive(Default)]
@@ -31,6 +33,7 @@ pub(crate) struct Transaction<'c, 'k> {
     commit: CachedStatement<'c>,
     version: CachedStatement<'c>,
     append: CachedStatement<'c>,
+    append_many: CachedStatement<'c>,
     revision: CachedStatement<'c>,
     put: CachedStatement<'c>,
     delete: CachedStatement<'c>,
@@ -58,6 +61,7 @@ impl<'c, 'k> Transaction<'c, 'k> {
             commit: prepare("COMMIT")?,
             version: prepare("SELECT coalesce(max(version), 0) FROM events WHERE stream = ?1")?,
             append: prepare(rows::APPEND)?,
+            append_many: prepare(rows::APPEND_MANY)?,
             revision: prepare("SELECT revision FROM documents WHERE collection = ?1 AND key = ?2")?,
             put: prepare(rows::PUT)?,
             delete: prepare("DELETE FROM documents WHERE collection = ?1 AND key = ?2")?,
@@ -145,12 +149,16 @@ impl<'c, 'k> Transaction<'c, 'k> {
     fn apply(&mut self, writes: &[Write]) -> rusqlite::Result<Receipt> {
         let mut receipt = Receipt::default();
         let numbers = std::mem::take(&mut self.numbers);
+        let mut appending: Vec<Appending<'_>> = Vec::new();
         for (write, &number) in writes.iter().zip(&numbers) {
             match write {
                 Write::Append { stream, envelope, tags, .. } => {
-                    self.append(stream, number, envelope)?;
+                    appending.push((stream, number, envelope));
                     if !tags.is_empty() {
-                        self.tag(tags)?;
+                        self.tag(tags, self.head + appending.len() as u64)?;
+                    }
+                    if appending.len() == rows::MANY {
+                        self.append(&mut appending)?;
                     }
                     receipt.events.push((envelope.event_id, number));
                 }
@@ -170,28 +178,40 @@ impl<'c, 'k> Transaction<'c, 'k> {
                 }
             }
         }
+        self.append(&mut appending)?;
         self.numbers = numbers;
         receipt.position = (!receipt.events.is_empty()).then_some(Position(self.head));
         Ok(receipt)
     }
 
-    fn append(&mut self, stream: &str, version: u64, envelope: &Envelope) -> rusqlite::Result<()> {
-        rows::append(&mut self.append, self.head + 1, stream, version, envelope)?;
-        let position = self.connection.last_insert_rowid().cast_unsigned();
-        if position != self.head + 1 {
+    /// At most [`MANY`](rows::MANY) events.
+    fn append(&mut self, events: &mut Vec<Appending<'_>>) -> rusqlite::Result<()> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        if events.len() == rows::MANY {
+            rows::append(&mut self.append_many, self.head + 1, events)?;
+        } else {
+            for (position, event) in (self.head + 1..).zip(&*events) {
+                rows::append(&mut self.append, position, std::slice::from_ref(event))?;
+            }
+        }
+        let head = self.head + events.len() as u64;
+        if self.connection.last_insert_rowid().cast_unsigned() != head {
             // Another program has written behind our back: nothing that is known of the file holds.
             return Err(Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None));
         }
-        self.head = position;
+        self.head = head;
+        events.clear();
         Ok(())
     }
 
-    /// The last event.
-    fn tag(&self, tags: &[String]) -> rusqlite::Result<()> {
+    /// The event at this position.
+    fn tag(&self, tags: &[String], event: u64) -> rusqlite::Result<()> {
         let mut insert = self.connection.prepare_cached(rows::TAG)?;
         tags.iter().try_for_each(|tag| {
-            let sum = checksum::of_tag(tag, self.head);
-            insert.execute(params![tag, self.head.cast_signed(), sum]).map(drop)
+            let sum = checksum::of_tag(tag, event);
+            insert.execute(params![tag, event.cast_signed(), sum]).map(drop)
         })
     }
 

@@ -162,7 +162,7 @@ impl Reading<'_> {
                 }
                 let position = self.counts.events;
                 let append = || {
-                    rows::append(&mut *prepare(rows::APPEND)?, position, &stream, version, &event)?;
+                    rows::append(&mut *prepare(rows::APPEND)?, position, &[(&stream, version, &event)])?;
                     tags.iter().try_for_each(|tag| {
                         let sum = checksum::of_tag(tag, position);
                         prepare(rows::TAG)?.execute(params![tag, position.cast_signed(), sum]).map(drop)
