@@ -140,5 +140,5 @@ async fn what_a_job_commits_passes_the_inline_subscribers() {
 async fn what_a_job_commits_is_held_to_the_rules() {
     let (answers, paid, _) = outcomes(vec![till()]).await;
     assert!(answers.iter().all(|answer| answer.as_ref().unwrap_err().code() == "event.undeclared"), "{answers:?}");
-    assert_eq!(paid, []);
+    assert!(paid.is_empty(), "{paid:?}");
 }
