@@ -34,15 +34,16 @@ pub struct MemoryStore {
 struct State {
     tail: Tail,
     streams: HashMap<String, Stream, RandomState>,
+    /// The highest version of the streams of which all events are forgotten.
+    forgotten: u64,
     /// Indexes into the log of the events that have a tag.
     tags: HashMap<String, Vec<usize>, RandomState>,
     documents: Collections,
     checkpoints: HashMap<String, Position>,
 }
 
-#[derive(Default)]
 struct Stream {
-    /// Events before the first that is kept.
+    /// The version before the first event that is kept.
     forgotten: u64,
     /// Index into the log of each event.
     indexes: Vec<usize>,
@@ -56,8 +57,13 @@ impl Default for MemoryStore {
 }
 
 impl MemoryStore {
-    /// Keeps at least so many of the latest events, two thousand more at most, and forgets those before them; a stream of which
-    /// all are forgotten begins anew. Documents and checkpoints stay.
+    /// Keeps at least so many of the latest events, two thousand more at most, and forgets those before them. Documents and
+    /// checkpoints stay.
+    ///
+    /// Of a stream of which all events are forgotten the version is no longer known: the next event has one that no event of
+    /// the stream has had. A guard that what was forgotten could be against is refused: of the version of such a stream, which
+    /// every stream without events may be by then, and of a query from before the first event that is kept. Who guards streams,
+    /// or has aggregates, wants a store that keeps everything.
     pub fn keeping(most: usize) -> Self {
         Self { state: Mutex::default(), log: Log::default(), most, appended: Appends::new(Position(0)) }
     }
@@ -180,9 +186,12 @@ impl State {
         for write in writes {
             match write {
                 Write::Append { stream, expected, .. } => {
-                    let stored = self.streams.get(stream.as_str()).map_or(0, Stream::version);
-                    let version = versions.entry(stream).or_insert(stored);
-                    guard(*expected, *version, || format!("stream `{stream}`"))?;
+                    let stored = self.streams.get(stream.as_str());
+                    let version = versions.entry(stream).or_insert(stored.map_or(self.forgotten, Stream::version));
+                    guard(*expected, *version, || match stored {
+                        None if self.forgotten > 0 => format!("stream `{stream}`, of which no event is kept,"),
+                        Some(_) | None => format!("stream `{stream}`"),
+                    })?;
                     *version += 1;
                 }
                 Write::Put { collection, key, expected, .. } => {
@@ -208,6 +217,11 @@ impl State {
 
     /// Whether no event behind the position matches.
     fn find_none(&self, query: &EventQuery, after: Position, log: &Log) -> Result<(), Conflict> {
+        let forgotten = log.first() as u64;
+        if after.0 < forgotten {
+            let what = format!("the first event that is kept, asked for {query},");
+            return Err(Conflict { what, expected: after.0, actual: forgotten + 1, event: None });
+        }
         let found = log.read(index(after.0)..usize::MAX, 1, |index, event| {
             query.matches(&event.event_type, |tag| self.has_tag(index, tag))
         });
@@ -246,7 +260,8 @@ impl State {
                         self.tags.entry(tag).or_default().push(index);
                     }
                     Arc::make_mut(&mut envelope).metadata.position = Some(index as u64 + 1);
-                    let stream = self.streams.entry(stream).or_default();
+                    let fresh = || Stream { forgotten: self.forgotten, indexes: Vec::new() };
+                    let stream = self.streams.entry(stream).or_insert_with(fresh);
                     stream.indexes.push(index);
                     receipt.events.push((envelope.event_id, stream.version()));
                     has_forgotten |= log.place(&mut self.tail, envelope, most);
@@ -276,6 +291,11 @@ impl State {
         self.streams.retain(|_, stream| {
             let gone = stream.indexes.partition_point(|index| *index < first);
             stream.forgotten += stream.indexes.drain(..gone).len() as u64;
+            // One number for all of them: what grows with every stream there ever was is not forgetting.
+            // Mutant `forgotten_anew`: a stream of which all is forgotten is taken for one that never was.
+            if stream.indexes.is_empty() && !cfg!(mutant = "forgotten_anew") {
+                self.forgotten = self.forgotten.max(stream.forgotten);
+            }
             !stream.indexes.is_empty()
         });
         self.tags.retain(|_, indexes| {

@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod aggregates;
-
+mod forgetting;
 mod projections;
 
 use std::sync::Arc;
