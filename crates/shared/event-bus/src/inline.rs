@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use event_sourcing::{EventRules, Origin, Store, Unit, Write};
+use event_sourcing::{Completion, EventRules, Origin, Store, Unit, Write};
 use kernel::{Context, Envelope, Error};
 use tokio::time::Instant;
 
@@ -29,6 +29,13 @@ pub struct InlineSubscribers {
     rules: Option<(EventRules, Arc<dyn Store>)>,
     /// Nothing can be published later: what is scheduled would be gone with the process.
     is_forgetful: bool,
+}
+
+impl Completion for InlineSubscribers {
+    /// As [`add_to`](Self::add_to).
+    async fn complete(&self, unit: &mut Unit) -> Result<(), Error> {
+        self.add_to(unit).await
+    }
 }
 
 impl InlineSubscribers {

@@ -24,6 +24,7 @@ mod aggregate;
 mod appended;
 mod blobs;
 mod collection;
+mod completion;
 mod memory;
 mod projection;
 mod query;
@@ -40,6 +41,7 @@ pub use aggregate::{
 pub use appended::{Appended, Appends, Bell};
 pub use blobs::{BlobError, Blobs, MemoryBlobs};
 pub use collection::{Collection, Document, Index, IndexPlace, IndexQuery, IndexValue, Wanted};
+pub use completion::Completion;
 pub use memory::MemoryStore;
 pub use projection::{
     Applies, BATCH, CatchUpError, EventType, Events, Generation, GenerationStatus, Halt, OnPoison, Projected,

@@ -1,5 +1,6 @@
 use std::sync::Weak;
 
+use event_sourcing::{Completion, Unit};
 use kernel::{Context, Error, ErrorKind, Request};
 
 use crate::{IdempotencyKey, Requests, pipeline::Inner};
@@ -15,19 +16,26 @@ impl Client {
     /// # Cancel safety
     /// As [`Requests::ask`].
     pub async fn ask<R: Request>(&self, cx: &Context, request: R) -> Result<R::Response, Error> {
-        self.requests::<R>()?.ask(cx, request).await
+        self.requests(R::NAME)?.ask(cx, request).await
     }
 
     /// # Cancel safety
     /// As [`Requests::ask`].
     pub async fn send<R: Request>(&self, cx: &Context, key: &IdempotencyKey, request: R) -> Result<R::Response, Error> {
-        self.requests::<R>()?.send(cx, key, request).await
+        self.requests(R::NAME)?.send(cx, key, request).await
     }
 
-    fn requests<R: Request>(&self) -> Result<Requests, Error> {
+    fn requests(&self, what: &str) -> Result<Requests, Error> {
         self.0.upgrade().map(Requests).ok_or_else(|| {
-            let message = format!("`{}` cannot be asked: the application has ended", R::NAME);
+            let message = format!("`{what}` cannot be asked: the application has ended");
             Error::new(ErrorKind::Unavailable, message).with_code("application.ended")
         })
+    }
+}
+
+impl Completion for Client {
+    /// As [`Requests::complete`]: for a module that commits a unit of its own.
+    async fn complete(&self, unit: &mut Unit) -> Result<(), Error> {
+        self.requests("inline subscribers")?.complete(unit).await
     }
 }

@@ -7,7 +7,7 @@ use super::{
     Aggregate, EventSet, LoadError, Loaded, SnapshotPolicy, Snapshotted,
     snapshot::{Keeper, Start, Unused},
 };
-use crate::{CommitError, Conflict, EventRules, Expected, Origin, Receipt, Store, StoreError, StreamQuery, Unit};
+use crate::{CommitError, Completion, Conflict, Expected, Origin, Receipt, Store, StoreError, StreamQuery, Unit};
 
 /// Events read from the stream at once.
 const PAGE: usize = 512;
@@ -17,7 +17,6 @@ const PAGE: usize = 512;
 pub struct Repository<A: Aggregate> {
     store: Arc<dyn Store>,
     keeper: Option<Keeper<A>>,
-    rules: EventRules,
 }
 
 /// Up to where a stream is looked at.
@@ -33,7 +32,7 @@ pub enum Moment {
 impl<A: Aggregate> Repository<A> {
     /// Of this store, without snapshots.
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, keeper: None, rules: EventRules::default() }
+        Self { store, keeper: None }
     }
 
     /// Reads snapshots, and writes them by this policy, into the unit of their events.
@@ -43,13 +42,6 @@ impl<A: Aggregate> Repository<A> {
         A: Snapshotted,
     {
         self.keeper = Some(Keeper::new(policy));
-        self
-    }
-
-    /// What the events that [`retrying`](Self::retrying) commits are held to; without it, the limits that hold by default.
-    #[must_use]
-    pub fn under(mut self, rules: EventRules) -> Self {
-        self.rules = rules;
         self
     }
 
@@ -122,11 +114,12 @@ impl<A: Aggregate> Repository<A> {
     /// at most so many times in all. For whoever has no unit: jobs and programs. A service writes into the one it is given, and
     /// its caller is told of the conflict.
     ///
-    /// The command may run several times, each time on the state as it is then. Without events nothing is committed. Inline
-    /// subscribers are called by those who serve requests and deliver events, not here.
+    /// The command may run several times, each time on the state as it is then, and each unit is completed before its commit as
+    /// those of services are: what inline subscribers add is there with the events, or neither is. Without events nothing is
+    /// committed.
     ///
     /// # Errors
-    /// The command's own, which ends it; what keeps from loading or committing; the last conflict.
+    /// The command's own, or that of the completion, which end it; what keeps from loading or committing; the last conflict.
     ///
     /// # Cancel safety
     /// Dropped, all events of one run of the command are there, or none.
@@ -135,6 +128,7 @@ impl<A: Aggregate> Repository<A> {
         limit: NonZeroU32,
         id: &A::Id,
         origin: &Origin,
+        completion: &impl Completion,
         command: impl Fn(&A) -> Result<I, E>,
     ) -> Result<(Loaded<A>, Receipt), RetryingError<E>>
     where
@@ -150,7 +144,7 @@ impl<A: Aggregate> Repository<A> {
             if unit.is_empty() {
                 return Ok((loaded, Receipt::default()));
             }
-            self.rules.check(&unit, &*self.store).await.map_err(RetryingError::Rules)?;
+            completion.complete(&mut unit).await.map_err(RetryingError::Incomplete)?;
             match self.store.commit(unit).await {
                 Ok(receipt) => return Ok((loaded, receipt)),
                 Err(CommitError::Conflict(conflict)) if tries >= limit.get() => {
@@ -263,9 +257,9 @@ pub enum RetryingError<E> {
     /// The aggregate could not be loaded, or the store not do its work.
     #[error(transparent)]
     Load(#[from] LoadError),
-    /// Its events may not be published: see [`EventRules`].
+    /// An inline subscriber has failed, or the events may not be published.
     #[error(transparent)]
-    Rules(Error),
+    Incomplete(Error),
     /// The deadline of the work had passed.
     #[error(transparent)]
     Late(Error),
@@ -284,7 +278,7 @@ impl<E: Into<Error>> From<RetryingError<E>> for Error {
         match error {
             RetryingError::Refused(error) => error.into(),
             RetryingError::Load(error) => error.into(),
-            RetryingError::Rules(error) | RetryingError::Late(error) => error,
+            RetryingError::Incomplete(error) | RetryingError::Late(error) => error,
             RetryingError::Conflict { tries, conflict } => Self::new(
                 ErrorKind::Conflict,
                 format!("tried {tries} times, and somebody else was faster each time: {conflict}"),

@@ -11,6 +11,7 @@ mod lifecycle;
 mod order;
 mod projecting;
 mod publishing;
+mod retrying;
 mod selection;
 mod settings_of_its_own;
 mod shop;

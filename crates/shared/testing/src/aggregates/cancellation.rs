@@ -4,7 +4,7 @@ use event_sourcing::{Moment, Repository, Snapshot, SnapshotPolicy, Store, StoreE
 
 use super::{
     account::Account,
-    writing::{author, opened, tries},
+    writing::{Nobody, author, opened, tries},
 };
 use crate::patience::{polled, soon};
 
@@ -17,10 +17,10 @@ pub(super) async fn dropped_at_any_poll(store: Arc<dyn Store>) {
     let origin = author();
     for polls in 0.. {
         let before = repository.load(&id).await.unwrap().version();
-        let paid = repository.retrying(tries(1), &id, &origin, |account| account.pay_in(&id, 1, "more"));
+        let paid = repository.retrying(tries(1), &id, &origin, &Nobody, |account| account.pay_in(&id, 1, "more"));
         let answer = soon("retrying", polled(paid, polls)).await;
         // Whoever must wait for the same things settles what may still be under way.
-        let settled = repository.retrying(tries(9), &id, &origin, |account| account.pay_in(&id, 2, "more"));
+        let settled = repository.retrying(tries(9), &id, &origin, &Nobody, |account| account.pay_in(&id, 2, "more"));
         let (settled, _) = soon("settling", settled).await.unwrap();
         let written = settled.version() - before - 1;
         assert!(written <= 1 && (polls > 0 || written == 0), "after {polls} polls: {written}");

@@ -6,7 +6,7 @@ use kernel::{Clock, DecodeError, Error, ErrorKind, Event, ManualClock};
 
 use super::{
     account::{Account, Moved, MovedCents, MovedEuros, MovedLater, moved},
-    writing::{author, opened, tries},
+    writing::{Nobody, author, opened, tries},
 };
 use crate::store::Noted;
 
@@ -17,7 +17,7 @@ pub(super) async fn it_is_as_it_was_at_each_version(store: Arc<dyn Store>) {
     let kept = Repository::<Account>::new(Arc::clone(&store)).with_snapshots(every);
     let origin = author();
     for cents in 2..=6 {
-        kept.retrying(tries(1), &id, &origin, |account| account.pay_in(&id, cents, "more")).await.unwrap();
+        kept.retrying(tries(1), &id, &origin, &Nobody, |account| account.pay_in(&id, cents, "more")).await.unwrap();
     }
     for repository in [&plain, &kept] {
         for (version, cents) in [(0, 0), (1, 0), (2, 1), (3, 3), (4, 6), (5, 10), (6, 15), (7, 21)] {
@@ -41,10 +41,13 @@ pub(super) async fn it_is_as_it_was_at_each_time(store: Arc<dyn Store>) {
     let origin = Origin { clock: Arc::<ManualClock>::clone(&clock), ..author() };
     let every = SnapshotPolicy::Every(1.try_into().unwrap());
     let (id, repository) = ("savings".to_owned(), Repository::<Account>::new(Arc::clone(&store)).with_snapshots(every));
-    repository.retrying(tries(1), &id, &origin, |account| account.open(&id, "Ada")).await.unwrap();
+    repository.retrying(tries(1), &id, &origin, &Nobody, |account| account.open(&id, "Ada")).await.unwrap();
     for cents in [1, 2] {
         clock.advance(second);
-        repository.retrying(tries(1), &id, &origin, |account| account.pay_in(&id, cents, "more")).await.unwrap();
+        repository
+            .retrying(tries(1), &id, &origin, &Nobody, |account| account.pay_in(&id, cents, "more"))
+            .await
+            .unwrap();
     }
     for (time, version, cents) in [
         (start - second, 0, 0),

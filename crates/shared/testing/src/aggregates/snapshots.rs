@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     account::{Account, Forged, moved},
-    writing::{author, opened, tries},
+    writing::{Nobody, author, opened, tries},
 };
 use crate::faults::{Seed, each_seed};
 
@@ -80,7 +80,10 @@ async fn kept(store: &Arc<dyn Store>, id: &str) -> Repository<Account> {
     let repository = Repository::<Account>::new(Arc::clone(store)).with_snapshots(every(3));
     let id = id.to_owned();
     for cents in [3, 4] {
-        repository.retrying(tries(1), &id, &author(), |account| account.pay_in(&id, cents, "more")).await.unwrap();
+        repository
+            .retrying(tries(1), &id, &author(), &Nobody, |account| account.pay_in(&id, cents, "more"))
+            .await
+            .unwrap();
     }
     assert_eq!(snapshot(store, &id).await.unwrap().version, 3);
     repository
@@ -116,10 +119,13 @@ pub(super) async fn they_come_by_the_policy_in_the_unit_of_the_events(store: Arc
     for (number, (policy, expected)) in policies.into_iter().enumerate() {
         let (id, origin) = (format!("account {number}"), author());
         let repository = Repository::<Account>::new(Arc::clone(&store)).with_snapshots(policy);
-        repository.retrying(tries(1), &id, &origin, |account| account.open(&id, "Ada")).await.unwrap();
+        repository.retrying(tries(1), &id, &origin, &Nobody, |account| account.open(&id, "Ada")).await.unwrap();
         let mut versions = vec![snapshot(&store, &id).await.map_or(0, |snapshot| snapshot.version)];
         for cents in [6, 5, 2, 1, 1] {
-            repository.retrying(tries(1), &id, &origin, |account| account.pay_in(&id, cents, "more")).await.unwrap();
+            repository
+                .retrying(tries(1), &id, &origin, &Nobody, |account| account.pay_in(&id, cents, "more"))
+                .await
+                .unwrap();
             versions.push(snapshot(&store, &id).await.map_or(0, |snapshot| snapshot.version));
         }
         assert_eq!(versions, expected, "{number}");
@@ -147,7 +153,7 @@ pub(super) async fn those_of_another_form_are_not_used(store: Arc<dyn Store>) {
         assert_eq!(loaded(&repository, field).await.cents, 12, "{field}");
         // The next one is of this form, and used.
         let id = field.to_owned();
-        repository.retrying(tries(1), &id, &author(), |account| account.pay_in(&id, 1, "more")).await.unwrap();
+        repository.retrying(tries(1), &id, &author(), &Nobody, |account| account.pay_in(&id, 1, "more")).await.unwrap();
         let new = snapshot(&store, field).await.unwrap();
         assert_eq!((new.version, new.state_version), (5, 2));
         forged(&store, field, |body| body["state"]["cents"] = json!(100)).await;

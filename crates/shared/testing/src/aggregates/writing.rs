@@ -1,7 +1,8 @@
 use std::{num::NonZeroU32, sync::Arc};
 
+use event_bus::InlineSubscribers;
 use event_sourcing::{
-    CommitError, EventLimits, EventRules, Loaded, Origin, Receipt, Repository, RetryingError, Store, Unit,
+    CommitError, Completion, EventLimits, EventRules, Loaded, Origin, Receipt, Repository, RetryingError, Store, Unit,
 };
 use futures::executor::block_on;
 use kernel::{Error, ErrorKind, SystemIds};
@@ -9,6 +10,15 @@ use tokio::task::JoinSet;
 
 use super::account::{Account, Refusal, moved};
 use crate::{actors::origin, patience::soon};
+
+/// A program without modules: nobody adds anything to a unit.
+pub(super) struct Nobody;
+
+impl Completion for Nobody {
+    async fn complete(&self, _: &mut Unit) -> Result<(), Error> {
+        Ok(())
+    }
+}
 
 /// No two events have the same id.
 pub(super) fn author() -> Origin {
@@ -112,7 +122,7 @@ pub(super) async fn a_conflict_is_tried_again_up_to_the_limit(store: Arc<dyn Sto
             account.pay_in(&id, 1, "slower")
         };
         let before = repository.load(&id).await.unwrap();
-        let (account, receipt) = repository.retrying(tries(limit), &id, &origin, command).await.unwrap();
+        let (account, receipt) = repository.retrying(tries(limit), &id, &origin, &Nobody, command).await.unwrap();
         assert_eq!(account.cents, before.cents + 10 * rivals + 1);
         assert_eq!(receipt.events[0].1, account.version());
         assert_eq!(*repository.load(&id).await.unwrap(), account.into_state());
@@ -122,13 +132,13 @@ pub(super) async fn a_conflict_is_tried_again_up_to_the_limit(store: Arc<dyn Sto
         faster(10);
         account.pay_in(&id, 1, "slower")
     };
-    let error = repository.retrying(tries(3), &id, &origin, command).await.unwrap_err();
+    let error = repository.retrying(tries(3), &id, &origin, &Nobody, command).await.unwrap_err();
     assert!(matches!(&error, RetryingError::Conflict { tries: 3, .. }), "{error}");
     assert_eq!(Error::from(error).kind, ErrorKind::Conflict);
     assert_eq!(repository.load(&id).await.unwrap().cents, before + 30);
     // What the domain refuses is not tried again, and what comes to nothing writes nothing.
     let calls = std::cell::Cell::new(0);
-    let refused = repository.retrying(tries(9), &id, &origin, |account| {
+    let refused = repository.retrying(tries(9), &id, &origin, &Nobody, |account| {
         calls.set(calls.get() + 1);
         account.pay_in(&id, -1_000_000, "greed")
     });
@@ -136,7 +146,8 @@ pub(super) async fn a_conflict_is_tried_again_up_to_the_limit(store: Arc<dyn Sto
     assert!(matches!(&refused, RetryingError::Refused(Refusal::Overdrawn { .. })), "{refused}");
     assert_eq!((calls.get(), Error::from(refused).kind), (1, ErrorKind::Rejected));
     let head = store.head().await.unwrap();
-    let (_, receipt) = repository.retrying(tries(1), &id, &origin, |a| a.pay_in(&id, 0, "nothing")).await.unwrap();
+    let (_, receipt) =
+        repository.retrying(tries(1), &id, &origin, &Nobody, |a| a.pay_in(&id, 0, "nothing")).await.unwrap();
     assert_eq!((receipt, store.head().await.unwrap()), (Receipt::default(), head));
 }
 
@@ -149,7 +160,8 @@ pub(super) async fn no_event_is_lost_among_many(store: Arc<dyn Store>) {
         crowd.spawn(async move {
             for _ in 0..10 {
                 let origin = author();
-                let paid = repository.retrying(tries(1000), &id, &origin, |a| a.pay_in(&id, 1 << member, "one"));
+                let paid =
+                    repository.retrying(tries(1000), &id, &origin, &Nobody, |a| a.pay_in(&id, 1 << member, "one"));
                 paid.await.unwrap();
             }
         });
@@ -162,10 +174,11 @@ pub(super) async fn no_event_is_lost_among_many(store: Arc<dyn Store>) {
 pub(super) async fn what_the_rules_refuse_is_not_committed(store: Arc<dyn Store>) {
     opened(&store, "savings", 0).await;
     let rules = EventRules::new(EventLimits { payload: 200, ..EventLimits::default() });
-    let (id, repository) = ("savings".to_owned(), Repository::<Account>::new(Arc::clone(&store)).under(rules));
+    let (id, repository) = ("savings".to_owned(), Repository::<Account>::new(Arc::clone(&store)));
+    let rules = InlineSubscribers::of(&[]).holding_to(rules, Arc::clone(&store));
     let long = "because ".repeat(40);
     let origin = author();
-    let paid = repository.retrying(tries(1), &id, &origin, |account| account.pay_in(&id, 1, &long)).await;
+    let paid = repository.retrying(tries(1), &id, &origin, &rules, |account| account.pay_in(&id, 1, &long)).await;
     let error = Error::from(paid.unwrap_err());
     assert_eq!(error.code(), "event.too_large");
     assert_eq!(repository.load(&id).await.unwrap().version(), 2);
