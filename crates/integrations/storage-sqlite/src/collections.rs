@@ -22,14 +22,23 @@ pub(crate) fn declare(
 ) -> Result<(), StoreError> {
     meet(connection, collections).map_err(|cause| file.fault(&cause))?;
     collections.iter().try_for_each(|collection| {
+        if collection.is_retired() {
+            return retire(connection, collection).map_err(|cause| file.fault(&cause));
+        }
         migrate(connection, file, collection)?;
         index(connection, collection).map_err(|cause| file.fault(&cause))
     })
 }
 
+/// Indexes first: what has stopped in between is found by the next one who retires it.
+fn retire(connection: &mut Connection, collection: &Collection) -> rusqlite::Result<()> {
+    index(connection, collection)?;
+    connection.execute("DELETE FROM collections WHERE name = ?1", [collection.name()]).map(drop)
+}
+
 /// `None` if the store has no such index. What it finds, it finds by that index and by nothing else.
 pub(crate) fn indexed(connection: &Connection, query: &IndexQuery) -> rusqlite::Result<Option<Vec<StoredDocument>>> {
-    let (name, sql) = definition(query.collection, &query.index);
+    let (name, sql) = definition(&query.collection, &query.index);
     let mut made =
         connection.prepare_cached("SELECT 1 FROM sqlite_schema WHERE type = 'index' AND name = ?1 AND sql = ?2")?;
     if !made.exists([&name, &sql])? {
@@ -171,7 +180,7 @@ fn index(connection: &mut Connection, collection: &Collection) -> rusqlite::Resu
 /// each commit.
 fn meet(connection: &mut Connection, collections: &[Collection]) -> rusqlite::Result<()> {
     let mut new = Vec::new();
-    for collection in collections {
+    for collection in collections.iter().filter(|collection| !collection.is_retired()) {
         let (name, version) = (collection.name(), collection.version());
         let is_known = connection.prepare_cached("SELECT 1 FROM collections WHERE name = ?1")?.exists([name])?;
         let others = "SELECT 1 FROM documents WHERE collection = ?1 AND version <> ?2";
@@ -276,7 +285,7 @@ mod tests {
         connection.execute_batch(include_str!("schema/2.sql")).unwrap();
         connection.execute_batch(include_str!("schema/3.sql")).unwrap();
         connection.execute_batch(&definition("saga's.runs", &BY_STATE).1).unwrap();
-        let query = IndexQuery { collection: "saga's.runs", index: BY_STATE, wanted, after, limit: 10 };
+        let query = IndexQuery { collection: "saga's.runs".into(), index: BY_STATE, wanted, after, limit: 10 };
         let Question { sql, values } = question(&query);
         let values: Vec<&dyn ToSql> = values.iter().map(|value| &**value).collect();
         let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();

@@ -1,4 +1,4 @@
-use std::{error::Error as StdError, fmt, ops};
+use std::{borrow::Cow, error::Error as StdError, fmt, ops};
 
 use kernel::Json;
 use serde::{Serialize, de::DeserializeOwned};
@@ -231,7 +231,7 @@ pub struct IndexPlace {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IndexQuery {
     /// Of the documents.
-    pub collection: &'static str,
+    pub collection: Cow<'static, str>,
     /// One of the collection's.
     pub index: Index,
     /// Documents with such a value.
@@ -245,7 +245,7 @@ pub struct IndexQuery {
 impl IndexQuery {
     /// For an adapter whose store has no such index.
     pub fn undeclared(&self, store: impl fmt::Display) -> StoreError {
-        let (collection, index) = (self.collection, self.index.name());
+        let (collection, index) = (&self.collection, self.index.name());
         StoreError {
             kind: StoreErrorKind::Undeclared,
             message: format!(
@@ -256,24 +256,42 @@ impl IndexQuery {
     }
 }
 
-/// A collection as it is declared to a store: what a [`Document`] says of it.
-#[derive(Clone, Copy)]
+/// A collection as it is declared to a store: what a [`Document`] says of it, or a projection of one of a generation.
+#[derive(Clone)]
 pub struct Collection {
-    name: &'static str,
+    name: Cow<'static, str>,
     version: u32,
-    indexes: &'static [Index],
+    indexes: Cow<'static, [Index]>,
+    is_retired: bool,
     migrate: fn(u32, Json) -> Result<Json, Box<dyn StdError + Send + Sync>>,
 }
 
 impl Collection {
     /// That of the documents of this type.
     pub fn of<D: Document>() -> Self {
-        Self { name: D::COLLECTION, version: D::VERSION, indexes: D::INDEXES, migrate: D::migrate }
+        let (name, indexes) = (D::COLLECTION.into(), D::INDEXES.into());
+        Self { name, version: D::VERSION, indexes, is_retired: false, migrate: D::migrate }
     }
 
-    /// [`Document::COLLECTION`].
-    pub fn name(&self) -> &'static str {
-        self.name
+    /// Of one generation of a projection: what would be another version elsewhere is another generation there.
+    pub(crate) fn of_generation(name: String, indexes: Vec<Index>) -> Self {
+        let migrate = |from, _| Err(format!("documents of a projection have no version {from}").into());
+        Self { name: name.into(), version: 1, indexes: indexes.into(), is_retired: false, migrate }
+    }
+
+    /// One of which there are no documents any more, nor will there be any.
+    pub(crate) fn retired(name: String) -> Self {
+        Self { is_retired: true, ..Self::of_generation(name, Vec::new()) }
+    }
+
+    /// [`Document::COLLECTION`], or that of a projection with the number of the generation.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The store is to be as if it had never been declared.
+    pub fn is_retired(&self) -> bool {
+        self.is_retired
     }
 
     /// [`Document::VERSION`].
@@ -282,8 +300,8 @@ impl Collection {
     }
 
     /// [`Document::INDEXES`].
-    pub fn indexes(&self) -> &'static [Index] {
-        self.indexes
+    pub fn indexes(&self) -> &[Index] {
+        &self.indexes
     }
 
     /// The document's body in this version.
@@ -324,8 +342,10 @@ impl Collection {
 
 impl fmt::Debug for Collection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, version, indexes, .. } = self;
-        f.debug_struct("Collection").field("name", name).field("version", version).field("indexes", indexes).finish()
+        let Self { name, version, indexes, is_retired, .. } = self;
+        let mut shown = f.debug_struct("Collection");
+        shown.field("name", name).field("version", version).field("indexes", indexes).field("is_retired", is_retired);
+        shown.finish()
     }
 }
 

@@ -51,8 +51,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Has these collections as they are declared: with their indexes and no others, and all their documents in the version
     /// that is declared. Said once, at the start of the process that writes, before anything is written. What the store has
-    /// already costs a look; a collection that is not named stays as it is. A store that is open for reading only changes
-    /// nothing.
+    /// already costs a look; a collection that is not named stays as it is. Those of the generations of a projection come and go
+    /// while the program runs: one that is [retired](Collection::is_retired) has no documents, and nothing is left of it. A store
+    /// that is open for reading only changes nothing.
     ///
     /// # Errors
     /// Newer: documents of a later version. Corrupt: one that cannot be migrated; those before it are.
@@ -129,6 +130,20 @@ pub struct Page<D> {
     pub documents: Vec<Found<D>>,
     /// Where the next page begins; `None` if there is nothing behind this one.
     pub next: Option<IndexPlace>,
+}
+
+impl<D> Page<D> {
+    /// Of what was found with this limit.
+    pub(crate) fn of(
+        stored: Vec<StoredDocument>,
+        index: Index,
+        limit: usize,
+        decode: impl Fn(StoredDocument) -> Result<Found<D>, StoreError>,
+    ) -> Result<Self, StoreError> {
+        let last = stored.last().filter(|_| stored.len() == limit);
+        let next = last.and_then(|last| Some(IndexPlace { value: index.value_in(&last.body)?, key: last.key.clone() }));
+        Ok(Self { documents: stored.into_iter().map(decode).collect::<Result<_, _>>()?, next })
+    }
 }
 
 /// What a commit wrote, in the order of the unit.
@@ -230,11 +245,9 @@ pub trait StoreExt: Store {
             if !D::INDEXES.contains(&index) {
                 return Err(undeclared::<D>(index));
             }
-            let stored = self.indexed(IndexQuery { collection: D::COLLECTION, index, wanted, after, limit }).await?;
-            let last = stored.last().filter(|_| stored.len() == limit);
-            let next =
-                last.and_then(|last| Some(IndexPlace { value: index.value_in(&last.body)?, key: last.key.clone() }));
-            Ok(Page { documents: stored.into_iter().map(decode).collect::<Result<_, _>>()?, next })
+            let collection = D::COLLECTION.into();
+            let stored = self.indexed(IndexQuery { collection, index, wanted, after, limit }).await?;
+            Page::of(stored, index, limit, decode)
         }
     }
 }

@@ -74,8 +74,12 @@ pub async fn assemble(
     if findings.errors().next().is_some() {
         return Err(findings.into());
     }
-    let collections: Vec<Collection> =
-        modules.iter().flat_map(|m| m.collections.clone()).chain(saga::collections()).collect();
+    let collections: Vec<Collection> = modules
+        .iter()
+        .flat_map(|m| &m.collections)
+        .map(|(_, collection)| collection.clone())
+        .chain(saga::collections())
+        .collect();
     store.declare(&collections).await?;
     let container = builder.build().expect("a graph without findings can be built");
     let made = container.warm_up(options.timeouts.start).await;

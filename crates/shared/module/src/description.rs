@@ -244,7 +244,7 @@ fn describe_module(module: &Module, left_out: bool, engine: &SagaEngine) -> Modu
         subscribes: module.subscribes.iter().map(subscription).collect(),
         projections: module.projects.iter().map(projection).collect(),
         sagas: module.sagas.iter().map(saga).collect(),
-        collections: module.collections.iter().map(event_sourcing::Collection::name).collect(),
+        collections: module.collections.iter().map(|(name, _)| *name).collect(),
         permissions: module.permissions.iter().map(|permission| permission.name()).collect(),
         settings: module.settings.iter().map(read).collect(),
         health_checks: module.checks.iter().map(|check| check.name).collect(),

@@ -35,7 +35,8 @@ pub struct Module {
     pub(crate) subscribes: Vec<Subscribed>,
     pub(crate) projects: Vec<Projecting>,
     pub(crate) sagas: Vec<Ran>,
-    pub(crate) collections: Vec<Collection>,
+    /// With their names.
+    pub(crate) collections: Vec<(&'static str, Collection)>,
     pub(crate) permissions: Vec<Permission>,
     pub(crate) settings: Vec<Read>,
     pub(crate) on_start: Vec<Hook>,
@@ -322,7 +323,7 @@ impl Module {
     /// made.
     #[must_use]
     pub fn keeps<D: Document>(mut self) -> Self {
-        self.collections.push(Collection::of::<D>());
+        self.collections.push((D::COLLECTION, Collection::of::<D>()));
         self
     }
 

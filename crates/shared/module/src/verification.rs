@@ -6,7 +6,6 @@ use std::{
 };
 
 use container::Builder;
-use event_sourcing::Collection;
 use settings::Settings;
 
 use crate::{Findings, Module, Options, closest::way_out, options::GRANTED_MODULE};
@@ -86,7 +85,7 @@ fn names(modules: &[Module], findings: &mut Findings) {
 /// Its own, and those of its projections.
 fn collections(module: &Module) -> impl Iterator<Item = &'static str> {
     let projected = module.projects.iter().flat_map(|projection| projection.collections.iter().copied());
-    module.collections.iter().map(Collection::name).chain(projected)
+    module.collections.iter().map(|(name, _)| *name).chain(projected)
 }
 
 fn permissions(modules: &[Module], Options { grants, .. }: &Options, findings: &mut Findings) {

@@ -27,6 +27,7 @@ use crate::bus::BusHome;
 /// Where projections over this store break a guarantee; the name of the function in the trace says which.
 pub async fn projections_conformance<H: BusHome>(make: impl AsyncFn() -> H) {
     views::a_view_sees_what_was_written_in_the_same_batch(&make().await).await;
+    views::an_index_finds_what_readers_see(&make().await).await;
     views::order_of_the_log_and_each_event_once(&make().await).await;
     reading::whoever_waits_sees_what_they_have_written(&make().await).await;
     reading::what_cannot_come_is_not_waited_for(&make().await).await;

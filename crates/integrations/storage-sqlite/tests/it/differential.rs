@@ -264,7 +264,7 @@ async fn answer(store: &dyn Store, operation: &Operation) -> Result<String, Comm
         }
         Operation::Indexed { wanted, after, limit } => {
             let (wanted, after, index) = (wanted.clone(), after.clone(), Filed::BY_AT);
-            let query = IndexQuery { collection: Filed::COLLECTION, index, wanted, after, limit: *limit };
+            let query = IndexQuery { collection: Filed::COLLECTION.into(), index, wanted, after, limit: *limit };
             format!("{:?}", store.indexed(query).await?)
         }
         Operation::Log(query) => format!("{:?}", store.log(query.clone()).await?),

@@ -45,7 +45,7 @@ impl Collections {
     }
 
     pub fn find(&self, query: &IndexQuery) -> Result<Vec<StoredDocument>, StoreError> {
-        let documents = self.0.get(query.collection);
+        let documents = self.0.get(&*query.collection);
         let index = documents.and_then(|documents| documents.indexes.iter().find(|(index, _)| *index == query.index));
         let (Some(documents), Some((_, places))) = (documents, index) else {
             return Err(query.undeclared("the store in memory"));
@@ -76,6 +76,10 @@ impl Collections {
     }
 
     pub fn declare(&mut self, collection: &Collection) -> Result<(), StoreError> {
+        if collection.is_retired() {
+            self.retire(collection.name());
+            return Ok(());
+        }
         let documents = self.0.entry(collection.name().to_owned()).or_default();
         collection.is_known(documents.version)?;
         documents.version = collection.version();
@@ -89,6 +93,15 @@ impl Collections {
         };
         documents.indexes = collection.indexes().iter().map(|index| (*index, places(index))).collect();
         Ok(())
+    }
+
+    /// Documents that are left are not found any more.
+    fn retire(&mut self, collection: &str) {
+        let Some(documents) = self.0.get_mut(collection) else { return };
+        documents.indexes.clear();
+        if documents.by_key.is_empty() {
+            self.0.remove(collection);
+        }
     }
 }
 

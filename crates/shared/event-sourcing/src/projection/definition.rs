@@ -4,6 +4,7 @@ use kernel::{Envelope, Error, Event};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{batch::Batch, view::View};
+use crate::Index;
 
 /// Documents that follow from events, and from nothing else.
 ///
@@ -17,6 +18,9 @@ pub trait Projection: Copy + Default + Send + Sync + 'static {
     const VERSION: u32;
     /// Of its documents: [`Projected::COLLECTION`] of each type.
     const COLLECTIONS: &'static [&'static str];
+    /// What documents are found by, beside their key: `(Day::COLLECTION, Day::BY_THERAPIST)`. An index that is added is made for
+    /// the documents that are there, and needs no other version.
+    const INDEXES: &'static [(&'static str, Index)] = &[];
     /// What becomes of an event that [`Applies::apply`] fails or panics on.
     const ON_FAILURE: OnPoison = OnPoison::Halt;
     /// What becomes of an event of a later version than the program knows, or whose data is not what its contract says.
@@ -132,6 +136,18 @@ fn apply<'a, P: Applies<E>, E: Event>(envelope: &'a Envelope, batch: &'a mut Bat
         let event: E = envelope.decode().map_err(|error| Fault::Unknown(error.into()))?;
         P::default().apply(&event, envelope, &mut View::of(batch)).await.map_err(Fault::Failed)
     })
+}
+
+/// Whether each of these indexes is one of such a collection. At compile time.
+pub(super) const fn are_of(indexes: &[(&str, Index)], collections: &[&str]) -> bool {
+    let mut i = 0;
+    while i < indexes.len() {
+        if !is_among(indexes[i].0, collections) {
+            return false;
+        }
+        i += 1;
+    }
+    true
 }
 
 /// Whether a name is one of these. At compile time, where there is no `==` of texts.

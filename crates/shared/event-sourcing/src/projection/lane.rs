@@ -50,8 +50,13 @@ struct Tally {
 impl Lane {
     /// From what the store has. `None`: somebody has just retired it.
     pub async fn open(projector: &Projector, generation: Generation) -> Result<Option<Self>, StoreError> {
+        projector.declare(&generation).await?;
         let key = progress_key(projector.name, generation.number);
-        let Some(found) = projector.ports.store.get::<Progress>(&key).await? else { return Ok(None) };
+        let Some(found) = projector.ports.store.get::<Progress>(&key).await? else {
+            // Whoever removed its documents may not have seen what was declared just now.
+            projector.retire(&generation).await?;
+            return Ok(None);
+        };
         let stored = found.value.position;
         Ok(Some(Self { generation, progress: found.value, revision: found.revision, stored, halted_at: None }))
     }

@@ -8,15 +8,16 @@ use tokio::{
 use uuid::Uuid;
 
 use super::{
-    definition::{OnPoison, Projection, Taken},
+    definition::{OnPoison, Projection, Taken, are_of},
     lane::{Lane, Turn},
     meters::{Meters, measure},
     rebuild,
-    record::{Generation, Progress, Record, progress_key},
+    record::{Generation, Progress, Record, collection_of, progress_key},
     standing::{ProjectionStanding, Slate},
 };
 use crate::{
-    Appended, CommitError, Conflict, Expected, Found, LogQuery, Origin, Position, Store, StoreError, StoreExt, Unit,
+    Appended, Collection, CommitError, Conflict, Expected, Found, Index, LogQuery, Origin, Position, Store, StoreError,
+    StoreExt, Unit,
 };
 
 /// Events that are read at once, of whatever type; what they write is one unit.
@@ -46,6 +47,7 @@ pub struct Projector {
     pub(super) name: &'static str,
     pub(super) version: u32,
     pub(super) collections: &'static [&'static str],
+    indexes: &'static [(&'static str, Index)],
     pub(super) on_failure: OnPoison,
     pub(super) on_unknown: OnPoison,
     pub(super) ports: ProjectorPorts,
@@ -77,6 +79,12 @@ struct Lanes {
 impl Projector {
     /// For the projection `P` of a module. A recorder of metrics has to be installed before that.
     pub fn of<P: Projection>(module: &'static str, ports: ProjectorPorts) -> Self {
+        const {
+            assert!(
+                are_of(P::INDEXES, P::COLLECTIONS),
+                "an index is of a collection in `COLLECTIONS` of the projection"
+            )
+        }
         let events = P::events().taken.into_iter().map(|taken| (taken.event.name, taken));
         let principal = Principal::authenticate(&Itself, P::NAME).expect("whoever has a name is somebody");
         let context = Context::new(Arc::new(principal), CorrelationId::new(Uuid::nil()));
@@ -85,6 +93,7 @@ impl Projector {
             name: P::NAME,
             version: P::VERSION,
             collections: P::COLLECTIONS,
+            indexes: P::INDEXES,
             on_failure: P::ON_FAILURE,
             on_unknown: P::ON_UNKNOWN,
             meters: Meters::new(module, P::NAME),
@@ -247,6 +256,8 @@ impl Projector {
             return Ok(found);
         }
         let live = self.generation(1);
+        // Readers see it from the commit on.
+        self.declare(&live).await?;
         let record = Record { live, rebuild: None, retired: Vec::new(), latest: 1, paused: None, resumed: 0 };
         let mut unit = self.unit();
         unit.put(self.name, &record, Expected::Absent);
@@ -259,6 +270,24 @@ impl Projector {
     pub(super) fn generation(&self, number: u32) -> Generation {
         let collections = self.collections.iter().map(|collection| (*collection).to_owned()).collect();
         Generation { number, version: self.version, since: self.ports.clock.now(), collections }
+    }
+
+    /// Has the store find the documents of a generation of this program, before anybody reads them.
+    pub(super) async fn declare(&self, generation: &Generation) -> Result<(), StoreError> {
+        if self.indexes.is_empty() || generation.version != self.version {
+            return Ok(());
+        }
+        let collections = generation.collections.iter().map(|name| {
+            let indexes = self.indexes.iter().filter(|(collection, _)| collection == name).map(|(_, index)| *index);
+            Collection::of_generation(collection_of(name, generation.number), indexes.collect())
+        });
+        self.ports.store.declare(&collections.collect::<Vec<_>>()).await
+    }
+
+    /// Has the store forget the collections of a generation whose documents are gone.
+    pub(super) async fn retire(&self, generation: &Generation) -> Result<(), StoreError> {
+        let names = generation.collections.iter().map(|name| collection_of(name, generation.number));
+        self.ports.store.declare(&names.map(Collection::retired).collect::<Vec<_>>()).await
     }
 
     pub(super) fn taken(&self, event_type: &str) -> Option<&Taken> {

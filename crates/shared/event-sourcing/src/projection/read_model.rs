@@ -8,7 +8,8 @@ use super::{
     record::{Halt, Progress, Record, collection_of, progress_key},
 };
 use crate::{
-    EventQuery, Found, LogQuery, Position, Receipt, Store, StoreError, StoreErrorKind, StoreExt, StoredDocument,
+    EventQuery, Found, Index, IndexPlace, IndexQuery, LogQuery, Page, Position, Receipt, Store, StoreError,
+    StoreErrorKind, StoreExt, StoredDocument, Wanted,
 };
 
 /// Between two looks at how far a projection is: at first, and at last.
@@ -102,6 +103,46 @@ impl<P: Projection> ReadModel<P> {
             generation = self.live().await?;
             if generation == Some(number) {
                 return page.into_iter().map(decode).collect();
+            }
+        }
+    }
+
+    /// At most `limit` documents that one of [`Projection::INDEXES`] finds, by a value, `"open"`, or by a range of values, `5..=9`, as
+    /// [`StoreExt::find`] does. A page is of one generation; the next page is of the one that is live then.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get), and [`StoreErrorKind::Undeclared`] if the index is none of the projection, or none yet of what readers
+    /// see: a program that did not know it has written that.
+    ///
+    /// # Cancel safety
+    /// Only reads.
+    pub async fn find<D: Projected<By = P>>(
+        &self,
+        index: Index,
+        wanted: impl Into<Wanted>,
+        after: Option<&IndexPlace>,
+        limit: usize,
+    ) -> Result<Page<D>, StoreError> {
+        if !P::INDEXES.contains(&(D::COLLECTION, index)) {
+            return Err(undeclared::<D>(index, "is not declared: add it to `INDEXES` of its type"));
+        }
+        let wanted = wanted.into();
+        let mut generation = self.live().await?;
+        loop {
+            let Some(number) = generation else { return Ok(Page { documents: Vec::new(), next: None }) };
+            let collection = collection_of(D::COLLECTION, number).into();
+            let query = IndexQuery { collection, index, wanted: wanted.clone(), after: after.cloned(), limit };
+            let found = self.store.indexed(query).await;
+            // Some of it, and the index, may have been removed already.
+            generation = self.live().await?;
+            if generation == Some(number) {
+                return match found {
+                    Err(error) if error.kind == StoreErrorKind::Undeclared => Err(undeclared::<D>(
+                        index,
+                        "is not there yet: start the program that has it, and wait for its rebuild",
+                    )),
+                    found => Page::of(found?, index, limit, decode),
+                };
             }
         }
     }
@@ -205,6 +246,12 @@ fn decode<D: Projected>(stored: StoredDocument) -> Result<Found<D>, StoreError> 
             ),
         }),
     }
+}
+
+fn undeclared<D: Projected>(index: Index, what: &str) -> StoreError {
+    let (index, collection, projection) = (index.name(), D::COLLECTION, D::By::NAME);
+    let message = format!("index `{index}` of `{collection}`, of projection `{projection}`, {what}");
+    StoreError { kind: StoreErrorKind::Undeclared, message }
 }
 
 impl<P> Clone for ReadModel<P> {

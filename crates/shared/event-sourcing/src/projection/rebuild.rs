@@ -68,8 +68,8 @@ pub(super) async fn sweep(projector: &Projector, mut record: Record, revision: u
     let store = &projector.ports.store;
     let mut unit = projector.unit();
     let retired = record.retired.remove(0);
-    for collection in retired.collections {
-        let name = collection_of(&collection, retired.number);
+    for collection in &retired.collections {
+        let name = collection_of(collection, retired.number);
         let page = store.documents(&name, None, PAGE).await?;
         page.into_iter().for_each(|document| unit.write(name.clone(), document.key, None));
         if !unit.is_empty() {
@@ -77,6 +77,7 @@ pub(super) async fn sweep(projector: &Projector, mut record: Record, revision: u
         }
     }
     if unit.is_empty() {
+        projector.retire(&retired).await?;
         unit.put(projector.name, &record, Expected::Exact(revision));
     }
     store.commit(unit).await?;

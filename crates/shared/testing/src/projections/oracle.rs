@@ -2,11 +2,13 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use event_sourcing::{LogQuery, Position, ProjectionStatus, Store, projections};
+use event_sourcing::{
+    IndexQuery, LogQuery, Position, ProjectionStatus, Store, StoreError, StoreErrorKind, projections,
+};
 use kernel::{Envelope, Event};
 use serde_json::{Value, json};
 
-use super::tally::{LATEST, Withdrawn};
+use super::tally::{LATEST, Score, Withdrawn};
 use crate::store::Noted;
 
 const SCORES: &str = "testing.scores";
@@ -47,10 +49,11 @@ pub async fn check_live(store: &dyn Store) -> ProjectionStatus {
     let log = store.log(LogQuery::after(Position(0), status.live.position.0 as usize)).await.unwrap();
     let expected = fold(&log, status.live.version);
     assert_eq!(documents(store, status.live.number).await, expected, "{status:#?}");
+    assert_eq!(found(store, status.live.number).await.unwrap(), by_sum(&expected), "{status:#?}");
     status.clone()
 }
 
-/// As [`check_live`], at the end of the log, and of other generations nothing is left.
+/// As [`check_live`], at the end of the log, and of other generations nothing is left, indexes included.
 ///
 /// # Panics
 /// If it is anything else.
@@ -59,8 +62,24 @@ pub async fn check(store: &dyn Store) -> ProjectionStatus {
     assert_eq!((status.live.behind, status.retired, &status.rebuild), (0, 0, &None), "{status:#?}");
     for number in (0..status.live.number + 8).filter(|number| *number != status.live.number) {
         assert_eq!(documents(store, number).await, Documents::new(), "generation {number} is left");
+        let kind = found(store, number).await.unwrap_err().kind;
+        assert_eq!(kind, StoreErrorKind::Undeclared, "an index of generation {number} is left");
     }
     status
+}
+
+/// The writers by what their notes come to, as an index has to find them.
+fn by_sum(documents: &Documents) -> Vec<String> {
+    let scores = documents.iter().filter(|((collection, _), _)| *collection == SCORES);
+    let mut sums: Vec<_> = scores.map(|((_, writer), score)| (score["sum"].as_u64(), writer.clone())).collect();
+    sums.sort();
+    sums.into_iter().map(|(_, writer)| writer).collect()
+}
+
+async fn found(store: &dyn Store, generation: u32) -> Result<Vec<String>, StoreError> {
+    let collection = format!("{SCORES}@{generation}").into();
+    let query = IndexQuery { collection, index: Score::<1>::BY_SUM, wanted: (0..).into(), after: None, limit: 10_000 };
+    Ok(store.indexed(query).await?.into_iter().map(|document| document.key).collect())
 }
 
 async fn documents(store: &dyn Store, generation: u32) -> Documents {

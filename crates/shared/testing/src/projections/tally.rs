@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use event_sourcing::{Applies, Events, OnPoison, Projected, Projection, Store, Unit, View};
+use event_sourcing::{Applies, Events, Index, OnPoison, Projected, Projection, Store, Unit, View};
 use kernel::{Envelope, Error, Event, SystemIds};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -46,6 +46,11 @@ pub struct Latest<const VERSION: u32> {
 /// Of how many notes it is told who has written them.
 pub(super) const LATEST: usize = 3;
 
+impl<const VERSION: u32> Score<VERSION> {
+    /// By what the notes come to.
+    pub const BY_SUM: Index = Index::new("by_sum", "sum");
+}
+
 impl<const VERSION: u32> Projected for Score<VERSION> {
     type By = Tally<VERSION>;
     const COLLECTION: &'static str = "testing.scores";
@@ -60,6 +65,7 @@ impl<const VERSION: u32> Projection for Tally<VERSION> {
     const NAME: &'static str = "testing.tally";
     const VERSION: u32 = VERSION;
     const COLLECTIONS: &'static [&'static str] = &[Score::<VERSION>::COLLECTION, Latest::<VERSION>::COLLECTION];
+    const INDEXES: &'static [(&'static str, Index)] = &[(Score::<VERSION>::COLLECTION, Score::<VERSION>::BY_SUM)];
     const ON_FAILURE: OnPoison = if VERSION == 2 { OnPoison::Skip } else { OnPoison::Halt };
     const ON_UNKNOWN: OnPoison = Self::ON_FAILURE;
 

@@ -1,11 +1,15 @@
-use event_sourcing::{ReadModel, Unit};
+use event_sourcing::{Index, Page, ReadModel, StoreErrorKind, Unit, Wanted};
 
 use super::{
     oracle::check,
     running::{Running, rested},
     tally::{Latest, Score, Tally, Withdrawn, publish},
 };
-use crate::{actors::origin, bus::BusHome, store::Card};
+use crate::{
+    actors::origin,
+    bus::{BusHome, until},
+    store::Card,
+};
 
 /// Notes of one batch build on each other, over what earlier batches have left; what was taken away is gone.
 pub(super) async fn a_view_sees_what_was_written_in_the_same_batch(home: &impl BusHome) {
@@ -31,6 +35,38 @@ pub(super) async fn a_view_sees_what_was_written_in_the_same_batch(home: &impl B
     assert!(second[0].key.ends_with("08"));
     running.stop().await;
     check(&*store).await;
+}
+
+/// Readers of a new program find what the live generation has, by its index, until the new one takes its place.
+pub(super) async fn an_index_finds_what_readers_see(home: &impl BusHome) {
+    let store = home.open().await;
+    let model = ReadModel::<Tally<3>>::new(store.clone());
+    let page = async |wanted: Wanted, after: Option<&Page<Score<3>>>, limit| {
+        let after = after.and_then(|page| page.next.clone());
+        model.find::<Score<3>>(Score::<3>::BY_SUM, wanted, after.as_ref(), limit).await.unwrap()
+    };
+    let keys = |page: &Page<Score<3>>| page.documents.iter().map(|score| score.key.clone()).collect::<String>();
+    assert_eq!(page((0..).into(), None, 9).await, Page { documents: vec![], next: None }, "it never ran");
+    publish(&store, [7, 2, 5, 4, 3]).await;
+    let running = Running::start::<Tally<1>>(&store);
+    rested(&*store, 1).await;
+    running.projections.pause("testing.tally").await.unwrap();
+    running.stop().await;
+    // Paused, so that there is time to look.
+    let running = Running::start::<Tally<3>>(&store);
+    until("it looks", async || running.standing().paused).await;
+    let first = page((3..10).into(), None, 1).await;
+    let rest = page((3..10).into(), Some(&first), 9).await;
+    assert_eq!((keys(&first), keys(&rest)), ("a".into(), "b".into()), "a has 4, b 5, c 2 and d 10");
+    assert_eq!((keys(&page(10.into(), None, 9).await), rest.next), ("d".into(), None));
+    running.projections.resume("testing.tally").await.unwrap();
+    rested(&*store, 3).await;
+    assert_eq!(keys(&page((3..=12).into(), None, 9).await), "ca", "three times as much");
+    running.stop().await;
+    check(&*store).await;
+    let by_notes = model.find::<Score<3>>(Index::new("by_notes", "notes"), 1, None, 9).await.unwrap_err();
+    assert_eq!(by_notes.kind, StoreErrorKind::Undeclared);
+    assert!(by_notes.message.contains("add it to `INDEXES`"), "{by_notes}");
 }
 
 /// More events than a batch has, among others that are of no interest, in runs that end in order.
