@@ -16,6 +16,7 @@ mod queue;
 mod refusals;
 mod room;
 mod scenario;
+mod upgrade;
 mod victim;
 
 use std::{
