@@ -15,7 +15,7 @@ use crate::step;
     cargo xtask torture --list                   every mutant, where it is and what it breaks\n  \
     cargo xtask torture --mutants                all of them: builds the tests of a crate once for each, and runs them\n  \
     cargo xtask torture --mutants event-bus no_  those of a crate, and those whose name contains `no_`\n    \
-    cargo xtask torture --full                   the random tests of bus, stores, sagas and modules with twenty times as many cases\n    \
+    cargo xtask torture --full                   the random tests of bus, stores, sagas and modules with twenty times as many cases,\n                                                 and for ten seconds at least where they could go on for ever\n    \
     cargo xtask torture --full 200 event-bus     those of a crate, two hundred times as many\n\n\
     Exit code 0: a test fails with each mutant and passes without. 1: a mutant survives. 2: a mutant cannot be built, or the\n\
     tests fail without it too. Takes minutes, and a folder of its own below the target folder. Not on Windows.")]

@@ -33,7 +33,6 @@ mod checksum;
 mod collections;
 mod events;
 mod fault;
-#[cfg(debug_assertions)]
 mod halt;
 mod lock;
 mod log_file;

@@ -12,6 +12,7 @@ use tokio::sync::{
 
 use crate::{
     fault::StoreFile,
+    halt::Halt,
     transaction::{Known, Transaction},
 };
 
@@ -66,14 +67,7 @@ impl Writer {
         patience: Duration,
     ) -> Result<Self, StoreError> {
         let (queue, orders) = mpsc::channel(QUEUE);
-        let desk = Desk {
-            connection,
-            file: file.clone(),
-            known: Known::default(),
-            appended,
-            #[cfg(debug_assertions)]
-            halt: crate::halt::Halt::from_env(),
-        };
+        let desk = Desk { connection, file: file.clone(), known: Known::default(), appended, halt: Halt::from_env() };
         let thread =
             thread::Builder::new().name("sqlite-writer".into()).spawn(|| desk.work(orders)).map_err(|cause| {
                 let what = format!("cannot be written: no thread for it ({cause})");
@@ -153,8 +147,7 @@ struct Desk {
     file: StoreFile,
     known: Known,
     appended: Appends,
-    #[cfg(debug_assertions)]
-    halt: Option<crate::halt::Halt>,
+    halt: Option<Halt>,
 }
 
 /// Why a group of units was not written.
@@ -241,23 +234,14 @@ impl Desk {
             };
             outcomes.push(outcome);
         }
-        #[cfg(debug_assertions)]
         let written = group.iter().zip(&outcomes).filter(|(job, outcome)| outcome.is_ok() && !job.writes.is_empty());
-        #[cfg(debug_assertions)]
         let written = written.count() as u64;
         // Mutant `answered_before_commit`: whoever waits goes on before anything is durable.
         if cfg!(mutant = "answered_before_commit") {
             group.drain(..).zip(&outcomes).for_each(|(job, outcome)| job.settle(outcome.clone()));
         }
-        #[cfg(debug_assertions)]
-        if let Some(halt) = &self.halt {
-            halt.before(written);
-        }
-        let head = Position(transaction.commit().map_err(Failure::Group)?);
-        #[cfg(debug_assertions)]
-        if let Some(halt) = &mut self.halt {
-            halt.after(written);
-        }
+        let head = Halt::around(&mut self.halt, written, || transaction.commit()).map_err(Failure::Group)?;
+        let head = Position(head);
         self.appended.announce(head);
         Ok(outcomes)
     }

@@ -29,7 +29,7 @@ pub use actors::{context, origin};
 pub use aggregates::{Given, When, aggregate_conformance, given, snapshots_equal_replay};
 pub use blobs::blobs_conformance;
 pub use bus::bus_conformance;
-pub use effort::effort;
+pub use effort::{effort, endurance};
 pub use letters::dead_letters_conformance;
 pub use patience::{polled, soon};
 pub use projections::projections_conformance;

@@ -14,12 +14,14 @@ mod reading;
 
 pub use collections::{Filed, Inner};
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use event_sourcing::{Document, Expected, LogQuery, Origin, Position, Store, StoreExt as _, Unit};
 use kernel::{Envelope, Event};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::effort::endurance;
 
 /// Runs the whole suite. `make` gives an empty store each time.
 ///
@@ -58,7 +60,13 @@ pub async fn store_conformance<S: Store>(make: impl AsyncFn() -> S) {
     collections::only_what_is_declared_is_found(&make().await).await;
     collections::documents_are_migrated(&make().await).await;
     collections::a_migration_goes_on_where_it_failed(&make().await).await;
-    concurrency::readers_miss_nothing(Arc::new(make().await)).await;
+    let (start, endurance) = (Instant::now(), endurance());
+    loop {
+        concurrency::readers_miss_nothing(Arc::new(make().await)).await;
+        if start.elapsed() >= endurance {
+            break;
+        }
+    }
     concurrency::no_update_is_lost(Arc::new(make().await)).await;
     cancellation::dropped_at_any_poll(&make().await).await;
     cancellation::dropped_in_a_crowd(Arc::new(make().await)).await;

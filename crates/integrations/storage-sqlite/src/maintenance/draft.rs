@@ -14,10 +14,20 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    /// Beside the file that it is to become.
+    /// Beside the file that it is to become, whoever else makes one.
     pub fn beside(target: &Path) -> Self {
+        Self::named(target, &format!(".draft-{}", process::id()))
+    }
+
+    /// Under the same name for whoever has the lock of the file that it is to become: what an earlier one has left is taken
+    /// away, having been killed.
+    pub fn alone_beside(target: &Path) -> Self {
+        Self::named(target, ".draft")
+    }
+
+    fn named(target: &Path, suffix: &str) -> Self {
         let mut name = target.as_os_str().to_owned();
-        name.push(format!(".draft-{}", process::id()));
+        name.push(suffix);
         let draft = Self { path: name.into() };
         draft.remove();
         draft

@@ -11,13 +11,14 @@ use super::{
     line::{FORMAT, Line, VERSION},
     verify,
 };
-use crate::{Options, checksum, fault::StoreFile, lock::Lock, log_file, readers, rows, schema, store};
+use crate::{Options, checksum, fault::StoreFile, halt::Halt, lock::Lock, log_file, readers, rows, schema, store};
 
 /// Lines in one transaction.
 const GROUP: u64 = 10_000;
 
 /// Reads what [`export`](super::export) wrote into a store that is empty or not there yet: exactly, so that an export of it
-/// gives the same bytes. All of it or nothing: the store takes its place when it is whole and verified. Counts rows.
+/// gives the same bytes. All of it or nothing: the store takes its place when it is whole and verified. Counts rows. What a
+/// process that was killed has left of an import is taken away by the next one.
 ///
 /// # Errors
 /// Locked: another process writes the store. Unavailable: the store is not empty, or the disk or the reader fails. Corrupt: what
@@ -31,19 +32,22 @@ pub fn import(
     let file = StoreFile::locate(path)?;
     let _lock = Lock::take(&file, options)?;
     is_empty(&file)?;
-    let draft = Draft::beside(file.path());
+    let draft = Draft::alone_beside(file.path());
     let draft_file = StoreFile::locate(draft.path())?;
     let mut connection = readers::connect(&draft_file, OpenFlags::SQLITE_OPEN_CREATE)?;
     store::prepare(&connection, &file, options)?;
     schema::migrate(&mut connection, &file)?;
-    let counts = Reading { file: &file, connection: &connection, counts: Counts::default(), number: 0 }
-        .read(reader, progress)?;
+    let mut halt = Halt::from_env();
+    let reading =
+        Reading { file: &file, connection: &connection, counts: Counts::default(), number: 0, halt: &mut halt };
+    let counts = reading.read(reader, progress)?;
     connection.close().map_err(|(_, cause)| file.fault(&cause))?;
     if let Some(finding) = verify(draft.path(), &mut |_| {})?.first() {
         let what = format!("was not imported: what was read is no whole store ({finding}): export it again");
         return Err(file.error(StoreErrorKind::Corrupt, &what));
     }
-    draft.replace(file.path()).map_err(|cause| file_fault(&file.to_string(), "cannot be written", &cause))?;
+    let replaced = Halt::around(&mut halt, 1, || draft.replace(file.path()));
+    replaced.map_err(|cause| file_fault(&file.to_string(), "cannot be written", &cause))?;
     Ok(counts)
 }
 
@@ -77,6 +81,7 @@ struct Reading<'a> {
     counts: Counts,
     /// Of the line at hand, from 1.
     number: u64,
+    halt: &'a mut Option<Halt>,
 }
 
 impl Reading<'_> {
@@ -105,7 +110,8 @@ impl Reading<'_> {
             }
             digest.update(&text);
             if self.number.is_multiple_of(GROUP) {
-                self.execute("COMMIT; BEGIN IMMEDIATE")?;
+                self.commit()?;
+                self.execute("BEGIN IMMEDIATE")?;
                 progress(Progress { done: self.counts.all(), all: 0 });
             }
         }
@@ -114,7 +120,7 @@ impl Reading<'_> {
             self.number += 1;
             return Err(self.wrong("is missing: the export was cut off"));
         }
-        self.execute("COMMIT")?;
+        self.commit()?;
         progress(Progress { done: self.counts.all(), all: self.counts.all() });
         Ok(self.counts)
     }
@@ -189,6 +195,11 @@ impl Reading<'_> {
             Some(rusqlite::ErrorCode::ConstraintViolation) => self.wrong("is there twice"),
             _ => self.file.fault(&cause),
         })
+    }
+
+    fn commit(&mut self) -> Result<(), StoreError> {
+        let (connection, file) = (self.connection, self.file);
+        Halt::around(self.halt, 1, || connection.execute_batch("COMMIT").map_err(|cause| file.fault(&cause)))
     }
 
     fn execute(&self, sql: &str) -> Result<(), StoreError> {

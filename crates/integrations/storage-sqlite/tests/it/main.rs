@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod bus;
+#[cfg(debug_assertions)]
+mod crash;
 mod damage;
 mod differential;
 mod interface;
@@ -14,6 +16,8 @@ mod queue;
 mod refusals;
 mod room;
 mod scenario;
+mod upgrade;
+mod victim;
 
 use std::{
     path::{Path, PathBuf},

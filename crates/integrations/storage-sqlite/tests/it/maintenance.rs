@@ -46,11 +46,11 @@ pub(crate) fn exported(path: &Path) -> Result<Vec<u8>, StoreError> {
     Ok(bytes)
 }
 
-fn imported(path: &Path, mut bytes: &[u8]) -> Result<Counts, StoreError> {
+pub(crate) fn imported(path: &Path, mut bytes: &[u8]) -> Result<Counts, StoreError> {
     storage_sqlite::import(path, &options(), &mut bytes, &mut |_| {})
 }
 
-fn verified(path: &Path) -> Vec<Finding> {
+pub(crate) fn verified(path: &Path) -> Vec<Finding> {
     storage_sqlite::verify(path, &mut |_| {}).unwrap()
 }
 

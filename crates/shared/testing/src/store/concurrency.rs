@@ -8,10 +8,13 @@ use kernel::{EventId, SequentialIds};
 use tokio::task::JoinSet;
 
 use super::{Card, Noted, card, unit, whole_log};
-use crate::{actors::origin, patience::soon};
+use crate::{actors::origin, effort::effort, patience::soon};
 
 const WRITERS: u64 = 8;
+/// Of each writer.
 const UNITS: u64 = 40;
+/// Times as many at most: what is to be longer than that is done again.
+const MOST: u32 = 20;
 
 /// Rule 1 of an event log: who has seen a position has seen every lower one that will ever be there.
 ///
@@ -19,6 +22,7 @@ const UNITS: u64 = 40;
 /// was acknowledged is compared with what each of them saw, as sets.
 pub(super) async fn readers_miss_nothing(store: Arc<dyn Store>) {
     let ids = Arc::new(SequentialIds::default());
+    let units = UNITS * u64::from(effort().min(MOST));
     let mut writers = JoinSet::new();
     for writer in 0..WRITERS {
         let (store, ids) = (Arc::clone(&store), Arc::clone(&ids));
@@ -26,7 +30,7 @@ pub(super) async fn readers_miss_nothing(store: Arc<dyn Store>) {
             let mut origin = origin("test");
             origin.ids = ids;
             let mut acknowledged = Vec::new();
-            for n in 0..UNITS {
+            for n in 0..units {
                 let mut unit = unit(&origin);
                 // Units of one to three events; one stream for each writer and one that all of them write.
                 for part in 0..=n % 3 {
