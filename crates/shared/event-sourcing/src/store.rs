@@ -289,6 +289,9 @@ pub enum CommitError {
         /// By the clock of the unit.
         now: DateTime<Utc>,
     },
+    /// No store will ever take it: some of it is too large, or nests too deep to be read back.
+    #[error("{0}")]
+    Unwritable(String),
     /// The store could not do it, whatever was in the unit.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -352,6 +355,13 @@ pub struct StoreError {
     pub message: String,
 }
 
+impl StoreError {
+    /// For whoever writes of its own accord what is [`CommitError::Unwritable`] and can do nothing else about it.
+    pub fn unwritable(message: String) -> Self {
+        Self { kind: StoreErrorKind::Corrupt, message }
+    }
+}
+
 /// What is wrong with a store. `Corrupt`, `Newer` and `Undeclared` do not pass by themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoreErrorKind {
@@ -389,6 +399,7 @@ impl From<CommitError> for Error {
         match error {
             CommitError::Conflict(conflict) => Self::new(ErrorKind::Conflict, conflict.to_string()),
             CommitError::Late { .. } => Self::new(ErrorKind::Deadline, error.to_string()),
+            CommitError::Unwritable(message) => Self::new(ErrorKind::Rejected, message).with_code("store.unwritable"),
             CommitError::Store(error) => error.into(),
         }
     }
