@@ -27,6 +27,9 @@ pub trait Store: Send + Sync + 'static {
     /// Writes all of the unit or none of it, and answers once it is durable. One without writes is answered when all that the
     /// store took before has been written or refused, and nothing is written for it.
     ///
+    /// # Errors
+    /// See [`CommitError`]. What [`Unit::check`] refuses is refused before anything else.
+    ///
     /// # Cancel safety
     /// Dropped before its first poll, nothing happened. Dropped after, the unit is the store's: it is written or refused as a
     /// whole, and only the answer is lost.
