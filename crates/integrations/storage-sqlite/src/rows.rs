@@ -1,7 +1,7 @@
 use std::{error::Error as StdError, iter::once};
 
 use chrono::DateTime;
-use event_sourcing::{Position, StoredDocument, Write};
+use event_sourcing::{Position, StoredDocument};
 use kernel::{CausationId, CorrelationId, Envelope, EventId, Json, Metadata, Priority};
 use rusqlite::{
     Error, Row, Statement,
@@ -179,17 +179,7 @@ fn timestamp(envelope: &Envelope) -> i64 {
 /// The deepest JSON that is read back; any depth is written.
 const DEEPEST: usize = 127;
 
-/// What in a unit could be stored and never read again.
-pub(crate) fn too_deep(writes: &[Write]) -> Option<String> {
-    writes.iter().find_map(|write| match write {
-        Write::Append { envelope, .. } => {
-            is_too_deep(&envelope.data).then(|| format!("event `{}`", envelope.event_type))
-        }
-        Write::Put { collection, key, body, .. } => is_too_deep(body).then(|| format!("document `{collection}/{key}`")),
-        Write::Delete { .. } | Write::Guard { .. } | Write::Require { .. } | Write::Checkpoint { .. } => None,
-    })
-}
-
+/// Whether it could be stored and never read again.
 pub(crate) fn is_too_deep(json: &Json) -> bool {
     let text = json.text();
     // A level takes two brackets: hardly any text is looked through, and hardly any of those is read.

@@ -15,7 +15,7 @@ use crate::{
     lock::Lock,
     log_file,
     readers::{self, Readers},
-    rows, schema,
+    schema,
     writer::Writer,
 };
 
@@ -136,14 +136,7 @@ impl Store for SqliteStore {
             let what = "is open for reading only: commit through the process that writes it";
             return Err(self.file.error(StoreErrorKind::Unavailable, what).into());
         };
-        if let Some(what) = rows::too_deep(unit.writes()) {
-            let error = StoreError {
-                // Not a matter of trying again.
-                kind: StoreErrorKind::Corrupt,
-                message: format!("{what} nests deeper than 127 levels and could never be read back: make it flatter"),
-            };
-            return Err(error.into());
-        }
+        unit.check()?;
         writer.commit(unit).await
     }
 

@@ -545,6 +545,7 @@ impl Shared {
                 match self.store.commit(unit).await {
                     Ok(_) => asked,
                     Err(CommitError::Store(error)) => return Err(error.into()),
+                    Err(CommitError::Unwritable(message)) => return Err(StoreError::unwritable(message).into()),
                     // Another process was faster.
                     Err(CommitError::Conflict(_) | CommitError::Late { .. }) => {
                         self.store.get::<Group>(name).await?.map_or(asked, |group| group.value.slots)

@@ -47,6 +47,7 @@ impl BusError {
     pub(crate) fn of_commit(error: CommitError) -> Self {
         match error {
             CommitError::Store(error) => Self::Store(error),
+            CommitError::Unwritable(message) => Self::Store(StoreError::unwritable(message)),
             refused => unreachable!("this unit expects nothing and has no deadline: {refused}"),
         }
     }

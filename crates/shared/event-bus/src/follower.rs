@@ -318,6 +318,7 @@ fn written(answer: Result<Receipt, CommitError>) -> Result<(), StoreError> {
     match answer {
         Ok(_) => Ok(()),
         Err(CommitError::Store(error)) => Err(error),
+        Err(CommitError::Unwritable(message)) => Err(StoreError::unwritable(message)),
         Err(refused) => unreachable!("this unit expects nothing and has no deadline: {refused}"),
     }
 }

@@ -211,6 +211,7 @@ impl Publisher {
     /// # Cancel safety
     /// Dropped, they are published, kept or neither; never twice, never a part of them.
     pub async fn publish(&self, unit: Unit) -> Result<Published, PublishError> {
+        unit.check().map_err(Error::from)?;
         let Some(kept) = Kept::of(self.shared.options.name, unit)? else {
             return Ok(Published::Committed(Receipt::default()));
         };
@@ -320,6 +321,7 @@ impl Shared {
         match answer {
             Ok(receipt) => Ok(receipt),
             Err(CommitError::Store(error)) => Err(Failure::of_store(error)),
+            Err(refused @ CommitError::Unwritable(_)) => Err(Failure::Final(refused.into())),
             Err(refused) => match self.store.get::<Attempted>(id).await {
                 Ok(Some(_)) => Ok(Receipt::default()),
                 Ok(None) => Err(Failure::Passing(refused.into())),
@@ -335,6 +337,7 @@ impl Shared {
         unit.put(id.as_str(), &RefusedPublish { events: events.clone(), error }, Expected::Any);
         match self.store.commit(unit).await {
             Err(CommitError::Store(error)) => Err(error),
+            Err(CommitError::Unwritable(message)) => Err(StoreError::unwritable(message)),
             Ok(_) | Err(CommitError::Conflict(_) | CommitError::Late { .. }) => Ok(()),
         }
     }

@@ -70,6 +70,7 @@ impl Retention {
                 // A dead letter among them was tried again meanwhile: the next look takes the others.
                 Ok(_) | Err(CommitError::Conflict(_) | CommitError::Late { .. }) => {}
                 Err(CommitError::Store(error)) => return Err(error),
+                Err(CommitError::Unwritable(message)) => return Err(StoreError::unwritable(message)),
             }
         }
         Ok(false)

@@ -93,6 +93,9 @@ impl Timekeeper {
         if let Err(error) = self.inline.add_to(&mut unit).await {
             return self.refused(Found { key, value, revision }, error).await;
         }
+        if let Err(error) = unit.check() {
+            return self.refused(Found { key, value, revision }, error.into()).await;
+        }
         // Mutant `fired_again`: a scheduled event that was published is still scheduled.
         if !cfg!(mutant = "fired_again") {
             unit.delete::<Scheduled>(key.as_str(), Expected::Exact(revision));

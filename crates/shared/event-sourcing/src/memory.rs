@@ -78,6 +78,7 @@ impl MemoryStore {
 #[async_trait]
 impl Store for MemoryStore {
     async fn commit(&self, unit: Unit) -> Result<Receipt, CommitError> {
+        unit.check()?;
         let deadline = unit.deadline();
         let (receipt, head) = {
             let mut state = self.state();

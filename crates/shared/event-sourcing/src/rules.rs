@@ -145,9 +145,10 @@ impl EventRules {
         }
     }
 
-    /// Whether an error is of these rules: another try of the same will not end otherwise.
+    /// Whether an error is of these rules, or says that no store will ever [take](crate::CommitError::Unwritable) the unit: another
+    /// try of the same will not end otherwise.
     pub fn refused(error: &Error) -> bool {
-        ["event.undeclared", "event.too_large", "event.storm"].contains(&error.code())
+        ["event.undeclared", "event.too_large", "event.storm", "store.unwritable"].contains(&error.code())
     }
 }
 

@@ -27,6 +27,9 @@ pub trait Store: Send + Sync + 'static {
     /// Writes all of the unit or none of it, and answers once it is durable. One without writes is answered when all that the
     /// store took before has been written or refused, and nothing is written for it.
     ///
+    /// # Errors
+    /// See [`CommitError`]. What [`Unit::check`] refuses is refused before anything else.
+    ///
     /// # Cancel safety
     /// Dropped before its first poll, nothing happened. Dropped after, the unit is the store's: it is written or refused as a
     /// whole, and only the answer is lost.
@@ -295,6 +298,9 @@ pub enum CommitError {
         /// By the clock of the unit.
         now: DateTime<Utc>,
     },
+    /// No store will ever take it: some of it is too large, or nests too deep to be read back.
+    #[error("{0}")]
+    Unwritable(String),
     /// The store could not do it, whatever was in the unit.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -358,6 +364,13 @@ pub struct StoreError {
     pub message: String,
 }
 
+impl StoreError {
+    /// For whoever writes of its own accord what is [`CommitError::Unwritable`] and can do nothing else about it.
+    pub fn unwritable(message: String) -> Self {
+        Self { kind: StoreErrorKind::Corrupt, message }
+    }
+}
+
 /// What is wrong with a store. `Corrupt`, `Newer` and `Undeclared` do not pass by themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoreErrorKind {
@@ -395,6 +408,7 @@ impl From<CommitError> for Error {
         match error {
             CommitError::Conflict(conflict) => Self::new(ErrorKind::Conflict, conflict.to_string()),
             CommitError::Late { .. } => Self::new(ErrorKind::Deadline, error.to_string()),
+            CommitError::Unwritable(message) => Self::new(ErrorKind::Rejected, message).with_code("store.unwritable"),
             CommitError::Store(error) => error.into(),
         }
     }

@@ -6,6 +6,13 @@ use serde::Serialize;
 
 use crate::{CommitError, Document, EventQuery, Position};
 
+/// The deepest JSON that is [read](Json::read) back; any depth is written.
+pub(crate) const DEEPEST: usize = 127;
+/// Levels that an event leaves to documents that have it in them: a dead letter, and what is kept of one that was discarded.
+const AROUND: usize = 7;
+/// Bytes of JSON of a document. Of an event half as many, for the same reason.
+pub(crate) const LARGEST: usize = 64 << 20;
+
 /// What must be true of a stream or a document for the write to take place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expected {
@@ -254,6 +261,26 @@ impl Unit {
         Some(Deadline { at, clock: Arc::clone(&self.origin.clock) })
     }
 
+    /// For adapters: to be asked before anything of it is written.
+    ///
+    /// # Errors
+    /// Unwritable, if some of it is too large, or nests too deep to be read back.
+    pub fn check(&self) -> Result<(), CommitError> {
+        // Mutant `unwritable_written`: what nobody can read back is written.
+        if cfg!(mutant = "unwritable_written") {
+            return Ok(());
+        }
+        self.writes.iter().try_for_each(|write| match write {
+            Write::Append { envelope, .. } => {
+                fits(&envelope.data, DEEPEST - AROUND, LARGEST / 2, || format!("event `{}`", envelope.event_type))
+            }
+            Write::Put { collection, key, body, .. } => {
+                fits(body, DEEPEST, LARGEST, || format!("document `{collection}/{key}`"))
+            }
+            Write::Delete { .. } | Write::Guard { .. } | Write::Require { .. } | Write::Checkpoint { .. } => Ok(()),
+        })
+    }
+
     /// Whether there is nothing to write and nothing to check.
     pub fn is_empty(&self) -> bool {
         self.writes.is_empty()
@@ -270,6 +297,48 @@ impl Unit {
     }
 }
 
+/// Whether each store can write it, and each reader read it.
+pub(crate) fn fits(
+    json: &Json,
+    deepest: usize,
+    largest: usize,
+    what: impl FnOnce() -> String,
+) -> Result<(), CommitError> {
+    let text = json.text();
+    if text.len() > largest {
+        let (what, size) = (what(), text.len());
+        let message = format!("{what} has {size} bytes, and {largest} are the most: keep large data as a blob");
+        return Err(CommitError::Unwritable(message));
+    }
+    // A level takes two brackets: hardly any text is looked through.
+    if text.len() > 2 * deepest && depth(text) > deepest {
+        let what = what();
+        let message =
+            format!("{what} nests deeper than {deepest} levels and could never be read back: make it flatter");
+        return Err(CommitError::Unwritable(message));
+    }
+    Ok(())
+}
+
+/// Of well-formed JSON.
+fn depth(text: &str) -> usize {
+    let (mut depth, mut deepest, mut is_text, mut is_escaped) = (0_usize, 0, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = true,
+            b'"' => is_text = !is_text,
+            b'{' | b'[' if !is_text => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' if !is_text => depth -= 1,
+            _ => {}
+        }
+    }
+    deepest
+}
+
 /// A tag is there or not. Most events have none.
 fn once_each(mut tags: Vec<String>) -> Vec<String> {
     tags.sort_unstable();
@@ -279,4 +348,24 @@ fn once_each(mut tags: Vec<String>) -> Vec<String> {
 
 pub(crate) fn to_json<T: Serialize>(value: &T) -> Json {
     Json::of(value).expect("messages and documents are plain data that JSON can hold")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn depth_counts_brackets_that_are_no_text() {
+        for (text, levels) in [("1", 0), ("[]", 1), (r#"{"a":[{}],"b":[]}"#, 3), (r#"["[[","\"[[","\\",[]]"#, 2)] {
+            assert_eq!(depth(text), levels, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_too_large_is_refused() {
+        let json = Json::of(&"x".repeat(62)).unwrap();
+        fits(&json, DEEPEST, 64, || unreachable!("it fits")).unwrap();
+        let refused = fits(&json, DEEPEST, 63, || "document `c/k`".into()).unwrap_err().to_string();
+        assert_eq!(refused, "document `c/k` has 64 bytes, and 63 are the most: keep large data as a blob");
+    }
 }

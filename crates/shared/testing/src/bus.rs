@@ -43,6 +43,8 @@ pub async fn bus_conformance<H: BusHome>(make: impl AsyncFn() -> H) {
     failures::other_keys_flow_while_one_waits_for_its_next_try(&make().await).await;
     failures::other_keys_are_read_behind_one_that_waits(&make().await).await;
     failures::a_poison_event_parks_its_key_and_only_its_key(&make().await).await;
+    failures::what_no_store_takes_is_parked_at_once(&make().await).await;
+    failures::the_deepest_event_can_be_parked(&make().await).await;
     failures::a_panic_stays_where_it_is(&make().await).await;
     failures::what_cannot_be_read_is_parked_skipped_or_halts(&make().await).await;
     versions::earlier_versions_arrive_as_the_present_one(&make().await).await;

@@ -16,8 +16,8 @@ pub use collections::{Filed, Inner};
 
 use std::{sync::Arc, time::Instant};
 
-use event_sourcing::{Document, Expected, LogQuery, Origin, Position, Store, StoreExt as _, Unit};
-use kernel::{Envelope, Event};
+use event_sourcing::{Document, Expected, LogQuery, Origin, Position, Store, StoreExt as _, Unit, Write};
+use kernel::{Envelope, Event, Json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +39,7 @@ pub async fn store_conformance<S: Store>(make: impl AsyncFn() -> S) {
     guards::streams_are_guarded_by_version(&make().await).await;
     guards::documents_are_guarded_by_revision(&make().await).await;
     guards::a_unit_sees_its_own_writes(&make().await).await;
+    guards::what_nobody_could_read_back_is_refused(&make().await).await;
     boundaries::a_query_guards_a_unit(&make().await).await;
     boundaries::what_a_unit_writes_does_not_stand_in_its_way(&make().await).await;
     boundaries::a_document_can_be_required(&make().await).await;
@@ -146,6 +147,22 @@ pub struct CardIndex {
 
 impl Document for CardIndex {
     const COLLECTION: &'static str = "testing.cards_index";
+}
+
+/// JSON of so many levels, one at least.
+pub(crate) fn nested(levels: usize) -> serde_json::Value {
+    (1..levels).fold(serde_json::json!([]), |inner, _| serde_json::json!([inner]))
+}
+
+/// A unit with a note whose data is of so many levels.
+pub(crate) fn of_levels(origin: &Origin, levels: usize) -> Unit {
+    let mut made = notes(origin, "deep", 1);
+    let Write::Append { stream, envelope, .. } = made.writes()[0].clone() else { panic!("an event") };
+    let mut envelope = Arc::unwrap_or_clone(envelope);
+    envelope.data = Json::of(&nested(levels)).unwrap();
+    made = unit(origin);
+    made.take_up(stream, envelope, Vec::new());
+    made
 }
 
 fn unit(origin: &Origin) -> Unit {

@@ -288,7 +288,7 @@ fn shown(operation: &Operation, answer: &Result<String, CommitError>) -> Vec<&'s
             }];
         }
         Err(CommitError::Late { .. }) => return vec!["refused as late"],
-        Err(CommitError::Store(error)) => panic!("{error}"),
+        Err(refused @ (CommitError::Unwritable(_) | CommitError::Store(_))) => panic!("{refused}"),
     };
     let found = |what| if matches!(answer.as_str(), "None" | "[]" | "0") { vec![] } else { vec![what] };
     match operation {

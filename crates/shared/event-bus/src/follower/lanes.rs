@@ -256,6 +256,10 @@ impl Follower {
                 self.mailbox.release(key);
             }
             Err(CommitError::Store(error)) => return Err(error),
+            // What says that it was given up: to give it up again would say the same.
+            Err(CommitError::Unwritable(message)) if outcome != DeliveryOutcome::Done => {
+                return Err(StoreError::unwritable(message));
+            }
             Err(refused) => self.failed(waiting, Fault::Failed(refused.into()), Duration::ZERO, work),
         }
         Ok(())

@@ -257,6 +257,7 @@ impl Redelivery {
         match delivery.commit(unit).await {
             Ok(_) => Ok(End::Failed),
             Err(CommitError::Conflict(_) | CommitError::Late { .. }) => Ok(End::Gone),
+            Err(CommitError::Unwritable(message)) => Err(StoreError::unwritable(message)),
             Err(CommitError::Store(error)) => Err(error),
         }
     }

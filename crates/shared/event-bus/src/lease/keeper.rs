@@ -61,6 +61,7 @@ impl Keeper {
                 Ok(_) => return Ok(Self { node, session, looking: Default::default(), seen: Mutex::default() }),
                 Err(CommitError::Conflict(_) | CommitError::Late { .. }) => {}
                 Err(CommitError::Store(error)) => return Err(error),
+                Err(CommitError::Unwritable(message)) => return Err(StoreError::unwritable(message)),
             }
         }
     }
@@ -249,6 +250,7 @@ fn done(answer: Result<event_sourcing::Receipt, CommitError>) -> Result<bool, St
         Ok(_) => Ok(true),
         Err(CommitError::Conflict(_) | CommitError::Late { .. }) => Ok(false),
         Err(CommitError::Store(error)) => Err(error),
+        Err(CommitError::Unwritable(message)) => Err(StoreError::unwritable(message)),
     }
 }
 

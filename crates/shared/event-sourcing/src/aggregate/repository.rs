@@ -151,6 +151,7 @@ impl<A: Aggregate> Repository<A> {
                     return Err(RetryingError::Conflict { tries, conflict });
                 }
                 Err(CommitError::Conflict(conflict)) => tracing::debug!(tries, "tried again: {conflict}"),
+                Err(refused @ CommitError::Unwritable(_)) => return Err(RetryingError::Incomplete(refused.into())),
                 Err(late @ CommitError::Late { .. }) => return Err(RetryingError::Late(late.into())),
                 Err(CommitError::Store(error)) => return Err(LoadError::Store(error).into()),
             }
@@ -257,7 +258,7 @@ pub enum RetryingError<E> {
     /// The aggregate could not be loaded, or the store not do its work.
     #[error(transparent)]
     Load(#[from] LoadError),
-    /// An inline subscriber has failed, or the events may not be published.
+    /// An inline subscriber has failed, or the events may not be published, or no store will ever take them.
     #[error(transparent)]
     Incomplete(Error),
     /// The deadline of the work had passed.

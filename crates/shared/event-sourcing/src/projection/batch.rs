@@ -1,9 +1,12 @@
 use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 
-use kernel::Json;
+use kernel::{Error, Json};
 
 use super::record::collection_of;
-use crate::{Store, StoreError, StoreErrorKind, StoredDocument, Unit};
+use crate::{
+    Store, StoreError, StoreErrorKind, StoredDocument, Unit,
+    unit::{DEEPEST, LARGEST, fits},
+};
 
 /// Documents by collection and key; `None` where one was taken away.
 type Written = BTreeMap<(&'static str, String), Option<Json>>;
@@ -91,6 +94,14 @@ impl Batch {
 
     pub fn write(&mut self, collection: &'static str, key: String, body: Option<Json>) {
         self.staged.insert((collection, key), body);
+    }
+
+    /// Whether the store can ever take what the event wrote.
+    pub fn check(&self) -> Result<(), Error> {
+        let mut written = self.staged.iter().filter_map(|(place, body)| Some((place, body.as_ref()?)));
+        let what = |collection: &str, key: &str| format!("document `{collection}/{key}`");
+        written.try_for_each(|((collection, key), body)| fits(body, DEEPEST, LARGEST, || what(collection, key)))?;
+        Ok(())
     }
 
     /// The event was applied: what it wrote remains.

@@ -149,7 +149,8 @@ async fn apply(
             if let Some(error) = batch.take_broken() {
                 return Err(error);
             }
-            match applied {
+            // Looked at here, where it is known whose fault it is.
+            match applied.and_then(|()| batch.check().map_err(Fault::Failed)) {
                 Ok(()) => {
                     batch.keep();
                     tally.applied += 1;

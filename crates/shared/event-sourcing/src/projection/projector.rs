@@ -352,6 +352,7 @@ impl From<CommitError> for Trouble {
         match error {
             CommitError::Conflict(conflict) => Self::Taken(conflict),
             CommitError::Late { .. } => unreachable!("the work of a projection has no deadline: {error}"),
+            CommitError::Unwritable(message) => Self::Store(StoreError::unwritable(message)),
             CommitError::Store(error) => Self::Store(error),
         }
     }

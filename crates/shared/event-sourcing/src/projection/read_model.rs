@@ -191,7 +191,8 @@ impl<P: Projection> ReadModel<P> {
         waited.unwrap_or(Err(CatchUpError::TimedOut { projection: P::NAME, position, wanted }))
     }
 
-    /// Waits until what readers see has all that this commit has written, and what was in the log before it was asked.
+    /// Waits until what readers see has all that this commit has written. What came later does not matter: a projection that has
+    /// halted behind it is waited for no more.
     ///
     /// # Errors
     /// As [`wait_for`](Self::wait_for).
@@ -202,9 +203,12 @@ impl<P: Projection> ReadModel<P> {
         if receipt.events.is_empty() {
             return Ok(());
         }
-        // The receipt has been given, so that its events are in the log: not behind its end.
-        let head = self.store.head().await?;
-        self.wait_for(head, within).await
+        let wanted = match receipt.position {
+            Some(position) => position,
+            // The receipt has been given, so that its events are in the log: not behind its end.
+            None => self.store.head().await?,
+        };
+        self.wait_for(wanted, within).await
     }
 
     /// The number of the live generation.

@@ -3,8 +3,10 @@ use std::{
     time::Duration,
 };
 
-use event_bus::{DeadLetter, DeliveryOutcome, OnUnknown, RetryPolicy, Subscriber, Subscription};
-use event_sourcing::{Expected, StoreExt, Unit};
+use event_bus::{
+    BatchOptions, DeadLetter, DeliveryOutcome, LetterFilter, OnUnknown, RetryPolicy, Subscriber, Subscription,
+};
+use event_sourcing::{Expected, Position, StoreExt, Unit};
 use kernel::{Context, Error, Event};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,7 +15,7 @@ use super::{
     Action, BusHome, Probe, author, drained, letters, options, publish, publish_together, records, start, start_with,
     until,
 };
-use crate::store::{Card, Noted};
+use crate::store::{Card, Noted, of_levels};
 
 fn to(probe: &Probe) -> Subscription {
     Subscription::new::<Noted>(probe.name(), "ledger", probe.clone())
@@ -132,6 +134,47 @@ pub(super) async fn a_poison_event_parks_its_key_and_only_its_key(home: &impl Bu
         records(&store).await.into_iter().map(|r| (r.subscriber, r.position.0, r.outcome)).collect();
     outcomes.retain(|(subscriber, _, outcome)| subscriber == "one" && *outcome == DeliveryOutcome::Parked);
     assert_eq!(outcomes.len(), 2, "each with its record: {outcomes:?}");
+}
+
+/// What a handler wrote and no store will ever take is a failure of its event, and to try it again would end the same.
+/// Rule 6 of docs/durability.md.
+pub(super) async fn what_no_store_takes_is_parked_at_once(home: &impl BusHome) {
+    let store = home.open().await;
+    for (name, concurrency) in [("one", 1), ("four", 4)] {
+        let probe = Probe::new(name, &store, |_, n, _| if n == 2 { Action::Nest } else { Action::Write });
+        let bus = start(&store, vec![to(&probe).with_concurrency(concurrency)]).await;
+        if name == "one" {
+            publish(&store, &[("a", 1), ("a", 2), ("b", 4), ("a", 3)]).await;
+        }
+        drained(&bus).await;
+        assert_eq!((probe.seen("a").await, probe.seen("b").await), (vec![1], vec![4]), "{name}");
+        let filter = LetterFilter::one(name, Position(2));
+        let retried = bus.retry_dead_letters(&filter).await.unwrap();
+        assert_eq!((retried.delivered, retried.failed), (0, 1), "{retried:?}");
+        bus.stop().await;
+        assert_eq!(probe.tries().iter().filter(|(_, n)| *n == 2).count(), 2, "once, and once when it was asked");
+        assert_eq!(store.checkpoint(name).await.unwrap(), Position(4));
+    }
+    let probe = Probe::new("batch", &store, |_, n, _| if n == 2 { Action::Nest } else { Action::Write });
+    let options = BatchOptions { size: 4, delay: Duration::from_millis(5) };
+    let bus = start(&store, vec![Subscription::batches::<Noted>("batch", "ledger", options, probe)]).await;
+    drained(&bus).await;
+    bus.stop().await;
+    let parked = letters(&store).await;
+    let of = |name: &str, tries| [(name.to_owned(), "a".to_owned(), 2, tries), (name.to_owned(), "a".to_owned(), 3, 0)];
+    assert_eq!(parked, [of("batch", 1), of("four", 2), of("one", 2)].concat());
+    let letter = store.list::<DeadLetter>(None, 1).await.unwrap().remove(0).value;
+    assert_eq!(letter.error.code(), "store.unwritable");
+}
+
+/// The deepest event that a store takes has room in a dead letter.
+pub(super) async fn the_deepest_event_can_be_parked(home: &impl BusHome) {
+    let store = home.open().await;
+    store.commit(of_levels(&author(), 120)).await.unwrap();
+    let bus = start(&store, vec![to(&Probe::writing("reads", &store))]).await;
+    drained(&bus).await;
+    bus.stop().await;
+    assert_eq!(letters(&store).await.len(), 1);
 }
 
 pub(super) async fn a_panic_stays_where_it_is(home: &impl BusHome) {

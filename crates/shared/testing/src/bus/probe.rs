@@ -14,7 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
-use crate::store::Noted;
+use crate::store::{CardIndex, Noted, nested};
 
 /// What a [`Probe`] does with an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub enum Action {
     Panic,
     /// Waits for a permit of [`Probe::gate`], then writes.
     Wait,
+    /// Writes, and among it what nests too deep for any store.
+    Nest,
     /// Writes after so many milliseconds.
     Sleep(u64),
 }
@@ -128,12 +130,16 @@ impl Probe {
             Action::Look => return Ok(()),
             Action::Wait => self.0.gate.acquire().await.unwrap().forget(),
             Action::Sleep(time) => tokio::time::sleep(Duration::from_millis(time)).await,
-            Action::Write | Action::Fail | Action::Panic => {}
+            Action::Write | Action::Fail | Action::Panic | Action::Nest => {}
         }
         self.write(key, &[n], unit).await?;
         match action {
             Action::Fail => Err(Error::internal("told to fail")),
             Action::Panic => panic_any("told to panic"),
+            Action::Nest => {
+                unit.put(key, &CardIndex { entries: nested(200) }, Expected::Any);
+                Ok(())
+            }
             Action::Write | Action::Look | Action::Wait | Action::Sleep(_) => Ok(()),
         }
     }
@@ -205,11 +211,14 @@ impl BatchSubscriber<Noted> for Probe {
         let (mut worst, _inside) = self.begin(&first.writer, first.n);
         for event in &events[1..] {
             let action = (self.0.script)(&event.writer, event.n, 1);
-            worst = if action == Action::Fail { action } else { worst };
+            worst = if matches!(action, Action::Fail | Action::Nest) { action } else { worst };
         }
         let notes: Vec<u64> = events.iter().map(|event| event.n).collect();
         let key = format!("{}/batch {}", self.0.name, first.n);
         unit.put(key, &Seen { notes }, Expected::Absent);
+        if worst == Action::Nest {
+            unit.put("deep", &CardIndex { entries: nested(200) }, Expected::Any);
+        }
         if worst == Action::Fail { Err(Error::internal("told to fail")) } else { Ok(()) }
     }
 }

@@ -1,7 +1,8 @@
 use std::sync::Arc;
 
-use event_sourcing::{Position, Unit};
-use kernel::{Envelope, SystemIds};
+use event_sourcing::{Applies, Events, OnPoison, Position, Projected, Projection, Unit, View, projections};
+use kernel::{Envelope, Error, SystemIds};
+use serde::{Deserialize, Serialize};
 
 use super::{
     oracle::{check, check_live},
@@ -11,7 +12,7 @@ use super::{
 use crate::{
     actors::origin,
     bus::{BusHome, until},
-    store::Noted,
+    store::{Noted, nested},
 };
 
 const NAME: &str = "testing.tally";
@@ -50,6 +51,58 @@ pub(super) async fn what_may_be_incomplete_passes_it_over(home: &impl BusHome) {
     running.stop().await;
     let status = check(&*store).await;
     assert_eq!((status.live.applied, status.live.skipped), (4, 3));
+}
+
+/// Digs as many levels deep as the number of the note says.
+#[derive(Debug, Clone, Copy, Default)]
+struct Digging<const SKIPS: bool>;
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Hole<const SKIPS: bool> {
+    levels: serde_json::Value,
+}
+
+impl<const SKIPS: bool> Projected for Hole<SKIPS> {
+    type By = Digging<SKIPS>;
+    const COLLECTION: &'static str = "testing.holes";
+}
+
+impl<const SKIPS: bool> Projection for Digging<SKIPS> {
+    const NAME: &'static str = "testing.digging";
+    const VERSION: u32 = 1;
+    const COLLECTIONS: &'static [&'static str] = &[Hole::<SKIPS>::COLLECTION];
+    const ON_FAILURE: OnPoison = if SKIPS { OnPoison::Skip } else { OnPoison::Halt };
+
+    fn events() -> Events<Self> {
+        Events::default().of::<Noted>()
+    }
+}
+
+impl<const SKIPS: bool> Applies<Noted> for Digging<SKIPS> {
+    async fn apply(&self, event: &Noted, _: &Envelope, view: &mut View<'_, Self>) -> Result<(), Error> {
+        view.put(event.writer.as_str(), &Hole { levels: nested(event.n as usize) });
+        Ok(())
+    }
+}
+
+/// It stands with the others in one unit, and is the fault of its event alone.
+pub(super) async fn what_no_store_takes_is_the_fault_of_its_event(halts: &impl BusHome, skips: &impl BusHome) {
+    let store = halts.open().await;
+    publish(&store, [1, 200, 2]).await;
+    let running = Running::start::<Digging<false>>(&store);
+    until("it has halted", async || running.standing().halted.is_some()).await;
+    let halt = running.standing().halted.expect("it has halted");
+    assert_eq!(halt.position, Position(2));
+    assert!(halt.error.contains("nests deeper than 127 levels"), "{}", halt.error);
+    running.stop().await;
+
+    let store = skips.open().await;
+    publish(&store, [1, 200, 2]).await;
+    let running = Running::start::<Digging<true>>(&store);
+    rested(&*store, 1).await;
+    running.stop().await;
+    let live = projections(&*store).await.unwrap().remove(0).live;
+    assert_eq!((live.applied, live.skipped), (2, 1));
 }
 
 /// Rule 8: what a newer program has published is not guessed at.

@@ -1,6 +1,7 @@
-use event_sourcing::{CommitError, Conflict, Expected, Position, Store, StreamQuery, Unit};
+use event_sourcing::{CommitError, Conflict, EventRules, Expected, Position, Store, StoreExt as _, StreamQuery, Unit};
+use kernel::Error;
 
-use super::{Card, Noted, card, notes, unit, whole_log};
+use super::{Card, CardIndex, Noted, card, nested, notes, of_levels, unit, whole_log};
 use crate::actors::origin;
 
 pub(super) async fn conflict(store: &dyn Store, unit: Unit) -> Option<Conflict> {
@@ -152,4 +153,30 @@ pub(super) async fn all_or_nothing(store: &dyn Store, place: usize) {
         assert_eq!(card(store, "other").await, None);
         assert_eq!(store.checkpoint("reader").await.unwrap(), Position(n));
     }
+}
+
+/// No try of it would end otherwise, and the refusal says so. An event leaves room for what is written about it.
+pub(super) async fn what_nobody_could_read_back_is_refused(store: &dyn Store) {
+    let origin = origin("test");
+    let (deepest, deepest_event) = (127, 120);
+    let document = |levels| {
+        let mut unit = notes(&origin, "s", 1);
+        // The document is one level itself.
+        unit.put("deep", &CardIndex { entries: nested(levels - 1) }, Expected::Any);
+        unit
+    };
+    store.commit(document(deepest)).await.unwrap();
+    let read = store.get::<CardIndex>("deep").await.unwrap().unwrap();
+    assert_eq!(read.value.entries, nested(deepest - 1));
+    store.commit(of_levels(&origin, deepest_event)).await.unwrap();
+
+    let (document, event) = (document(deepest + 1), of_levels(&origin, deepest_event + 1));
+    for (unit, what) in [(document, "document `testing.cards_index/deep`"), (event, "event `testing.noted`")] {
+        let refused = store.commit(unit).await.unwrap_err();
+        assert!(matches!(&refused, CommitError::Unwritable(_)), "{refused}");
+        let error = Error::from(refused);
+        assert!(EventRules::refused(&error) && !error.kind.is_transient(), "{error:?}");
+        assert!(error.message.starts_with(what) && error.message.ends_with("make it flatter"), "{error}");
+    }
+    assert_eq!(store.head().await.unwrap(), Position(2), "nothing of them is there");
 }
