@@ -59,7 +59,7 @@ fn a_store_is_looked_at_and_verified() {
 
     let damage = "UPDATE events SET key = 'other' WHERE position = 1";
     Connection::open(home.path("borough.db")).unwrap().execute(damage, []).unwrap();
-    let says = "events 1: it is not what was written there: restore the store from a copy\n";
+    let says = "events 1: it is not what was written there: restore the store from a copy, with no `-wal` file of the old one beside it\n";
     is(&home.run(&["db", "verify"]), 1, says, "borough.db is not sound: 1 finding");
     let ended = home.run(&["db", "verify", "--json"]);
     is(&ended, 1, "", "1 finding");

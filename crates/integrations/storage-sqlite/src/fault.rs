@@ -47,9 +47,41 @@ impl StoreFile {
 
     /// SQLite's log beside it.
     pub fn log_path(&self) -> PathBuf {
+        self.beside("-wal")
+    }
+
+    pub fn beside(&self, suffix: &str) -> PathBuf {
         let mut name = self.path.as_os_str().to_owned();
-        name.push("-wal");
+        name.push(suffix);
         PathBuf::from(name)
+    }
+
+    /// To be asked before a file takes a place where there is none: SQLite goes by names, and would take the log that another store
+    /// has left there for a part of this one.
+    ///
+    /// # Errors
+    /// Unavailable: something has been left there.
+    pub fn stands_alone(&self) -> Result<(), StoreError> {
+        let Some(left) = ["-wal", "-shm"].map(|suffix| self.beside(suffix)).into_iter().find(|path| path.exists())
+        else {
+            return Ok(());
+        };
+        let what = format!(
+            "is not there, but `{}` is, which belongs to the store that was: move that away too, to where that store is \
+             now, and try again",
+            left.display()
+        );
+        Err(self.error(StoreErrorKind::Unavailable, &what))
+    }
+
+    /// The advice to move it away; with its log, which would be folded into whatever takes its place.
+    fn away(&self) -> String {
+        let log = self.log_path();
+        if log.exists() {
+            format!("move it away together with its log `{}`", log.display())
+        } else {
+            "move it away".into()
+        }
     }
 
     pub fn path(&self) -> &Path {
@@ -60,8 +92,8 @@ impl StoreFile {
         error(
             StoreErrorKind::Corrupt,
             format!(
-                "`{self}` is not a Borough store ({what}): move it away, restore it from a copy or choose another with \
-                 --store"
+                "`{self}` is not a Borough store ({what}): {}, restore it from a copy or choose another with --store",
+                self.away()
             ),
         )
     }
@@ -75,7 +107,7 @@ impl StoreFile {
         if let rusqlite::Error::FromSqlConversionFailure(_, _, what) = cause {
             return self.error(
                 StoreErrorKind::Corrupt,
-                &format!("cannot be read back in full ({what}): restore it from a copy"),
+                &format!("cannot be read back in full ({what}): {} and restore it from a copy", self.away()),
             );
         }
         match cause.sqlite_error_code() {
@@ -90,7 +122,7 @@ impl StoreFile {
             Some(ErrorCode::NotADatabase) => self.not_ours("it is no SQLite database"),
             Some(ErrorCode::DatabaseCorrupt) => self.error(
                 StoreErrorKind::Corrupt,
-                "is damaged: move it away, restore it from a copy or choose another with --store",
+                &format!("is damaged: {}, restore it from a copy or choose another with --store", self.away()),
             ),
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => self.error(
                 StoreErrorKind::Unavailable,

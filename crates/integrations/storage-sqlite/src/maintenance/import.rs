@@ -21,7 +21,8 @@ const GROUP: u64 = 10_000;
 /// process that was killed has left of an import is taken away by the next one.
 ///
 /// # Errors
-/// Locked: another process writes the store. Unavailable: the store is not empty, or the disk or the reader fails. Corrupt: what
+/// Locked: another process writes the store. Unavailable: the store is not empty, or has gone and left its log, or the disk or the
+/// reader fails. Corrupt: what
 /// is read is not whole, or no export; it says which line. Newer: a later version exported it. Full: no room.
 pub fn import(
     path: &Path,
@@ -54,7 +55,7 @@ pub fn import(
 /// Whether there is nothing at the place that would be lost.
 fn is_empty(file: &StoreFile) -> Result<(), StoreError> {
     if !file.path().exists() {
-        return Ok(());
+        return file.stands_alone();
     }
     log_file::check(file)?;
     let connection = readers::connect(file, OpenFlags::empty())?;

@@ -27,7 +27,7 @@ pub struct Finding {
     pub advice: &'static str,
 }
 
-const RESTORE: &str = "restore the store from a copy";
+const RESTORE: &str = "restore the store from a copy, with no `-wal` file of the old one beside it";
 
 impl Finding {
     fn new(table: &'static str, row: Option<String>, what: impl Into<String>) -> Self {

@@ -269,6 +269,40 @@ async fn a_backup_overwrites_nothing_and_copies_no_damage() {
     assert_eq!(storage_sqlite::backup(&path.with_file_name("none.db"), &copy, &mut |_| {}).unwrap(), None);
 }
 
+/// As when a store is moved away behind a `kill -9`, and its log is forgotten: SQLite would take that for a part of what comes.
+#[tokio::test]
+async fn nothing_is_restored_beside_the_log_of_another_store() {
+    let (folder, path) = place();
+    fill(&path, 20).await;
+    let (whole, restored) = (exported(&path).unwrap(), path.with_file_name("restored.db"));
+    let other = open(&path).unwrap();
+    other.commit(numbered(21)).await.unwrap();
+    let log = fs::read(path.with_extension("db-wal")).unwrap();
+    drop(other);
+    for (beside, content) in [("db-wal", &log[..]), ("db-shm", &[0; 32768])] {
+        let left = restored.with_extension(beside);
+        fs::write(&left, content).unwrap();
+        let refused = [
+            imported(&restored, &whole).map(drop).unwrap_err(),
+            storage_sqlite::backup(&path, &restored, &mut |_| {}).map(drop).unwrap_err(),
+        ];
+        for error in refused {
+            assert_eq!(error.kind, StoreErrorKind::Unavailable, "{error}");
+            assert!(error.message.contains(&format!("restored.{beside}`")), "{error}");
+            assert!(error.message.contains("move that away too"), "{error}");
+        }
+        assert_eq!(files(&folder), ["borough.db", &format!("restored.{beside}")], "it is as it was");
+        fs::remove_file(left).unwrap();
+    }
+    imported(&restored, &whole).unwrap();
+    assert!(exported(&restored).unwrap() == whole);
+    // The advice to move a store away names both files.
+    fs::write(&restored, "not a store".repeat(1000)).unwrap();
+    fs::write(restored.with_extension("db-wal"), &log).unwrap();
+    let error = open(&restored).unwrap_err().to_string();
+    assert!(error.contains("move it away together with its log `") && error.contains("restored.db-wal`"), "{error}");
+}
+
 #[tokio::test]
 async fn stats_say_what_is_there() {
     let (_folder, path) = place();
