@@ -19,6 +19,8 @@ fn holds(name: &str) {
     assert_eq!(seen, BTreeSet::from_iter(scenario.faults(3)));
 }
 
+/// On three nodes by leases.
+/// Rule 3 of docs/durability.md.
 #[test]
 fn orders_hold() {
     holds("orders");
@@ -34,6 +36,7 @@ fn clockwork_holds() {
     holds("clockwork");
 }
 
+/// Rule 7 of docs/durability.md.
 #[test]
 fn projections_hold() {
     holds("projections");

@@ -32,3 +32,13 @@ async fn whatever_happens_it_is_what_follows_from_the_log() {
 fn what_a_projection_cannot_be_does_not_compile() {
     trybuild::TestCases::new().compile_fail("tests/refused/*.rs");
 }
+
+/// Whoever reads while it is followed, rebuilt and upgraded on three nodes, with faults. More seeds of it run with the bus's tests.
+#[test]
+fn readers_see_what_the_log_says_at_every_moment() {
+    let scenario = testing::simulation::Scenario::named("projections").unwrap();
+    for seed in 0..12 {
+        let failures = testing::simulation::simulate(scenario, seed, 3).failures;
+        assert_eq!(failures, [""; 0], "cargo xtask simulate projections --nodes 3 --seed {seed:#x} --trace");
+    }
+}

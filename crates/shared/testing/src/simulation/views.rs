@@ -79,7 +79,8 @@ impl Views {
         if let Some(rebuild) = rebuild {
             self.compare(world, rebuild, documents(world, rebuild.number).await, false);
         }
-        lock(&self.0).is_rebuilding = rebuild.as_ref().is_some_and(|rebuild| rebuild.halted.is_none());
+        let is_half_done = |rebuild: &GenerationStatus| rebuild.halted.is_none() && rebuild.position < live.position;
+        lock(&self.0).is_rebuilding = rebuild.as_ref().is_some_and(is_half_done);
     }
 
     /// A generation with the fold over the log up to where it is said to be.
@@ -143,7 +144,7 @@ impl Views {
         }
     }
 
-    /// Whether a generation is being filled that does not stand still.
+    /// Whether a generation is being filled that has not come as far as the live one, and has not halted.
     pub fn is_rebuilding(&self) -> bool {
         lock(&self.0).is_rebuilding
     }
