@@ -35,6 +35,8 @@ pub async fn projections_conformance<H: BusHome>(make: impl AsyncFn() -> H) {
     poison::an_event_that_fails_or_panics_halts_before_it(&make().await, 14, "it panics: worse luck").await;
     poison::what_may_be_incomplete_passes_it_over(&make().await).await;
     poison::what_no_store_takes_is_the_fault_of_its_event(&make().await, &make().await).await;
+    poison::whoever_is_stuck_says_how_far_behind_it_is(&make().await).await;
+    poison::whoever_cannot_write_says_how_far_behind_it_is(&make().await).await;
     poison::a_later_version_of_an_event_halts(&make().await).await;
     poison::a_pause_survives_a_restart(&make().await).await;
     rebuilds::readers_keep_the_old_one_until_the_switch(&make().await).await;

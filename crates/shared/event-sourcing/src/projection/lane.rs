@@ -71,14 +71,24 @@ impl Lane {
         self.progress.halted.as_ref().filter(|_| self.halted_at.is_some())
     }
 
-    /// Applies the next events of the log, up to a whole batch of them, in one unit.
-    pub async fn turn(&mut self, projector: &Projector, resumed: u64) -> Result<Turn, Trouble> {
+    /// Applies the next events of the log, up to a whole batch of them, in one unit. Before that it tells where the log ends, and when
+    /// the first of them happened: neither a handler nor the store need ever answer.
+    pub async fn turn(
+        &mut self,
+        projector: &Projector,
+        resumed: u64,
+        begins: impl FnOnce(Position, DateTime<Utc>),
+    ) -> Result<Turn, Trouble> {
         if self.halted_at == Some(resumed) {
             return Ok(Turn::Halted);
         }
         let began = Instant::now();
         let page = projector.ports.store.log(LogQuery::after(self.position(), BATCH)).await?;
         let Some(last) = page.last() else { return Ok(Turn::AtEnd) };
+        if let Some(first) = page.iter().find(|event| projector.taken(&event.event_type).is_some()) {
+            let head = if page.len() < BATCH { at(last) } else { projector.ports.store.head().await? };
+            begins(head, first.timestamp);
+        }
         let mut batch = Batch::new(Arc::clone(&projector.ports.store), self.generation.number);
         let mut next = Progress { halted: None, ..self.progress.clone() };
         let tally = apply(projector, &page, &mut batch, &mut next).await?;
@@ -143,7 +153,7 @@ async fn apply(
 ) -> Result<Tally, StoreError> {
     let mut tally = Tally::default();
     for envelope in page {
-        let position = Position(envelope.metadata.position.unwrap_or_default());
+        let position = at(envelope);
         if let Some(taken) = projector.taken(&envelope.event_type) {
             let applied = apply_one(taken, envelope, batch).await;
             if let Some(error) = batch.take_broken() {
@@ -177,6 +187,10 @@ async fn apply(
     progress.applied += tally.applied;
     progress.skipped += tally.skipped;
     Ok(tally)
+}
+
+fn at(envelope: &Envelope) -> Position {
+    Position(envelope.metadata.position.unwrap_or_default())
 }
 
 async fn apply_one(taken: &Taken, envelope: &Envelope, batch: &mut Batch) -> Result<(), Fault> {

@@ -1,5 +1,6 @@
 use std::{collections::BTreeMap, convert::Infallible, pin::pin, sync::Arc, time::Duration};
 
+use chrono::{DateTime, Utc};
 use kernel::{AuthenticationError, Authenticator, Claims, Clock, Context, CorrelationId, Ids, Principal};
 use tokio::{
     sync::Notify,
@@ -186,14 +187,15 @@ impl Projector {
         let is_paused = record.paused.is_some();
         let mut turned = Turn::Halted;
         if version == self.version && !is_paused {
-            turned = live.turn(self, resumed).await?;
+            let position = live.position();
+            turned = live.turn(self, resumed, |head, oldest| self.begins(position, head, oldest)).await?;
         }
         self.tell(live, &record, turned).await?;
         let mut is_busy = matches!(turned, Turn::Moved(_));
         if !is_paused {
             match (&mut lanes.rebuild, &record.rebuild) {
                 (Some(rebuild), _) => {
-                    let turned = rebuild.turn(self, resumed).await?;
+                    let turned = rebuild.turn(self, resumed, |_, _| ()).await?;
                     is_busy |= matches!(turned, Turn::Moved(_));
                     let has_come = turned == Turn::AtEnd && rebuild.position() >= live.position();
                     // Mutant `projection_switch_early`: readers are given what is behind that which they have seen.
@@ -217,6 +219,19 @@ impl Projector {
         }
         rebuild::sweep(self, record, revision).await?;
         Ok(true)
+    }
+
+    /// How the live generation stands while it is at events that it may never be through with.
+    fn begins(&self, position: Position, head: Position, oldest: DateTime<Utc>) {
+        // Mutant `projection_untold`: what never ends has never begun.
+        if cfg!(mutant = "projection_untold") {
+            return;
+        }
+        let mut standing = self.slate.read();
+        standing.position = position;
+        (standing.lag, standing.oldest) = (behind(head, position), Some(oldest));
+        drop(standing);
+        self.standing();
     }
 
     /// How the live generation stands after its turn.

@@ -1,6 +1,6 @@
-use std::sync::Arc;
+use std::{future::pending, sync::Arc};
 
-use event_sourcing::{Applies, Events, OnPoison, Position, Projected, Projection, Unit, View, projections};
+use event_sourcing::{Applies, Events, OnPoison, Position, Projected, Projection, Store, Unit, View, projections};
 use kernel::{Envelope, Error, SystemIds};
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +12,7 @@ use super::{
 use crate::{
     actors::origin,
     bus::{BusHome, until},
+    faults::{Fault, FaultPlan},
     store::{Noted, nested},
 };
 
@@ -53,7 +54,7 @@ pub(super) async fn what_may_be_incomplete_passes_it_over(home: &impl BusHome) {
     assert_eq!((status.live.applied, status.live.skipped), (4, 3));
 }
 
-/// Digs as many levels deep as the number of the note says.
+/// Digs as many levels deep as the number of the note says; for 0 it never ends.
 #[derive(Debug, Clone, Copy, Default)]
 struct Digging<const SKIPS: bool>;
 
@@ -80,6 +81,9 @@ impl<const SKIPS: bool> Projection for Digging<SKIPS> {
 
 impl<const SKIPS: bool> Applies<Noted> for Digging<SKIPS> {
     async fn apply(&self, event: &Noted, _: &Envelope, view: &mut View<'_, Self>) -> Result<(), Error> {
+        if event.n == 0 {
+            pending::<()>().await;
+        }
         view.put(event.writer.as_str(), &Hole { levels: nested(event.n as usize) });
         Ok(())
     }
@@ -103,6 +107,44 @@ pub(super) async fn what_no_store_takes_is_the_fault_of_its_event(halts: &impl B
     running.stop().await;
     let live = projections(&*store).await.unwrap().remove(0).live;
     assert_eq!((live.applied, live.skipped), (2, 1));
+}
+
+/// Rule 4 of docs/durability.md.
+pub(super) async fn whoever_is_stuck_says_how_far_behind_it_is(home: &impl BusHome) {
+    let store = home.open().await;
+    publish(&store, [1, 2]).await;
+    let running = Running::start::<Digging<false>>(&store);
+    rested(&*store, 1).await;
+    publish(&store, [3, 0]).await;
+    publish(&store, 4..400).await;
+    until("it is at what does not end", async || running.standing().lag > 0).await;
+    publish(&store, [4]).await;
+    let standing = running.standing();
+    assert!(standing.position == Position(2) && standing.lag >= 2, "{standing:?}");
+    assert!(standing.age.is_some(), "readiness goes by it");
+    running.kill().await;
+    // The next run finds all of it: more than it reads at once.
+    let running = Running::start::<Digging<false>>(&store);
+    until("it is stuck again", async || running.standing().lag > 0).await;
+    assert_eq!(running.standing().lag, 399);
+    running.kill().await;
+}
+
+/// While the store takes nothing, too.
+pub(super) async fn whoever_cannot_write_says_how_far_behind_it_is(home: &impl BusHome) {
+    let store = home.open().await;
+    let running = Running::start::<Digging<false>>(&store);
+    rested(&*store, 1).await;
+    running.stop().await;
+    let full = FaultPlan::by_hand().only(["store.commit"]);
+    full.always(Some(Fault::Fail));
+    let port: Arc<dyn Store> = Arc::new(full.around(Arc::clone(&store)));
+    publish(&store, [1, 2]).await;
+    let running = Running::start::<Digging<false>>(&port);
+    until("it is in trouble", async || running.standing().trouble.is_some()).await;
+    let standing = running.standing();
+    assert_eq!((standing.position, standing.lag, standing.age.is_some()), (Position(0), 2, true));
+    running.kill().await;
 }
 
 /// Rule 8: what a newer program has published is not guessed at.
