@@ -6,7 +6,7 @@
 //! frames of a later commit stand whole behind one that does not fit, that one was whole once, and acknowledged units would go
 //! unseen. The last commit has nothing behind it: damage there looks like a crash, and the store is then what it was before it.
 
-use std::{fs, io};
+use std::{fs, io, path::Path};
 
 use event_sourcing::{StoreError, StoreErrorKind};
 
@@ -18,6 +18,20 @@ const FRAME_HEADER: usize = 24;
 const PAGE: usize = 4096;
 const FRAME: usize = FRAME_HEADER + PAGE;
 
+/// The store that is to be read, its log looked at. `None` if there is none yet.
+///
+/// # Errors
+/// As [`check`].
+pub(crate) fn find(path: &Path) -> Result<Option<StoreFile>, StoreError> {
+    let is_there = path.exists();
+    match StoreFile::locate(path) {
+        // Where the file has gone, its log may have stayed.
+        Ok(file) => check(&file).map(|()| is_there.then_some(file)),
+        Err(error) if is_there => Err(error),
+        Err(_) => Ok(None),
+    }
+}
+
 /// To be called before SQLite opens the file, which sets its log right.
 ///
 /// # Errors
@@ -27,6 +41,7 @@ pub(crate) fn check(file: &StoreFile) -> Result<(), StoreError> {
     if cfg!(mutant = "log_file_unread") {
         return Ok(());
     }
+    has_its_file(file)?;
     let path = file.log_path();
     let look = || match fs::read(&path) {
         Ok(bytes) => Ok(damage(&bytes)),
@@ -43,6 +58,31 @@ pub(crate) fn check(file: &StoreFile) -> Result<(), StoreError> {
                 "is damaged: its log `{}` is not what was written from byte {second} on, and commits stand behind that: \
                  restore the store from a copy, or cut that file off there to go on with what was committed before",
                 path.display()
+            );
+            Err(file.error(StoreErrorKind::Corrupt, &what))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// SQLite removes a log whose file is empty. A store has its first page before it has a log, and never less from then on.
+fn has_its_file(file: &StoreFile) -> Result<(), StoreError> {
+    let length = |path: &Path| match fs::metadata(path) {
+        Ok(metadata) => Some(metadata.len()),
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Some(0),
+        // Whoever opens it says why.
+        Err(_) => None,
+    };
+    // The log first: the file may be made in between.
+    let (log, store) = (length(&file.log_path()), length(file.path()));
+    match (log, store) {
+        (_, Some(1)) => Err(file.not_ours("a single byte is left of it")),
+        (Some(1..), Some(length)) if length < PAGE as u64 => {
+            let what = format!(
+                "is damaged: the file is {}, and its log `{}` holds what was written last: put the file back beside its log, \
+                 or move both away and restore the store from a copy",
+                if length == 0 { "gone or empty" } else { "cut off" },
+                file.log_path().display()
             );
             Err(file.error(StoreErrorKind::Corrupt, &what))
         }

@@ -65,6 +65,9 @@ impl SqliteStore {
         let file = StoreFile::locate(path)?;
         let lock = Lock::take(&file, &options)?;
         log_file::check(&file)?;
+        if lock.is_without_log(&file) {
+            tracing::warn!(store = %file, "{}", Lock::WITHOUT_LOG);
+        }
         let mut connection = readers::connect(&file, OpenFlags::SQLITE_OPEN_CREATE)?;
         schema::recognise(&connection, &file)?;
         prepare(&connection, &file, &options)?;
@@ -81,11 +84,7 @@ impl SqliteStore {
     /// # Errors
     /// As [`SqliteStore::open`], but for the lock.
     pub fn open_read(path: &Path) -> Result<Option<Self>, StoreError> {
-        if !path.exists() {
-            return Ok(None);
-        }
-        let file = StoreFile::locate(path)?;
-        log_file::check(&file)?;
+        let Some(file) = log_file::find(path)? else { return Ok(None) };
         let mut readers = Readers::new(file.clone());
         let is_readable = readers.read_now(|connection| Ok(schema::is_readable(connection, &file)))??;
         if !is_readable {

@@ -50,7 +50,7 @@ fn imported(path: &Path, mut bytes: &[u8]) -> Result<Counts, StoreError> {
     storage_sqlite::import(path, &options(), &mut bytes, &mut |_| {})
 }
 
-fn verified(path: &Path) -> Vec<Finding> {
+pub(crate) fn verified(path: &Path) -> Vec<Finding> {
     storage_sqlite::verify(path, &mut |_| {}).unwrap()
 }
 
