@@ -17,7 +17,7 @@ use crate::{checksum::document_columns, fault::StoreFile, rows};
 const READERS: usize = 4;
 
 /// How long a connection waits for another program that holds the file.
-const PATIENCE: Duration = Duration::from_secs(1);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Statements that a connection keeps: all of the fixed ones, and queries of some dozen shapes.
 const STATEMENTS: usize = 64;

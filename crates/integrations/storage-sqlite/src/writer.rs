@@ -12,6 +12,7 @@ use tokio::sync::{
 
 use crate::{
     fault::StoreFile,
+    store,
     transaction::{Known, Transaction},
 };
 
@@ -178,6 +179,7 @@ impl Desk {
                     Order::Run(task) => {
                         self.settle(take(&mut group));
                         task(&mut self.connection);
+                        store::fold(&self.connection, &self.file);
                     }
                 }
             }
@@ -259,6 +261,7 @@ impl Desk {
             halt.after(written);
         }
         self.appended.announce(head);
+        store::fold(&self.connection, &self.file);
         Ok(outcomes)
     }
 }
