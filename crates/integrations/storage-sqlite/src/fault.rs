@@ -50,6 +50,11 @@ impl StoreFile {
         self.beside("-wal")
     }
 
+    /// Who writes the store.
+    pub fn lock_path(&self) -> PathBuf {
+        self.beside(".lock")
+    }
+
     pub fn beside(&self, suffix: &str) -> PathBuf {
         let mut name = self.path.as_os_str().to_owned();
         name.push(suffix);

@@ -24,7 +24,8 @@
 //! - Four reads run at a time; the others wait their turn.
 //! - A unit, or a read, is held in memory as a whole, and no event or document may exceed 1 GB. What is large is a blob.
 //! - Nesting in JSON ends at 127 levels, which is as deep as it can be read back.
-//! - SQLite's log beside the file is folded into it every 16 MiB and at a clean end; after a kill the next opening does it.
+//! - SQLite's log beside the file is folded into it and emptied every 16 MiB and at a clean end; after a kill the next process
+//!   that writes does it. While somebody reads for long, it grows.
 //! - A flush that the disk refuses fails the units of that transaction. If the machine stops before the next commit, they
 //!   may be there after all, whole: read before trying again.
 //! - The file system must be local: SQLite's log beside the file lives in shared memory.

@@ -17,13 +17,13 @@ use crate::{Options, fault::StoreFile};
 pub(crate) struct Lock {
     file: File,
     path: PathBuf,
+    /// Whoever held it before was killed.
+    was_left: bool,
 }
 
 impl Lock {
     pub fn take(store: &StoreFile, options: &Options) -> Result<Self, StoreError> {
-        let mut name = store.path().as_os_str().to_owned();
-        name.push(".lock");
-        let path = PathBuf::from(name);
+        let path = store.lock_path();
         match Self::acquire(&path, options) {
             Ok(Some(lock)) => Ok(lock),
             Ok(None) => {
@@ -43,13 +43,30 @@ impl Lock {
         }
     }
 
+    /// What it means that a writer was killed and its log is gone.
+    pub const WITHOUT_LOG: &str =
+        "the process that wrote it last was killed, and its log, the `-wal` file, is gone: what that held is missing";
+
+    /// Whether a writer was killed and its log is gone.
+    pub fn is_without_log(&self, store: &StoreFile) -> bool {
+        self.was_left && is_bare(store)
+    }
+
+    /// The same without the lock, for whoever only reads.
+    pub fn was_left_without_log(store: &StoreFile) -> bool {
+        // Shared, and for a moment only: who holds it is not asked, only whether anybody does.
+        let is_free = |file: &File| file.try_lock_shared().is_ok();
+        is_bare(store) && File::open(store.lock_path()).is_ok_and(|file| is_signed(&file) && is_free(&file))
+    }
+
     /// `None` if somebody else holds it.
     fn acquire(path: &Path, options: &Options) -> io::Result<Option<Self>> {
         loop {
             let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
             match file.try_lock() {
                 Ok(()) if is_at(&file, path) => {
-                    let mut lock = Self { file, path: path.to_owned() };
+                    let was_left = is_signed(&file);
+                    let mut lock = Self { file, path: path.to_owned(), was_left };
                     lock.sign(options)?;
                     return Ok(Some(lock));
                 }
@@ -76,6 +93,16 @@ impl Drop for Lock {
         // Not left to the closing of the file: a child process that is just being started has a copy of it.
         let _ = self.file.unlock();
     }
+}
+
+/// Where the file is never removed, it tells nothing.
+fn is_signed(lock: &File) -> bool {
+    cfg!(unix) && lock.metadata().is_ok_and(|metadata| metadata.len() > 0)
+}
+
+/// A process that writes the store has a log from its start to its end.
+fn is_bare(store: &StoreFile) -> bool {
+    store.path().metadata().is_ok_and(|metadata| metadata.len() > 0) && !store.log_path().exists()
 }
 
 /// What the holder wrote. On Windows a locked file cannot be read, so there the holder stays unnamed.

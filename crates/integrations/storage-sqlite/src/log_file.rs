@@ -5,8 +5,18 @@
 //! may be in any state. But a commit is acknowledged only when it is on the disk, and the next one is written only then. So where
 //! frames of a later commit stand whole behind one that does not fit, that one was whole once, and acknowledged units would go
 //! unseen. The last commit has nothing behind it: damage there looks like a crash, and the store is then what it was before it.
+//! Unless it was folded into the file already: of the pages of that commit some would be found in the log, as they were before, and
+//! some in the file, as they are now. Nothing is folded that was not committed, so a frame that SQLite would not see, and whose page
+//! stands in the file, was committed. The writer empties the log as soon as all of it is folded; it is found so only if the process
+//! was killed in between, or somebody was reading all the time.
 
-use std::{fs, io};
+use std::{
+    cell::OnceCell,
+    fs::{self, File},
+    io::{self, Read as _, Seek as _, SeekFrom},
+    mem::ManuallyDrop,
+    path::Path,
+};
 
 use event_sourcing::{StoreError, StoreErrorKind};
 
@@ -18,6 +28,20 @@ const FRAME_HEADER: usize = 24;
 const PAGE: usize = 4096;
 const FRAME: usize = FRAME_HEADER + PAGE;
 
+/// The store that is to be read, its log looked at. `None` if there is none yet.
+///
+/// # Errors
+/// As [`check`].
+pub(crate) fn find(path: &Path) -> Result<Option<StoreFile>, StoreError> {
+    let is_there = path.exists();
+    match StoreFile::locate(path) {
+        // Where the file has gone, its log may have stayed.
+        Ok(file) => check(&file).map(|()| is_there.then_some(file)),
+        Err(error) if is_there => Err(error),
+        Err(_) => Ok(None),
+    }
+}
+
 /// To be called before SQLite opens the file, which sets its log right.
 ///
 /// # Errors
@@ -27,9 +51,10 @@ pub(crate) fn check(file: &StoreFile) -> Result<(), StoreError> {
     if cfg!(mutant = "log_file_unread") {
         return Ok(());
     }
+    has_its_file(file)?;
     let path = file.log_path();
     let look = || match fs::read(&path) {
-        Ok(bytes) => Ok(damage(&bytes)),
+        Ok(bytes) => Ok(damage(&bytes, &Pages::of(file))),
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(cause) => {
             let what = format!("cannot be read: its log `{}` does not answer ({cause})", path.display());
@@ -40,8 +65,8 @@ pub(crate) fn check(file: &StoreFile) -> Result<(), StoreError> {
     match (look()?, look()?) {
         (Some(first), Some(second)) if first == second => {
             let what = format!(
-                "is damaged: its log `{}` is not what was written from byte {second} on, and commits stand behind that: \
-                 restore the store from a copy, or cut that file off there to go on with what was committed before",
+                "is damaged: its log `{}` is not what was written from byte {second} on, where commits stood: move both away \
+                 and restore the store from a copy",
                 path.display()
             );
             Err(file.error(StoreErrorKind::Corrupt, &what))
@@ -50,8 +75,57 @@ pub(crate) fn check(file: &StoreFile) -> Result<(), StoreError> {
     }
 }
 
+/// SQLite removes a log whose file is empty. A store has its first page before it has a log, and never less from then on.
+fn has_its_file(file: &StoreFile) -> Result<(), StoreError> {
+    let length = |path: &Path| match fs::metadata(path) {
+        Ok(metadata) => Some(metadata.len()),
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Some(0),
+        // Whoever opens it says why.
+        Err(_) => None,
+    };
+    // The log first: the file may be made in between.
+    let (log, store) = (length(&file.log_path()), length(file.path()));
+    match (log, store) {
+        (_, Some(1)) => Err(file.not_ours("a single byte is left of it")),
+        (Some(1..), Some(length)) if length < PAGE as u64 => {
+            let what = format!(
+                "is damaged: the file is {}, and its log `{}` holds what was written last: put the file back beside its log, \
+                 or move both away and restore the store from a copy",
+                if length == 0 { "gone or empty" } else { "cut off" },
+                file.log_path().display()
+            );
+            Err(file.error(StoreErrorKind::Corrupt, &what))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The pages of the store, opened when the first of them is asked for.
+struct Pages<'a> {
+    path: &'a Path,
+    /// Never closed: with any of its handles to a file a process gives up all locks that SQLite has on it there. Few logs end in
+    /// what was not committed.
+    file: OnceCell<Option<ManuallyDrop<File>>>,
+}
+
+impl<'a> Pages<'a> {
+    fn of(file: &'a StoreFile) -> Self {
+        Self { path: file.path(), file: OnceCell::new() }
+    }
+
+    /// Whether the page of this number, from 1, is this one.
+    fn have(&self, number: u32, content: &[u8]) -> bool {
+        let Some(file) = self.file.get_or_init(|| File::open(self.path).ok().map(ManuallyDrop::new)) else {
+            return false;
+        };
+        let (mut file, mut page) = (&**file, [0; PAGE]);
+        let place = u64::from(number).saturating_sub(1) * PAGE as u64;
+        file.seek(SeekFrom::Start(place)).and_then(|_| file.read_exact(&mut page)).is_ok() && page == content
+    }
+}
+
 /// Where the first byte stands that hides commits.
-fn damage(log: &[u8]) -> Option<usize> {
+fn damage(log: &[u8], pages: &Pages<'_>) -> Option<usize> {
     let (header, frames) = log.split_at_checked(HEADER)?;
     let big_endian = match number(header, 0) {
         0x377f_0683 => true,
@@ -85,7 +159,19 @@ fn damage(log: &[u8]) -> Option<usize> {
             return Some(HEADER + first * FRAME);
         }
     }
-    None
+    // Mutant `folded_frames_unseen`: half of a commit is taken from the log, half of it from the file.
+    if cfg!(mutant = "folded_frames_unseen") {
+        return None;
+    }
+    let (seen, unseen) =
+        frames.split_at(frames[..first].iter().rposition(|frame| ends(frame)).map_or(0, |last| last + 1));
+    // What a transaction that was given up has left may be the same as what was committed after it.
+    let is_seen =
+        |of: &[u8]| seen.iter().any(|frame| frame[..4] == of[..4] && frame[FRAME_HEADER..] == of[FRAME_HEADER..]);
+    let mut unseen = unseen.iter().filter(|frame| pair(frame, 8) == salts);
+    unseen
+        .any(|frame| pages.have(number(frame, 0), &frame[FRAME_HEADER..]) && !is_seen(frame))
+        .then_some(HEADER + first * FRAME)
 }
 
 /// As the file format of SQLite has it: https://www.sqlite.org/fileformat2.html#checksum_algorithm

@@ -14,7 +14,7 @@ mod verify;
 use std::{fs::File, io, path::Path};
 
 use event_sourcing::{StoreError, StoreErrorKind};
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 use serde::Serialize;
 
 pub use self::{
@@ -24,7 +24,7 @@ pub use self::{
     stats::{CheckpointStats, CollectionStats, Stats, stats},
     verify::{Finding, verify},
 };
-use crate::{fault::StoreFile, log_file, readers, schema};
+use crate::{fault::StoreFile, log_file, readers::ReadOnly, schema};
 
 /// How far it is, in whatever it counts: rows, or pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,19 +61,12 @@ impl Counts {
 }
 
 /// The store as it is now, for reading. `None` if there is none yet.
-fn open(path: &Path) -> Result<Option<(StoreFile, Connection)>, StoreError> {
-    if !path.exists() {
-        return Ok(None);
-    }
-    let file = StoreFile::locate(path)?;
-    log_file::check(&file)?;
-    let connection = readers::connect(&file, OpenFlags::empty())?;
-    let freeze = || {
-        connection.pragma_update(None, "query_only", true)?;
-        // What is read from here on is what the first look finds.
-        connection.execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema")
-    };
-    freeze().map_err(|cause| file.fault(&cause))?;
+fn open(path: &Path) -> Result<Option<(StoreFile, ReadOnly)>, StoreError> {
+    let Some(file) = log_file::find(path)? else { return Ok(None) };
+    let connection = ReadOnly::connect(&file)?;
+    // What is read from here on is what the first look finds.
+    let frozen = connection.execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema");
+    frozen.map_err(|cause| file.fault(&cause))?;
     let is_readable = schema::is_readable(&connection, &file)?;
     Ok(is_readable.then_some((file, connection)))
 }

@@ -1,4 +1,4 @@
-use std::{fmt, path::Path, sync::Arc, time::Duration};
+use std::{fmt, fs, path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -65,6 +65,9 @@ impl SqliteStore {
         let file = StoreFile::locate(path)?;
         let lock = Lock::take(&file, &options)?;
         log_file::check(&file)?;
+        if lock.is_without_log(&file) {
+            tracing::warn!(store = %file, "{}", Lock::WITHOUT_LOG);
+        }
         let mut connection = readers::connect(&file, OpenFlags::SQLITE_OPEN_CREATE)?;
         schema::recognise(&connection, &file)?;
         prepare(&connection, &file, &options)?;
@@ -81,11 +84,7 @@ impl SqliteStore {
     /// # Errors
     /// As [`SqliteStore::open`], but for the lock.
     pub fn open_read(path: &Path) -> Result<Option<Self>, StoreError> {
-        if !path.exists() {
-            return Ok(None);
-        }
-        let file = StoreFile::locate(path)?;
-        log_file::check(&file)?;
+        let Some(file) = log_file::find(path)? else { return Ok(None) };
         let mut readers = Readers::new(file.clone());
         let is_readable = readers.read_now(|connection| Ok(schema::is_readable(connection, &file)))??;
         if !is_readable {
@@ -111,6 +110,8 @@ pub(crate) fn prepare(connection: &Connection, file: &StoreFile, options: &Optio
         // On macOS an ordinary flush stops at the drive's cache; elsewhere this changes nothing.
         connection.pragma_update(None, "fullfsync", true)?;
         connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
+        // A log that begins anew, a reader having kept it from being emptied, is as long as what is in it.
+        connection.pragma_update(None, "journal_size_limit", 0)?;
         connection.pragma_update(None, "cache_size", CACHE)?;
         if let Some(pages) = options.max_pages {
             connection.pragma_update(None, "max_page_count", pages)?;
@@ -124,6 +125,26 @@ pub(crate) fn prepare(connection: &Connection, file: &StoreFile, options: &Optio
             Err(file.error(StoreErrorKind::Unavailable, what))
         }
         Err(cause) => Err(file.fault(&cause)),
+    }
+}
+
+/// Empties a log that has become long, once all of it is folded into the file. SQLite by itself leaves it as it is until the next
+/// commit, and damage to it would have the file be neither what it was nor what it is. Readers are not waited for: while one needs
+/// the log, the next commit tries again.
+pub(crate) fn fold(connection: &Connection, file: &StoreFile) {
+    let length = fs::metadata(file.log_path()).map_or(0, |metadata| metadata.len());
+    if length < u64::from(LOG_PAGES) * 4096 {
+        return;
+    }
+    let empty = || {
+        connection.busy_timeout(Duration::ZERO)?;
+        let folded = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        connection.busy_timeout(readers::PATIENCE)?;
+        folded
+    };
+    // What is committed is committed: the log has it.
+    if let Err(cause) = empty() {
+        tracing::warn!(store = %file, %cause, "cannot fold its log into it");
     }
 }
 

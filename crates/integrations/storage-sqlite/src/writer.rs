@@ -13,6 +13,7 @@ use tokio::sync::{
 use crate::{
     fault::StoreFile,
     halt::Halt,
+    store,
     transaction::{Known, Transaction},
 };
 
@@ -171,6 +172,7 @@ impl Desk {
                     Order::Run(task) => {
                         self.settle(take(&mut group));
                         task(&mut self.connection);
+                        store::fold(&self.connection, &self.file);
                     }
                 }
             }
@@ -243,6 +245,7 @@ impl Desk {
         let head = Halt::around(&mut self.halt, written, || transaction.commit()).map_err(Failure::Group)?;
         let head = Position(head);
         self.appended.announce(head);
+        store::fold(&self.connection, &self.file);
         Ok(outcomes)
     }
 }

@@ -7,6 +7,8 @@ use serde::Serialize;
 use super::{Counts, Progress, open};
 use crate::{
     checksum::{document_columns, event_columns},
+    fault::StoreFile,
+    lock::Lock,
     readers, rows,
 };
 
@@ -43,15 +45,21 @@ impl fmt::Display for Finding {
 }
 
 /// Reads all of a store: SQLite's own look at its pages and indexes; that every row is what was written there, and can be read;
-/// that positions and versions have no gaps; that no checkpoint is beyond the log. What it finds, in that order; nothing in a store
+/// that positions and versions have no gaps; that no checkpoint is beyond the log; that the log of a writer that was killed is there. What it finds, in that order; nothing in a store
 /// that is sound, and in one that is not there. Counts rows.
 ///
 /// # Errors
 /// What keeps it from looking: the store is locked, of another version, or none. A damage is a finding, as far as SQLite opens
 /// the file at all.
 pub fn verify(path: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Vec<Finding>, StoreError> {
+    // Before it is opened, which makes a log.
+    let is_without_log = StoreFile::locate(path).is_ok_and(|file| Lock::was_left_without_log(&file));
     let Some((file, connection)) = open(path)? else { return Ok(Vec::new()) };
     let mut look = Look { connection: &connection, findings: Vec::new(), done: 0, all: 0, progress };
+    if is_without_log {
+        let advice = "put it back, or have `borough serve` go on with what is there";
+        look.findings.push(Finding { advice, ..Finding::new("file", None, Lock::WITHOUT_LOG) });
+    }
     // What one part cannot be read for does not keep the others from being looked at.
     for looked in [
         look.file(),

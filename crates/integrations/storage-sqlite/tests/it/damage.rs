@@ -11,6 +11,7 @@ use std::{
 use event_sourcing::{
     Collection, EventQuery, Expected, LogQuery, Position, Store, StoreError, StoreErrorKind, StoreExt as _, StreamQuery,
 };
+use rusqlite::Connection;
 use serde_json::json;
 use storage_sqlite::SqliteStore;
 use testing::{
@@ -50,8 +51,16 @@ async fn unit(store: &SqliteStore, n: u64) {
     store.commit(unit).await.unwrap();
 }
 
-/// As it is while a process writes it, or after its clean end.
-async fn whole(is_closed: bool) -> Whole {
+/// How the process that wrote it has left it.
+#[derive(Clone, Copy, PartialEq)]
+enum Left {
+    Closed,
+    Killed,
+    /// Killed when all of the log was folded into the file, and the log not emptied yet.
+    Folded,
+}
+
+async fn whole(left: Left) -> Whole {
     let (_folder, path) = place();
     let store = open(&path).unwrap();
     store.declare(&[Collection::of::<Filed>(), Collection::of::<Card>()]).await.unwrap();
@@ -61,7 +70,12 @@ async fn whole(is_closed: bool) -> Whole {
         history.push(exported(&path).unwrap());
     }
     let answers = answers(&store).await.unwrap();
-    if is_closed {
+    if left == Left::Folded {
+        let other = Connection::open(&path).unwrap();
+        let is_busy: bool = other.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(0)).unwrap();
+        assert!(!is_busy);
+    }
+    if left == Left::Closed {
         drop(store);
         return Whole { file: fs::read(&path).unwrap(), log: None, history, answers };
     }
@@ -164,7 +178,7 @@ async fn outcome(path: &Path, whole: &Whole, damage: &str) -> Outcome {
 
 #[tokio::test]
 async fn a_damaged_file_is_never_taken_for_the_truth() {
-    let whole = whole(true).await;
+    let whole = whole(Left::Closed).await;
     let (_folder, path) = place();
     let outcomes = std::cell::RefCell::new(Vec::new());
     each_seed(seeds(), async |seed| {
@@ -192,7 +206,7 @@ async fn a_damaged_file_is_never_taken_for_the_truth() {
 /// leaves no trace.
 #[tokio::test]
 async fn a_damaged_log_is_never_taken_for_the_truth() {
-    let whole = whole(false).await;
+    let whole = whole(Left::Killed).await;
     let log = whole.log.clone().unwrap();
     let (_folder, path) = place();
     let outcomes = std::cell::RefCell::new(Vec::new());
@@ -213,4 +227,62 @@ async fn a_damaged_log_is_never_taken_for_the_truth() {
     let outcomes = outcomes.into_inner();
     let earlier = outcomes.iter().any(|outcome| matches!(outcome, Outcome::Earlier(_)));
     assert!(earlier && outcomes.contains(&Outcome::Named) || outcomes.len() < 100, "{outcomes:?}");
+}
+
+/// A page of it is in the log as it was before the last unit, another in the file as it is behind it.
+#[tokio::test]
+async fn damage_in_a_log_that_was_folded_is_never_taken_for_a_crash() {
+    /// A page and what stands before it.
+    const FRAME: usize = 4096 + 24;
+    let whole = whole(Left::Folded).await;
+    let log = whole.log.clone().unwrap();
+    let (_folder, path) = place();
+    for frame in 1..=5 {
+        for byte in [4, 16, 24, 2000] {
+            let mut log = log.clone();
+            let place = log.len() - frame * FRAME + byte;
+            log[place] ^= 4;
+            fs::write(&path, &whole.file).unwrap();
+            fs::write(log_path(&path), &log).unwrap();
+            let _ = fs::remove_file(path.with_extension("db-shm"));
+            let damage = format!("a bit at {place} of {}", log.len());
+            assert_eq!(outcome(&path, &whole, &damage).await, Outcome::Named, "{damage}");
+            let findings = storage_sqlite::verify(&path, &mut |_| {}).unwrap_err();
+            assert!(findings.message.contains("where commits stood"), "{findings}");
+        }
+    }
+    fs::write(log_path(&path), &log).unwrap();
+    assert_eq!(outcome(&path, &whole, "none").await, Outcome::Truth);
+}
+
+/// So that there is nothing in it that could be damaged.
+#[tokio::test]
+async fn a_log_that_was_folded_is_emptied() {
+    let (_folder, path) = place();
+    let store = open(&path).unwrap();
+    let length = || fs::metadata(log_path(&path)).unwrap().len();
+    let large = async |n: u64| {
+        let mut unit = numbered(n);
+        for key in 0..18 {
+            unit.put(format!("{n} {key}"), &Filed::at(json!("x".repeat(1 << 20))), Expected::Any);
+        }
+        store.commit(unit).await.unwrap();
+    };
+    store.commit(numbered(1)).await.unwrap();
+    assert!(length() > 0, "it is folded when it is worth while");
+    large(2).await;
+    assert_eq!(length(), 0);
+    // Nobody who reads is waited for, and nothing that he reads is taken away.
+    let other = Connection::open(&path).unwrap();
+    let count = || other.query_row("SELECT count(*) FROM events", [], |row| row.get::<_, u32>(0)).unwrap();
+    store.commit(numbered(3)).await.unwrap();
+    other.execute_batch("BEGIN").unwrap();
+    assert_eq!(count(), 6);
+    large(4).await;
+    assert!(length() > 16 << 20);
+    assert_eq!(count(), 6);
+    other.execute_batch("COMMIT").unwrap();
+    store.commit(numbered(5)).await.unwrap();
+    assert_eq!(length(), 0);
+    assert_eq!(count(), 10);
 }

@@ -9,6 +9,7 @@ mod damage;
 mod differential;
 mod interface;
 mod kill;
+mod leftovers;
 mod lifetime;
 mod maintenance;
 mod projections;
