@@ -173,7 +173,10 @@ impl Config {
     pub fn load(global: &Global, flags: Vec<(String, String)>) -> Result<Self, Failure> {
         let mut flags = flags;
         if let Some(store) = &global.store {
-            flags.push(("store.path".into(), store.display().to_string()));
+            let name = store.to_str().ok_or_else(|| {
+                Failure::impossible(format!("--store {} is not UTF-8: choose a path that is", store.display()))
+            })?;
+            flags.push(("store.path".into(), name.to_owned()));
         }
         let settings = Settings::load(settings::Sources {
             defaults: include_str!("defaults.toml"),

@@ -72,6 +72,10 @@ fn write_stats(text: &mut String, store: &Path, stats: &Stats) -> std::fmt::Resu
 
 fn verify(store: &Path, args: &DbVerify) -> Result<(), Failure> {
     let findings = with_bar(|progress| storage_sqlite::verify(store, progress))?;
+    // What is not there has no fault, and nobody who asks wants to hear that.
+    if findings.is_empty() && !store.metadata().is_ok_and(|file| file.is_file() && file.len() > 0) {
+        return Err(nothing(store, "verify"));
+    }
     if args.json {
         print_json(&findings)?;
     } else {

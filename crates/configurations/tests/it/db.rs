@@ -20,6 +20,30 @@ fn is(ended: &Ended, code: i32, stdout: &str, stderr: &str) {
 }
 
 #[test]
+fn what_is_not_there_is_not_sound() {
+    let home = Home::new();
+    for args in [&["db", "verify"][..], &["db", "verify", "--json"], &["db", "verify", "--store", "/dev/null"]] {
+        let ended = home.run(args);
+        is(&ended, 2, "", "there is no store");
+        assert_eq!(ended.stdout, "");
+    }
+    home.write("borough.db", "");
+    is(&home.run(&["db", "verify"]), 2, "", "there is no store borough.db to verify: check --store");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_path_that_is_not_utf_8_is_no_other_one() {
+    use std::os::unix::ffi::OsStrExt;
+    let home = Home::new();
+    let path = std::ffi::OsStr::from_bytes(b"caf\xe9.db");
+    let ended = home.borough().args(["db", "stats", "--store"]).arg(path).output().unwrap();
+    assert_eq!(ended.status.code(), Some(2));
+    let stderr = String::from_utf8(ended.stderr).unwrap();
+    assert!(stderr.contains("is not UTF-8: choose a path that is"), "{stderr}");
+}
+
+#[test]
 fn a_store_is_looked_at_and_verified() {
     let home = with_a_run();
     let events = home.json(&["db", "stats", "--json"])["events"].as_u64().unwrap();

@@ -22,7 +22,7 @@ use std::{
     time::Duration,
 };
 
-use event_sourcing::{Appended, Bell, CommitError, LogQuery, Position, Receipt, StoreError};
+use event_sourcing::{Appended, Bell, CommitError, Excerpt, Position, Receipt, StoreError};
 use kernel::Envelope;
 use tokio::{
     sync::watch,
@@ -171,9 +171,9 @@ impl Follower {
                     continue;
                 }
                 if self.is_straight(&page) && !handler.computes() {
-                    self.straight(handler, &page.into()).await?;
+                    self.straight(handler, &Arc::new(page)).await?;
                 } else {
-                    self.admit(&page);
+                    self.admit(page.iter());
                     self.lanes(handler, Work::new()).await?;
                 }
                 // What was read was all there was: no need to read again before something has been appended.
@@ -190,8 +190,8 @@ impl Follower {
     }
 
     /// What comes next in the log.
-    async fn page(&self) -> Result<Vec<Arc<Envelope>>, StoreError> {
-        self.delivery.store.log(LogQuery::after(self.progress.read, self.page_size())).await
+    async fn page(&self) -> Result<Excerpt, StoreError> {
+        self.delivery.store.excerpt(self.progress.read, self.page_size()).await
     }
 
     /// A page of fewer events was all that there was.
@@ -200,7 +200,7 @@ impl Follower {
     }
 
     /// Whether the page is one lane.
-    fn is_straight(&self, page: &[Arc<Envelope>]) -> bool {
+    fn is_straight(&self, page: &Excerpt) -> bool {
         self.delivery.subscription.concurrency == 1
             && self.parked.is_empty()
             && !self.progress.has_marks()
@@ -209,7 +209,7 @@ impl Follower {
     }
 
     /// Takes events into the mailbox as long as there is room; the rest is read again.
-    fn admit(&mut self, page: &[Arc<Envelope>]) {
+    fn admit<'e>(&mut self, page: impl Iterator<Item = &'e Arc<Envelope>>) {
         let subscription = &self.delivery.subscription;
         for event in page {
             let at = position(event);

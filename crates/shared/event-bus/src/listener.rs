@@ -1,6 +1,6 @@
 use std::{collections::VecDeque, pin::pin, sync::Arc};
 
-use event_sourcing::{Appended, Bell, LogQuery, Position, StoreError};
+use event_sourcing::{Appended, Bell, Position, StoreError};
 use kernel::Envelope;
 use tokio::{sync::watch, time::sleep};
 
@@ -144,7 +144,7 @@ impl Listener {
         self.is_behind = true;
         let most = self.delivery.subscription.mailbox;
         loop {
-            let page = match self.delivery.store.log(LogQuery::after(self.read, PAGE)).await {
+            let page = match self.delivery.store.excerpt(self.read, PAGE).await {
                 Ok(page) => page,
                 Err(error) => {
                     tracing::warn!(subscriber = self.delivery.subscription.name, "waiting for the store: {error}");
@@ -155,11 +155,11 @@ impl Listener {
             if page.is_empty() {
                 return;
             }
-            for event in page {
-                let at = position(&event);
+            for event in page.iter() {
+                let at = position(event);
                 // A log that keeps only its end has forgotten what is missing.
                 self.drop_events(at.0 - self.read.0 - 1);
-                if self.delivery.subscription.takes(&event) {
+                if self.delivery.subscription.takes(event) {
                     match self.overflow {
                         _ if self.mailbox.len() < most => {}
                         Overflow::Wait => return self.read = Position(at.0 - 1),
@@ -173,7 +173,7 @@ impl Listener {
                             continue;
                         }
                     }
-                    self.mailbox.push_back(event);
+                    self.mailbox.push_back(Arc::clone(event));
                 }
                 self.read = at;
             }

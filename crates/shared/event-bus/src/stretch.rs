@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use event_sourcing::Unit;
+use event_sourcing::{Excerpt, Unit};
 use kernel::{Context, Envelope, Principal};
 
 use crate::{
@@ -26,7 +26,7 @@ const TURN: u8 = 128;
 /// Part of the log, which one handler goes through.
 pub(crate) struct Stretch<'a> {
     pub subscription: &'a Subscription,
-    pub events: &'a [Arc<Envelope>],
+    pub events: &'a Excerpt,
     /// The event that is being handled; those before it are done and wrote nothing. Whoever polls looks at it.
     pub at: &'a AtomicUsize,
     /// Not to begin with another event.

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use event_sourcing::Position;
+use event_sourcing::{Excerpt, Position};
 use kernel::Envelope;
 use tokio::time::Instant;
 
@@ -37,7 +37,7 @@ struct Flight {
 
 /// Events that one handler goes through without a word. How long it is at one of them is for whoever looks to find out.
 struct Page {
-    events: Arc<[Arc<Envelope>]>,
+    events: Arc<Excerpt>,
     at: Arc<AtomicUsize>,
     first: usize,
     since: Instant,
@@ -69,7 +69,7 @@ impl Watch {
     }
 
     /// The handler of these events begins with the one that `at` says, and tells there how far it is.
-    pub fn page(&self, events: &Arc<[Arc<Envelope>]>, at: &Arc<AtomicUsize>, since: Instant) -> Watching<'_> {
+    pub fn page(&self, events: &Arc<Excerpt>, at: &Arc<AtomicUsize>, since: Instant) -> Watching<'_> {
         let (events, at, first) = (Arc::clone(events), Arc::clone(at), at.load(Ordering::Relaxed));
         self.watched().page = Some(Page { events, at, first, since, looked_at: None });
         Watching { watch: self, flight: None }

@@ -25,6 +25,7 @@ mod appended;
 mod blobs;
 mod collection;
 mod completion;
+mod excerpt;
 mod memory;
 mod projection;
 mod query;
@@ -42,6 +43,7 @@ pub use appended::{Appended, Appends, Bell};
 pub use blobs::{BlobError, Blobs, MemoryBlobs};
 pub use collection::{Collection, Document, Index, IndexPlace, IndexQuery, IndexValue, Wanted};
 pub use completion::Completion;
+pub use excerpt::Excerpt;
 pub use memory::MemoryStore;
 pub use projection::{
     Applies, BATCH, CatchUpError, EventType, Events, Generation, GenerationStatus, Halt, OnPoison, Projected,

@@ -12,13 +12,14 @@ use kernel::Envelope;
 use rapidhash::fast::RandomState;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
+pub(crate) use self::log::Lent;
 use self::{
     collections::Collections,
     log::{Log, Tail},
 };
 use crate::{
-    Appended, Appends, Collection, CommitError, Conflict, Direction, EventQuery, Expected, IndexQuery, LogQuery,
-    Position, Receipt, Store, StoreError, StoredDocument, StreamQuery, Unit, WaitError, Write,
+    Appended, Appends, Collection, CommitError, Conflict, Direction, EventQuery, Excerpt, Expected, IndexQuery,
+    LogQuery, Position, Receipt, Store, StoreError, StoredDocument, StreamQuery, Unit, WaitError, Write,
 };
 
 /// The whole store in memory: for a process that keeps nothing, and the model that the other adapters are compared with.
@@ -131,6 +132,10 @@ impl Store for MemoryStore {
             Direction::Forward => self.log.read(part, *limit, wanted),
             Direction::Backward => self.log.read_back(part, *limit, wanted),
         })
+    }
+
+    async fn excerpt(&self, after: Position, limit: usize) -> Result<Excerpt, StoreError> {
+        Ok(self.log.lend(index(after.0), limit).into())
     }
 
     async fn stream(&self, stream: &str, query: StreamQuery) -> Result<Vec<Envelope>, StoreError> {

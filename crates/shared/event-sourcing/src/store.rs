@@ -6,8 +6,8 @@ use kernel::{Envelope, Error, ErrorKind, EventId, Json};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Appended, Collection, Document, EventQuery, Index, IndexPlace, IndexQuery, LogQuery, StreamQuery, Unit, WaitError,
-    Wanted, wait,
+    Appended, Collection, Document, EventQuery, Excerpt, Index, IndexPlace, IndexQuery, LogQuery, StreamQuery, Unit,
+    WaitError, Wanted, wait,
 };
 
 /// Place in the log's one gap-free order. The first event has position 1; 0 is before all of them.
@@ -66,6 +66,12 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// Events are shared: who keeps them in memory hands the same one to all of its readers.
     async fn log(&self, query: LogQuery) -> Result<Vec<Arc<Envelope>>, StoreError>;
+
+    /// At most so many events behind a position, of the same [`log`](Self::log). Fewer are all that there are, where no more than
+    /// 1,024 are asked for.
+    async fn excerpt(&self, after: Position, limit: usize) -> Result<Excerpt, StoreError> {
+        Ok(self.log(LogQuery::after(after, limit)).await?.into())
+    }
 
     /// A stream's events by version. One that was never written reads as empty.
     async fn stream(&self, stream: &str, query: StreamQuery) -> Result<Vec<Envelope>, StoreError>;

@@ -1,17 +1,20 @@
-//! Deterministic simulation: the real bus, publishers and timekeeper over the store in memory, in one process and on one thread,
-//! with faults that a seed decides.
+//! Deterministic simulation: the real bus, publishers, timekeeper and projections over the store in memory, in one process and on
+//! one thread, with faults that a seed decides.
 //!
 //! Time is the runtime's paused time, the clock and the ids are injected, the store is asked through a single writer that is as
 //! slow as the seed has it, and nothing that is observed depends on the order of a hash map, on a thread or on the machine. So a
 //! seed is a run: it gives the same trace, to the letter, in every process.
 //!
 //! While a run goes on, each commit is held to the rules of durability ([`Scenario`] says of which subscribers): what is
-//! completed, what is parked, where checkpoints stand. At its end faults cease, everything is started again and comes to
-//! rest; then what is in the store must be what a fold over the log gives.
+//! completed, what is parked, where checkpoints stand, whose a slot is, what readers of a projection see. At its end faults
+//! cease, everything is started again and comes to rest; then what is in the store must be what a fold over the log gives.
 //!
 //! `cargo xtask simulate` runs it; see `docs/testing.md`.
 
+mod chart;
+mod clocks;
 mod director;
+mod leases;
 mod node;
 mod oracle;
 mod rules;
@@ -19,6 +22,7 @@ mod scenarios;
 mod store;
 mod subscribers;
 mod trace;
+mod views;
 mod world;
 
 use std::{
@@ -34,28 +38,6 @@ use self::{director::Director, world::World};
 
 /// How many nodes there are at most.
 pub const NODES: usize = node::PUBLISHERS.len();
-
-/// Every kind of fault, as [`Outcome::faults`] counts them.
-pub const FAULTS: [&str; 18] = [
-    "commit fails",
-    "commit is done and not answered",
-    "store is busy",
-    "read fails",
-    "call is late",
-    "call is dropped",
-    "handler fails",
-    "handler panics",
-    "node crashes",
-    "node is killed",
-    "node stops",
-    "clock jumps forward",
-    "clock jumps back",
-    "subscriber is paused",
-    "subscriber is resumed",
-    "subscriber is removed",
-    "letters are retried",
-    "letters are discarded",
-];
 
 /// Longer than any run takes, by the time that is simulated.
 const PATIENCE: Duration = Duration::from_secs(1800);
@@ -85,11 +67,11 @@ pub fn simulate(scenario: &'static Scenario, seed: u64, nodes: usize) -> Outcome
     let runtime = runtime.expect("a runtime without threads and I/O needs nothing of the machine");
     // The clock is asked for the runtime's time.
     let guard = runtime.enter();
-    let world = World::new(scenario, seed);
+    let world = World::new(scenario, seed, nodes);
     drop(guard);
     let run = || {
         runtime.block_on(async {
-            if timeout(PATIENCE, Director::new(&world).run(nodes)).await.is_err() {
+            if timeout(PATIENCE, Director::new(&world).run()).await.is_err() {
                 world.failed(format!("rule 13: the run has not ended after {PATIENCE:?}"));
             }
         });

@@ -31,6 +31,7 @@ pub async fn store_conformance<S: Store>(make: impl AsyncFn() -> S) {
     reading::an_empty_store_answers(&make().await).await;
     reading::what_is_written_comes_back(&make().await).await;
     reading::the_log_is_read_in_pages(&make().await).await;
+    reading::an_excerpt_is_what_the_log_has(&make().await).await;
     reading::streams_are_read_by_version(&make().await).await;
     reading::documents_are_listed_by_key(&make().await).await;
     reading::checkpoints_are_kept(&make().await).await;

@@ -14,7 +14,7 @@ use testing::simulation::{NODES, SCENARIOS, Scenario, simulate};
 
 use self::report::Report;
 
-/// Run store, bus and timekeeper through faults that a seed decides, and hold them to the rules of durability
+/// Run store, bus, timekeeper and projections through faults that a seed decides, and hold them to the rules of durability
 #[derive(Debug, Parser)]
 #[command(
     name = "simulate",
@@ -28,10 +28,10 @@ use self::report::Report;
         cargo xtask simulate orders --seed 0x2a --trace  one seed, and all that happened in it"
 )]
 struct Cli {
-    /// Only this one: orders, storms or clockwork
+    /// Only this one: orders, storms, clockwork or projections
     #[arg(value_parser = scenario)]
     scenario: Option<&'static Scenario>,
-    /// How many nodes there are over the one store
+    /// How many nodes there are over the one store; more than one share the subscribers of `orders` by leases
     #[arg(long, value_name = "K", default_value_t = 1, value_parser = nodes)]
     nodes: usize,
     /// How many seeds of each scenario are run
@@ -82,10 +82,11 @@ fn main() -> ExitCode {
 fn run(cli: &Cli, out: &mut impl Write) -> io::Result<Report> {
     let scenarios = SCENARIOS.iter().filter(|scenario| cli.scenario.is_none_or(|only| only.name == scenario.name));
     let seeds = cli.seed.map_or(cli.from..cli.from.saturating_add(cli.seeds), |seed| seed..seed.saturating_add(1));
-    let mut report = Report::new(cli.nodes, cli.seed.is_some());
+    let kinds = scenarios.clone().flat_map(|scenario| scenario.faults(cli.nodes));
+    let mut report = Report::new(cli.nodes, kinds, cli.seed.is_some());
     // Drawn on a terminal only.
     let bar = ProgressBar::new((seeds.end - seeds.start) * scenarios.clone().count() as u64);
-    let style = ProgressStyle::with_template("{msg:<10} {wide_bar} {pos}/{len} seeds, {eta} left");
+    let style = ProgressStyle::with_template("{msg:<11} {wide_bar} {pos}/{len} seeds, {eta} left");
     bar.set_style(style.expect("the template is one of indicatif's"));
     for scenario in scenarios {
         bar.set_message(scenario.name);

@@ -6,7 +6,7 @@ use std::{
 };
 
 use serde::Serialize;
-use testing::simulation::{FAULTS, Outcome};
+use testing::simulation::Outcome;
 
 /// What came of all seeds.
 #[derive(Debug, Serialize)]
@@ -48,8 +48,9 @@ pub struct Failure {
 }
 
 impl Report {
-    pub fn new(nodes: usize, is_replay: bool) -> Self {
-        let faults = FAULTS.into_iter().map(|kind| (kind, 0)).collect();
+    /// These kinds of faults must come about.
+    pub fn new(nodes: usize, kinds: impl Iterator<Item = &'static str>, is_replay: bool) -> Self {
+        let faults = kinds.map(|kind| (kind, 0)).collect();
         let (scenarios, failures, trace) = (Vec::new(), Vec::new(), Vec::new());
         Self { nodes, scenarios, seeds: 0, operations: 0, faults, failures, trace, is_replay }
     }
@@ -90,7 +91,7 @@ impl Report {
             return writeln!(out);
         }
         for Tally { name, seeds, operations, hash, .. } in &self.scenarios {
-            writeln!(out, "{name:<10} {seeds} seeds, {operations} operations, trace {hash}")?;
+            writeln!(out, "{name:<11} {seeds} seeds, {operations} operations, trace {hash}")?;
         }
         for kind in self.never() {
             writeln!(out, "never injected: {kind}; run more seeds, or mend the simulation")?;

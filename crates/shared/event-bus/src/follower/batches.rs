@@ -1,6 +1,6 @@
 use std::{mem::take, sync::Arc, time::Duration};
 
-use event_sourcing::{CommitError, StoreError, Unit};
+use event_sourcing::{CommitError, Excerpt, StoreError, Unit};
 use kernel::{Envelope, Error};
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -46,7 +46,7 @@ impl Follower {
             }
             self.appended.look();
             let missing = options.size - batch.len();
-            let page = if missing > 0 && !self.is_held() { self.page().await? } else { Vec::new() };
+            let page = if missing > 0 && !self.is_held() { self.page().await? } else { Vec::new().into() };
             if batch.is_empty() {
                 since = Instant::now();
             }
@@ -73,12 +73,12 @@ impl Follower {
     /// halts before what comes next.
     async fn gather(
         &mut self,
-        page: &[Arc<Envelope>],
+        page: &Excerpt,
         batch: &mut Vec<Arc<Envelope>>,
         size: usize,
         handler: &Arc<dyn BatchHandler>,
     ) -> Result<bool, StoreError> {
-        for event in page {
+        for event in page.iter() {
             if batch.len() == size {
                 return Ok(false);
             }

@@ -109,7 +109,7 @@ impl Follower {
                 match page {
                     Ok(page) => {
                         at_end = page.len() < size;
-                        self.admit(&page);
+                        self.admit(page.iter());
                     }
                     Err(error) => broken = Some(error),
                 }

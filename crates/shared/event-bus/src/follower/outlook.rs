@@ -1,7 +1,7 @@
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use event_sourcing::{LogQuery, Position, StoreError};
-use kernel::{Envelope, Priority};
+use event_sourcing::{Excerpt, Position, StoreError};
+use kernel::Priority;
 use tokio::time::Instant;
 
 use super::PAGE;
@@ -25,7 +25,7 @@ pub(super) struct Outlook {
 
 impl Outlook {
     /// `None` for events of one type: they are all as urgent.
-    pub fn behind(page: &[Arc<Envelope>], delivery: &Delivery) -> Option<Self> {
+    pub fn behind(page: &Excerpt, delivery: &Delivery) -> Option<Self> {
         let last = page.last().filter(|_| delivery.subscription.is_wildcard())?;
         let room = delivery.subscription.mailbox.saturating_sub(page.len());
         let (priority, seen) = (last.metadata.priority, position(last));
@@ -39,7 +39,7 @@ impl Outlook {
 
     /// Looks at what it has not seen yet.
     pub async fn look(&mut self, delivery: &Delivery) -> Result<(), StoreError> {
-        let page = delivery.store.log(LogQuery::after(self.seen, PAGE.min(self.room))).await?;
+        let page = delivery.store.excerpt(self.seen, PAGE.min(self.room)).await?;
         self.seen = page.last().map_or(self.seen, |last| position(last));
         let mut wanted = page.iter().filter(|event| delivery.subscription.takes(event));
         self.is_overtaken = wanted.any(|event| event.metadata.priority > self.priority);

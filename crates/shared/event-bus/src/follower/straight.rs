@@ -1,4 +1,5 @@
 use std::{
+    ops::Range,
     panic::AssertUnwindSafe,
     pin::pin,
     sync::{
@@ -9,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use event_sourcing::{CommitError, Position, StoreError};
+use event_sourcing::{CommitError, Excerpt, Position, StoreError};
 use futures::FutureExt;
 use kernel::Envelope;
 
@@ -40,22 +41,18 @@ enum End {
 
 impl Follower {
     /// Handles the events of the page one after another, up to its end, the first failure or an order.
-    pub(super) async fn straight(
-        &mut self,
-        handler: &Arc<dyn Handler>,
-        page: &Arc<[Arc<Envelope>]>,
-    ) -> Result<(), StoreError> {
+    pub(super) async fn straight(&mut self, handler: &Arc<dyn Handler>, page: &Arc<Excerpt>) -> Result<(), StoreError> {
         let at = Arc::new(AtomicUsize::new(0));
         let mut outlook = Outlook::behind(page, &self.delivery);
         loop {
             let from = at.load(Ordering::Relaxed);
             let start = Instant::now();
             if start - self.told >= TELL {
-                self.tell(&page[from..], start);
+                self.tell(page, from, start);
             }
             let end = self.stretch(&**handler, page, &at, start, &mut outlook).await;
             let here = at.load(Ordering::Relaxed);
-            self.passed(&page[from..here], start);
+            self.passed(page, from..here, start);
             let end = if matches!(end, End::Written) { self.commit(&page[here], start).await? } else { end };
             if let (End::Written, Some(outlook)) = (&end, outlook.as_mut().filter(|outlook| outlook.is_due())) {
                 outlook.look(&self.delivery).await?;
@@ -64,7 +61,7 @@ impl Follower {
             match end {
                 End::Stopped => return Ok(()),
                 End::Through | End::Written if is_overtaken => {
-                    self.admit(&page[here + usize::from(matches!(end, End::Written))..]);
+                    self.admit(page.part(here + usize::from(matches!(end, End::Written))..page.len()));
                     return self.lanes(handler, Work::new()).await;
                 }
                 End::Through => return if self.progress.is_late() { self.flush().await } else { Ok(()) },
@@ -78,7 +75,7 @@ impl Follower {
                     let event = &page[here];
                     self.progress.admit(position(event), event.timestamp);
                     self.mailbox.hold(&event.metadata.key);
-                    self.admit(&page[here + 1..]);
+                    self.admit(page.part(here + 1..page.len()));
                     let waiting = Waiting { attempts: 1, ..Arc::clone(event).into() };
                     let unit = self.delivery.own_unit(event);
                     let tried = Tried { waiting, unit, result: Err(fault), took: start.elapsed() };
@@ -91,13 +88,13 @@ impl Follower {
     }
 
     /// Whoever looks sees how far it is, also where it is never idle and no handler waits.
-    fn tell(&mut self, rest: &[Arc<Envelope>], now: Instant) {
+    fn tell(&mut self, page: &Excerpt, from: usize, now: Instant) {
         self.told = now;
         self.slate.write(|standing| {
             standing.position = self.progress.position();
-            standing.queued = rest.len();
+            standing.queued = page.len() - from;
             standing.in_flight = 0;
-            standing.oldest = rest.first().map(|event| event.timestamp);
+            standing.oldest = page.get(from).map(|event| event.timestamp);
         });
     }
 
@@ -105,7 +102,7 @@ impl Follower {
     async fn stretch(
         &mut self,
         handler: &dyn Handler,
-        page: &Arc<[Arc<Envelope>]>,
+        page: &Arc<Excerpt>,
         at: &Arc<AtomicUsize>,
         start: Instant,
         outlook: &mut Option<Outlook>,
@@ -171,9 +168,9 @@ impl Follower {
     }
 
     /// Events that are done and wrote nothing.
-    fn passed(&mut self, events: &[Arc<Envelope>], start: Instant) {
-        let Some(last) = events.last() else { return };
-        let taken = events.iter().filter(|event| self.delivery.subscription.takes(event)).count();
+    fn passed(&mut self, page: &Excerpt, events: Range<usize>, start: Instant) {
+        let Some(last) = page.part(events.clone()).last() else { return };
+        let taken = page.part(events).filter(|event| self.delivery.subscription.takes(event)).count();
         self.progress.pass(position(last), taken > 0);
         self.successes = self.successes.saturating_add(taken as u32);
         self.delivery.meters.stretch(taken, start.elapsed());

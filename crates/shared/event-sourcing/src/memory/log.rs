@@ -37,6 +37,31 @@ impl Chunk {
     }
 }
 
+/// Events of the log, which stay in memory for as long as this is there.
+#[derive(Default)]
+pub(crate) struct Lent {
+    /// Two that are next to each other; the second only if they reach so far.
+    chunks: [Option<Arc<Chunk>>; 2],
+    /// The place of the first event in its chunk.
+    from: usize,
+    len: usize,
+}
+
+impl Lent {
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    #[inline]
+    pub fn get(&self, index: usize) -> Option<&Arc<Envelope>> {
+        if index >= self.len {
+            return None;
+        }
+        let place = self.from + index;
+        self.chunks[place / CHUNK].as_ref()?.0[place % CHUNK].get()
+    }
+}
+
 /// Where the log grows.
 #[derive(Default)]
 pub(super) struct Tail {
@@ -137,6 +162,22 @@ impl Log {
             end = first;
         }
         found
+    }
+
+    /// At most `limit` events from the first index on, and no more than two chunks have.
+    pub fn lend(&self, first: usize, limit: usize) -> Lent {
+        let len = self.len();
+        let Some((index, chunk)) = self.chunk(first).filter(|(index, _)| *index < len) else { return Lent::default() };
+        let (from, behind) = (index % CHUNK, index - index % CHUNK + CHUNK);
+        let mut end = index.saturating_add(limit.min(CHUNK)).min(len);
+        let mut chunks = [Some(chunk), None];
+        if end > behind {
+            match self.chunk(behind).filter(|(next, _)| *next == behind) {
+                Some((_, next)) => chunks[1] = Some(next),
+                None => end = behind,
+            }
+        }
+        Lent { chunks, from, len: end - index }
     }
 
     /// The event at this index, unless it is forgotten.

@@ -17,7 +17,16 @@ pub struct Running {
 impl Running {
     /// Starts `P` over the store, with time that stands still and ids that count.
     pub fn start<P: Projection>(store: &Arc<dyn Store>) -> Self {
-        let projector = Arc::new(projector::<P>(store));
+        Self::of(projector::<P>(store))
+    }
+
+    /// Starts `P` over these ports.
+    pub(crate) fn with<P: Projection>(ports: ProjectorPorts) -> Self {
+        Self::of(Projector::of::<P>("tests", ports))
+    }
+
+    fn of(projector: Projector) -> Self {
+        let projector = Arc::new(projector);
         let projections = Projections::new([Arc::clone(&projector)]);
         let (end, ended) = watch::channel(false);
         let task = tokio::spawn(async move {

@@ -1,9 +1,13 @@
 //! Who does what to whom, and when: drawn from the seed.
 
+mod chart;
+mod rest;
+mod trouble;
+
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
-use event_bus::{Drain, LetterFilter, Schedule};
+use event_bus::{LetterFilter, Schedule};
 use event_sourcing::{Expected, Position, Store, Unit};
 use kernel::{Clock, ErrorKind};
 use tokio::{
@@ -13,7 +17,7 @@ use tokio::{
 };
 
 use super::{
-    node::Node,
+    node::{Node, Program},
     oracle::{self, Promise},
     store::{Desk, write},
     subscribers::{Heard, KEYS, Part, Word},
@@ -46,15 +50,21 @@ pub(super) enum Action {
     Remove,
     RetryLetters,
     DiscardLetters,
+    /// A node does nothing for a while, and does not know it.
+    StandStill,
+    /// A unit with more events than a projection takes in a batch.
+    Flood,
+    Rebuild,
+    PauseChart,
+    ResumeChart,
 }
 
 /// What is done to the nodes of every scenario, and how often in proportion.
-const TROUBLE: [(Action, usize); 10] = [
-    (Action::Crash, 2),
-    (Action::Kill, 2),
-    (Action::Stop, 2),
-    (Action::Forward, 3),
-    (Action::Back, 2),
+const OF_NODES: [(Action, usize); 5] =
+    [(Action::Crash, 2), (Action::Kill, 2), (Action::Stop, 2), (Action::Forward, 3), (Action::Back, 2)];
+
+/// And to the subscribers, where there are any.
+const OF_SUBSCRIBERS: [(Action, usize); 5] = [
     (Action::Pause, 2),
     (Action::Resume, 3),
     (Action::Remove, 3),
@@ -66,10 +76,12 @@ pub(super) struct Director {
     world: Arc<World>,
     desk: Desk,
     nodes: BTreeMap<usize, Node>,
-    /// Which node each subscriber runs on.
+    /// Which node each subscriber runs on, where they do not share it.
     homes: BTreeMap<&'static str, usize>,
     /// Of nodes, from their start to their end.
     runs: usize,
+    /// The newest program that was started, by the version of its chart.
+    newest: u32,
     /// Published by the director; their numbers count from 1.
     words: u64,
     promises: Vec<Promise>,
@@ -87,14 +99,16 @@ impl Director {
             nodes: BTreeMap::new(),
             homes: BTreeMap::new(),
             runs: 0,
+            newest: 1,
             words: 0,
             promises: Vec::new(),
             set_back: TimeDelta::zero(),
         }
     }
 
-    /// The whole run on so many nodes, with the judgement at its end.
-    pub async fn run(mut self, nodes: usize) {
+    /// The whole run, with the judgement at its end.
+    pub async fn run(mut self) {
+        let nodes = self.world.nodes;
         for (index, part) in self.world.scenario.parts.iter().enumerate() {
             self.homes.insert(part.name, index % nodes);
         }
@@ -132,7 +146,8 @@ impl Director {
     }
 
     fn draw(&self) -> Action {
-        let all = self.world.scenario.work.iter().chain(&TROUBLE);
+        let of_subscribers = if self.world.scenario.parts.is_empty() { &[] } else { OF_SUBSCRIBERS.as_slice() };
+        let all = self.world.scenario.work.iter().chain(&OF_NODES).chain(of_subscribers);
         let mut left = self.world.below(all.clone().map(|(_, weight)| weight).sum());
         let drawn = all.clone().find(|(_, weight)| {
             let is_it = left < *weight;
@@ -155,6 +170,10 @@ impl Director {
             Action::Remove => self.move_a_subscriber().await,
             Action::RetryLetters => self.retry_letters().await,
             Action::DiscardLetters => self.discard_letters().await,
+            Action::StandStill => self.stand_still(),
+            Action::Flood => self.flood().await,
+            Action::Rebuild => self.rebuild().await,
+            Action::PauseChart | Action::ResumeChart => self.hold_chart(action).await,
         }
     }
 
@@ -167,15 +186,19 @@ impl Director {
         self.world.below(self.nodes.len())
     }
 
+    /// A node that runs the subscriber.
     fn home_of(&self, part: &Part) -> &Node {
-        &self.nodes[&self.homes[part.name]]
+        let home = if self.world.has_leases() { self.a_node() } else { self.homes[part.name] };
+        &self.nodes[&home]
     }
 
     async fn start(&mut self, index: usize) {
-        let parts = self.world.scenario.parts.iter().filter(|part| self.homes[part.name] == index);
-        let parts: Vec<&'static Part> = parts.collect();
+        let is_shared = self.world.has_leases();
+        let parts = self.world.scenario.parts.iter().filter(|part| is_shared || self.homes[part.name] == index);
+        let parts = parts.collect();
         self.runs += 1;
-        let node = Node::start(&self.world, &self.desk, index, self.runs, &parts).await;
+        let program = Program { index, run: self.runs, parts, version: self.version() };
+        let node = Node::start(&self.world, &self.desk, program).await;
         self.nodes.insert(index, node);
     }
 
@@ -216,10 +239,10 @@ impl Director {
         })
     }
 
-    /// One to three words in a unit.
-    fn unit(&mut self) -> (Unit, Vec<u64>) {
+    /// So many words in a unit.
+    fn unit(&mut self, words: usize) -> (Unit, Vec<u64>) {
         let mut unit = Unit::new(self.world.origin());
-        let numbers = (0..=self.world.below(3)).map(|_| {
+        let numbers = (0..words).map(|_| {
             let word = self.word();
             let number = word.number;
             match self.world.below(4) {
@@ -243,17 +266,21 @@ impl Director {
     }
 
     fn publish(&mut self) {
-        let (unit, numbers) = self.unit();
+        let words = 1 + self.world.below(3);
+        let (unit, numbers) = self.unit(words);
         let (index, polls) = (self.a_node(), self.polls(8));
         let node = self.nodes.get_mut(&index).expect("between two acts all nodes run");
         node.publish(unit, numbers, polls);
     }
 
     async fn commit(&mut self) {
-        let (unit, numbers) = self.unit();
-        let bus = &self.nodes[&self.a_node()].bus;
-        if let Some(Ok(_)) = self.call(&format!("commits {numbers:?}"), bus.commit(unit)).await {
+        let words = 1 + self.world.below(3);
+        let (unit, numbers) = self.unit(words);
+        let index = self.a_node();
+        let bus = &self.nodes[&index].bus;
+        if let Some(Ok(receipt)) = self.call(&format!("commits {numbers:?}"), bus.commit(unit)).await {
             self.world.rules.confirmed(&numbers);
+            self.look_for(index, receipt, numbers);
         }
     }
 
@@ -288,91 +315,6 @@ impl Director {
         };
     }
 
-    /// It starts again, without those of its subscribers that others take over meanwhile.
-    async fn end_a_node(&mut self, action: Action) {
-        let index = self.a_node();
-        let node = self.nodes.remove(&index).expect("between two acts all nodes run");
-        match action {
-            Action::Stop => {
-                self.world.count("node stops");
-                node.stop().await;
-            }
-            Action::Kill => {
-                self.world.count("node is killed");
-                node.process.kill();
-                node.crash().await;
-            }
-            _ => {
-                self.world.count("node crashes");
-                node.crash().await;
-            }
-        }
-        for part in self.world.scenario.parts {
-            if self.homes[part.name] == index && !self.nodes.is_empty() && self.world.below(2) == 0 {
-                let others: Vec<usize> = self.nodes.keys().copied().collect();
-                self.add(part, others[self.world.below(others.len())]).await;
-            }
-        }
-        self.wait().await;
-        self.start(index).await;
-    }
-
-    fn set_clock(&mut self, by: TimeDelta) {
-        let is_back = by < TimeDelta::zero();
-        self.world.count(if is_back { "clock jumps back" } else { "clock jumps forward" });
-        if is_back {
-            self.set_back -= by;
-        }
-        self.world.clock.set(by);
-    }
-
-    async fn hold(&self, action: Action) {
-        let part = self.a_part();
-        let bus = &self.home_of(part).bus;
-        let (kind, answer) = match action {
-            Action::Pause => ("subscriber is paused", self.call("pauses", bus.pause(part.name)).await),
-            _ => ("subscriber is resumed", self.call("resumes", bus.resume(part.name)).await),
-        };
-        if matches!(answer, Some(Ok(()))) {
-            self.world.count(kind);
-        }
-    }
-
-    async fn move_a_subscriber(&mut self) {
-        let part = self.a_part();
-        let home = self.homes[part.name];
-        let _unknown = self.call(&format!("removes {}", part.name), self.nodes[&home].bus.remove(part.name)).await;
-        if self.has(home, part).await {
-            return;
-        }
-        self.world.count("subscriber is removed");
-        self.wait().await;
-        let next = self.a_node();
-        self.add(part, next).await;
-    }
-
-    /// Until it runs there.
-    async fn add(&mut self, part: &'static Part, home: usize) {
-        loop {
-            let node = &self.nodes[&home];
-            let _unknown = self.call(&format!("adds {}", part.name), node.bus.add(node.subscription(part))).await;
-            if self.has(home, part).await {
-                self.homes.insert(part.name, home);
-                return;
-            }
-            sleep(Duration::from_millis(50)).await;
-        }
-    }
-
-    async fn has(&self, node: usize, part: &Part) -> bool {
-        loop {
-            match self.nodes[&node].bus.status().await {
-                Ok(status) => return status.iter().any(|status| status.name == part.name),
-                Err(_) => sleep(Duration::from_millis(50)).await,
-            }
-        }
-    }
-
     async fn retry_letters(&self) {
         let part = self.a_part();
         let filter = match self.world.below(3) {
@@ -380,12 +322,17 @@ impl Director {
             1 => LetterFilter::of(part.name),
             _ => LetterFilter { key: Some(KEYS[self.world.below(KEYS.len())].into()), ..LetterFilter::of(part.name) },
         };
-        let bus = &self.home_of(part).bus;
-        let answer = self.call(&format!("retries {filter:?}"), bus.retry_dead_letters(&filter)).await;
-        if let Some(Ok(retried)) = answer
-            && retried.delivered + retried.failed > 0
-        {
-            self.world.count("letters are retried");
+        // Where nodes share the subscriber, each tries those of its slots.
+        let is_shared = self.world.has_leases();
+        let homes = if is_shared { self.nodes.keys().copied().collect() } else { vec![self.homes[part.name]] };
+        for home in homes {
+            let bus = &self.nodes[&home].bus;
+            let answer = self.call(&format!("retries {filter:?}"), bus.retry_dead_letters(&filter)).await;
+            if let Some(Ok(retried)) = answer
+                && retried.delivered + retried.failed > 0
+            {
+                self.world.count("letters are retried");
+            }
         }
     }
 
@@ -398,71 +345,6 @@ impl Director {
         let work = bus.discard_dead_letters(&filter, "the simulation has it so", &cx);
         if let Some(Ok(1..)) = self.call(&format!("discards {filter:?}"), work).await {
             self.world.count("letters are discarded");
-        }
-    }
-
-    /// Nothing fails any more, everything is started again, all is due, and whoever has something to do does it.
-    async fn come_to_rest(&mut self) {
-        let world = Arc::clone(&self.world);
-        world.tell("-- calm");
-        world.calm();
-        // The publishers have kept what they could not publish: they get to that before they are stopped.
-        let indexes: Vec<usize> = self.nodes.keys().copied().collect();
-        for index in indexes {
-            let node = self.nodes.remove(&index).expect("it is one of the keys");
-            if timeout(PATIENCE, node.publisher.drained()).await.is_err() {
-                world.failed(format!("{} keeps events for ever: {:?}", node.process.name, node.publisher.status()));
-            }
-            node.stop().await;
-            self.start(index).await;
-        }
-        world.clock.set(self.set_back + TimeDelta::hours(6));
-        for part in world.scenario.parts {
-            let _told = self.call("resumes", self.home_of(part).bus.resume(part.name)).await;
-        }
-        // The timekeeper looks every second.
-        sleep(Duration::from_secs(3)).await;
-        self.drain().await;
-        world.rules.all_is_done(&world);
-        world.rules.all_is_published(&world);
-        // What failed by chance succeeds now, and sets off more; poison stays.
-        loop {
-            let mut delivered = 0;
-            for node in self.nodes.values() {
-                let retried = self.call("retries all", node.bus.retry_dead_letters(&LetterFilter::default())).await;
-                match retried {
-                    Some(Ok(retried)) => delivered += retried.delivered,
-                    Some(Err(error)) => world.failed(format!("letters cannot be retried at rest: {error}")),
-                    None => {}
-                }
-            }
-            self.drain().await;
-            if delivered == 0 || world.has_failed() {
-                break;
-            }
-        }
-        for node in std::mem::take(&mut self.nodes).into_values() {
-            node.stop().await;
-        }
-    }
-
-    /// Until nobody has anything to do, and nobody gives anybody anything to do.
-    async fn drain(&self) {
-        loop {
-            let head = self.head().await;
-            for node in self.nodes.values() {
-                match node.bus.drain(PATIENCE).await {
-                    Ok(Drain::Complete) => {}
-                    Ok(Drain::TimedOut) => {
-                        let status = node.bus.status().await;
-                        return self.world.failed(format!("{} never comes to rest: {status:?}", node.process.name));
-                    }
-                    Err(error) => return self.world.failed(format!("the store fails at rest: {error}")),
-                }
-            }
-            if self.head().await == head {
-                return;
-            }
         }
     }
 

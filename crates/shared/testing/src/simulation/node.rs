@@ -1,7 +1,7 @@
 use std::{sync::Arc, time::Duration};
 
 use event_bus::{BusOptions, EventBus, Ports, Published, Publisher, PublisherOptions, RetryPolicy};
-use event_sourcing::{LogQuery, Position, Store, Unit};
+use event_sourcing::{LogQuery, Position, Projections, ProjectorPorts, Receipt, Store, Unit};
 use kernel::{Clock, Ids};
 use tokio::{
     task::JoinSet,
@@ -9,20 +9,34 @@ use tokio::{
 };
 
 use super::{
+    chart::{self, Reader},
+    clocks::Watch,
+    leases::LEASE,
     store::{Desk, NodeStore, Process},
     subscribers::Part,
     world::World,
 };
-use crate::patience::polled;
+use crate::{patience::polled, projections::Running};
 
 /// One for each node: two of one name would take each other's units for their own.
 pub(super) const PUBLISHERS: [&str; 8] = ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth"];
 
-/// A program that runs: a bus, a publisher, and somebody who reads along.
+/// What a node is started with.
+pub(super) struct Program {
+    pub index: usize,
+    /// Of all nodes, counted.
+    pub run: usize,
+    pub parts: Vec<&'static Part>,
+    /// Of the chart.
+    pub version: u32,
+}
+
+/// A program that runs: a bus, a publisher, a projection where the scenario has one, and those who read along.
 pub(super) struct Node {
     pub process: Arc<Process>,
     pub bus: EventBus,
     pub publisher: Arc<Publisher>,
+    chart: Option<Running>,
     world: Arc<World>,
     store: Arc<NodeStore>,
     tasks: JoinSet<()>,
@@ -30,7 +44,8 @@ pub(super) struct Node {
 
 impl Node {
     /// As often as it takes: a store that fails at the start fails the start.
-    pub async fn start(world: &Arc<World>, desk: &Desk, index: usize, run: usize, parts: &[&'static Part]) -> Self {
+    pub async fn start(world: &Arc<World>, desk: &Desk, program: Program) -> Self {
+        let Program { index, run, parts, version } = program;
         let world = Arc::clone(world);
         let process = Process::new(format!("node {index} run {run}"));
         let names: Vec<&str> = parts.iter().map(|part| part.name).collect();
@@ -38,12 +53,17 @@ impl Node {
         let store = NodeStore { world: Arc::clone(&world), process: Arc::clone(&process), desk: desk.clone() };
         let store = Arc::new(store);
         let port: Arc<dyn Store> = store.clone();
-        let (clock, ids): (Arc<dyn Clock>, Arc<dyn Ids>) = (world.clock.clone(), world.ids.clone());
+        let ahead = world.ahead();
+        world.leases.begins(PUBLISHERS[index], ahead);
+        let clock: Arc<dyn Clock> = Arc::new(Watch { wall: Arc::clone(&world.clock), ahead });
+        let ids: Arc<dyn Ids> = world.ids.clone();
         let bus = loop {
             let (store_port, clock, ids) = (Some(Arc::clone(&port)), Arc::clone(&clock), Arc::clone(&ids));
             let subscriptions = parts.iter().map(|part| part.subscription(Arc::clone(&store))).collect();
             let ports = Ports { store: store_port, clock, ids };
-            match EventBus::start(subscriptions, ports, options(world.seed.number() ^ run as u64)).await {
+            let node = world.has_leases().then(|| event_bus::Node { id: PUBLISHERS[index].into(), lease: LEASE });
+            let options = BusOptions { node, ..options(world.seed.number() ^ run as u64) };
+            match EventBus::start(subscriptions, ports, options).await {
                 Ok(bus) => break bus,
                 Err(error) => world.tell(format!("{} does not start: {error}", process.name)),
             }
@@ -51,16 +71,27 @@ impl Node {
         };
         let (first, longest) = (Duration::from_millis(20), Duration::from_millis(500));
         let options = PublisherOptions { first, longest, ..PublisherOptions::new(PUBLISHERS[index]) };
-        let publisher = Publisher::open(options, port, clock, ids, bus.inline().clone()).await;
+        let inline = bus.inline().clone();
+        let publisher = Publisher::open(options, Arc::clone(&port), Arc::clone(&clock), Arc::clone(&ids), inline).await;
         let publisher = Arc::new(publisher.expect("a spool without a file can always be opened"));
         let mut tasks = JoinSet::new();
         tasks.spawn(read_along(Arc::clone(&store)));
-        Self { process, bus, publisher, world, store, tasks }
+        let chart = world.scenario.has_chart.then(|| {
+            world.tell(format!("{} has version {version} of the chart", process.name));
+            tasks.spawn(Reader::of(&store).look_on());
+            chart::running(version, ProjectorPorts { store: port, clock, ids })
+        });
+        Self { process, bus, publisher, chart, world, store, tasks }
     }
 
     /// Takes up one more subscriber.
     pub fn subscription(&self, part: &'static Part) -> event_bus::Subscription {
         part.subscription(Arc::clone(&self.store))
+    }
+
+    /// To order the chart about.
+    pub fn projections(&self) -> &Projections {
+        &self.chart.as_ref().expect("the scenario has a chart").projections
     }
 
     /// Publishes in a task of its own, and drops that after so many polls, if there is a limit.
@@ -84,20 +115,42 @@ impl Node {
         });
     }
 
+    /// Somebody who has written this waits until the chart has it, and looks.
+    pub fn look_for(&mut self, receipt: Receipt, numbers: Vec<u64>) {
+        self.tasks.spawn(Reader::of(&self.store).look_for(receipt, numbers));
+    }
+
+    /// It asks nothing and hears nothing for so long.
+    pub fn stand_still(&mut self, time: Duration) {
+        let process = Arc::clone(&self.process);
+        process.stand_still(true);
+        self.tasks.spawn(async move {
+            sleep(time).await;
+            process.stand_still(false);
+        });
+    }
+
     /// Its tasks are dropped where they stand.
     pub async fn crash(mut self) {
         self.world.rules.ended(&self.process.name);
         self.tasks.abort_all();
         drop((self.bus, self.publisher));
+        if let Some(chart) = self.chart {
+            chart.kill().await;
+        }
         while self.tasks.join_next().await.is_some() {}
     }
 
     /// As an operator stops it.
     pub async fn stop(mut self) {
+        self.process.stand_still(false);
         self.tasks.shutdown().await;
         let drained = timeout(Duration::from_secs(10), self.publisher.drained()).await;
         if drained.is_err() {
             self.world.rules.ended(&self.process.name);
+        }
+        if let Some(chart) = self.chart {
+            chart.stop().await;
         }
         self.bus.stop().await;
     }

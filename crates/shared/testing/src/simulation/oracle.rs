@@ -85,13 +85,16 @@ async fn judge_part(world: &World, part: &'static Part, told: &Told) -> Vec<u64>
 
 /// All is completed: it is passed by the checkpoint or, behind that, marked; what is passed has no mark.
 async fn judge_progress(world: &World, part: &'static Part, told: &Told) {
-    let checkpoint = world.memory.checkpoint(part.name).await.expect("the store in memory answers").0;
-    for (position, ..) in told.events.iter().filter(|(_, _, event)| part.takes(event)) {
-        let mark = format!("{}/{position:020}", part.name);
-        let mark = world.memory.document("event_bus.inbox", &mark).await.expect("the store in memory answers");
-        if mark.is_some() != (*position > checkpoint) {
-            let (name, is) = (part.name, if mark.is_some() { "is" } else { "is not" });
-            world.failed(format!("rule 2: the checkpoint of `{name}` is {checkpoint}, and {position} {is} marked"));
+    for place in part.places() {
+        let checkpoint = world.memory.checkpoint(&place).await.expect("the store in memory answers").0;
+        for (position, ..) in told.events.iter().filter(|(_, _, event)| part.takes_at(&place, event)) {
+            let mark = format!("{place}/{position:020}");
+            let mark = world.memory.document("event_bus.inbox", &mark).await.expect("the store in memory answers");
+            if mark.is_some() != (*position > checkpoint) {
+                let is = if mark.is_some() { "is" } else { "is not" };
+                world
+                    .failed(format!("rule 2: the checkpoint of `{place}` is {checkpoint}, and {position} {is} marked"));
+            }
         }
     }
 }

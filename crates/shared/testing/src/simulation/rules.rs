@@ -34,7 +34,8 @@ struct State {
 /// Of one subscriber.
 #[derive(Default)]
 struct Standing {
-    checkpoint: u64,
+    /// By place: a slot has its own.
+    checkpoints: BTreeMap<String, u64>,
     /// Positions by key, in the order in which they were handled.
     effects: BTreeMap<String, Vec<u64>>,
     /// Keys of those that are parked, by position.
@@ -89,11 +90,12 @@ impl Rules {
             .any(|write| matches!(write, Write::Delete { collection, .. } if collection == DeadLetter::COLLECTION));
         for write in writes {
             let Write::Checkpoint { subscriber, position } = write else { continue };
-            let Some(part) = self.parts.iter().find(|part| part.name == subscriber) else { continue };
+            let is_of = |part: &&Part| part.places().any(|place| place == *subscriber);
+            let Some(part) = self.parts.iter().find(is_of) else { continue };
             if redelivers {
                 world.failed(format!("rule 2: `{subscriber}` moved its checkpoint with a dead letter"));
             }
-            state.checkpoint(part, position.0, world);
+            state.checkpoint(part, subscriber, position.0, world);
         }
     }
 
@@ -101,10 +103,10 @@ impl Rules {
     pub fn all_is_done(&self, world: &World) {
         let state = lock(&self.state);
         for part in self.parts {
-            let missing = state.missing(part, 0, state.log.len() as u64);
-            if let Some(position) = missing {
-                let name = part.name;
-                world.failed(format!("rule 6: at rest, {position} is neither handled by `{name}` nor parked"));
+            for place in part.places() {
+                if let Some(position) = state.missing(part, &place, 0, state.log.len() as u64) {
+                    world.failed(format!("rule 6: at rest, {position} is neither handled by `{place}` nor parked"));
+                }
             }
         }
     }
@@ -205,25 +207,27 @@ impl State {
         }
     }
 
-    fn checkpoint(&mut self, part: &'static Part, to: u64, world: &World) {
-        let (name, head) = (part.name, self.log.len() as u64);
-        let before = self.standings.get(name).map_or(0, |standing| standing.checkpoint);
+    fn checkpoint(&mut self, part: &'static Part, place: &str, to: u64, world: &World) {
+        let head = self.log.len() as u64;
+        let checkpoints = self.standings.get(part.name).map(|standing| &standing.checkpoints);
+        let before = checkpoints.and_then(|all| all.get(place)).copied().unwrap_or_default();
         if to > head {
-            world.failed(format!("rule 2: the checkpoint of `{name}` is {to}, and the log ends at {head}"));
+            world.failed(format!("rule 2: the checkpoint of `{place}` is {to}, and the log ends at {head}"));
         }
         if to < before {
-            world.failed(format!("rule 2: the checkpoint of `{name}` went back from {before} to {to}"));
+            world.failed(format!("rule 2: the checkpoint of `{place}` went back from {before} to {to}"));
         }
-        if let Some(position) = self.missing(part, before, to.min(head)) {
-            world.failed(format!("rule 2: the checkpoint of `{name}` is {to}, and {position} is not completed"));
+        if let Some(position) = self.missing(part, place, before, to.min(head)) {
+            world.failed(format!("rule 2: the checkpoint of `{place}` is {to}, and {position} is not completed"));
         }
-        self.standings.entry(name).or_default().checkpoint = to;
+        self.standings.entry(part.name).or_default().checkpoints.insert(place.to_owned(), to);
     }
 
-    /// The first position behind `from` and up to `to` that the subscriber takes and has not completed.
-    fn missing(&self, part: &Part, from: u64, to: u64) -> Option<u64> {
+    /// The first position behind `from` and up to `to` that the subscriber takes at this place and has not completed.
+    fn missing(&self, part: &Part, place: &str, from: u64, to: u64) -> Option<u64> {
         let done = &self.standings.get(part.name)?.done;
-        (from + 1..=to).find(|position| part.takes(&self.log[*position as usize - 1]) && !done.contains(position))
+        let is_taken = |position: &u64| part.takes_at(place, &self.log[*position as usize - 1]);
+        (from + 1..=to).find(|position| is_taken(position) && !done.contains(position))
     }
 }
 

@@ -14,7 +14,7 @@ use event_sourcing::{
     StreamQuery, Unit, WaitError, Write,
 };
 use kernel::Envelope;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::world::World;
 use crate::faults::{Fault, commit_error, store_error, wait_error};
@@ -27,11 +27,33 @@ pub(super) struct Process {
     pub name: String,
     /// What it has handed over and the writer has not written is lost.
     is_killed: AtomicBool,
+    /// It asks nothing and hears no answer, as one whose machine has no time for it.
+    is_still: AtomicBool,
+    /// Those who wait for it to go on, in the order in which they came.
+    waiting: Notify,
 }
 
 impl Process {
     pub fn new(name: String) -> Arc<Self> {
-        Arc::new(Self { name, is_killed: AtomicBool::new(false) })
+        Arc::new(Self {
+            name,
+            is_killed: AtomicBool::default(),
+            is_still: AtomicBool::default(),
+            waiting: Notify::new(),
+        })
+    }
+
+    pub fn stand_still(&self, is_still: bool) {
+        self.is_still.store(is_still, Ordering::Relaxed);
+        self.waiting.notify_waiters();
+    }
+
+    /// Waits until it goes on.
+    async fn goes_on(&self) {
+        // There is one thread: nothing happens between the look and the wait.
+        while self.is_still.load(Ordering::Relaxed) {
+            self.waiting.notified().await;
+        }
     }
 
     pub fn kill(&self) {
@@ -68,7 +90,7 @@ pub(super) async fn write(world: Arc<World>, mut jobs: mpsc::UnboundedReceiver<J
             let writes = unit.writes().to_vec();
             let result = world.memory.commit(unit).await;
             if result.is_ok() {
-                world.rules.committed(&world, &writes).await;
+                world.committed(&writes).await;
             }
             answers.push((answer, result));
         }
@@ -98,8 +120,10 @@ impl NodeStore {
         let number = world.operation();
         world.tell(format!("{} #{number} {name} {what}", process.name));
         world.dither().await;
+        process.goes_on().await;
         let result = world.reads.spoil(name, store_error, work).await;
         world.dither().await;
+        process.goes_on().await;
         let answer = result.as_ref().map_or_else(ToString::to_string, tell);
         world.tell(format!("{} #{number} = {answer}", process.name));
         result
@@ -120,7 +144,9 @@ impl Store for NodeStore {
         let Self { world, process, .. } = self;
         let number = world.operation();
         world.tell(format!("{} #{number} commit {}", process.name, told(unit.writes())));
+        process.goes_on().await;
         let result = world.commits.spoil("store.commit", commit_error, self.hand_over(unit)).await;
+        process.goes_on().await;
         let answer = result.as_ref().map_or_else(ToString::to_string, |_| "done".into());
         world.tell(format!("{} #{number} = {answer}", process.name));
         result
@@ -170,6 +196,7 @@ impl Store for NodeStore {
         let Self { world, process, .. } = self;
         let number = world.operation();
         world.tell(format!("{} #{number} position of {} events", process.name, receipt.events.len()));
+        process.goes_on().await;
         world.reads.spoil("store.position", wait_error, world.memory.position(receipt, within)).await
     }
 

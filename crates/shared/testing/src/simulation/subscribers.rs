@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use event_bus::{BatchOptions, BatchSubscriber, EnvelopeSubscriber, HourPassed, Subscription};
+use event_bus::{BatchOptions, BatchSubscriber, EnvelopeSubscriber, HourPassed, Subscription, slot_of};
 use event_sourcing::{Document, Expected, StoreExt, Unit};
 use kernel::{Context, DecodeError, Envelope, Error, Event, Priority};
 use schemars::JsonSchema;
@@ -55,6 +55,8 @@ pub struct Part {
     pub(super) form: Form,
     /// How many words it says for each that it hears, while there are hops left.
     pub(super) answers: u64,
+    /// Into how many its keys are divided.
+    pub(super) slots: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,7 +84,18 @@ impl Part {
                 Subscription::batches::<Word<false>>(name, MODULE, options, scribe)
             }
         };
-        subscription.with_mailbox(8)
+        subscription.with_mailbox(8).in_slots(self.slots)
+    }
+
+    /// What the checkpoints of its slots are stored under.
+    pub(super) fn places(&self) -> impl Iterator<Item = String> {
+        (0..self.slots).map(|slot| if self.slots == 1 { self.name.to_owned() } else { format!("{}#{slot}", self.name) })
+    }
+
+    /// Whether an event is of its slot of this place.
+    pub(super) fn takes_at(&self, place: &str, event: &Envelope) -> bool {
+        let slot = slot_of(&event.metadata.key, self.slots) as usize;
+        self.takes(event) && self.places().nth(slot).is_some_and(|of_key| of_key == place)
     }
 
     /// The words that follow from one. Always the same: whoever judges a run knows them too.

@@ -7,19 +7,19 @@ use std::{
     time::Duration,
 };
 
-use chrono::{DateTime, TimeDelta, Utc};
-use event_sourcing::{MemoryStore, Origin};
+use chrono::TimeDelta;
+use event_sourcing::{MemoryStore, Origin, Write};
 use kernel::{Claims, Clock, CorrelationId, Ids};
-use tokio::{
-    task::yield_now,
-    time::{Instant, sleep},
-};
+use tokio::{task::yield_now, time::sleep};
 use uuid::Uuid;
 
 use super::{
     Outcome, Scenario,
+    clocks::Wall,
+    leases::{LEASE, Leases},
     rules::Rules,
     trace::{Trace, hash},
+    views::Views,
 };
 use crate::{
     actors::work_of,
@@ -29,12 +29,16 @@ use crate::{
 /// What all nodes of a run have in common.
 pub(super) struct World {
     pub scenario: &'static Scenario,
+    /// How many there are.
+    pub nodes: usize,
     pub seed: Seed,
     /// What is committed: for the store's writer, its readers, and whoever judges.
     pub memory: MemoryStore,
     pub clock: Arc<Wall>,
     pub ids: Arc<Drawn>,
     pub rules: Rules,
+    pub leases: Leases,
+    pub views: Views,
     pub commits: FaultPlan,
     pub reads: FaultPlan,
     pub handlers: FaultPlan,
@@ -45,13 +49,6 @@ pub(super) struct World {
     failures: Mutex<Vec<String>>,
 }
 
-/// A clock on the wall: goes on with the runtime's time, and is set now and then.
-pub(super) struct Wall {
-    began: Instant,
-    /// Milliseconds since the epoch when the run began, and by how much it was set since.
-    at: Mutex<DateTime<Utc>>,
-}
-
 /// Ids that say nothing about when they were made.
 pub(super) struct Drawn {
     seed: u64,
@@ -59,7 +56,7 @@ pub(super) struct Drawn {
 }
 
 impl World {
-    pub fn new(scenario: &'static Scenario, number: u64) -> Arc<Self> {
+    pub fn new(scenario: &'static Scenario, number: u64, nodes: usize) -> Arc<Self> {
         // Scenarios of one seed have nothing else in common.
         let of_name = hash(&[scenario.name.to_owned()]);
         let seed = Seed::of(number ^ of_name);
@@ -70,10 +67,13 @@ impl World {
         let handlers = seed.faults(4 + seed.below(8), &[Fault::Fail, Fault::Panic, Fault::Drop(2), Fault::Mute, late]);
         Arc::new(Self {
             scenario,
+            nodes,
             memory: MemoryStore::default(),
             clock: Arc::new(Wall::starting()),
             ids: Arc::new(Drawn { seed: mixed(number ^ of_name), count: AtomicU64::new(0) }),
             rules: Rules::of(scenario.parts),
+            leases: Leases::default(),
+            views: Views::default(),
             commits,
             reads,
             handlers,
@@ -89,6 +89,32 @@ impl World {
     /// A number from 0 to below this one.
     pub fn below(&self, limit: usize) -> usize {
         self.seed.below(limit as u64) as usize
+    }
+
+    /// Whether nodes share the subscribers.
+    pub fn has_leases(&self) -> bool {
+        self.scenario.has_leases(self.nodes)
+    }
+
+    /// By how much the clock of a node that starts is ahead of the wall's, or behind it.
+    pub fn ahead(&self) -> TimeDelta {
+        if !self.has_leases() || self.is_calm() || self.below(2) == 0 {
+            return TimeDelta::zero();
+        }
+        self.count("clocks differ");
+        let most = 3 * LEASE.as_millis() as i64;
+        TimeDelta::milliseconds(self.seed.below(2 * most as u64) as i64 - most)
+    }
+
+    /// These writes are there, and nobody has seen them yet.
+    pub async fn committed(&self, writes: &[Write]) {
+        self.rules.committed(self, writes).await;
+        if self.has_leases() {
+            self.leases.committed(self, writes).await;
+        }
+        if self.scenario.has_chart {
+            self.views.committed(self, writes).await;
+        }
     }
 
     /// Lets others go first, for as long as the seed has it.
@@ -169,29 +195,6 @@ impl World {
         let trace = std::mem::take(&mut *self.trace.lines());
         let operations = self.operations.load(Ordering::Relaxed);
         Outcome { hash: hash(&trace), operations, faults, failures: lock(&self.failures).clone(), trace }
-    }
-}
-
-impl Wall {
-    /// In the middle of an hour, a day and a month.
-    fn starting() -> Self {
-        let at = DateTime::UNIX_EPOCH + TimeDelta::days(20_000) + TimeDelta::minutes(630);
-        Self { began: Instant::now(), at: Mutex::new(at) }
-    }
-
-    pub fn elapsed(&self) -> Duration {
-        self.began.elapsed()
-    }
-
-    /// Back, if that is negative.
-    pub fn set(&self, by: TimeDelta) {
-        *lock(&self.at) += by;
-    }
-}
-
-impl Clock for Wall {
-    fn now(&self) -> DateTime<Utc> {
-        *lock(&self.at) + self.elapsed()
     }
 }
 

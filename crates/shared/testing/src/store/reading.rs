@@ -117,6 +117,28 @@ pub(super) async fn the_log_is_read_in_pages(store: &dyn Store) {
     assert_eq!(store.log(LogQuery::after(Position(0), 0)).await.unwrap(), []);
 }
 
+/// Whatever lies together in a store: an excerpt is what the log has, and all of it up to 1,024 events.
+pub(super) async fn an_excerpt_is_what_the_log_has(store: &dyn Store) {
+    const EVENTS: u64 = 2_500;
+    let mut unit = unit(&origin("test"));
+    (0..EVENTS).for_each(|n| _ = unit.publish(&Noted::new("a", n)));
+    store.commit(unit).await.unwrap();
+    let log = whole_log(store).await;
+    for after in [0, 1, 767, 768, 769, 1_023, 1_024, 1_025, 1_800, 2_047, 2_048, 2_499, 2_500, 2_501, u64::MAX] {
+        for limit in [0, 1, 255, 256, 1_023, 1_024, usize::MAX] {
+            let excerpt = store.excerpt(Position(after), limit).await.unwrap();
+            let behind = &log[after.min(EVENTS) as usize..];
+            let expected = &behind[..behind.len().min(limit)];
+            let read: Vec<_> = excerpt.iter().map(|event| (**event).clone()).collect();
+            assert!(expected.starts_with(&read), "{limit} after {after}");
+            assert!(read.len() >= expected.len().min(1_024), "{} of {limit} after {after}", read.len());
+            assert_eq!((excerpt.len(), excerpt.is_empty()), (read.len(), read.is_empty()));
+            assert!(excerpt.get(read.len()).is_none());
+            assert_eq!(excerpt.last().map(|event| &**event), read.last());
+        }
+    }
+}
+
 pub(super) async fn streams_are_read_by_version(store: &dyn Store) {
     let origin = origin("test");
     for stream in ["a", "ab", "a", "b"] {

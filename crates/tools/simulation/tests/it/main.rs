@@ -46,7 +46,7 @@ fn the_last_line_has_the_numbers_and_kinds_that_are_missing_fail() {
 #[test]
 fn what_cannot_be_run_is_said() {
     let refused = [
-        (["market", "--seeds", "1"], "there is no such scenario: name one of orders, storms, clockwork"),
+        (["market", "--seeds", "1"], "there is no such scenario: name one of orders, storms, clockwork, projections"),
         (["orders", "--nodes", "9"], "name a number from 1 to 8"),
         (["orders", "--seed", "x"], "name a whole number, such as 42 or 0x2a"),
         (["orders", "--seeds", "0"], "0 is not in 1.."),
