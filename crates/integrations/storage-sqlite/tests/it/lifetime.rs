@@ -1,11 +1,14 @@
 //! Opening, closing, opening again; and reading while somebody else writes.
 
-use std::{fs, sync::Arc};
+use std::{error::Error, fs, sync::Arc};
 
 use event_sourcing::{
-    CommitError, EventQuery, Expected, LogQuery, Position, Store, StoreErrorKind, StoreExt as _, Unit,
+    Collection, CommitError, Document, EventQuery, Expected, LogQuery, Position, Store, StoreErrorKind, StoreExt as _,
+    Unit,
 };
+use kernel::Json;
 use rusqlite::Connection;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use storage_sqlite::SqliteStore;
 use testing::store::{Card, CardIndex, Noted, Tagged};
@@ -174,6 +177,32 @@ async fn a_foreign_change_is_noticed() {
     assert!(matches!(&refused, CommitError::Store(error) if error.kind == StoreErrorKind::Locked), "{refused}");
     assert_eq!(store.commit(unit()).await.unwrap().events[0].1, 4);
     assert_eq!(store.head().await.unwrap(), Position(10));
+}
+
+/// Of the second form, into which nothing can be brought.
+#[derive(Debug, Serialize, Deserialize)]
+struct Stubborn {}
+
+impl Document for Stubborn {
+    const COLLECTION: &'static str = "testing.cards";
+    const VERSION: u32 = 2;
+
+    fn migrate(_: u32, _: Json) -> Result<Json, Box<dyn Error + Send + Sync>> {
+        panic!("a fault of the module")
+    }
+}
+
+#[tokio::test]
+async fn a_migration_that_panics_is_named_and_the_store_goes_on() {
+    let (_folder, path) = place();
+    let store = open(&path).unwrap();
+    store.commit(numbered(1)).await.unwrap();
+    let error = store.declare(&[Collection::of::<Stubborn>()]).await.unwrap_err();
+    assert_eq!(error.kind, StoreErrorKind::Corrupt);
+    let says = "was not migrated: document `unit 1` of collection `testing.cards`: its migration to version 2 panicked";
+    assert!(error.message.contains(says) && error.message.contains("borough.db`"), "{error}");
+    store.commit(numbered(2)).await.unwrap();
+    assert_eq!(numbers(&store).await, [1, 2]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
