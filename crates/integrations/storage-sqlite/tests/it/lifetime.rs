@@ -61,6 +61,25 @@ async fn links_lead_to_the_same_store() {
     assert_eq!(numbers(&open(&link).unwrap()).await, [1]);
 }
 
+/// It is made by the first who writes, and has one lock from then on.
+#[cfg(unix)]
+#[tokio::test]
+async fn links_lead_to_a_store_that_is_not_there_yet() {
+    let (folder, path) = place();
+    let [first, second] = ["first.db", "second.db"].map(|name| folder.path().join(name));
+    std::os::unix::fs::symlink("borough.db", &first).unwrap();
+    std::os::unix::fs::symlink(&first, &second).unwrap();
+    assert!(SqliteStore::open_read(&second).unwrap().is_none());
+    let store = open(&second).unwrap();
+    for name in [&path, &first, &second] {
+        assert_eq!(open(name).unwrap_err().kind, StoreErrorKind::Locked, "{}", name.display());
+    }
+    store.commit(numbered(1)).await.unwrap();
+    drop(store);
+    assert_eq!(files(&folder), ["borough.db", "first.db", "second.db"]);
+    assert_eq!(numbers(&open(&path).unwrap()).await, [1]);
+}
+
 #[tokio::test]
 async fn reading_needs_no_lock() {
     let (folder, path) = place();
