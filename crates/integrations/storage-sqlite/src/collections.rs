@@ -1,6 +1,10 @@
 //! Declared collections: their indexes, and the migration of their documents.
 
-use std::{collections::BTreeMap, ops::Bound};
+use std::{
+    collections::BTreeMap,
+    ops::Bound,
+    panic::{self, AssertUnwindSafe},
+};
 
 use event_sourcing::{Collection, Index, IndexQuery, IndexValue, StoreError, StoreErrorKind, StoredDocument};
 use rusqlite::{Connection, OptionalExtension as _, ToSql, Transaction, TransactionBehavior, params};
@@ -255,8 +259,12 @@ fn replace(
 ) -> Result<(), StoreError> {
     let (name, version) = (collection.name(), collection.version());
     let (key, revision) = (document.key.clone(), document.revision);
-    let body =
-        collection.migrated(document).map_err(|error| file.error(error.kind, &format!("was not migrated: {error}")))?;
+    // What a module has written must not take the thread along that writes for all.
+    let migrated = panic::catch_unwind(AssertUnwindSafe(|| collection.migrated(document))).unwrap_or_else(|_| {
+        let message = format!("document `{key}` of collection `{name}`: its migration to version {version} panicked");
+        Err(StoreError { kind: StoreErrorKind::Corrupt, message: format!("{message}: mend it and start again") })
+    });
+    let body = migrated.map_err(|error| file.error(error.kind, &format!("was not migrated: {error}")))?;
     if rows::is_too_deep(&body) {
         let what = format!("was not migrated: document `{key}` of `{name}` would nest deeper than 127 levels");
         return Err(file.error(StoreErrorKind::Corrupt, &what));

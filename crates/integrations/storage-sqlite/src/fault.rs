@@ -1,5 +1,5 @@
 use std::{
-    fmt, io,
+    fmt, fs, io,
     path::{Path, PathBuf},
 };
 
@@ -25,13 +25,14 @@ impl StoreFile {
                 example.display()
             ));
         }
-        let folder = match given.parent() {
+        let place = led_to(given);
+        let folder = match place.parent() {
             Some(folder) if folder.as_os_str().is_empty() => Path::new("."),
             Some(folder) => folder,
             None => return unavailable(format!("`{shown}` does not name a file: choose one with --store")),
         };
         let found =
-            given.canonicalize().or_else(|_| Ok(folder.canonicalize()?.join(given.file_name().unwrap_or_default())));
+            place.canonicalize().or_else(|_| Ok(folder.canonicalize()?.join(place.file_name().unwrap_or_default())));
         match found {
             Ok(path) => Ok(Self { shown, path }),
             Err(cause) => {
@@ -142,6 +143,18 @@ impl StoreFile {
             ),
         }
     }
+}
+
+/// Where links lead, also to a file that is yet to be made: its lock and its log must have the same name from the start.
+fn led_to(given: &Path) -> PathBuf {
+    /// As many as Linux follows.
+    const LINKS: usize = 40;
+    let mut place = given.to_owned();
+    for _ in 0..LINKS {
+        let Ok(target) = fs::read_link(&place) else { break };
+        place = place.parent().unwrap_or(Path::new("")).join(target);
+    }
+    place
 }
 
 impl fmt::Display for StoreFile {

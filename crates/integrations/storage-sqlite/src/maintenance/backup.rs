@@ -26,8 +26,8 @@ pub struct Copied {
 /// like any other. Nothing has that file's name before it is whole. Counts pages. `None` if there is no store.
 ///
 /// # Errors
-/// Unavailable: there is a file of that name, or the log of one, or none can be made. Full: no room for it. Corrupt: the store is damaged, and so
-/// would be the copy. What the store says.
+/// Unavailable: there is a file of that name, or the log of one, or none can be made. Full: no room for it. Corrupt: the store
+/// is damaged, and so would be the copy. What the store says.
 pub fn backup(path: &Path, to: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Option<Copied>, StoreError> {
     let Some((file, connection)) = open(path)? else { return Ok(None) };
     copy(&file, &connection, to, None, progress).map(Some)

@@ -45,8 +45,8 @@ impl fmt::Display for Finding {
 }
 
 /// Reads all of a store: SQLite's own look at its pages and indexes; that every row is what was written there, and can be read;
-/// that positions and versions have no gaps; that no checkpoint is beyond the log; that the log of a writer that was killed is there. What it finds, in that order; nothing in a store
-/// that is sound, and in one that is not there. Counts rows.
+/// that positions and versions have no gaps; that no checkpoint is beyond the log; that the log of a writer
+/// that was killed is there. What it finds; nothing in a store that is sound, and in one that is not there. Counts rows.
 ///
 /// # Errors
 /// What keeps it from looking: the store is locked, of another version, or none. A damage is a finding, as far as SQLite opens

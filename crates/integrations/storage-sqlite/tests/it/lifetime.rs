@@ -1,11 +1,14 @@
 //! Opening, closing, opening again; and reading while somebody else writes.
 
-use std::{fs, sync::Arc};
+use std::{error::Error, fs, sync::Arc};
 
 use event_sourcing::{
-    CommitError, EventQuery, Expected, LogQuery, Position, Store, StoreErrorKind, StoreExt as _, Unit,
+    Collection, CommitError, Document, EventQuery, Expected, LogQuery, Position, Store, StoreErrorKind, StoreExt as _,
+    Unit,
 };
+use kernel::Json;
 use rusqlite::Connection;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use storage_sqlite::SqliteStore;
 use testing::store::{Card, CardIndex, Noted, Tagged};
@@ -56,6 +59,25 @@ async fn links_lead_to_the_same_store() {
     assert_eq!(open(&link).unwrap_err().kind, StoreErrorKind::Locked, "whatever name it goes by");
     drop(store);
     assert_eq!(numbers(&open(&link).unwrap()).await, [1]);
+}
+
+/// It is made by the first who writes, and has one lock from then on.
+#[cfg(unix)]
+#[tokio::test]
+async fn links_lead_to_a_store_that_is_not_there_yet() {
+    let (folder, path) = place();
+    let [first, second] = ["first.db", "second.db"].map(|name| folder.path().join(name));
+    std::os::unix::fs::symlink("borough.db", &first).unwrap();
+    std::os::unix::fs::symlink(&first, &second).unwrap();
+    assert!(SqliteStore::open_read(&second).unwrap().is_none());
+    let store = open(&second).unwrap();
+    for name in [&path, &first, &second] {
+        assert_eq!(open(name).unwrap_err().kind, StoreErrorKind::Locked, "{}", name.display());
+    }
+    store.commit(numbered(1)).await.unwrap();
+    drop(store);
+    assert_eq!(files(&folder), ["borough.db", "first.db", "second.db"]);
+    assert_eq!(numbers(&open(&path).unwrap()).await, [1]);
 }
 
 #[tokio::test]
@@ -174,6 +196,32 @@ async fn a_foreign_change_is_noticed() {
     assert!(matches!(&refused, CommitError::Store(error) if error.kind == StoreErrorKind::Locked), "{refused}");
     assert_eq!(store.commit(unit()).await.unwrap().events[0].1, 4);
     assert_eq!(store.head().await.unwrap(), Position(10));
+}
+
+/// Of the second form, into which nothing can be brought.
+#[derive(Debug, Serialize, Deserialize)]
+struct Stubborn {}
+
+impl Document for Stubborn {
+    const COLLECTION: &'static str = "testing.cards";
+    const VERSION: u32 = 2;
+
+    fn migrate(_: u32, _: Json) -> Result<Json, Box<dyn Error + Send + Sync>> {
+        panic!("a fault of the module")
+    }
+}
+
+#[tokio::test]
+async fn a_migration_that_panics_is_named_and_the_store_goes_on() {
+    let (_folder, path) = place();
+    let store = open(&path).unwrap();
+    store.commit(numbered(1)).await.unwrap();
+    let error = store.declare(&[Collection::of::<Stubborn>()]).await.unwrap_err();
+    assert_eq!(error.kind, StoreErrorKind::Corrupt);
+    let says = "was not migrated: document `unit 1` of collection `testing.cards`: its migration to version 2 panicked";
+    assert!(error.message.contains(says) && error.message.contains("borough.db`"), "{error}");
+    store.commit(numbered(2)).await.unwrap();
+    assert_eq!(numbers(&store).await, [1, 2]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
