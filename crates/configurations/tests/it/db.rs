@@ -101,7 +101,7 @@ fn a_store_that_is_not_there_is_empty() {
     let home = Home::new();
     is(&home.run(&["db", "stats"]), 0, "borough.db is not there yet\n", "");
     assert_eq!(home.json(&["db", "stats", "--json"]), Value::Null);
-    is(&home.run(&["db", "verify"]), 0, "borough.db is sound\n", "");
+    is(&home.run(&["db", "verify"]), 2, "", "there is no store borough.db to verify");
     is(&home.run(&["db", "backup", "copy.db"]), 2, "", "there is no store borough.db to back up");
     is(&home.run(&["db", "export"]), 2, "", "there is no store borough.db to export");
     is(&home.run(&["db", "stats", "--store", "missing/borough.db"]), 2, "", "there is no folder missing");
