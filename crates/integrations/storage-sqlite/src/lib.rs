@@ -22,8 +22,8 @@
 //!   Busy then. What is queued is not dropped, but a unit whose deadline passes meanwhile is refused when its turn comes.
 //! - A guard over types without a tag looks at every event behind its position; with a tag, at those that have it.
 //! - Four reads run at a time; the others wait their turn.
-//! - A unit, or a read, is held in memory as a whole, and no event or document may exceed 1 GB. What is large is a blob.
-//! - Nesting in JSON ends at 127 levels, which is as deep as it can be read back.
+//! - A unit, or a read, is held in memory as a whole. What is large is a blob: a document ends at 64 MiB and 127 levels of JSON, an
+//!   event at 32 MiB and 120 levels, as in every store (`Unit::check`).
 //! - SQLite's log beside the file is folded into it and emptied every 16 MiB and at a clean end; after a kill the next process
 //!   that writes does it. While somebody reads for long, it grows.
 //! - A flush that the disk refuses fails the units of that transaction. If the machine stops before the next commit, they

@@ -88,6 +88,7 @@ impl Store for MemoryStore {
             (receipt, Position(state.tail.next() as u64))
         };
         if !receipt.events.is_empty() && self.appended.announce(head) && has_threads() {
+            // It is written. Dropped here, nothing of it is undone.
             tokio::task::yield_now().await;
         }
         Ok(receipt)
