@@ -120,13 +120,16 @@ fn run(cli: Cli) -> Result<(), Failure> {
     let recorder = PrometheusBuilder::new().build_recorder();
     let metrics = recorder.handle();
     metrics::set_global_recorder(recorder)?;
-    // As in the program: the values of histograms pile up until somebody puts them into their buckets.
-    thread::spawn(move || {
-        loop {
-            thread::sleep(UPKEEP);
-            metrics.run_upkeep();
-        }
-    });
+    // As in the program: the values of histograms pile up until somebody puts them into their buckets. Not where instructions are
+    // counted: only those of the row may be.
+    if cli.repeat.is_none() {
+        thread::spawn(move || {
+            loop {
+                thread::sleep(UPKEEP);
+                metrics.run_upkeep();
+            }
+        });
+    }
     if let Some(seconds) = cli.soak {
         println!("{}", events::soak(Duration::from_secs(seconds))?);
         return Ok(());
