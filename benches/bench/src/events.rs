@@ -50,6 +50,10 @@ pub fn cases(setting: &Setting) -> Vec<Case> {
     cases
 }
 
+/// Samples take a tenth of a second and scatter by a fifth, the queues' more than ours: on which of the two threads tokio runs a
+/// subscriber is another matter in each.
+const RUNS: usize = 41;
+
 fn beside_queues(program: &Path) -> impl Iterator<Item = Case> {
     const BROADCAST: &str = "tokio-broadcast";
     const UNBOUNDED: &str = "tokio-mpsc-unbounded";
@@ -75,6 +79,7 @@ fn beside_queues(program: &Path) -> impl Iterator<Item = Case> {
             let contender = |name| peer::contender(&program, [name], question);
             Ok(Race::between(contender(subject)?, contender(reference)?))
         })
+        .runs(RUNS)
     })
 }
 
