@@ -201,11 +201,13 @@ impl Follower {
 
     /// Whether the page is one lane.
     fn is_straight(&self, page: &Excerpt) -> bool {
+        let mut priorities = page.iter().map(|event| event.metadata.priority);
+        let first = priorities.next();
         self.delivery.subscription.concurrency == 1
             && self.parked.is_empty()
             && !self.progress.has_marks()
             && !self.is_held()
-            && page.iter().all(|event| event.metadata.priority == page[0].metadata.priority)
+            && priorities.all(|priority| Some(priority) == first)
     }
 
     /// Takes events into the mailbox as long as there is room; the rest is read again.

@@ -54,7 +54,7 @@ impl Appends {
     }
 
     /// The log ends here now. A head before an earlier one changes nothing. Whether whoever announces it should let others have
-    /// the thread: several were woken, most had nothing to do, and tokio keeps the last of them for this thread.
+    /// the thread: several were woken, nobody else had anything to do, and tokio keeps the last of them for this thread.
     pub fn announce(&self, head: Position) -> bool {
         self.0.head.fetch_max(head.0, Ordering::SeqCst) < head.0 && self.0.wake(HERALDS)
     }
@@ -73,7 +73,7 @@ impl Appends {
 }
 
 impl Board {
-    /// At most so many of those who wait. Whether there were several, and three quarters of all waited.
+    /// At most so many of those who wait. Whether there were several, and all waited.
     fn wake(&self, most: usize) -> bool {
         let waiting = self.waiting.load(Ordering::SeqCst);
         if waiting == 0 {
@@ -81,7 +81,7 @@ impl Board {
         }
         let listeners = self.listeners.read().unwrap_or_else(PoisonError::into_inner);
         let woken = listeners.iter().filter(|listener| listener.wake()).take(most).count();
-        woken > 1 && waiting * 4 >= listeners.len() * 3
+        woken > 1 && waiting >= listeners.len()
     }
 }
 

@@ -256,8 +256,7 @@ impl State {
     }
 
     fn apply(&mut self, writes: Vec<Write>, log: &Log, most: usize) -> Receipt {
-        let appends = writes.iter().filter(|write| matches!(write, Write::Append { .. })).count();
-        let mut receipt = Receipt { events: Vec::with_capacity(appends), position: None };
+        let mut receipt = Receipt::default();
         let mut has_forgotten = false;
         for write in writes {
             match write {

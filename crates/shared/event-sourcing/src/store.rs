@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use kernel::{Envelope, Error, ErrorKind, EventId, Json};
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use crate::{
     Appended, Collection, Document, EventQuery, Excerpt, Index, IndexPlace, IndexQuery, LogQuery, StreamQuery, Unit,
@@ -159,7 +160,7 @@ impl<D> Page<D> {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Receipt {
     /// The id of each event, and its version: its place in its stream, from 1.
-    pub events: Vec<(EventId, u64)>,
+    pub events: SmallVec<[(EventId, u64); 1]>,
     /// Of the last event, if the store knew it at the commit. [`Store::position`] waits for it where it did not.
     pub position: Option<Position>,
 }

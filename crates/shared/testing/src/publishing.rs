@@ -177,7 +177,7 @@ async fn what_is_kept_survives_a_restart(home: &impl BusHome, options: Publisher
 
 async fn publisher_committed(store: &Flaky) -> Published {
     let log = store.sound.log(LogQuery::after(Position(20), 1)).await.unwrap();
-    Published::Committed(Receipt { events: vec![(log[0].event_id, 21)], position: Some(Position(21)) })
+    Published::Committed(Receipt { events: [(log[0].event_id, 21)].into(), position: Some(Position(21)) })
 }
 
 async fn a_torn_line_is_left_out_and_said(home: &impl BusHome, options: PublisherOptions) {

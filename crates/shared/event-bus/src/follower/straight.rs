@@ -169,7 +169,10 @@ impl Follower {
 
     /// Events that are done and wrote nothing.
     fn passed(&mut self, page: &Excerpt, events: Range<usize>, start: Instant) {
-        let Some(last) = page.part(events.clone()).last() else { return };
+        if events.is_empty() {
+            return;
+        }
+        let last = &page[events.end - 1];
         let taken = page.part(events).filter(|event| self.delivery.subscription.takes(event)).count();
         self.progress.pass(position(last), taken > 0);
         self.successes = self.successes.saturating_add(taken as u32);

@@ -31,7 +31,7 @@ pub(super) async fn what_is_written_comes_back(store: &dyn Store) {
     first.append(odd, Expected::Absent, &Noted::new(odd, u64::MAX));
     let mut expected: Vec<_> = envelopes(&first);
     let receipt = store.commit(first).await.unwrap();
-    assert_eq!(receipt.events, [(expected[0].event_id, 1)]);
+    assert_eq!(receipt.events[..], [(expected[0].event_id, 1)]);
 
     // What the first event set off carries its cause.
     let caused = origin.context.caused_by(&expected[0]);
@@ -48,7 +48,7 @@ pub(super) async fn what_is_written_comes_back(store: &dyn Store) {
     expected.extend(envelopes(&second));
     let receipt = store.commit(second).await.unwrap();
     let versions: Vec<_> = expected[1..].iter().map(|event| event.event_id).zip([2, 1, 2, 3, 4]).collect();
-    assert_eq!(receipt.events, versions);
+    assert_eq!(receipt.events[..], versions);
 
     for (envelope, position) in expected.iter_mut().zip(1..) {
         envelope.metadata.position = Some(position);
