@@ -7,7 +7,7 @@ use event_sourcing::{Direction, EventQuery, LogQuery, Position, QueryItem, Strea
 use kernel::Envelope;
 use rusqlite::{Connection, ToSql, params_from_iter};
 
-use crate::{checksum::event_columns, rows};
+use crate::{checksum::event_columns, names::Names, rows};
 
 pub(crate) fn log(connection: &Connection, query: &LogQuery) -> rusqlite::Result<Vec<Envelope>> {
     match query.matching.as_ref().map_or(&[][..], EventQuery::items) {
@@ -65,11 +65,11 @@ fn select(connection: &Connection, item: &QueryItem, part: &LogQuery) -> rusqlit
     };
     select.range(place, part.after.0, part.upto.map(|upto| upto.0));
     if let [first, others @ ..] = &item.types[..] {
-        select.text(" AND event_type IN (").value(first);
+        select.text(" AND event_type IN (SELECT id FROM names WHERE name IN (").value(first);
         for other in others {
             select.text(", ").value(other);
         }
-        select.text(")");
+        select.text("))");
     }
     if let Some(correlation) = part.correlation {
         select.text(" AND correlation_id = ").value(correlation.uuid().into_bytes());
@@ -83,10 +83,10 @@ fn select(connection: &Connection, item: &QueryItem, part: &LogQuery) -> rusqlit
 pub(crate) fn stream(connection: &Connection, stream: &str, query: &StreamQuery) -> rusqlite::Result<Vec<Envelope>> {
     let StreamQuery { after, upto, until, direction, limit } = *query;
     let mut select = Select::new(concat!("SELECT ", event_columns!(), ", checksum FROM events WHERE stream = "));
-    select.value(stream).range("version", after, upto);
+    select.named(stream).range("version", after, upto);
     if let Some(until) = until {
         select.text(" AND version < coalesce((SELECT later.version FROM events AS later WHERE later.stream = ");
-        select.value(stream).text(" AND later.timestamp > ").value(nanoseconds(until));
+        select.named(stream).text(" AND later.timestamp > ").value(nanoseconds(until));
         select.text(" ORDER BY later.version LIMIT 1), 9223372036854775807)");
     }
     select.end("version", direction, limit).envelopes(connection)
@@ -114,6 +114,10 @@ impl<'a> Select<'a> {
         self
     }
 
+    fn named(&mut self, name: impl ToSql + 'a) -> &mut Self {
+        self.text("(SELECT id FROM names WHERE name = ").value(name).text(")")
+    }
+
     fn range(&mut self, column: &str, after: u64, upto: Option<u64>) -> &mut Self {
         self.text(" AND ").text(column).text(" > ").value(rows::integer(after));
         if let Some(upto) = upto {
@@ -132,7 +136,8 @@ impl<'a> Select<'a> {
 
     fn envelopes(&self, connection: &Connection) -> rusqlite::Result<Vec<Envelope>> {
         let mut statement = connection.prepare_cached(&self.text)?;
-        statement.query_map(params_from_iter(&self.arguments), rows::envelope)?.collect()
+        let mut names = Names::new(connection);
+        statement.query_map(params_from_iter(&self.arguments), |row| rows::envelope(row, &mut names))?.collect()
     }
 }
 

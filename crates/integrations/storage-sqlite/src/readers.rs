@@ -215,6 +215,8 @@ pub(crate) fn connect(file: &StoreFile, create: OpenFlags) -> Result<Connection,
     let open = || {
         let connection = Connection::open_with_flags(file.path(), flags)?;
         connection.busy_timeout(PATIENCE)?;
+        // A plan is made once. SQLite would make it anew for each value that is bound, in case another index suited that better.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         Ok(connection)
     };

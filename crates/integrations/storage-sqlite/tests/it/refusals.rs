@@ -110,7 +110,7 @@ async fn a_page_of_garbage_is_found_when_it_is_read() {
     drop(store);
     let mut bytes = fs::read(&path).unwrap();
     let pages = bytes.len() / 4096;
-    bytes[8 * 4096..(pages - 1) * 4096].fill(0xA5);
+    bytes[16 * 4096..(pages - 1) * 4096].fill(0xA5);
     fs::write(&path, bytes).unwrap();
     let store = open(&path).unwrap();
     let error = store.log(event_sourcing::LogQuery::after(event_sourcing::Position(0), usize::MAX)).await.unwrap_err();
@@ -156,8 +156,8 @@ async fn a_row_that_cannot_be_read_is_named() {
 fn a_newer_store_asks_for_a_newer_version() {
     let (_folder, path) = place();
     drop(open(&path).unwrap());
-    Connection::open(&path).unwrap().pragma_update(None, "user_version", 4).unwrap();
-    let says = ["was written by a newer version of Borough (its schema is 4, this one knows 3)", "use that version"];
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 5).unwrap();
+    let says = ["was written by a newer version of Borough (its schema is 5, this one knows 4)", "use that version"];
     is_refused(&path, StoreErrorKind::Newer, &says);
 }
 
