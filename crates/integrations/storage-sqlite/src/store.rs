@@ -72,7 +72,7 @@ impl SqliteStore {
         schema::recognise(&connection, &file)?;
         prepare(&connection, &file, &options)?;
         schema::migrate(&mut connection, &file)?;
-        let head = readers::head(&connection).map_err(|cause| file.fault(&cause))?;
+        let head = readers::sound_head(&connection).map_err(|cause| file.fault(&cause))?;
         let appended = Appends::new(head);
         let writer = Writer::start(connection, file.clone(), appended.clone(), options.patience)?;
         Ok(Self { readers: Readers::new(file.clone()), writer: Some(writer), _lock: Some(lock), appended, file })
@@ -90,7 +90,7 @@ impl SqliteStore {
         if !is_readable {
             return Ok(None);
         }
-        let head = readers.read_now(readers::head)?;
+        let head = readers.read_now(readers::sound_head)?;
         Ok(Some(Self { readers, writer: None, _lock: None, appended: Appends::new(head), file }))
     }
 }

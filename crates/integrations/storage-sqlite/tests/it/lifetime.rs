@@ -187,11 +187,9 @@ async fn a_foreign_change_is_noticed() {
         unit
     };
     assert!(store.commit(unit()).await.is_err());
-    other.execute("UPDATE events SET stream = 77 WHERE position = 3", []).unwrap();
-    drop(store);
-    let store = open(&path).unwrap();
+    other.execute("DELETE FROM events WHERE position = 3", []).unwrap();
     store.commit(unit()).await.unwrap();
-    other.execute("UPDATE events SET position = 9 WHERE position = 4", []).unwrap();
+    other.execute("UPDATE events SET position = 9 WHERE position = 3", []).unwrap();
     let refused = store.commit(unit()).await.unwrap_err();
     assert!(matches!(&refused, CommitError::Store(error) if error.kind == StoreErrorKind::Locked), "{refused}");
     assert_eq!(store.commit(unit()).await.unwrap().events[0].1, 4);
