@@ -43,6 +43,7 @@ mod readers;
 mod rows;
 mod schema;
 mod store;
+mod sync;
 mod transaction;
 mod writer;
 
