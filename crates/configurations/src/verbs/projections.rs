@@ -134,6 +134,15 @@ async fn follow(store: &dyn Store, order: &ProjectionOrder, answer: &Json) -> Re
         RebuildEnd::GivenUp => Err(Failure::impossible(format!(
             "generation {generation} was given up for another one: see `borough projections list`"
         ))),
+        RebuildEnd::Stalled { position, head, paused: true } => Err(Failure::impossible(format!(
+            "the rebuild of {projection} stands at {position} of {head}, for somebody has paused it: go on with `borough \
+             projections resume {projection}`"
+        ))),
+        RebuildEnd::Stalled { position, head, paused: false } => Err(Failure::impossible(format!(
+            "the rebuild of {projection} has stood at {position} of {head} for a minute: see with `borough status` whether a \
+             process serves the store, and start `borough serve` if none does; it goes on by itself, and `borough projections \
+             list` tells how far it is"
+        ))),
     }
 }
 
