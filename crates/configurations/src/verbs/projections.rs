@@ -69,6 +69,7 @@ fn write_status(text: &mut String, status: &ProjectionStatus) -> std::fmt::Resul
     for (what, halted) in [("", &live.halted), ("the rebuild ", &rebuild.as_ref().and_then(|r| r.halted.clone()))] {
         if let Some(Halt { position, event_type, error, .. }) = halted {
             let error = visible(error);
+            let event_type = event_type.as_deref().unwrap_or("a damaged event");
             writeln!(text, "    {what}halted before {event_type} at {position}: {error}")?;
         }
     }
@@ -127,9 +128,9 @@ async fn follow(store: &dyn Store, order: &ProjectionOrder, answer: &Json) -> Re
     bar.finish();
     match end {
         RebuildEnd::Live => Ok(()),
-        RebuildEnd::Halted(Halt { position, event_type, error, .. }) => Err(Failure::impossible(format!(
-            "the rebuild has halted before {event_type} at {position}: {error}: readers see what was there before; mend the \
-             projection and raise its version, or resume it"
+        RebuildEnd::Halted(halt) => Err(Failure::impossible(format!(
+            "the rebuild has halted before {halt}: readers see what was there before; mend the projection and raise its version, \
+             or resume it"
         ))),
         RebuildEnd::GivenUp => Err(Failure::impossible(format!(
             "generation {generation} was given up for another one: see `borough projections list`"

@@ -3,11 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
-use event_sourcing::{Applies, Events, Halt, Projected, Projection, ReadModel, Store, Unit, View};
+use event_sourcing::{Applies, Events, Halt, Position, Projected, Projection, ReadModel, Store, Unit, View};
 use expect_test::expect;
 use kernel::{Clock, Envelope, Error, Event, ManualClock};
 use module::{Application, HealthStatus, Infrastructure, Module, Options, assemble};
 use serde::{Deserialize, Serialize};
+use testing::faults::Damaged;
 
 use crate::shop::{Sold, SoldAgain, infrastructure, now};
 
@@ -152,10 +153,15 @@ struct World {
 
 impl World {
     async fn new() -> Self {
+        Self::of(shop().projects::<Sales>(), infrastructure().store).await
+    }
+
+    async fn of(module: Module, store: Arc<dyn Store>) -> Self {
         let clock = Arc::new(ManualClock::default());
-        let infrastructure = Infrastructure { clock: Arc::<ManualClock>::clone(&clock), ..infrastructure() };
-        let store = Arc::clone(&infrastructure.store);
-        let modules = vec![shop().projects::<Sales>()];
+        let infrastructure = infrastructure();
+        let infrastructure =
+            Infrastructure { clock: Arc::<ManualClock>::clone(&clock), store: Arc::clone(&store), ..infrastructure };
+        let modules = vec![module];
         let application = assemble(modules, infrastructure, Options::default()).await.unwrap();
         Self { application, store, clock }
     }
@@ -213,7 +219,7 @@ async fn an_old_event_that_readers_do_not_see_fails_readiness() {
     tokio::time::sleep(Duration::from_secs(2)).await;
     let standing = world.application.projections.standings().remove(0);
     let Some(Halt { position, event_type, .. }) = standing.halted else { panic!("{standing:?}") };
-    assert_eq!((position.0, &*event_type, standing.lag), (2, "shop.brought_back", 1));
+    assert_eq!((position.0, event_type.as_deref(), standing.lag), (2, Some("shop.brought_back"), 1));
     let (status, reasons, parts) = world.health();
     assert_eq!(status, HealthStatus::Unhealthy);
     assert_eq!(parts, ["projection `shop.sales`: unhealthy halted before the event at 2: nobody brings anything back"]);
@@ -221,6 +227,32 @@ async fn an_old_event_that_readers_do_not_see_fails_readiness() {
     assert!(
         reason.starts_with("projection `shop.sales` of module `shop` has halted before event `shop.brought_back` ")
     );
+    world.application.stop().await.unwrap();
+}
+
+/// At once, as it will not pass by itself; what comes before it is seen.
+#[tokio::test(start_paused = true)]
+async fn a_damaged_event_before_a_projection_fails_readiness() {
+    let damaged = Arc::new(Damaged::at(infrastructure().store, Position(2)));
+    let mut world = World::of(shop().projects::<Sales>(), Arc::<Damaged>::clone(&damaged)).await;
+    for _ in 0..3 {
+        world.publish(&Sold {}).await;
+    }
+    world.application.start().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let sales = ReadModel::<Sales>::new(Arc::clone(&world.store));
+    assert_eq!(sales.get::<Count>("all").await.unwrap().unwrap().value.sold, 1);
+    let (status, reasons, parts) = world.health();
+    assert_eq!(status, HealthStatus::Unhealthy);
+    let why = "event 2: it is not what was written there: restore the store from a copy";
+    let reason = format!("projection `shop.sales` of module `shop` has halted before a damaged event at 2: {why}");
+    assert_eq!(reasons, [reason]);
+    assert_eq!(parts, [format!("projection `shop.sales`: unhealthy halted before the event at 2: {why}")]);
+    damaged.mend();
+    world.application.projections.resume("shop.sales").await.unwrap();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(sales.get::<Count>("all").await.unwrap().unwrap().value.sold, 3);
+    assert_eq!(world.health().0, HealthStatus::Healthy);
     world.application.stop().await.unwrap();
 }
 
