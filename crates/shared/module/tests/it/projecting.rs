@@ -1,6 +1,6 @@
 //! Projections of modules: verified, described, run with their module, and a part of its health.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::pending, sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
 use event_sourcing::{Applies, Events, Halt, Position, Projected, Projection, ReadModel, Store, Unit, View};
@@ -227,6 +227,48 @@ async fn an_old_event_that_readers_do_not_see_fails_readiness() {
     assert!(
         reason.starts_with("projection `shop.sales` of module `shop` has halted before event `shop.brought_back` ")
     );
+    world.application.stop().await.unwrap();
+}
+
+/// Never through with an event.
+#[derive(Clone, Copy, Default)]
+struct Stuck;
+
+impl Projection for Stuck {
+    const NAME: &'static str = "shop.stuck";
+    const VERSION: u32 = 1;
+    const COLLECTIONS: &'static [&'static str] = &["shop.stuck"];
+
+    fn events() -> Events<Self> {
+        Events::default().of::<Sold>()
+    }
+}
+
+impl Applies<Sold> for Stuck {
+    async fn apply(&self, _: &Sold, _: &Envelope, _: &mut View<'_, Self>) -> Result<(), Error> {
+        pending().await
+    }
+}
+
+/// It has not failed, and it says nothing.
+/// Rule 4 of docs/durability.md.
+#[tokio::test(start_paused = true)]
+async fn a_projection_that_is_stuck_fails_readiness() {
+    let mut world = World::of(shop().projects::<Stuck>(), infrastructure().store).await;
+    world.application.start().await.unwrap();
+    world.publish(&Sold {}).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    world.clock.advance(TimeDelta::seconds(300));
+    assert_eq!(world.health(), (HealthStatus::Healthy, vec![], vec!["projection `shop.stuck`: healthy ".into()]));
+    world.clock.advance(TimeDelta::seconds(1));
+    let (status, reasons, _) = world.health();
+    assert_eq!(status, HealthStatus::Unhealthy);
+    assert_eq!(
+        reasons,
+        ["an event has waited for projection `shop.stuck` of module `shop` for 301 s, and 300 s are allowed: see \
+          `borough projections list`, or raise `projections.age_seconds`"]
+    );
+    assert!(!world.application.health(Ok(&[])).ready);
     world.application.stop().await.unwrap();
 }
 
