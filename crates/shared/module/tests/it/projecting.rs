@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use event_sourcing::{Applies, Events, Halt, Position, Projected, Projection, ReadModel, Store, Unit, View};
 use expect_test::expect;
 use kernel::{Clock, Envelope, Error, Event, ManualClock};
-use module::{Application, HealthStatus, Infrastructure, Module, Options, assemble};
+use module::{Application, HealthStatus, Infrastructure, Module, Options, ProjectionReport, assemble};
 use serde::{Deserialize, Serialize};
 use testing::faults::Damaged;
 
@@ -172,6 +172,16 @@ impl World {
         self.store.commit(unit).await.unwrap();
     }
 
+    /// As another process reads it, after a moment.
+    async fn reported(&self) -> String {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let report = ProjectionReport::from(self.application.projections.standings().remove(0));
+        let sent = serde_json::to_string(&report).unwrap();
+        let received: ProjectionReport = serde_json::from_str(&sent).unwrap();
+        assert_eq!((&received, &*received.module), (&report, "shop"));
+        received.lines().join("\n") + "\n"
+    }
+
     fn health(&self) -> (HealthStatus, Vec<String>, Vec<String>) {
         let health = self.application.health(Ok(&[]));
         let parts = health.components.into_iter().filter(|component| component.part.is_some());
@@ -295,6 +305,37 @@ async fn a_damaged_event_before_a_projection_fails_readiness() {
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!(sales.get::<Count>("all").await.unwrap().unwrap().value.sold, 3);
     assert_eq!(world.health().0, HealthStatus::Healthy);
+    world.application.stop().await.unwrap();
+}
+
+/// What other processes are told of a serving one.
+#[tokio::test(start_paused = true)]
+async fn a_report_says_what_somebody_should_look_at() {
+    let mut world = World::new().await;
+    let projections = world.application.projections.clone();
+    world.application.start().await.unwrap();
+    world.publish(&Sold {}).await;
+    let mut told = world.reported().await;
+    projections.pause("shop.sales").await.unwrap();
+    world.publish(&BroughtBack {}).await;
+    world.publish(&Sold {}).await;
+    world.clock.advance(TimeDelta::seconds(60));
+    told += &world.reported().await;
+    projections.resume("shop.sales").await.unwrap();
+    told += &world.reported().await;
+    assert_eq!(projections.rebuild("shop.sales").await, Ok(2));
+    told += &world.reported().await;
+    expect![[r#"
+        shop.sales           at 1, 0 behind
+        shop.sales           at 1, 2 behind, the oldest event waits for 60 s
+          paused: go on with `borough projections resume shop.sales`
+        shop.sales           at 1, 2 behind, the oldest event waits for 60 s
+          halted before event `shop.brought_back` 00000000-0000-0000-0000-000000000001 at 2: nobody brings anything back: mended, it goes on with `borough projections resume shop.sales`
+        shop.sales           at 1, 2 behind, the oldest event waits for 60 s
+          halted before event `shop.brought_back` 00000000-0000-0000-0000-000000000001 at 2: nobody brings anything back: mended, it goes on with `borough projections resume shop.sales`
+          being written anew, at 1
+          the rebuild halted before event `shop.brought_back` 00000000-0000-0000-0000-000000000001 at 2: nobody brings anything back
+    "#]].assert_eq(&told);
     world.application.stop().await.unwrap();
 }
 
