@@ -2,16 +2,21 @@ use std::{
     collections::VecDeque,
     ops::Deref,
     panic::{self, AssertUnwindSafe},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
-    thread::{self, JoinHandle},
+    sync::Arc,
     time::Duration,
 };
 
-use event_sourcing::{Position, StoreError, StoreErrorKind, StoredDocument};
+use event_sourcing::{Direction, LogQuery, Position, StoreError, StoreErrorKind, StoredDocument};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, config::DbConfig};
 use tokio::sync::oneshot;
 
-use crate::{checksum::document_columns, fault::StoreFile, rows};
+use crate::{
+    checksum::document_columns,
+    events,
+    fault::StoreFile,
+    rows,
+    sync::{Builder, Condvar, JoinHandle, Mutex, MutexGuard, PoisonError},
+};
 
 /// Reads that run at a time.
 const READERS: usize = 4;
@@ -96,7 +101,10 @@ impl Readers {
         jobs.queue.push_back(job);
         let is_short = jobs.queue.len() > jobs.idle;
         drop(jobs);
-        self.desk.arrived.notify_one();
+        // Mutant `reader_asleep`: who waits for a read is not woken by one.
+        if !cfg!(mutant = "reader_asleep") {
+            self.desk.arrived.notify_one();
+        }
         if is_short { self.hire() } else { Ok(()) }
     }
 
@@ -109,7 +117,7 @@ impl Readers {
         let first = self.first.lock().unwrap_or_else(PoisonError::into_inner).take();
         let reader = first.unwrap_or_else(|| Reader { file: self.file.clone(), connection: None });
         let desk = Arc::clone(&self.desk);
-        match thread::Builder::new().name("sqlite-reader".into()).spawn(move || desk.work(reader)) {
+        match Builder::new().name("sqlite-reader".into()).spawn(move || desk.work(reader)) {
             Ok(thread) => threads.push(thread),
             Err(_) if !threads.is_empty() => {}
             Err(cause) => {
@@ -215,6 +223,8 @@ pub(crate) fn connect(file: &StoreFile, create: OpenFlags) -> Result<Connection,
     let open = || {
         let connection = Connection::open_with_flags(file.path(), flags)?;
         connection.busy_timeout(PATIENCE)?;
+        // A plan is made once. SQLite would make it anew for each value that is bound, in case another index suited that better.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         Ok(connection)
     };
@@ -266,10 +276,67 @@ pub(crate) fn head(connection: &Connection) -> rusqlite::Result<Position> {
         .query_row([], |row| rows::number(row, 0).map(Position))
 }
 
+/// As [`head`], of a log whose last event is what was written there.
+pub(crate) fn sound_head(connection: &Connection) -> rusqlite::Result<Position> {
+    let last = LogQuery { direction: Direction::Backward, ..LogQuery::after(Position(0), 1) };
+    let last = events::log(connection, &last)?.into_iter().next();
+    Ok(last.and_then(|event| event.metadata.position).map(Position).unwrap_or_default())
+}
+
 pub(crate) fn checkpoint(connection: &Connection, subscriber: &str) -> rusqlite::Result<Position> {
     let position = connection
         .prepare_cached("SELECT subscriber, position, checksum FROM checkpoints WHERE subscriber = ?1")?
         .query_row([subscriber], rows::checkpoint)
         .optional()?;
     Ok(position.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use shuttle::{
+        check_random,
+        sync::atomic::{AtomicUsize, Ordering},
+        thread,
+    };
+
+    use super::*;
+
+    /// Two ask for three reads each, more than wait for one at any time, and hear of each before they ask for the next; then
+    /// the threads end. Nobody is left waiting: shuttle finds every thread that is.
+    #[test]
+    fn every_read_is_done_once_and_every_thread_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = StoreFile::locate(&folder.path().join("borough.db")).unwrap();
+        check_random(
+            move || {
+                let readers = Arc::new(Readers::new(file.clone()));
+                let asking = (0..2).map(|_| {
+                    let readers = Arc::clone(&readers);
+                    thread::spawn(move || {
+                        let done = Arc::new((Mutex::new(0), Condvar::new()));
+                        let times = Arc::new(AtomicUsize::new(0));
+                        for asked in 1..=3 {
+                            let (told, counted) = (Arc::clone(&done), Arc::clone(&times));
+                            let job = move |_: &mut Reader| {
+                                counted.fetch_add(1, Ordering::SeqCst);
+                                *told.0.lock().unwrap() = asked;
+                                told.1.notify_one();
+                            };
+                            readers.ask(Box::new(job)).unwrap();
+                            let mut heard = done.0.lock().unwrap();
+                            while *heard < asked {
+                                heard = done.1.wait(heard).unwrap();
+                            }
+                        }
+                        assert_eq!(times.load(Ordering::SeqCst), 3);
+                    })
+                });
+                let asking: Vec<_> = asking.collect();
+                asking.into_iter().for_each(|thread| thread.join().unwrap());
+                readers.rest();
+                assert!(readers.threads.lock().unwrap().is_empty());
+            },
+            2000,
+        );
+    }
 }

@@ -101,15 +101,20 @@ fn copy(
 mod tests {
     use std::fs;
 
+    use rusqlite::OpenFlags;
+
     use super::*;
-    use crate::{Options, SqliteStore};
+    use crate::{readers, schema};
 
     /// A file that may have a single page is a full disk to SQLite.
     #[test]
     fn a_backup_without_room_leaves_nothing() {
         let folder = tempfile::TempDir::new().unwrap();
         let (path, to) = (folder.path().join("borough.db"), folder.path().join("copy.db"));
-        drop(SqliteStore::open(&path, Options::new("test", chrono::DateTime::default())).unwrap());
+        let file = StoreFile::locate(&path).unwrap();
+        let mut connection = readers::connect(&file, OpenFlags::SQLITE_OPEN_CREATE).unwrap();
+        schema::migrate(&mut connection, &file).unwrap();
+        drop(connection);
         let (file, store) = open(&path).unwrap().unwrap();
         let error = copy(&file, &store, &to, Some(1), &mut |_| {}).unwrap_err();
         assert_eq!(error.kind, StoreErrorKind::Full);
