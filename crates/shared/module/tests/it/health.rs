@@ -7,7 +7,7 @@ use std::{
 };
 
 use chrono::TimeDelta;
-use event_bus::{BusOptions, EventBus, Ports, Subscriber, SubscriberStatus};
+use event_bus::{BusOptions, Drain, EventBus, Ports, Subscriber, SubscriberStatus};
 use event_sourcing::{Origin, Position, Store, Unit};
 use expect_test::{Expect, expect};
 use futures::FutureExt;
@@ -212,7 +212,7 @@ async fn a_process_is_not_ready_while_a_subscriber_has_halted() {
         unit.publish(&Said::<0>);
     }
     store.commit(unit).await.unwrap();
-    bus.drain(Duration::from_secs(5)).await.unwrap();
+    assert_eq!(bus.drain(Duration::from_secs(5)).await.unwrap(), Drain::Complete);
     let status = bus.status().await.unwrap();
     assert_eq!((status[0].position, status[0].head), (Position(1), Position(3)));
     let halted = expect![[r#"
@@ -224,7 +224,7 @@ async fn a_process_is_not_ready_while_a_subscriber_has_halted() {
     check(&application, Ok(&status), halted);
     damaged.mend();
     bus.resume("ear.m0").await.unwrap();
-    bus.drain(Duration::from_secs(5)).await.unwrap();
+    assert_eq!(bus.drain(Duration::from_secs(5)).await.unwrap(), Drain::Complete);
     assert!(application.health(Ok(&bus.status().await.unwrap())).ready);
     bus.stop().await;
 }
