@@ -15,7 +15,7 @@ use std::{
 use event_bus::{LetterFilter, Overlong, SubscriberStatus};
 use event_sourcing::Position;
 use kernel::{EventId, Json};
-use module::Health;
+use module::{Health, ProjectionReport};
 use monitoring_prometheus::Reading;
 use request::{ModuleState, Trouble};
 use serde::{Deserialize, Serialize};
@@ -53,6 +53,7 @@ pub struct StatusReport {
     /// Those that were left out too: they are stopped.
     pub modules: Vec<ModuleReport>,
     pub subscribers: Vec<SubscriberReport>,
+    pub projections: Vec<ProjectionReport>,
     /// Runs that this process drives right now.
     pub driving: Vec<Uuid>,
 }

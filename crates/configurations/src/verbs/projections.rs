@@ -69,6 +69,7 @@ fn write_status(text: &mut String, status: &ProjectionStatus) -> std::fmt::Resul
     for (what, halted) in [("", &live.halted), ("the rebuild ", &rebuild.as_ref().and_then(|r| r.halted.clone()))] {
         if let Some(Halt { position, event_type, error, .. }) = halted {
             let error = visible(error);
+            let event_type = event_type.as_deref().unwrap_or("a damaged event");
             writeln!(text, "    {what}halted before {event_type} at {position}: {error}")?;
         }
     }
@@ -127,12 +128,21 @@ async fn follow(store: &dyn Store, order: &ProjectionOrder, answer: &Json) -> Re
     bar.finish();
     match end {
         RebuildEnd::Live => Ok(()),
-        RebuildEnd::Halted(Halt { position, event_type, error, .. }) => Err(Failure::impossible(format!(
-            "the rebuild has halted before {event_type} at {position}: {error}: readers see what was there before; mend the \
-             projection and raise its version, or resume it"
+        RebuildEnd::Halted(halt) => Err(Failure::impossible(format!(
+            "the rebuild has halted before {halt}: readers see what was there before; mend the projection and raise its version, \
+             or resume it"
         ))),
         RebuildEnd::GivenUp => Err(Failure::impossible(format!(
             "generation {generation} was given up for another one: see `borough projections list`"
+        ))),
+        RebuildEnd::Stalled { position, head, paused: true } => Err(Failure::impossible(format!(
+            "the rebuild of {projection} stands at {position} of {head}, for somebody has paused it: go on with `borough \
+             projections resume {projection}`"
+        ))),
+        RebuildEnd::Stalled { position, head, paused: false } => Err(Failure::impossible(format!(
+            "the rebuild of {projection} has stood at {position} of {head} for a minute: see with `borough status` whether a \
+             process serves the store, and start `borough serve` if none does; it goes on by itself, and `borough projections \
+             list` tells how far it is"
         ))),
     }
 }

@@ -187,6 +187,7 @@ impl Serving {
             head: self.platform.store.head().await?,
             modules: self.platform.application.modules().into_iter().map(reported).collect(),
             subscribers: subscribers.into_iter().map(Into::into).collect(),
+            projections: self.platform.application.projections.standings().into_iter().map(Into::into).collect(),
             driving: self.driving.values().copied().collect(),
         })
     }

@@ -1,5 +1,7 @@
 use std::fmt::Write;
 
+use module::ProjectionReport;
+
 use crate::{
     cli::{Global, Status},
     composition::Config,
@@ -35,6 +37,9 @@ fn write_status(text: &mut String, report: &StatusReport) -> std::fmt::Result {
     }
     writeln!(text, "subscribers")?;
     report.subscribers.iter().try_for_each(|subscriber| write_subscriber(text, subscriber))?;
+    writeln!(text, "projections")?;
+    let lines = report.projections.iter().flat_map(ProjectionReport::lines);
+    lines.map(|line| visible(&line)).try_for_each(|line| writeln!(text, "  {line}"))?;
     writeln!(text, "runs being driven: {}", report.driving.len())?;
     report.driving.iter().try_for_each(|run| writeln!(text, "  {run}"))
 }

@@ -22,7 +22,7 @@ use std::{
     time::Duration,
 };
 
-use event_sourcing::{Appended, Bell, CommitError, Excerpt, Position, Receipt, StoreError};
+use event_sourcing::{Appended, Bell, CommitError, Damage, Excerpt, Position, Readable, Receipt, StoreError, StoreExt};
 use kernel::Envelope;
 use tokio::{
     sync::watch,
@@ -159,15 +159,23 @@ impl Follower {
                     continue;
                 }
                 self.appended.look();
-                let page = self.page().await?;
-                let is_end = page.len() < PAGE.min(delivery.subscription.mailbox);
+                // What it halted before is read again when it is resumed.
+                if self.halted.is_some() {
+                    self.idle().await?;
+                    continue;
+                }
+                let Readable { events: page, damage } = self.page().await?;
+                let is_end = damage.is_none() && page.len() < PAGE.min(delivery.subscription.mailbox);
                 // Mutant `horizon_after_rows`: what is appended between a read and a look at the end of the log is passed over.
                 if cfg!(mutant = "horizon_after_rows") && page.is_empty() {
                     self.progress.pass(delivery.store.head().await?, false);
                 }
                 if page.is_empty() {
-                    // Whatever has ended the wait is to be looked for.
-                    self.idle().await?;
+                    match damage {
+                        Some(damage) => self.halt_before(&damage),
+                        // Whatever has ended the wait is to be looked for.
+                        None => self.idle().await?,
+                    }
                     continue;
                 }
                 if self.is_straight(&page) && !handler.computes() {
@@ -190,11 +198,18 @@ impl Follower {
     }
 
     /// What comes next in the log.
-    async fn page(&self) -> Result<Excerpt, StoreError> {
-        self.delivery.store.excerpt(self.progress.read, self.page_size()).await
+    async fn page(&self) -> Result<Readable, StoreError> {
+        self.delivery.store.readable(self.progress.read, self.page_size()).await
     }
 
-    /// A page of fewer events was all that there was.
+    /// It is through with all that comes before an event that the store cannot give back. Nobody knows what that was, so that it can
+    /// neither be parked nor be passed over.
+    fn halt_before(&mut self, damage: &Damage) {
+        tracing::error!(subscriber = self.delivery.subscription.name, "halted: {damage}");
+        self.halted = Some(damage.to_string());
+    }
+
+    /// A page of fewer events was all that there was, or all before one that is damaged.
     fn page_size(&self) -> usize {
         self.delivery.subscription.mailbox.saturating_sub(self.mailbox.free()).clamp(1, PAGE)
     }

@@ -1,6 +1,6 @@
 use std::{collections::VecDeque, pin::pin, sync::Arc};
 
-use event_sourcing::{Appended, Bell, Position, StoreError};
+use event_sourcing::{Appended, Bell, Excerpt, Position, Readable, StoreError, StoreExt};
 use kernel::Envelope;
 use tokio::{sync::watch, time::sleep};
 
@@ -144,7 +144,7 @@ impl Listener {
         self.is_behind = true;
         let most = self.delivery.subscription.mailbox;
         loop {
-            let page = match self.delivery.store.excerpt(self.read, PAGE).await {
+            let page = match self.page().await {
                 Ok(page) => page,
                 Err(error) => {
                     tracing::warn!(subscriber = self.delivery.subscription.name, "waiting for the store: {error}");
@@ -177,6 +177,22 @@ impl Listener {
                 }
                 self.read = at;
             }
+        }
+    }
+
+    /// What comes next in the log. Here nobody waits for what cannot be read: it is dropped.
+    async fn page(&mut self) -> Result<Excerpt, StoreError> {
+        let store = Arc::clone(&self.delivery.store);
+        loop {
+            let Readable { events, damage } = store.readable(self.read, PAGE).await?;
+            let Some(damage) = damage.filter(|_| events.is_empty()) else { return Ok(events) };
+            // Where it is the whole store that cannot be read, this would not end.
+            if damage.position > store.head().await? {
+                return Err(damage.error);
+            }
+            tracing::error!(subscriber = self.delivery.subscription.name, "dropped: {damage}");
+            self.drop_events(1);
+            self.read = damage.position;
         }
     }
 

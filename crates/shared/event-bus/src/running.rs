@@ -10,7 +10,7 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use event_sourcing::{Bell, LogQuery, Position, Store, StoreError};
+use event_sourcing::{Bell, Position, Store, StoreError, StoreExt};
 use futures::FutureExt;
 use tokio::{sync::watch, task::JoinHandle, time::timeout};
 
@@ -258,8 +258,8 @@ impl Post {
         if let Some((_, happened)) = unread().filter(|(known, _)| *known == at) {
             return Ok(Some(happened));
         }
-        let next = store.log(LogQuery::after(at, 1)).await?;
-        let happened = next.first().map(|event| event.timestamp);
+        let next = store.readable(at, 1).await?.events;
+        let happened = next.get(0).map(|event| event.timestamp);
         *unread() = happened.map(|happened| (at, happened));
         Ok(happened)
     }

@@ -29,6 +29,7 @@ mod excerpt;
 mod memory;
 mod projection;
 mod query;
+mod readable;
 mod rules;
 mod store;
 mod subscription;
@@ -51,6 +52,7 @@ pub use projection::{
     ReadModel, RebuildEnd, RebuildProgress, View, follow_rebuild, projections,
 };
 pub use query::{Direction, EventQuery, LogQuery, QueryItem, StreamQuery};
+pub use readable::{Damage, Readable};
 pub use rules::{EventLimits, EventRules};
 pub use store::{
     CommitError, Conflict, Found, Intruder, Page, Position, Receipt, Store, StoreError, StoreErrorKind, StoreExt,

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::{
-    Appended, Collection, Document, EventQuery, Excerpt, Index, IndexPlace, IndexQuery, LogQuery, StreamQuery, Unit,
-    WaitError, Wanted, wait,
+    Appended, Collection, Document, EventQuery, Excerpt, Index, IndexPlace, IndexQuery, LogQuery, Readable,
+    StreamQuery, Unit, WaitError, Wanted, readable, wait,
 };
 
 /// Place in the log's one gap-free order. The first event has position 1; 0 is before all of them.
@@ -204,6 +204,18 @@ pub trait StoreExt: Store {
             });
             Ok(each.collect())
         }
+    }
+
+    /// As [`excerpt`](Store::excerpt), but one event that is damaged keeps nobody from those before it, and is named. At most
+    /// `limit` events, of which there is one at least.
+    ///
+    /// # Errors
+    /// What the store says, Corrupt apart: that is [`Readable::damage`].
+    ///
+    /// # Cancel safety
+    /// Only reads.
+    fn readable(&self, after: Position, limit: usize) -> impl Future<Output = Result<Readable, StoreError>> + Send {
+        readable::readable(self, after, limit)
     }
 
     /// Waits until the log can be read up to this position, at most so long by the runtime's timers.

@@ -25,7 +25,7 @@ pub struct Health {
     pub status: HealthStatus,
     /// Its runtime gets round to its tasks. If not, only starting it anew helps.
     pub live: bool,
-    /// It can take on work: every module answers, no event waits for too long, and no projection stands still.
+    /// It can take on work: every module answers, no event waits for too long, and no subscriber and no projection has halted.
     pub ready: bool,
     /// Why it is not alive or not ready.
     pub reasons: Vec<String>,
@@ -112,6 +112,9 @@ impl Health {
 /// subscriber that somebody has paused.
 fn too_long(subscriber: &SubscriberStatus, limit: Duration) -> Option<String> {
     let SubscriberStatus { name, module, oldest, paused, .. } = subscriber;
+    if let Some(why) = &subscriber.halted {
+        return Some(format!("subscriber `{name}` of module `{module}` has halted: {why}: see `borough status`"));
+    }
     let age = oldest.filter(|age| !paused && *age > limit)?;
     Some(format!(
         "an event has waited for subscriber `{name}` of module `{module}` for {} s, and {} s are allowed: see `borough status`, \
@@ -125,11 +128,9 @@ fn too_long(subscriber: &SubscriberStatus, limit: Duration) -> Option<String> {
 fn unread(standing: &ProjectionStanding, limit: Duration) -> Option<String> {
     let ProjectionStanding { module, name, age, paused, .. } = standing;
     if let Some(halt) = &standing.halted {
-        let (event, id, at, error) = (&halt.event_type, halt.event_id, halt.position, &halt.error);
-        return Some(format!(
-            "projection `{name}` of module `{module}` has halted before event `{event}` {id} at {at}: {error}: mend it, raise \
-             its version and start anew"
-        ));
+        // What to do about a damaged event is for the store to say.
+        let advice = if halt.event_type.is_some() { ": mend it, raise its version and start anew" } else { "" };
+        return Some(format!("projection `{name}` of module `{module}` has halted before {halt}{advice}"));
     }
     let age = age.filter(|age| !paused && *age > limit)?;
     Some(format!(

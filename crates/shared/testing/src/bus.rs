@@ -48,6 +48,7 @@ pub async fn bus_conformance<H: BusHome>(make: impl AsyncFn() -> H) {
     failures::a_panic_stays_where_it_is(&make().await).await;
     failures::what_cannot_be_read_is_parked_skipped_or_halts(&make().await).await;
     versions::earlier_versions_arrive_as_the_present_one(&make().await).await;
+    failures::a_damaged_event_halts_behind_what_is_sound(&make().await).await;
     failures::a_handler_that_does_not_end_is_reported(&make().await).await;
     control::a_restart_repeats_nothing(&make().await).await;
     control::a_pause_survives_a_restart(&make().await).await;
@@ -57,6 +58,7 @@ pub async fn bus_conformance<H: BusHome>(make: impl AsyncFn() -> H) {
     control::records_are_kept_for_a_time_and_of_the_latest_events(&make().await).await;
     classes::inline_is_atomic_with_its_publisher(&make().await).await;
     classes::ephemeral_starts_at_the_end_and_counts_what_it_drops(&make().await).await;
+    classes::ephemeral_drops_what_is_damaged(&make().await).await;
     classes::an_ephemeral_pause_drops_nothing_uncounted(&make().await).await;
     classes::an_ephemeral_unit_is_committed_as_any_other(&make().await).await;
     classes::batches_have_a_size_and_a_delay(&make().await).await;

@@ -13,10 +13,12 @@
 //! .await;
 //! ```
 
+mod damaged;
 mod plan;
 mod ports;
 mod seed;
 
+pub use damaged::Damaged;
 pub use plan::{Fault, FaultPlan, Faulty};
 pub(crate) use ports::{commit_error, error, store_error, wait_error};
 pub(crate) use seed::mixed;

@@ -1,6 +1,6 @@
 use std::{mem::take, sync::Arc, time::Duration};
 
-use event_sourcing::{CommitError, Excerpt, StoreError, Unit};
+use event_sourcing::{CommitError, Excerpt, Readable, StoreError, Unit};
 use kernel::{Envelope, Error};
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -46,17 +46,23 @@ impl Follower {
             }
             self.appended.look();
             let missing = options.size - batch.len();
-            let page = if missing > 0 && !self.is_held() { self.page().await? } else { Vec::new().into() };
+            let unread = Readable { events: Vec::new().into(), damage: None };
+            let Readable { events: page, damage } =
+                if missing > 0 && !self.is_held() { self.page().await? } else { unread };
             if batch.is_empty() {
                 since = Instant::now();
             }
             let is_end = page.is_empty();
-            let is_complete = self.gather(&page, &mut batch, options.size, handler).await?;
+            let is_complete =
+                self.gather(&page, &mut batch, options.size, handler).await? || (is_end && damage.is_some());
             let is_due = is_complete || batch.len() == options.size || since.elapsed() >= options.delay;
             if !batch.is_empty() && is_due && !self.is_held() {
                 self.hand_over(take(&mut batch), handler).await?;
             } else if batch.is_empty() && is_end {
-                self.idle().await?;
+                match damage {
+                    Some(damage) => self.halt_before(&damage),
+                    None => self.idle().await?,
+                }
             } else if is_end || batch.len() == options.size {
                 self.publish(0);
                 tokio::select! {

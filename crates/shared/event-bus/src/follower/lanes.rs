@@ -1,6 +1,6 @@
 use std::{pin::Pin, sync::Arc, time::Duration};
 
-use event_sourcing::{CommitError, StoreError, Unit};
+use event_sourcing::{CommitError, Readable, StoreError, Unit};
 use futures::{StreamExt, future::ready, stream::FuturesUnordered};
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -107,9 +107,9 @@ impl Follower {
                 self.head = self.appended.look();
                 let (size, page) = (self.page_size(), self.page().await);
                 match page {
-                    Ok(page) => {
-                        at_end = page.len() < size;
-                        self.admit(page.iter());
+                    Ok(Readable { events, damage }) => {
+                        at_end = damage.is_some() || events.len() < size;
+                        self.admit(events.iter());
                     }
                     Err(error) => broken = Some(error),
                 }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use event_sourcing::{Excerpt, Position, StoreError};
+use event_sourcing::{Excerpt, Position, Readable, StoreError, StoreExt};
 use kernel::Priority;
 use tokio::time::Instant;
 
@@ -39,11 +39,12 @@ impl Outlook {
 
     /// Looks at what it has not seen yet.
     pub async fn look(&mut self, delivery: &Delivery) -> Result<(), StoreError> {
-        let page = delivery.store.excerpt(self.seen, PAGE.min(self.room)).await?;
+        let Readable { events: page, damage } = delivery.store.readable(self.seen, PAGE.min(self.room)).await?;
         self.seen = page.last().map_or(self.seen, |last| position(last));
         let mut wanted = page.iter().filter(|event| delivery.subscription.takes(event));
         self.is_overtaken = wanted.any(|event| event.metadata.priority > self.priority);
-        self.room -= page.len();
+        // What comes behind a damaged event is not handled before it.
+        self.room = if damage.is_some() { 0 } else { self.room - page.len() };
         self.due = Instant::now() + GLANCE;
         Ok(())
     }

@@ -56,7 +56,7 @@ pub trait Projected: Serialize + DeserializeOwned + Send + Sync + 'static {
     const COLLECTION: &'static str;
 }
 
-/// What to do with an event that cannot be applied.
+/// What to do with an event that cannot be applied. Before one that the store cannot give back a projection halts in any case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnPoison {
     /// The projection stops before it, says so, and fails readiness, until it is resumed or the program, mended, starts again:

@@ -2,7 +2,7 @@ use std::{any::Any, panic::AssertUnwindSafe, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use futures::FutureExt;
-use kernel::{Envelope, Error, EventId};
+use kernel::{Envelope, Error};
 use tokio::time::Instant;
 
 use super::{
@@ -11,7 +11,7 @@ use super::{
     projector::{BATCH, Projector, Trouble},
     record::{Generation, Halt, Progress, progress_key},
 };
-use crate::{Expected, LogQuery, Position, StoreError, StoreExt};
+use crate::{Excerpt, Expected, Position, Readable, StoreError, StoreExt};
 
 /// Positions that a stored checkpoint may be behind as long as no event was of interest: to pass them again costs a read.
 const LATE: u64 = 4096;
@@ -72,7 +72,8 @@ impl Lane {
     }
 
     /// Applies the next events of the log, up to a whole batch of them, in one unit. Before that it tells where the log ends, and when
-    /// the first of them happened: neither a handler nor the store need ever answer.
+    /// the first of them happened: neither a handler nor the store need ever answer. It halts before one that the store cannot
+    /// give back, whatever the projection makes of poison: nobody knows what that was.
     pub async fn turn(
         &mut self,
         projector: &Projector,
@@ -83,15 +84,22 @@ impl Lane {
             return Ok(Turn::Halted);
         }
         let began = Instant::now();
-        let page = projector.ports.store.log(LogQuery::after(self.position(), BATCH)).await?;
-        let Some(last) = page.last() else { return Ok(Turn::AtEnd) };
+        let Readable { events: page, damage } = projector.ports.store.readable(self.position(), BATCH).await?;
+        let is_all = page.len() < BATCH && damage.is_none();
+        if page.is_empty() && is_all {
+            return Ok(Turn::AtEnd);
+        }
         if let Some(first) = page.iter().find(|event| projector.taken(&event.event_type).is_some()) {
-            let head = if page.len() < BATCH { at(last) } else { projector.ports.store.head().await? };
+            let head = match page.last() {
+                Some(last) if is_all => at(last),
+                _ => projector.ports.store.head().await?,
+            };
             begins(head, first.timestamp);
         }
         let mut batch = Batch::new(Arc::clone(&projector.ports.store), self.generation.number);
         let mut next = Progress { halted: None, ..self.progress.clone() };
         let tally = apply(projector, &page, &mut batch, &mut next).await?;
+        next.halted = next.halted.or_else(|| damage.map(Halt::from));
         let of_interest = tally.applied + tally.skipped > 0 || next.halted != self.progress.halted;
         self.halted_at = next.halted.as_ref().map(|_| resumed);
         let halts = next.halted.is_some();
@@ -104,10 +112,10 @@ impl Lane {
         projector.meters.applied.increment(tally.applied);
         projector.meters.skipped.increment(tally.skipped);
         projector.meters.failed.increment(u64::from(halts));
-        Ok(match (halts, page.len() < BATCH) {
-            (true, _) => Turn::Halted,
-            (false, true) => Turn::AtEnd,
-            (false, false) => Turn::Moved(last.timestamp),
+        Ok(match page.last() {
+            _ if halts => Turn::Halted,
+            Some(last) if !is_all => Turn::Moved(last.timestamp),
+            _ => Turn::AtEnd,
         })
     }
 
@@ -147,12 +155,12 @@ impl Lane {
 /// The events of a page, up to the first that halts the projection; the progress goes along.
 async fn apply(
     projector: &Projector,
-    page: &[Arc<Envelope>],
+    page: &Excerpt,
     batch: &mut Batch,
     progress: &mut Progress,
 ) -> Result<Tally, StoreError> {
     let mut tally = Tally::default();
-    for envelope in page {
+    for envelope in page.iter() {
         let position = at(envelope);
         if let Some(taken) = projector.taken(&envelope.event_type) {
             let applied = apply_one(taken, envelope, batch).await;
@@ -172,11 +180,11 @@ async fn apply(
                         Fault::Unknown(error) => (error, projector.on_unknown),
                     };
                     let error = told(&error);
-                    let (projection, event_id) = (projector.name, envelope.event_id);
                     if poison == OnPoison::Halt {
-                        progress.halted = Some(halt(position, event_id, envelope, error));
+                        progress.halted = Some(halt(position, envelope, error));
                         break;
                     }
+                    let (projection, event_id) = (projector.name, envelope.event_id);
                     tracing::warn!(projection, %event_id, "passed over an event that cannot be applied: {error}");
                     tally.skipped += 1;
                 }
@@ -212,6 +220,7 @@ fn told(error: &Error) -> String {
     }
 }
 
-fn halt(position: Position, event_id: EventId, envelope: &Envelope, error: String) -> Halt {
-    Halt { position, event_id, event_type: envelope.event_type.clone().into_owned(), error }
+fn halt(position: Position, envelope: &Envelope, error: String) -> Halt {
+    let event_type = envelope.event_type.clone().into_owned();
+    Halt { position, event_id: Some(envelope.event_id), event_type: Some(event_type), error }
 }

@@ -17,8 +17,8 @@ use super::{
     standing::{ProjectionStanding, Slate},
 };
 use crate::{
-    Appended, Collection, CommitError, Conflict, Expected, Found, Index, LogQuery, Origin, Position, Store, StoreError,
-    StoreExt, Unit,
+    Appended, Collection, CommitError, Conflict, Expected, Found, Index, Origin, Position, Store, StoreError, StoreExt,
+    Unit,
 };
 
 /// Events that are read at once, of whatever type; what they write is one unit.
@@ -241,8 +241,8 @@ impl Projector {
             Turn::AtEnd => (0, None),
             Turn::Moved(last) => (behind(store.head().await?, live.position()), Some(last)),
             Turn::Halted => {
-                let next = store.log(LogQuery::after(live.position(), 1)).await?;
-                (behind(store.head().await?, live.position()), next.first().map(|event| event.timestamp))
+                let next = store.readable(live.position(), 1).await?.events;
+                (behind(store.head().await?, live.position()), next.get(0).map(|event| event.timestamp))
             }
         };
         let made_by = record.live.version;

@@ -40,7 +40,7 @@ pub enum CatchUpError {
         wanted: Position,
     },
     /// It stands before an event that it cannot apply: it would be waited for in vain.
-    #[error("projection `{projection}` has halted before event {} at {}: {}", .halt.event_id, .halt.position, .halt.error)]
+    #[error("projection `{projection}` has halted before {halt}")]
     Halted {
         /// Its name.
         projection: &'static str,

@@ -15,6 +15,9 @@ use crate::{Expected, Position, Store, StoreError, StoreExt};
 const PAGE: usize = 256;
 /// Between two looks at how far a rebuild is.
 const LOOK: Duration = Duration::from_millis(100);
+/// Nobody waits longer for a rebuild that does not move. Many times what a batch of events takes, and one that is slower goes on
+/// nevertheless.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// The next generation, empty, in place of one that was being filled.
 pub(super) async fn begin(projector: &Projector, mut record: Record, revision: u64) -> Result<u32, Trouble> {
@@ -110,9 +113,19 @@ pub enum RebuildEnd {
     Halted(Halt),
     /// Another one has taken its place.
     GivenUp,
+    /// It has not moved for a minute: no process runs the projection, or its handler does not end. It goes on as soon as one does.
+    Stalled {
+        /// Everything up to here is applied.
+        position: Position,
+        /// Where the log ends.
+        head: Position,
+        /// Somebody has paused the projection.
+        paused: bool,
+    },
 }
 
-/// Tells again and again how far a rebuild is, until it ends. Any process may look; it only reads.
+/// Tells again and again how far a rebuild is, until it ends, or has not moved for a minute by the runtime's timers: whoever fills
+/// it may have died, and nobody else would say so. Any process may look; it only reads.
 ///
 /// # Errors
 /// The store does not answer.
@@ -126,6 +139,7 @@ pub async fn follow_rebuild(
     mut tell: impl FnMut(&RebuildProgress),
 ) -> Result<RebuildEnd, StoreError> {
     let mut first: Option<(Instant, Position)> = None;
+    let (mut still, mut at) = (Instant::now(), None);
     loop {
         let Some(found) = store.get::<Record>(name).await? else { return Ok(RebuildEnd::GivenUp) };
         let status = status(store, name.to_owned(), found.value).await?;
@@ -144,6 +158,13 @@ pub async fn follow_rebuild(
             (per_second > 0.0).then(|| Duration::try_from_secs_f64(rebuild.behind as f64 / per_second).ok());
         let (position, head) = (rebuild.position, status.head);
         let (remaining, paused) = (remaining.flatten(), status.paused.is_some());
+        if at.replace(position) != Some(position) {
+            still = Instant::now();
+        }
+        // Mutant `rebuild_awaited_forever`: whoever waits for a process that has died waits without end.
+        if still.elapsed() >= LONGEST && !cfg!(mutant = "rebuild_awaited_forever") {
+            return Ok(RebuildEnd::Stalled { position, head, paused });
+        }
         tell(&RebuildProgress { generation, position, head, per_second, remaining, paused });
         sleep(LOOK).await;
     }

@@ -1,10 +1,12 @@
 //! What the store has of a projection.
 
+use std::fmt;
+
 use chrono::{DateTime, Utc};
 use kernel::EventId;
 use serde::{Deserialize, Serialize};
 
-use crate::{Document, Found, Position, Store, StoreError, StoreExt};
+use crate::{Damage, Document, Found, Position, Store, StoreError, StoreExt};
 
 /// Which generations there are of a projection, under its name. Whoever changes that guards it by its revision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,17 +66,36 @@ impl Document for Progress {
     const COLLECTION: &'static str = "event_sourcing.projection_progress";
 }
 
-/// An event that a projection stands before, because it could not be applied.
+/// An event that a projection stands before, because it could not be applied. Display: which event, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Halt {
     /// Of the event.
     pub position: Position,
-    /// Of the event.
-    pub event_id: EventId,
-    /// Of the event, its wire name.
-    pub event_type: String,
-    /// What applying it has failed with.
+    /// Of the event; `None` if the store could not give it back, so that nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_id: Option<EventId>,
+    /// Of the event, its wire name; `None` as above.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_type: Option<String>,
+    /// What applying it, or reading it, has failed with.
     pub error: String,
+}
+
+impl fmt::Display for Halt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { position, error, .. } = self;
+        match (&self.event_type, self.event_id) {
+            (Some(event), Some(id)) => write!(f, "event `{event}` {id} at {position}: {error}"),
+            _ => write!(f, "a damaged event at {position}: {error}"),
+        }
+    }
+}
+
+impl From<Damage> for Halt {
+    fn from(damage: Damage) -> Self {
+        let Damage { position, error } = damage;
+        Self { position, event_id: None, event_type: None, error: error.message }
+    }
 }
 
 pub(super) fn progress_key(name: &str, generation: u32) -> String {

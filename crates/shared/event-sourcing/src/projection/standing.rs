@@ -19,7 +19,8 @@ pub struct ProjectionStanding {
     pub position: Position,
     /// Events of any type between there and the end of the log.
     pub lag: u64,
-    /// When the oldest event happened that is not applied to what readers see. `None`: there is none.
+    /// When the oldest event happened that is not applied to what readers see. `None`: there is none, or it cannot be read, which
+    /// [`halted`](Self::halted) says.
     pub oldest: Option<DateTime<Utc>>,
     /// How long ago that was when it was asked how it stands.
     pub age: Option<Duration>,

@@ -1,8 +1,18 @@
 //! What projections promise, over the store in memory.
 
-use testing::faults::each_seed;
+use std::{sync::Arc, time::Duration};
+
+use event_sourcing::{Position, RebuildEnd, Store, follow_rebuild};
+use testing::{
+    bus::BusHome,
+    faults::{Fault, FaultPlan, each_seed},
+    projections::{Running, Tally, publish, rested},
+};
+use tokio::time::{Instant, timeout};
 
 use crate::Memory;
+
+const TALLY: &str = "testing.tally";
 
 #[tokio::test(start_paused = true)]
 async fn projections_conform() {
@@ -41,4 +51,50 @@ fn readers_see_what_the_log_says_at_every_moment() {
         let failures = testing::simulation::simulate(scenario, seed, 3).failures;
         assert_eq!(failures, [""; 0], "cargo xtask simulate projections --nodes 3 --seed {seed:#x} --trace");
     }
+}
+
+/// Rule 13 of docs/durability.md: nobody waits for what nobody does.
+#[tokio::test(start_paused = true)]
+async fn a_rebuild_that_does_not_move_is_waited_for_a_minute() {
+    let store = Memory::default().open().await;
+    publish(&store, (0..700).map(|n| 100 + n)).await;
+    let running = Running::start::<Tally<1>>(&store);
+    rested(&*store, 1).await;
+    let clerk = running.projections.clone();
+    running.kill().await;
+    assert_eq!(clerk.rebuild(TALLY).await, Ok(2));
+    let ended = async |paused| {
+        let began = Instant::now();
+        let following = timeout(Duration::from_secs(600), follow_rebuild(&*store, TALLY, 2, |_| ()));
+        let end = following.await.expect("somebody says that nobody does it").unwrap();
+        assert_eq!(end, RebuildEnd::Stalled { position: Position(0), head: Position(700), paused });
+        assert_eq!(began.elapsed().as_secs(), 60);
+    };
+    ended(false).await;
+    clerk.pause(TALLY).await.unwrap();
+    let running = Running::start::<Tally<1>>(&store);
+    ended(true).await;
+    running.projections.resume(TALLY).await.unwrap();
+    assert_eq!(follow_rebuild(&*store, TALLY, 2, |_| ()).await.unwrap(), RebuildEnd::Live, "nothing is lost by that");
+    running.stop().await;
+}
+
+/// However slow: three batches, each of which takes the store almost a minute.
+#[tokio::test(start_paused = true)]
+async fn a_rebuild_that_moves_is_waited_for() {
+    let store = Memory::default().open().await;
+    publish(&store, (0..700).map(|n| 100 + n)).await;
+    let running = Running::start::<Tally<1>>(&store);
+    rested(&*store, 1).await;
+    let clerk = running.projections.clone();
+    running.stop().await;
+    assert_eq!(clerk.rebuild(TALLY).await, Ok(2));
+    let slow = FaultPlan::by_hand().only(["store.commit"]);
+    slow.always(Some(Fault::Delay(Duration::from_secs(55))));
+    let port: Arc<dyn Store> = Arc::new(slow.around(Arc::clone(&store)));
+    let running = Running::start::<Tally<1>>(&port);
+    let began = Instant::now();
+    assert_eq!(follow_rebuild(&*store, TALLY, 2, |_| ()).await.unwrap(), RebuildEnd::Live);
+    assert!(began.elapsed() > Duration::from_secs(150));
+    running.kill().await;
 }

@@ -7,12 +7,13 @@ use std::{
 };
 
 use chrono::TimeDelta;
-use event_bus::{BusOptions, EventBus, Ports, Subscriber, SubscriberStatus};
-use event_sourcing::{Origin, Unit};
+use event_bus::{BusOptions, Drain, EventBus, Ports, Subscriber, SubscriberStatus};
+use event_sourcing::{Origin, Position, Store, Unit};
 use expect_test::{Expect, expect};
 use futures::FutureExt;
 use kernel::{Clock, Context, Error, ErrorKind, ManualClock};
 use module::{Application, Infrastructure, Module, Options, assemble};
+use testing::faults::Damaged;
 
 use crate::{
     shop::infrastructure,
@@ -177,5 +178,53 @@ async fn a_process_is_not_ready_while_an_event_has_waited_for_too_long() {
     check(&application, Ok(&bus.status().await.unwrap()), late);
     bus.pause("deaf.m0").await.unwrap();
     assert!(application.health(Ok(&bus.status().await.unwrap())).ready, "somebody wants it so");
+    bus.stop().await;
+}
+
+/// Hears everything.
+struct Ear;
+
+impl Subscriber<Said<0>> for Ear {
+    async fn handle(&self, _: &Context, _: &Said<0>, _: &mut Unit) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// At once: what it has halted before does not pass by itself, however young it is.
+#[tokio::test(start_paused = true)]
+async fn a_process_is_not_ready_while_a_subscriber_has_halted() {
+    let infrastructure = infrastructure();
+    let damaged = Arc::new(Damaged::at(Arc::clone(&infrastructure.store), Position(2)));
+    let store: Arc<dyn Store> = Arc::<Damaged>::clone(&damaged);
+    let infrastructure = Infrastructure { store: Arc::clone(&store), ..infrastructure };
+    let Infrastructure { clock, ids, .. } = infrastructure.clone();
+    let ear = Module::new("ear", "hears").subscribes::<Said<0>, Ear>("ear.m0").provides(|c| {
+        c.value(Ear);
+    });
+    let modules = town("").into_iter().take(1).chain([ear]).collect();
+    let mut application = assemble(modules, infrastructure, Options::default()).await.unwrap();
+    application.start().await.unwrap();
+    let subscriptions = std::mem::take(&mut application.subscriptions);
+    let ports = Ports { store: Some(Arc::clone(&store)), clock: Arc::clone(&clock), ids: Arc::clone(&ids) };
+    let bus = EventBus::start(subscriptions, ports, BusOptions::default()).await.unwrap();
+    let mut unit = Unit::new(Origin { module: "m0", context: testing::context(&[]), clock, ids });
+    for _ in 0..3 {
+        unit.publish(&Said::<0>);
+    }
+    store.commit(unit).await.unwrap();
+    assert_eq!(bus.drain(Duration::from_secs(5)).await.unwrap(), Drain::Complete);
+    let status = bus.status().await.unwrap();
+    assert_eq!((status[0].position, status[0].head), (Position(1), Position(3)));
+    let halted = expect![[r#"
+        unhealthy, live, not ready
+        - subscriber `ear.m0` of module `ear` has halted: the event at 2 cannot be read: event 2: it is not what was written there: restore the store from a copy: see `borough status`
+        m0 healthy
+        ear healthy
+    "#]];
+    check(&application, Ok(&status), halted);
+    damaged.mend();
+    bus.resume("ear.m0").await.unwrap();
+    assert_eq!(bus.drain(Duration::from_secs(5)).await.unwrap(), Drain::Complete);
+    assert!(application.health(Ok(&bus.status().await.unwrap())).ready);
     bus.stop().await;
 }

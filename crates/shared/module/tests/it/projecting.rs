@@ -1,13 +1,14 @@
 //! Projections of modules: verified, described, run with their module, and a part of its health.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::pending, sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
-use event_sourcing::{Applies, Events, Halt, Projected, Projection, ReadModel, Store, Unit, View};
+use event_sourcing::{Applies, Events, Halt, Position, Projected, Projection, ReadModel, Store, Unit, View};
 use expect_test::expect;
 use kernel::{Clock, Envelope, Error, Event, ManualClock};
-use module::{Application, HealthStatus, Infrastructure, Module, Options, assemble};
+use module::{Application, HealthStatus, Infrastructure, Module, Options, ProjectionReport, assemble};
 use serde::{Deserialize, Serialize};
+use testing::faults::Damaged;
 
 use crate::shop::{Sold, SoldAgain, infrastructure, now};
 
@@ -152,10 +153,15 @@ struct World {
 
 impl World {
     async fn new() -> Self {
+        Self::of(shop().projects::<Sales>(), infrastructure().store).await
+    }
+
+    async fn of(module: Module, store: Arc<dyn Store>) -> Self {
         let clock = Arc::new(ManualClock::default());
-        let infrastructure = Infrastructure { clock: Arc::<ManualClock>::clone(&clock), ..infrastructure() };
-        let store = Arc::clone(&infrastructure.store);
-        let modules = vec![shop().projects::<Sales>()];
+        let infrastructure = infrastructure();
+        let infrastructure =
+            Infrastructure { clock: Arc::<ManualClock>::clone(&clock), store: Arc::clone(&store), ..infrastructure };
+        let modules = vec![module];
         let application = assemble(modules, infrastructure, Options::default()).await.unwrap();
         Self { application, store, clock }
     }
@@ -164,6 +170,16 @@ impl World {
         let mut unit = Unit::new(testing::origin("shop"));
         unit.publish(event);
         self.store.commit(unit).await.unwrap();
+    }
+
+    /// As another process reads it, after a moment.
+    async fn reported(&self) -> String {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let report = ProjectionReport::from(self.application.projections.standings().remove(0));
+        let sent = serde_json::to_string(&report).unwrap();
+        let received: ProjectionReport = serde_json::from_str(&sent).unwrap();
+        assert_eq!((&received, &*received.module), (&report, "shop"));
+        received.lines().join("\n") + "\n"
     }
 
     fn health(&self) -> (HealthStatus, Vec<String>, Vec<String>) {
@@ -213,7 +229,7 @@ async fn an_old_event_that_readers_do_not_see_fails_readiness() {
     tokio::time::sleep(Duration::from_secs(2)).await;
     let standing = world.application.projections.standings().remove(0);
     let Some(Halt { position, event_type, .. }) = standing.halted else { panic!("{standing:?}") };
-    assert_eq!((position.0, &*event_type, standing.lag), (2, "shop.brought_back", 1));
+    assert_eq!((position.0, event_type.as_deref(), standing.lag), (2, Some("shop.brought_back"), 1));
     let (status, reasons, parts) = world.health();
     assert_eq!(status, HealthStatus::Unhealthy);
     assert_eq!(parts, ["projection `shop.sales`: unhealthy halted before the event at 2: nobody brings anything back"]);
@@ -221,6 +237,105 @@ async fn an_old_event_that_readers_do_not_see_fails_readiness() {
     assert!(
         reason.starts_with("projection `shop.sales` of module `shop` has halted before event `shop.brought_back` ")
     );
+    world.application.stop().await.unwrap();
+}
+
+/// Never through with an event.
+#[derive(Clone, Copy, Default)]
+struct Stuck;
+
+impl Projection for Stuck {
+    const NAME: &'static str = "shop.stuck";
+    const VERSION: u32 = 1;
+    const COLLECTIONS: &'static [&'static str] = &["shop.stuck"];
+
+    fn events() -> Events<Self> {
+        Events::default().of::<Sold>()
+    }
+}
+
+impl Applies<Sold> for Stuck {
+    async fn apply(&self, _: &Sold, _: &Envelope, _: &mut View<'_, Self>) -> Result<(), Error> {
+        pending().await
+    }
+}
+
+/// It has not failed, and it says nothing.
+/// Rule 4 of docs/durability.md.
+#[tokio::test(start_paused = true)]
+async fn a_projection_that_is_stuck_fails_readiness() {
+    let mut world = World::of(shop().projects::<Stuck>(), infrastructure().store).await;
+    world.application.start().await.unwrap();
+    world.publish(&Sold {}).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    world.clock.advance(TimeDelta::seconds(300));
+    assert_eq!(world.health(), (HealthStatus::Healthy, vec![], vec!["projection `shop.stuck`: healthy ".into()]));
+    world.clock.advance(TimeDelta::seconds(1));
+    let (status, reasons, _) = world.health();
+    assert_eq!(status, HealthStatus::Unhealthy);
+    assert_eq!(
+        reasons,
+        ["an event has waited for projection `shop.stuck` of module `shop` for 301 s, and 300 s are allowed: see \
+          `borough projections list`, or raise `projections.age_seconds`"]
+    );
+    assert!(!world.application.health(Ok(&[])).ready);
+    world.application.stop().await.unwrap();
+}
+
+/// At once, as it will not pass by itself; what comes before it is seen.
+#[tokio::test(start_paused = true)]
+async fn a_damaged_event_before_a_projection_fails_readiness() {
+    let damaged = Arc::new(Damaged::at(infrastructure().store, Position(2)));
+    let mut world = World::of(shop().projects::<Sales>(), Arc::<Damaged>::clone(&damaged)).await;
+    for _ in 0..3 {
+        world.publish(&Sold {}).await;
+    }
+    world.application.start().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let sales = ReadModel::<Sales>::new(Arc::clone(&world.store));
+    assert_eq!(sales.get::<Count>("all").await.unwrap().unwrap().value.sold, 1);
+    let (status, reasons, parts) = world.health();
+    assert_eq!(status, HealthStatus::Unhealthy);
+    let why = "event 2: it is not what was written there: restore the store from a copy";
+    let reason = format!("projection `shop.sales` of module `shop` has halted before a damaged event at 2: {why}");
+    assert_eq!(reasons, [reason]);
+    assert_eq!(parts, [format!("projection `shop.sales`: unhealthy halted before the event at 2: {why}")]);
+    damaged.mend();
+    world.application.projections.resume("shop.sales").await.unwrap();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(sales.get::<Count>("all").await.unwrap().unwrap().value.sold, 3);
+    assert_eq!(world.health().0, HealthStatus::Healthy);
+    world.application.stop().await.unwrap();
+}
+
+/// What other processes are told of a serving one.
+#[tokio::test(start_paused = true)]
+async fn a_report_says_what_somebody_should_look_at() {
+    let mut world = World::new().await;
+    let projections = world.application.projections.clone();
+    world.application.start().await.unwrap();
+    world.publish(&Sold {}).await;
+    let mut told = world.reported().await;
+    projections.pause("shop.sales").await.unwrap();
+    world.publish(&BroughtBack {}).await;
+    world.publish(&Sold {}).await;
+    world.clock.advance(TimeDelta::seconds(60));
+    told += &world.reported().await;
+    projections.resume("shop.sales").await.unwrap();
+    told += &world.reported().await;
+    assert_eq!(projections.rebuild("shop.sales").await, Ok(2));
+    told += &world.reported().await;
+    expect![[r#"
+        shop.sales           at 1, 0 behind
+        shop.sales           at 1, 2 behind, the oldest event waits for 60 s
+          paused: go on with `borough projections resume shop.sales`
+        shop.sales           at 1, 2 behind, the oldest event waits for 60 s
+          halted before event `shop.brought_back` 00000000-0000-0000-0000-000000000001 at 2: nobody brings anything back: mended, it goes on with `borough projections resume shop.sales`
+        shop.sales           at 1, 2 behind, the oldest event waits for 60 s
+          halted before event `shop.brought_back` 00000000-0000-0000-0000-000000000001 at 2: nobody brings anything back: mended, it goes on with `borough projections resume shop.sales`
+          being written anew, at 1
+          the rebuild halted before event `shop.brought_back` 00000000-0000-0000-0000-000000000001 at 2: nobody brings anything back
+    "#]].assert_eq(&told);
     world.application.stop().await.unwrap();
 }
 

@@ -1,13 +1,13 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use event_bus::{BatchOptions, BusOptions, DeliveryClass, InlineSubscribers, OnUnknown, Overflow, Subscription};
-use event_sourcing::{EventLimits, EventRules, Position, StoreExt, Unit};
+use event_sourcing::{EventLimits, EventRules, Position, Store, StoreExt, Unit};
 
 use super::{
     Action, BusHome, Probe, Seen, author, drained, failures::Other, letters, options, publish, publish_together, start,
     start_with, until,
 };
-use crate::{actors::origin, store::Noted};
+use crate::{actors::origin, faults::Damaged, store::Noted};
 
 fn to(probe: &Probe) -> Subscription {
     Subscription::new::<Noted>(probe.name(), "ledger", probe.clone())
@@ -55,7 +55,7 @@ impl event_bus::EnvelopeSubscriber for Echo {
     async fn handle(
         &self,
         _: &kernel::Context,
-        event: &std::sync::Arc<kernel::Envelope>,
+        event: &Arc<kernel::Envelope>,
         unit: &mut Unit,
     ) -> Result<(), kernel::Error> {
         if event.metadata.position.is_some_and(|at| at <= 2) && event.metadata.key != "echo" {
@@ -91,6 +91,20 @@ pub(super) async fn ephemeral_starts_at_the_end_and_counts_what_it_drops(home: &
         assert_eq!((tried.as_slice(), status.dropped), (expected, dropped), "{name}");
         assert_eq!(store.checkpoint(name).await.unwrap().0, 0, "nothing is kept of it");
     }
+    bus.stop().await;
+}
+
+/// Best effort: it goes on behind what cannot be read.
+pub(super) async fn ephemeral_drops_what_is_damaged(home: &impl BusHome) {
+    let store = home.open().await;
+    let port: Arc<dyn Store> = Arc::new(Damaged::at(Arc::clone(&store), Position(3)));
+    let probe = Probe::new("listens", &store, |_, _, _| Action::Look);
+    let ephemeral = DeliveryClass::Ephemeral { overflow: Overflow::Wait };
+    let bus = start(&port, vec![to(&probe).with_class(ephemeral)]).await;
+    publish_together(&store, (1..=5).map(|n| Noted::new("a", n))).await;
+    drained(&bus).await;
+    let tried: Vec<u64> = probe.tries().into_iter().map(|(_, n)| n).collect();
+    assert_eq!((tried, bus.status().await.unwrap()[0].dropped), (vec![1, 2, 4, 5], 1));
     bus.stop().await;
 }
 

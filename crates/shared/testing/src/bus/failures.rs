@@ -1,12 +1,15 @@
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use event_bus::{
     BatchOptions, DeadLetter, DeliveryOutcome, LetterFilter, OnUnknown, RetryPolicy, Subscriber, Subscription,
 };
-use event_sourcing::{Expected, Position, StoreExt, Unit};
+use event_sourcing::{Expected, Position, Store, StoreExt, Unit};
 use kernel::{Context, Error, Event};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,7 +18,10 @@ use super::{
     Action, BusHome, Probe, author, drained, letters, options, publish, publish_together, records, start, start_with,
     until,
 };
-use crate::store::{Card, Noted, of_levels};
+use crate::{
+    faults::Damaged,
+    store::{Card, Noted, of_levels},
+};
 
 fn to(probe: &Probe) -> Subscription {
     Subscription::new::<Noted>(probe.name(), "ledger", probe.clone())
@@ -244,6 +250,50 @@ pub(super) async fn what_cannot_be_read_is_parked_skipped_or_halts(home: &impl B
     drained(&bus).await;
     assert!(halts.seen("c").await.is_empty());
     bus.stop().await;
+}
+
+/// In the middle of a page, and while another event is tried again. Drains do not wait for it, and a restart finds the same.
+pub(super) async fn a_damaged_event_halts_behind_what_is_sound(home: &impl BusHome) {
+    let store = home.open().await;
+    publish_together(&store, (1..=299).map(|n| Noted::new(format!("writer {}", n % 7), n))).await;
+    let damaged = Arc::new(Damaged::at(Arc::clone(&store), Position(100)));
+    let port: Arc<dyn Store> = Arc::<Damaged>::clone(&damaged);
+    let unlucky = |_: &str, n: u64, attempt: u32| if (n, attempt) == (50, 1) { Action::Fail } else { Action::Look };
+    let probes = ["one", "four", "batches"].map(|name| Probe::new(name, &store, unlucky));
+    let [one, four, batches] = &probes;
+    let options = BatchOptions { size: 8, delay: Duration::from_secs(20) };
+    let of_batches = || Subscription::batches::<Noted>("batches", "ledger", options, batches.clone());
+    let subscriptions = || vec![to(one), to(four).with_concurrency(4), of_batches()];
+    for _ in 0..2 {
+        let bus = start(&port, subscriptions()).await;
+        let all_halt = async || bus.status().await.unwrap().iter().all(|status| status.halted.is_some());
+        until("all have halted", all_halt).await;
+        drained(&bus).await;
+        for status in bus.status().await.unwrap() {
+            let halted = status.halted.expect("it has halted");
+            assert!(halted.starts_with("the event at 100 cannot be read: event 100: it is not what"), "{halted}");
+            assert_eq!(
+                (status.position, status.head, status.queued),
+                (Position(99), Position(299), 0),
+                "{}",
+                status.name
+            );
+        }
+        bus.stop().await;
+        let tries = [one, four].map(|probe| probe.tries().len());
+        assert_eq!(tries, [100, 100], "each once, and one of them twice");
+    }
+    let bus = start(&port, subscriptions()).await;
+    damaged.mend();
+    for probe in &probes {
+        bus.resume(probe.name()).await.unwrap();
+    }
+    drained(&bus).await;
+    for status in bus.status().await.unwrap() {
+        assert_eq!((status.position, status.halted), (Position(299), None), "{}", status.name);
+    }
+    bus.stop().await;
+    assert_eq!([one, four].map(|probe| probe.tries().len()), [300, 300]);
 }
 
 pub(super) async fn a_handler_that_does_not_end_is_reported(home: &impl BusHome) {

@@ -1,6 +1,9 @@
 use std::{future::pending, sync::Arc};
 
-use event_sourcing::{Applies, Events, OnPoison, Position, Projected, Projection, Store, Unit, View, projections};
+use event_sourcing::{
+    Applies, Events, OnPoison, Position, Projected, Projection, RebuildEnd, Store, Unit, View, follow_rebuild,
+    projections,
+};
 use kernel::{Envelope, Error, SystemIds};
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +15,7 @@ use super::{
 use crate::{
     actors::origin,
     bus::{BusHome, until},
-    faults::{Fault, FaultPlan},
+    faults::{Damaged, Fault, FaultPlan},
     store::{Noted, nested},
 };
 
@@ -171,6 +174,33 @@ fn of_a_later_version() -> Unit {
     let mut unit = Unit::new(author);
     unit.take_up(stream.as_str(), envelope, Vec::new());
     unit
+}
+
+/// In the middle of a page. What the projection makes of poison does not matter; a rebuild comes as far.
+pub(super) async fn a_damaged_event_halts_behind_what_is_sound(home: &impl BusHome) {
+    let store = home.open().await;
+    publish(&store, 101..=400).await;
+    let damaged = Arc::new(Damaged::at(Arc::clone(&store), Position(100)));
+    let port: Arc<dyn Store> = Arc::<Damaged>::clone(&damaged);
+    let running = Running::start::<Tally<2>>(&port);
+    until("it has halted", async || running.standing().halted.is_some()).await;
+    let standing = running.standing();
+    let halt = standing.halted.expect("it has halted");
+    assert_eq!(
+        (halt.position, halt.event_id, standing.position, standing.lag),
+        (Position(100), None, Position(99), 201)
+    );
+    assert!(halt.to_string().starts_with("a damaged event at 100: event 100: it is not what was written"), "{halt}");
+    let live = check_live(&*store).await.live;
+    assert_eq!((live.applied, live.skipped, live.halted.as_ref()), (99, 0, Some(&halt)), "every process sees it");
+    assert_eq!(running.projections.rebuild(NAME).await, Ok(2));
+    assert_eq!(follow_rebuild(&*store, NAME, 2, |_| ()).await.unwrap(), RebuildEnd::Halted(halt));
+    damaged.mend();
+    running.projections.resume(NAME).await.unwrap();
+    rested(&*store, 2).await;
+    running.stop().await;
+    let live = check(&*store).await.live;
+    assert_eq!((live.number, live.applied, live.halted), (2, 300, None));
 }
 
 /// It is in the store: the next process keeps to it, until somebody says otherwise.
