@@ -135,7 +135,7 @@ impl Document for RefusedPublish {
 
 /// There as long as it is not known here whether the unit was committed.
 #[derive(Debug, Serialize, Deserialize)]
-struct Attempted {}
+pub(crate) struct Attempted {}
 
 impl Document for Attempted {
     const COLLECTION: &'static str = "event_bus.attempted_publishes";

@@ -33,7 +33,7 @@ pub struct Infrastructure {
     pub ids: Arc<dyn Ids>,
 }
 
-/// Verifies the modules, declares the collections of all of them to the store, and makes the singletons of those that were
+/// Verifies the modules, declares to the store the collections of all of them and of what drives them, and makes the singletons of those that were
 /// selected; no hook has run yet.
 ///
 /// # Errors
@@ -79,6 +79,8 @@ pub async fn assemble(
         .flat_map(|m| &m.collections)
         .map(|(_, collection)| collection.clone())
         .chain(saga::collections())
+        .chain(event_bus::collections())
+        .chain(request::collections())
         .collect();
     store.declare(&collections).await?;
     let container = builder.build().expect("a graph without findings can be built");

@@ -7,6 +7,7 @@ mod description;
 mod grants;
 mod health;
 mod jobs;
+mod later_versions;
 mod lifecycle;
 mod order;
 mod projecting;
