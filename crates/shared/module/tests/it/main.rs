@@ -16,6 +16,7 @@ mod retrying;
 mod selection;
 mod settings_of_its_own;
 mod shop;
+mod slots;
 mod subscribing;
 mod town;
 mod verification;
