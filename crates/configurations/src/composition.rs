@@ -1,12 +1,13 @@
 //! The composition root: which modules there are and what they run on.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use event_bus::{BusOptions, Drain, EventBus, Ports, Retention, RetryPolicy};
+use event_bus::{BusOptions, Drain, EventBus, Node, Ports, Retention, RetryPolicy};
 use event_sourcing::{Blobs, EventLimits, MemoryBlobs, MemoryStore, Store};
 use kernel::{
     AuthenticationError, Authenticator, Claims, Clock, Context, CorrelationId, Ids, Principal, SystemClock, SystemIds,
@@ -82,7 +83,7 @@ pub struct PipelineConfig {
     pub seed: u64,
 }
 
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EventsConfig {
     pub attempts: u32,
@@ -91,6 +92,17 @@ pub struct EventsConfig {
     #[serde(rename = "records_seconds", deserialize_with = "seconds")]
     pub records: Duration,
     pub records_events: u64,
+    pub node: String,
+    #[serde(rename = "lease_seconds", deserialize_with = "seconds")]
+    pub lease: Duration,
+    pub slots: BTreeMap<String, u32>,
+}
+
+impl EventsConfig {
+    /// Which of several processes this one is, if there are several.
+    fn node(&self) -> Option<Node> {
+        Some(Node { id: self.node.clone(), lease: self.lease }).filter(|node| !node.id.is_empty())
+    }
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -183,7 +195,7 @@ impl Config {
             file: global.settings.clone().into(),
             environment: std::env::vars_os().collect(),
             flags,
-            open: &["access.grants", "monitoring.otlp.headers"],
+            open: &["access.grants", "events.slots", "monitoring.otlp.headers"],
         })?;
         let modules: ModulesConfig = settings.section("modules")?;
         Ok(Self {
@@ -220,6 +232,7 @@ impl Config {
         (limits.bulkhead.concurrent, limits.bulkhead.queue) = (requests.concurrent, requests.queue);
         Options {
             events: EventLimits::default(),
+            slots: self.events.slots.clone(),
             spool: Some(self.beside("spool")),
             grants: self.grants.clone(),
             limits,
@@ -285,7 +298,8 @@ impl Platform {
         let retry = RetryPolicy { attempts: config.events.attempts, ..RetryPolicy::default() };
         let rules = application.event_rules.clone();
         let records = Retention { age: config.events.records, events: config.events.records_events };
-        let options = BusOptions { retry, records, seed: std::process::id().into(), rules, ..BusOptions::default() };
+        let (seed, node) = (std::process::id().into(), config.events.node());
+        let options = BusOptions { retry, records, seed, rules, node, ..BusOptions::default() };
         let ports = Ports { store: Some(Arc::clone(&store)), clock: Arc::clone(&clock), ids: Arc::clone(&ids) };
         match EventBus::start(subscriptions, ports, options).await {
             Ok(bus) => Ok(Self { application, store, clock, ids, bus: Arc::new(bus) }),

@@ -48,7 +48,8 @@ const LATEST: usize = 16_384;
 pub struct Ports {
     /// Whose log the subscribers follow. Without one the bus keeps the latest 16,384 events in memory for its
     /// [`Ephemeral`](DeliveryClass::Ephemeral) subscribers, and takes no [`Durable`](DeliveryClass::Durable) ones. What has left
-    /// memory before a subscriber came to it counts as dropped.
+    /// memory before a subscriber came to it counts as dropped. Whoever assembles no modules declares the
+    /// [collections](crate::collections()) to it before.
     pub store: Option<Arc<dyn Store>>,
     /// Whence the time stamps of what subscribers publish.
     pub clock: Arc<dyn Clock>,

@@ -35,7 +35,7 @@ pub struct LetterFilter {
 /// What became of a letter that somebody has given up for good, stored under the letter's own key.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Discarded {
-    /// As it was.
+    /// As it was; without the data of an event for which there is no room here.
     pub letter: DeadLetter,
     /// Why, in the words of whoever did it.
     pub reason: String,
@@ -168,14 +168,17 @@ impl<'a> DeadLetters<'a> {
         let mut found = Some(found);
         // A letter that fails again meanwhile is another revision of the same letter.
         while let Some(Found { key, value: letter, revision }) = found {
-            let by = origin.context.principal().user().to_owned();
-            let discarded = Discarded { letter, reason: reason.into(), by, at: origin.clock.now() };
-            let mut unit = Unit::new(origin.clone());
-            unit.delete::<DeadLetter>(key.as_str(), Expected::Exact(revision));
-            // Mutant `discarded_in_silence`: a letter that was discarded leaves no record.
-            if !cfg!(mutant = "discarded_in_silence") {
-                unit.put(key.as_str(), &discarded, Expected::Any);
-            }
+            let unit = letter.into_unit(|letter| {
+                let (letter, by) = (letter.clone(), origin.context.principal().user().to_owned());
+                let discarded = Discarded { letter, reason: reason.into(), by, at: origin.clock.now() };
+                let mut unit = Unit::new(origin.clone());
+                unit.delete::<DeadLetter>(key.as_str(), Expected::Exact(revision));
+                // Mutant `discarded_in_silence`: a letter that was discarded leaves no record.
+                if !cfg!(mutant = "discarded_in_silence") {
+                    unit.put(key.as_str(), &discarded, Expected::Any);
+                }
+                unit
+            });
             match self.store.commit(unit).await {
                 Ok(_) => return Ok(true),
                 Err(CommitError::Conflict(_)) => found = self.show(&key).await?,

@@ -205,13 +205,26 @@ impl Delivery {
             key = event.metadata.key,
             "parked after {attempts} attempts: {error}"
         );
-        let mut unit = self.own_unit(event);
-        self.record(&mut unit, waiting, took, DeliveryOutcome::Parked, Some(&error));
         let subscriber = self.subscription.name.to_owned();
         let key = key(&subscriber, position(event));
-        let event = Envelope::clone(event);
-        unit.put(key, &DeadLetter { subscriber, event, error, attempts: *attempts }, Expected::Any);
-        unit
+        let letter = DeadLetter { subscriber, event: Envelope::clone(event), error, attempts: *attempts };
+        letter.into_unit(|letter| {
+            let mut unit = self.own_unit(event);
+            self.record(&mut unit, waiting, took, DeliveryOutcome::Parked, Some(&letter.error));
+            unit.put(key.as_str(), letter, Expected::Any);
+            unit
+        })
+    }
+
+    /// The event of a letter, whole.
+    pub async fn event_of(&self, letter: &DeadLetter) -> Result<Arc<Envelope>, StoreError> {
+        if letter.has_no_data() {
+            let page = self.store.excerpt(Position(position(&letter.event).0 - 1), 1).await?;
+            if let Some(event) = page.iter().next() {
+                return Ok(Arc::clone(event));
+            }
+        }
+        Ok(Arc::new(letter.event.clone()))
     }
 
     /// Adds the record of a delivery to its unit.

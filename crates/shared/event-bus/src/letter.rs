@@ -1,5 +1,5 @@
-use event_sourcing::Document;
-use kernel::{Envelope, Error};
+use event_sourcing::{Document, Unit};
+use kernel::{Envelope, Error, Json};
 use serde::{Deserialize, Serialize};
 
 /// A delivery that was given up, stored as `subscriber/position`.
@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 pub struct DeadLetter {
     /// The stable name of its subscription.
     pub subscriber: String,
-    /// As it stands in the log, its position included.
+    /// As it stands in the log, its position included. Its data is `null` where no letter has room for it, which is so for events
+    /// that an earlier version has published: it is taken from the log when the letter is tried again.
     pub event: Envelope,
     /// What the last try failed with; where there was none, of kind `rejected`.
     pub error: Error,
@@ -19,4 +20,26 @@ pub struct DeadLetter {
 
 impl Document for DeadLetter {
     const COLLECTION: &'static str = "event_bus.dead_letters";
+}
+
+impl DeadLetter {
+    /// The unit that somebody writes with this letter; with the letter without data where a store would refuse it otherwise, so that
+    /// whatever is in a log can be parked.
+    pub(crate) fn into_unit(mut self, unit: impl Fn(&Self) -> Unit) -> Unit {
+        let whole = unit(&self);
+        if whole.check().is_ok() {
+            return whole;
+        }
+        self.event.data = nothing();
+        unit(&self)
+    }
+
+    /// Whether its event must be read from the log.
+    pub(crate) fn has_no_data(&self) -> bool {
+        self.event.data == nothing()
+    }
+}
+
+fn nothing() -> Json {
+    Json::of(&()).expect("nothing is JSON")
 }

@@ -54,6 +54,7 @@
 #![warn(missing_docs)]
 
 mod bus;
+mod collections;
 mod control;
 mod dead_letters;
 mod delivery;
@@ -85,6 +86,7 @@ mod timekeeper;
 mod watch;
 
 pub use bus::{BusOptions, Drain, EventBus, Ports};
+pub use collections::collections;
 pub use control::Pause;
 pub use dead_letters::{DeadLetters, Discarded, LetterFilter};
 pub use error::BusError;

@@ -12,7 +12,7 @@ use std::{
 use event_sourcing::{
     CommitError, Document, Expected, Origin, Receipt, Store, StoreError, StoreErrorKind, StoreExt, Unit, Write,
 };
-use kernel::{Clock, Context, CorrelationId, Error, ErrorKind, Ids};
+use kernel::{Clock, Context, CorrelationId, Error, ErrorKind, Ids, Json};
 use serde::{Deserialize, Serialize};
 use tokio::{
     sync::{Notify, watch},
@@ -123,7 +123,8 @@ pub struct PublisherStatus {
 /// scheduled event that was against the rules when it was due, under `time/event_id`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RefusedPublish {
-    /// Its events.
+    /// Its events. Data that nests too deep for this document, which is so for what an earlier version has scheduled or kept, stands
+    /// here as the text of its JSON.
     pub events: Vec<KeptEvent>,
     /// Why.
     pub error: Error,
@@ -133,9 +134,23 @@ impl Document for RefusedPublish {
     const COLLECTION: &'static str = "event_bus.refused_publishes";
 }
 
+impl RefusedPublish {
+    /// The unit that somebody writes with it, in a form that a store takes.
+    pub(crate) fn into_unit(mut self, unit: impl Fn(&Self) -> Unit) -> Unit {
+        let whole = unit(&self);
+        if whole.check().is_ok() {
+            return whole;
+        }
+        for KeptEvent { event, .. } in &mut self.events {
+            event.data = Json::of(event.data.text()).expect("text is JSON");
+        }
+        unit(&self)
+    }
+}
+
 /// There as long as it is not known here whether the unit was committed.
 #[derive(Debug, Serialize, Deserialize)]
-struct Attempted {}
+pub(crate) struct Attempted {}
 
 impl Document for Attempted {
     const COLLECTION: &'static str = "event_bus.attempted_publishes";
@@ -285,6 +300,9 @@ impl Shared {
         if spool.len() >= self.options.most {
             return Err(PublishError::Full { kept: spool.len(), cause });
         }
+        // What nobody could write down when it is refused is refused now.
+        let error = Error::new(ErrorKind::Rejected, cause.as_str());
+        self.refusal(&kept, error).check().map_err(Error::from)?;
         tracing::warn!(publisher = self.options.name, unit = kept.id, "kept, to be published later: {cause}");
         spool.keep(kept)?;
         drop(spool);
@@ -331,15 +349,22 @@ impl Shared {
     }
 
     /// Writes down what nobody will publish.
-    async fn set_aside(&self, Kept { id, events }: &Kept, error: Error) -> Result<(), StoreError> {
-        tracing::error!(publisher = self.options.name, unit = id, detail = error.detail.as_deref(), "refused: {error}");
-        let mut unit = self.unit(events[0].event.metadata.correlation_id);
-        unit.put(id.as_str(), &RefusedPublish { events: events.clone(), error }, Expected::Any);
-        match self.store.commit(unit).await {
+    async fn set_aside(&self, kept: &Kept, error: Error) -> Result<(), StoreError> {
+        let (publisher, unit, detail) = (self.options.name, &kept.id, error.detail.as_deref());
+        tracing::error!(publisher, unit, detail, "refused: {error}");
+        match self.store.commit(self.refusal(kept, error)).await {
             Err(CommitError::Store(error)) => Err(error),
             Err(CommitError::Unwritable(message)) => Err(StoreError::unwritable(message)),
             Ok(_) | Err(CommitError::Conflict(_) | CommitError::Late { .. }) => Ok(()),
         }
+    }
+
+    fn refusal(&self, Kept { id, events }: &Kept, error: Error) -> Unit {
+        RefusedPublish { events: events.clone(), error }.into_unit(|refused| {
+            let mut unit = self.unit(events[0].event.metadata.correlation_id);
+            unit.put(id.as_str(), refused, Expected::Any);
+            unit
+        })
     }
 
     /// The first one waits no more.

@@ -54,8 +54,8 @@ pub trait Schedule {
     /// scheduled is a part of the unit: it is there if the unit is committed.
     ///
     /// It belongs to the piece of work and to the user that the unit belongs to. What [`EventRules`](event_sourcing::EventRules)
-    /// refuse is refused with the unit, as if it were published now; and so is everything by a bus without a store, which would
-    /// not remember it.
+    /// refuse is refused with the unit, as if it were published now, and so is what no store takes as an event; and so is everything
+    /// by a bus without a store, which would not remember it.
     ///
     /// # Panics
     /// As [`Unit::append`].
@@ -71,6 +71,10 @@ impl Schedule for Unit {
         // Made by the same code as an event that is published now.
         let mut now = Unit::new(self.origin().clone());
         now.publish(event);
+        // What could not be published then is not scheduled now.
+        if let Err(refused) = now.check() {
+            self.refuse(refused);
+        }
         let Some(Write::Append { stream, envelope, tags, .. }) = now.into_writes().pop() else {
             unreachable!("to publish is to append")
         };

@@ -116,11 +116,13 @@ impl Timekeeper {
         if !is_final {
             return Ok(());
         }
-        let mut unit = self.unit(event.metadata.correlation_id);
-        let refused = format!("{TIME}/{}", event.event_id);
-        let events = vec![KeptEvent { stream, event, tags }];
-        unit.put(refused, &RefusedPublish { events, error }, Expected::Any);
-        unit.delete::<Scheduled>(key, Expected::Exact(revision));
+        let (correlation, refused) = (event.metadata.correlation_id, format!("{TIME}/{}", event.event_id));
+        let unit = RefusedPublish { events: vec![KeptEvent { stream, event, tags }], error }.into_unit(|document| {
+            let mut unit = self.unit(correlation);
+            unit.put(refused.as_str(), document, Expected::Any);
+            unit.delete::<Scheduled>(key.as_str(), Expected::Exact(revision));
+            unit
+        });
         settled(self.store.commit(unit).await).map(drop)
     }
 

@@ -1,8 +1,11 @@
 use std::{borrow::Cow, error::Error as StdError, fmt, ops};
 
 use kernel::Json;
-use serde::{Serialize, de::DeserializeOwned};
-use serde_json::Value;
+use serde::{
+    Deserializer as _, Serialize,
+    de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor},
+};
+use serde_json::{Value, value::RawValue};
 
 use crate::{StoreError, StoreErrorKind, StoredDocument};
 
@@ -55,7 +58,8 @@ pub trait Document: Serialize + DeserializeOwned + Send + Sync + 'static {
 }
 
 /// Finds documents of a collection by a field: those in which it is a text, a truth value, or a whole number of 64 bits with a
-/// sign. Documents in which it is anything else, or that do not have it, are not in the index.
+/// sign. Documents in which it is anything else, or that do not have it, are not in the index. Where an object has a name twice,
+/// as serde's `flatten` may write it, the first counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Index {
     name: &'static str,
@@ -87,14 +91,42 @@ impl Index {
 
     /// What a document with this body is found by. `None` if it is not in the index.
     pub fn value_in(&self, body: &Json) -> Option<IndexValue> {
-        let body: Value = body.read().ok()?;
-        match self.field().try_fold(&body, |object, name| object.as_object()?.get(name))? {
-            Value::String(text) => Some(IndexValue::Text(text.clone())),
+        let text = self.field().try_fold(body.text(), first_of)?;
+        match serde_json::from_str(text).ok()? {
+            Value::String(text) => Some(IndexValue::Text(text)),
             Value::Number(number) => number.as_i64().map(IndexValue::Integer),
-            Value::Bool(is) => Some(IndexValue::Bool(*is)),
+            Value::Bool(is) => Some(IndexValue::Bool(is)),
             Value::Null | Value::Array(_) | Value::Object(_) => None,
         }
     }
+}
+
+/// The JSON of the first field of this name in an object.
+fn first_of<'a>(object: &'a str, name: &str) -> Option<&'a str> {
+    struct First<'n>(&'n str);
+
+    impl<'a> Visitor<'a> for First<'_> {
+        type Value = Option<&'a RawValue>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<M: MapAccess<'a>>(self, mut fields: M) -> Result<Self::Value, M::Error> {
+            let mut first = None;
+            while let Some(name) = fields.next_key::<Cow<'a, str>>()? {
+                if first.is_none() && name == self.0 {
+                    first = Some(fields.next_value()?);
+                } else {
+                    fields.next_value::<IgnoredAny>()?;
+                }
+            }
+            Ok(first)
+        }
+    }
+
+    let found = serde_json::Deserializer::from_str(object).deserialize_map(First(name)).ok()?;
+    found.map(RawValue::get)
 }
 
 const fn is_plain(text: &str, with_dots: bool) -> bool {

@@ -8,7 +8,8 @@ use crate::{CommitError, Document, EventQuery, Position};
 
 /// The deepest JSON that is [read](Json::read) back; any depth is written.
 pub(crate) const DEEPEST: usize = 127;
-/// Levels that an event leaves to documents that have it in them: a dead letter, and what is kept of one that was discarded.
+/// Levels that an event leaves to documents that have it in them: a dead letter, one that was discarded, what is scheduled, kept or
+/// refused.
 const AROUND: usize = 7;
 /// Bytes of JSON of a document. Of an event half as many, for the same reason.
 pub(crate) const LARGEST: usize = 64 << 20;
@@ -46,6 +47,8 @@ pub struct Unit {
     writes: Vec<Write>,
     /// Whether the deadline of its context does not matter.
     is_due_ever: bool,
+    /// Why it is refused, whatever is in it.
+    refused: Option<CommitError>,
 }
 
 /// From when on a unit must not be written any more: [`Unit::deadline`].
@@ -148,7 +151,7 @@ impl Write {
 impl Unit {
     /// Empty so far: dropped or committed like this, it writes nothing.
     pub fn new(origin: Origin) -> Self {
-        Self { origin, writes: Vec::new(), is_due_ever: false }
+        Self { origin, writes: Vec::new(), is_due_ever: false, refused: None }
     }
 
     /// What its events are stamped with.
@@ -255,6 +258,11 @@ impl Unit {
         self
     }
 
+    /// It is refused for this reason: for whoever puts something into it of which it is known already that nothing can come.
+    pub fn refuse(&mut self, reason: CommitError) {
+        self.refused.get_or_insert(reason);
+    }
+
     /// For adapters: until when it may be written. None for one that writes nothing.
     pub fn deadline(&self) -> Option<Deadline> {
         let at = self.origin.context.deadline().filter(|_| !self.is_due_ever && !self.is_empty())?;
@@ -264,11 +272,14 @@ impl Unit {
     /// For adapters: to be asked before anything of it is written.
     ///
     /// # Errors
-    /// Unwritable, if some of it is too large, or nests too deep to be read back.
+    /// Unwritable, if some of it is too large, or nests too deep to be read back; what it is to be [refused](Self::refuse) for.
     pub fn check(&self) -> Result<(), CommitError> {
         // Mutant `unwritable_written`: what nobody can read back is written.
         if cfg!(mutant = "unwritable_written") {
             return Ok(());
+        }
+        if let Some(reason) = &self.refused {
+            return Err(reason.clone());
         }
         self.writes.iter().try_for_each(|write| match write {
             Write::Append { envelope, .. } => {
@@ -283,7 +294,7 @@ impl Unit {
 
     /// Whether there is nothing to write and nothing to check.
     pub fn is_empty(&self) -> bool {
-        self.writes.is_empty()
+        self.writes.is_empty() && self.refused.is_none()
     }
 
     /// For adapters and for tests: what is to be written, in the order in which it was added.

@@ -1,4 +1,8 @@
-use std::{collections::BTreeSet, mem::take, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    mem::take,
+    sync::Arc,
+};
 
 use container::{Builder, Container};
 use event_bus::{InlineSubscribers, Subscription};
@@ -10,6 +14,7 @@ use settings::{Settings, SettingsError};
 
 use crate::{
     Application, AssemblyError, Findings, Grants, Module, Options,
+    closest::way_out,
     dependencies::Dependencies,
     description::describe,
     descriptor::{Read, Subscribed},
@@ -33,7 +38,7 @@ pub struct Infrastructure {
     pub ids: Arc<dyn Ids>,
 }
 
-/// Verifies the modules, declares the collections of all of them to the store, and makes the singletons of those that were
+/// Verifies the modules, declares to the store the collections of all of them and of what drives them, and makes the singletons of those that were
 /// selected; no hook has run yet.
 ///
 /// # Errors
@@ -49,6 +54,7 @@ pub async fn assemble(
 ) -> Result<Application, AssemblyError> {
     let Infrastructure { store, blobs, clock, ids } = infrastructure.clone();
     let (selected, mut wrong) = options.selection.of(&modules);
+    wrong.extend(divide(&mut modules, &options.slots));
     let closed = |limits| Requests::closed(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&ids), limits);
     let requests = closed(options.limits.clone()).unwrap_or_else(|error| {
         wrong.push((format!("the limits of requests are out of range: {error}"), "see [requests]".into()));
@@ -79,6 +85,8 @@ pub async fn assemble(
         .flat_map(|m| &m.collections)
         .map(|(_, collection)| collection.clone())
         .chain(saga::collections())
+        .chain(event_bus::collections())
+        .chain(request::collections())
         .collect();
     store.declare(&collections).await?;
     let container = builder.build().expect("a graph without findings can be built");
@@ -113,6 +121,24 @@ pub async fn assemble(
         sagas,
         warnings: findings.0,
     })
+}
+
+/// Gives each subscriber the slots that the options say. The names that nobody has, with the fix.
+fn divide(modules: &mut [Module], slots: &BTreeMap<String, u32>) -> Vec<(String, String)> {
+    let mut unknown = Vec::new();
+    for (name, slots) in slots {
+        let mut all = modules.iter_mut().flat_map(|module| &mut module.subscribes);
+        if let Some(subscribed) = all.find(|subscribed| subscribed.subscriber == name) {
+            subscribed.subscription = subscribed.subscription.clone().in_slots(*slots);
+        } else {
+            let known = modules.iter().flat_map(|module| &module.subscribes).map(|subscribed| subscribed.subscriber);
+            unknown.push((
+                format!("`{name}` is to be divided into slots, and no subscriber is named so"),
+                way_out(name, known),
+            ));
+        }
+    }
+    unknown
 }
 
 /// Each module remembers which registrations are its own. What is wrong in the settings that they read, with the fix.

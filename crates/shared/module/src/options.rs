@@ -26,6 +26,8 @@ pub struct Options {
     pub limits: Limits,
     /// How large and how far from its cause an event may be.
     pub events: EventLimits,
+    /// Into how many slots the keys of a subscriber are divided, by its name, whatever its module says.
+    pub slots: BTreeMap<String, u32>,
     /// Which of the modules run in this process.
     pub selection: Selection,
     /// How long modules may take.

@@ -1,4 +1,4 @@
-use event_sourcing::{Document, Expected, Store, StoreExt, Unit};
+use event_sourcing::{Collection, Document, Expected, Store, StoreExt, Unit};
 use kernel::{Context, Error, ErrorKind, Fingerprint, Json, Request};
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +42,11 @@ struct AnsweredCommand {
 
 impl Document for AnsweredCommand {
     const COLLECTION: &'static str = "request.answers";
+}
+
+/// What the pipeline keeps: to be declared to the store at the start, by whoever assembles the modules.
+pub fn collections() -> [Collection; 1] {
+    [Collection::of::<AnsweredCommand>()]
 }
 
 /// One command under one key: look for the earlier answer, or remember this one.

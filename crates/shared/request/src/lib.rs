@@ -31,7 +31,7 @@ pub use audit::{AUDIT_STREAM, CommandRecorded, Outcome, contracts};
 pub use cache::Cached;
 pub use client::Client;
 pub use compliance::{Regulation, Requirement, Verdict};
-pub use idempotency::IdempotencyKey;
+pub use idempotency::{IdempotencyKey, collections};
 pub use limits::Limits;
 pub use pipeline::Requests;
 pub use service::{Service, ServiceInfo};

@@ -6,6 +6,7 @@ mod classes;
 mod control;
 mod crashes;
 mod deliveries;
+pub(crate) mod depths;
 mod failures;
 mod leases;
 mod probe;
@@ -45,6 +46,10 @@ pub async fn bus_conformance<H: BusHome>(make: impl AsyncFn() -> H) {
     failures::a_poison_event_parks_its_key_and_only_its_key(&make().await).await;
     failures::what_no_store_takes_is_parked_at_once(&make().await).await;
     failures::the_deepest_event_can_be_parked(&make().await).await;
+    depths::what_is_written_has_room_everywhere(&make().await).await;
+    depths::what_an_earlier_version_has_published_blocks_nobody(&make().await, 1).await;
+    depths::what_an_earlier_version_has_published_blocks_nobody(&make().await, 2).await;
+    depths::what_nobody_reads_is_parked_skipped_or_halts(&make().await).await;
     failures::a_panic_stays_where_it_is(&make().await).await;
     failures::what_cannot_be_read_is_parked_skipped_or_halts(&make().await).await;
     versions::earlier_versions_arrive_as_the_present_one(&make().await).await;

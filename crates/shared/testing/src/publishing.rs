@@ -10,7 +10,7 @@ use kernel::{ManualClock, SystemIds};
 
 use crate::{
     actors::origin,
-    bus::BusHome,
+    bus::{BusHome, depths::Deep},
     faults::{Fault, FaultPlan},
     patience::{polled, soon},
     store::{Card, Noted},
@@ -28,6 +28,7 @@ pub async fn publisher_conformance<H: BusHome>(make: impl AsyncFn() -> H, folder
         what_is_refused_for_good_is_set_aside(&make().await, options(file("refused"))).await;
         a_full_spool_says_so(&make().await, PublisherOptions { most: 2, ..options(file("full")) }).await;
     }
+    what_is_kept_can_be_set_aside(&make().await, options(Some(folder.join("room")))).await;
     what_is_kept_survives_a_restart(&make().await, options(Some(folder.join("restart")))).await;
     a_torn_line_is_left_out_and_said(&make().await, options(Some(folder.join("torn")))).await;
     publishing_is_dropped_at_any_poll(&make().await, options(Some(folder.join("polls")))).await;
@@ -129,6 +130,34 @@ async fn what_is_refused_for_good_is_set_aside(home: &impl BusHome, options: Pub
     assert_eq!(set_aside.len(), 1);
     assert_eq!(set_aside[0].value.events[0].event.decode::<Noted>().unwrap().n, 2);
     assert_eq!(set_aside[0].value.error.code(), "event.too_large");
+}
+
+/// While others wait, nobody looks at what the rules say: but what no store takes is not kept, and what is has room where it is set
+/// aside.
+async fn what_is_kept_can_be_set_aside(home: &impl BusHome, options: PublisherOptions) {
+    let store = Flaky::over(home.open().await);
+    let publisher = open(&store, options).await.unwrap();
+    store.plan.always(Some(Fault::Fail));
+    publisher.publish(unit(&[1])).await.unwrap();
+    let deep = |levels| {
+        let mut deep = unit(&[]);
+        deep.publish(&Deep::of(levels));
+        deep
+    };
+    // As an event it has room, and in a document with the name of its stream it has none.
+    let mut large = unit(&[]);
+    large.append("x".repeat(65 << 20), Expected::Any, &Noted::new("sensor", 2));
+    for refused in [deep(121), deep(200), large] {
+        let refused = kernel::Error::from(publisher.publish(refused).await.unwrap_err());
+        assert_eq!(refused.code(), "store.unwritable", "{refused}");
+    }
+    assert!(matches!(publisher.publish(deep(120)).await, Ok(Published::Kept)));
+    store.plan.always(None);
+    is_empty(&publisher).await;
+    assert_eq!((notes(&store).await, publisher.status().refused), (vec![1], 1), "larger than the rules allow");
+    let set_aside = store.sound.list::<RefusedPublish>(None, 10).await.unwrap();
+    assert_eq!((set_aside.len(), set_aside[0].value.error.code()), (1, "event.too_large"));
+    assert_eq!(set_aside[0].value.events[0].event.decode::<Deep>().unwrap(), Deep::of(120));
 }
 
 async fn a_full_spool_says_so(home: &impl BusHome, options: PublisherOptions) {

@@ -58,6 +58,7 @@ pub async fn store_conformance<S: Store>(make: impl AsyncFn() -> S) {
     collections::an_index_finds(&make().await).await;
     collections::an_index_is_read_in_pages(&make().await).await;
     collections::an_index_follows_its_documents(&make().await).await;
+    collections::of_a_name_that_is_there_twice_the_first_counts(&make().await).await;
     collections::only_what_is_declared_is_found(&make().await).await;
     collections::documents_are_migrated(&make().await).await;
     collections::a_migration_goes_on_where_it_failed(&make().await).await;

@@ -10,16 +10,16 @@ use event_bus::{
     Schedule, ScheduleId, Scheduled, Subscriber, Subscription, scheduled,
 };
 use event_sourcing::{
-    CommitError, Document, EventLimits, EventRules, Expected, LogQuery, Origin, Position, Store, StoreExt, Unit,
+    CommitError, Document, EventLimits, EventRules, Expected, LogQuery, Origin, Position, Store, StoreExt, Unit, Write,
 };
-use kernel::{Context, Error, Event, ManualClock, SystemIds};
+use kernel::{Context, Error, Event, Json, ManualClock, SystemIds};
 use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 
 use crate::{
     Published,
     actors::origin,
-    bus::{BusHome, options},
+    bus::{BusHome, depths::Deep, options},
     store::Noted,
 };
 
@@ -35,6 +35,7 @@ pub async fn time_conformance<H: BusHome>(make: impl AsyncFn() -> H) {
     what_is_refused_stays_scheduled(&make().await).await;
     what_is_against_the_rules_is_not_scheduled(&make().await).await;
     what_is_against_the_rules_when_it_is_due_is_set_aside(&make().await).await;
+    what_an_earlier_version_has_scheduled_holds_up_no_other(&make().await).await;
     one_that_schedules_itself_is_cut(&make().await).await;
     what_cannot_be_read_holds_up_no_other(&make().await).await;
     hours_pass_once(&make().await).await;
@@ -217,6 +218,43 @@ async fn what_is_against_the_rules_when_it_is_due_is_set_aside(home: &impl BusHo
     assert_eq!(refused.len(), 1);
     let RefusedPublish { events, error } = &refused[0].value;
     assert_eq!((events[0].event.decode::<Noted>().unwrap().n, error.code()), (1, "event.undeclared"));
+    bus.stop().await;
+}
+
+/// Events of all depths for which there is room in what is scheduled, put there as an earlier version did: what no store takes as an
+/// event is set aside, whole or as its text.
+async fn what_an_earlier_version_has_scheduled_holds_up_no_other(home: &impl BusHome) {
+    let town = Town::open(home).await;
+    let depths = 119..=125;
+    for levels in depths.clone() {
+        let mut unit = town.unit();
+        unit.publish(&Deep::of(levels));
+        let Some(Write::Append { stream, envelope, tags, .. }) = unit.into_writes().pop() else { panic!("an event") };
+        let (at, event) = (DateTime::UNIX_EPOCH, Arc::unwrap_or_clone(envelope));
+        let mut unit = town.unit();
+        unit.put(format!("{levels:020}"), &Scheduled { at, stream, event, tags }, Expected::Absent);
+        town.store.commit(unit).await.unwrap();
+    }
+    town.schedule(1, 0).await;
+    let bus = town.start(vec![]).await;
+    town.look().await;
+    assert_eq!(town.notes().await, [1]);
+    assert!(scheduled(&*town.store, None, 1).await.unwrap().is_empty());
+    let fired = Published::to(&*town.store).await.of::<Deep>();
+    assert_eq!(fired.iter().map(|event| event.levels).collect::<Vec<_>>(), [119, 120]);
+    let mut refused = town.store.list::<RefusedPublish>(None, 10).await.unwrap();
+    refused.sort_by_key(|refused| refused.value.events[0].event.metadata.key.clone());
+    assert_eq!(refused.len(), 5);
+    for (refused, levels) in refused.into_iter().zip(121..=125) {
+        let RefusedPublish { events, error } = refused.value;
+        let (data, whole) = (&events[0].event.data, Json::of(&Deep::of(levels)).unwrap());
+        if levels <= 123 {
+            assert_eq!(*data, whole);
+        } else {
+            assert_eq!(data.read::<String>().unwrap(), whole.text());
+        }
+        assert_eq!(error.code(), "store.unwritable");
+    }
     bus.stop().await;
 }
 

@@ -220,7 +220,7 @@ impl Redelivery {
     async fn redeliver_one(&self, found: Found<DeadLetter>) -> Result<End, StoreError> {
         let Found { key: id, value: letter, revision } = found;
         let delivery = &self.delivery;
-        let waiting = Waiting { attempts: letter.attempts, ..Arc::new(letter.event.clone()).into() };
+        let waiting = Waiting { attempts: letter.attempts, ..delivery.event_of(&letter).await?.into() };
         let Tried { waiting, mut unit, result, took } = self.try_letter(waiting).await;
         delivery.meters.took(took);
         let fault = match result {
@@ -250,10 +250,13 @@ impl Redelivery {
         let (subscriber, event_id, detail) =
             (delivery.subscription.name, &letter.event.event_id, error.detail.as_deref());
         tracing::warn!(subscriber, %event_id, detail, "a dead letter failed again: {error}");
-        let mut unit = delivery.own_unit(&letter.event);
-        delivery.record(&mut unit, &waiting, took, DeliveryOutcome::Parked, Some(&error));
         let letter = DeadLetter { error, attempts: waiting.attempts, ..letter };
-        unit.put(id, &letter, Expected::Exact(revision));
+        let unit = letter.into_unit(|letter| {
+            let mut unit = delivery.own_unit(&letter.event);
+            delivery.record(&mut unit, &waiting, took, DeliveryOutcome::Parked, Some(&letter.error));
+            unit.put(id.as_str(), letter, Expected::Exact(revision));
+            unit
+        });
         match delivery.commit(unit).await {
             Ok(_) => Ok(End::Failed),
             Err(CommitError::Conflict(_) | CommitError::Late { .. }) => Ok(End::Gone),

@@ -1,4 +1,5 @@
 use std::{
+    collections::BTreeMap,
     error::Error,
     ops::Bound,
     sync::atomic::{AtomicU64, Ordering},
@@ -182,6 +183,67 @@ pub(super) async fn an_index_follows_its_documents(store: &dyn Store) {
     store.commit(refused).await.unwrap_err();
     assert_eq!(keys(store, "a"..).await, ["m"]);
     assert_eq!(keys(store, "d").await, ["m"]);
+}
+
+/// As serde writes it, where a field has the name of one that is flattened into the same object.
+#[derive(Debug, Serialize, Deserialize)]
+struct Twice {
+    at: Value,
+    inner: Value,
+    #[serde(flatten)]
+    rest: BTreeMap<String, Value>,
+}
+
+impl Document for Twice {
+    const COLLECTION: &'static str = Filed::COLLECTION;
+    const INDEXES: &'static [Index] = Filed::INDEXES;
+}
+
+/// Any JSON of that collection, whatever is in it twice.
+#[derive(Debug, Serialize, Deserialize)]
+struct Any(Value);
+
+impl Document for Any {
+    const COLLECTION: &'static str = Filed::COLLECTION;
+    const INDEXES: &'static [Index] = Filed::INDEXES;
+}
+
+pub(super) async fn of_a_name_that_is_there_twice_the_first_counts(store: &dyn Store) {
+    let label = |label: &str| json!({"label": label});
+    let twice = |n: u32, [at, inner]: [Value; 2], [later, inner_later]: [Value; 2]| {
+        let rest = [("at".to_owned(), later), ("inner".to_owned(), inner_later)].into();
+        (format!("{n}"), Twice { at, inner, rest })
+    };
+    let documents = || {
+        [
+            twice(1, [json!("a"), label("a")], [json!("b"), label("b")]),
+            twice(2, [json!("a"), json!(1)], [json!(2), label("b")]),
+            twice(3, [json!(null), label("a")], [json!("a"), json!(null)]),
+        ]
+    };
+    // Some are there before the index is, some after.
+    put(store, documents().into_iter().take(2)).await;
+    declare::<Filed>(store).await;
+    put(store, documents()).await;
+    let found = async |index: Index, wanted: Wanted| {
+        let (mut keys, mut after): (Vec<String>, Option<IndexPlace>) = (Vec::new(), None);
+        loop {
+            let page = store.find::<Any>(index, wanted.clone(), after.as_ref(), 1).await.unwrap();
+            keys.extend(page.documents.into_iter().map(|found| found.key));
+            after = page.next;
+            if after.is_none() {
+                return keys;
+            }
+        }
+    };
+    assert_eq!(found(Filed::BY_AT, "a".into()).await, ["1", "2"]);
+    assert_eq!(found(Filed::BY_AT, ("b"..).into()).await, [""; 0]);
+    assert_eq!(found(Filed::BY_AT, (0..).into()).await, [""; 0]);
+    assert_eq!(found(Filed::BY_LABEL, (""..).into()).await, ["1", "3"]);
+    let mut delete = Unit::new(origin("test"));
+    delete.delete::<Filed>("1", Expected::Any);
+    store.commit(delete).await.unwrap();
+    assert_eq!(found(Filed::BY_AT, (""..).into()).await, ["2"]);
 }
 
 pub(super) async fn only_what_is_declared_is_found(store: &dyn Store) {
