@@ -1,16 +1,19 @@
 use std::{
     fmt, fs, io,
     path::{Path, PathBuf},
+    sync::{Arc, OnceLock},
 };
 
 use event_sourcing::{StoreError, StoreErrorKind};
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, ffi::SQLITE_CONSTRAINT_COMMITHOOK};
 
 /// The store's file: as the user named it, for messages, and as it really is.
 #[derive(Debug, Clone)]
 pub(crate) struct StoreFile {
     shown: String,
     path: PathBuf,
+    /// What was taken from under the process that writes.
+    lost: Arc<OnceLock<PathBuf>>,
 }
 
 impl StoreFile {
@@ -34,7 +37,12 @@ impl StoreFile {
         let found =
             place.canonicalize().or_else(|_| Ok(folder.canonicalize()?.join(place.file_name().unwrap_or_default())));
         match found {
-            Ok(path) => Ok(Self { shown, path }),
+            Ok(path) if names(&path) > 1 => unavailable(format!(
+                "`{shown}` has {} names (hard links), and its lock and its log have only one each: remove the other names, \
+                 which `find -samefile` tells, or choose another store with --store",
+                names(&path)
+            )),
+            Ok(path) => Ok(Self { shown, path, lost: Arc::default() }),
             Err(cause) => {
                 let cause: io::Error = cause;
                 unavailable(format!(
@@ -80,6 +88,27 @@ impl StoreFile {
         Err(self.error(StoreErrorKind::Unavailable, &what))
     }
 
+    /// That this, without which nobody may write the store, is not at its place.
+    pub fn lose(&self, path: &Path) {
+        self.lost.get_or_init(|| path.to_owned());
+    }
+
+    /// What has been lost so.
+    pub fn lost(&self) -> Option<&Path> {
+        self.lost.get().map(PathBuf::as_path)
+    }
+
+    /// What it means that something has been lost.
+    pub fn taken_away(&self) -> StoreError {
+        let path = self.lost().unwrap_or(&self.path).display();
+        let what = format!(
+            "was taken from under this process, and nothing of this was written: `{path}` has been moved, removed or replaced, \
+             and another process may be writing by now: stop this one, put the file back where it was if you have it, and \
+             start again"
+        );
+        self.error(StoreErrorKind::Unavailable, &what)
+    }
+
     /// The advice to move it away; with its log, which would be folded into whatever takes its place.
     fn away(&self) -> String {
         let log = self.log_path();
@@ -115,6 +144,9 @@ impl StoreFile {
                 StoreErrorKind::Corrupt,
                 &format!("cannot be read back in full ({what}): {} and restore it from a copy", self.away()),
             );
+        }
+        if cause.sqlite_error().is_some_and(|error| error.extended_code == SQLITE_CONSTRAINT_COMMITHOOK) {
+            return self.taken_away();
         }
         match cause.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => self.error(
@@ -155,6 +187,19 @@ fn led_to(given: &Path) -> PathBuf {
         place = place.parent().unwrap_or(Path::new("")).join(target);
     }
     place
+}
+
+/// How many names the file has.
+#[cfg(unix)]
+fn names(path: &Path) -> u64 {
+    use std::os::unix::fs::MetadataExt as _;
+    path.metadata().map_or(0, |metadata| metadata.nlink())
+}
+
+/// Elsewhere nobody says.
+#[cfg(not(unix))]
+fn names(_: &Path) -> u64 {
+    1
 }
 
 impl fmt::Display for StoreFile {

@@ -16,7 +16,8 @@
 //! Reads run beside it on connections of their own, each in a snapshot.
 //!
 //! # What limits what
-//! - One process writes: an OS lock on `<file>.lock` says which. A second one gets an error that names the holder.
+//! - One process writes: an OS lock on `<file>.lock` says which. A second one gets an error that names the holder. A store with
+//!   several names (hard links) is refused; who writes one whose file, log or lock is moved or removed meanwhile stops writing.
 //! - A commit waits for the disk (`synchronous = FULL`). Units that arrive meanwhile share the next flush, up to 512.
 //! - 1,024 units wait at most; the next `commit` waits for room, five seconds unless it is said otherwise, and is refused as
 //!   Busy then. What is queued is not dropped, but a unit whose deadline passes meanwhile is refused when its turn comes.

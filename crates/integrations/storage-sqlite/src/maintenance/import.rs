@@ -31,7 +31,7 @@ pub fn import(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Counts, StoreError> {
     let file = StoreFile::locate(path)?;
-    let _lock = Lock::take(&file, options)?;
+    let lock = Lock::take(&file, options)?;
     is_empty(&file)?;
     let draft = Draft::alone_beside(file.path());
     let draft_file = StoreFile::locate(draft.path())?;
@@ -46,6 +46,10 @@ pub fn import(
     if let Some(finding) = verify(draft.path(), &mut |_| {})?.first() {
         let what = format!("was not imported: what was read is no whole store ({finding}): export it again");
         return Err(file.error(StoreErrorKind::Corrupt, &what));
+    }
+    if !lock.is_at_its_place() {
+        file.lose(&file.lock_path());
+        return Err(file.taken_away());
     }
     let replaced = Halt::around(&mut halt, 1, || draft.replace(file.path()));
     replaced.map_err(|cause| file_fault(&file.to_string(), "cannot be written", &cause))?;

@@ -12,6 +12,7 @@ mod kill;
 mod leftovers;
 mod lifetime;
 mod maintenance;
+mod names;
 mod projections;
 mod queue;
 mod refusals;
