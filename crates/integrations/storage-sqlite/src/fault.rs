@@ -64,6 +64,11 @@ impl StoreFile {
         self.beside(".lock")
     }
 
+    /// What is to become the store, for messages about it.
+    pub fn draft(&self) -> Self {
+        Self { shown: self.shown.clone(), path: self.beside(".draft"), lost: Arc::default() }
+    }
+
     pub fn beside(&self, suffix: &str) -> PathBuf {
         let mut name = self.path.as_os_str().to_owned();
         name.push(suffix);

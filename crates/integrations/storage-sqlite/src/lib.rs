@@ -47,6 +47,7 @@ mod transaction;
 mod writer;
 
 pub use maintenance::{
-    CheckpointStats, CollectionStats, Copied, Counts, Finding, Progress, Stats, backup, export, import, stats, verify,
+    CheckpointStats, CollectionStats, Copied, Counts, Finding, Progress, Stats, backup, export, export_file, import,
+    stats, verify,
 };
 pub use store::{Options, SqliteStore};

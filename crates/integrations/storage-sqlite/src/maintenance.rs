@@ -19,7 +19,7 @@ use serde::Serialize;
 
 pub use self::{
     backup::{Copied, backup},
-    export::export,
+    export::{export, export_file},
     import::import,
     stats::{CheckpointStats, CollectionStats, Stats, stats},
     verify::{Finding, verify},

@@ -1,5 +1,6 @@
 use std::{
-    io::{self, Write},
+    fs::File,
+    io::{self, BufWriter, Write},
     path::Path,
 };
 
@@ -8,11 +9,14 @@ use rusqlite::{Connection, Row};
 use sha2::{Digest, Sha256};
 
 use super::{
-    Counts, Progress, file_fault,
+    Counts, Progress,
+    draft::Draft,
+    file_fault,
     line::{EventLine, FORMAT, Line, VERSION, in_one_line},
     open,
 };
 use crate::{
+    Options,
     checksum::{document_columns, event_columns},
     rows::{self, Declared},
 };
@@ -37,6 +41,25 @@ pub fn export(
         Failure::Store(cause) => file.fault(&cause),
         Failure::Writer(cause) => file_fault("the export", "cannot be written", &cause),
     })
+}
+
+/// As [`export`], to a file that is not there yet. Nothing has its name before it is whole. What a process that was killed has left of
+/// it, `<to>.draft`, is taken away by the next one to the same file. The options say who makes it.
+///
+/// # Errors
+/// As [`export`]; Unavailable: there is a file of that name, or none can be made. Locked: another process is making it.
+pub fn export_file(
+    path: &Path,
+    to: &Path,
+    options: &Options,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Option<Counts>, StoreError> {
+    let what = "an export";
+    let draft = Draft::of_new(to, what, options)?;
+    let file = File::create_new(draft.path());
+    let file = file.map_err(|cause| file_fault(&draft.target().to_string(), "cannot be made", &cause))?;
+    let exported = export(path, &mut BufWriter::new(file), progress)?;
+    exported.map(|counts| draft.become_new(what).map(|()| counts)).transpose()
 }
 
 enum Failure {

@@ -26,7 +26,7 @@ async fn a_store_with_two_names_is_refused() {
             verify(name, &mut |_| {}).map(drop).unwrap_err(),
             stats(name).map(drop).unwrap_err(),
             export(name, &mut Vec::new(), &mut |_| {}).map(drop).unwrap_err(),
-            backup(name, &path.with_file_name("copy.db"), &mut |_| {}).map(drop).unwrap_err(),
+            backup(name, &path.with_file_name("copy.db"), &options(), &mut |_| {}).map(drop).unwrap_err(),
             import(name, &options(), &mut &whole[..], &mut |_| {}).map(drop).unwrap_err(),
         ];
         for error in refused {
