@@ -5,7 +5,10 @@ use std::{
 };
 
 use event_sourcing::{StoreError, StoreErrorKind};
-use rusqlite::{ErrorCode, ffi::SQLITE_CONSTRAINT_COMMITHOOK};
+use rusqlite::{
+    ErrorCode,
+    ffi::{SQLITE_CONSTRAINT_COMMITHOOK, SQLITE_IOERR_SHMSIZE},
+};
 
 /// The store's file: as the user named it, for messages, and as it really is.
 #[derive(Debug, Clone)]
@@ -124,6 +127,18 @@ impl StoreFile {
         }
     }
 
+    /// More advice where its log keeps it from being read.
+    fn unreadable_log(&self) -> String {
+        let log = self.log_path();
+        if !log.metadata().is_ok_and(|log| log.len() > 0) {
+            return String::new();
+        }
+        format!(
+            "; where nothing can be written, its log `{}` cannot be read: copy both to a place where it can",
+            log.display()
+        )
+    }
+
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -150,8 +165,14 @@ impl StoreFile {
                 &format!("cannot be read back in full ({what}): {} and restore it from a copy", self.away()),
             );
         }
-        if cause.sqlite_error().is_some_and(|error| error.extended_code == SQLITE_CONSTRAINT_COMMITHOOK) {
-            return self.taken_away();
+        match cause.sqlite_error().map(|error| error.extended_code) {
+            Some(SQLITE_CONSTRAINT_COMMITHOOK) => return self.taken_away(),
+            Some(SQLITE_IOERR_SHMSIZE) => {
+                let what = "has no room left on its disk for the two small files that SQLite lays beside it: free some space and \
+                            try again";
+                return self.error(StoreErrorKind::Full, what);
+            }
+            _ => {}
         }
         match cause.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => self.error(
@@ -171,7 +192,8 @@ impl StoreFile {
                 StoreErrorKind::Unavailable,
                 &format!(
                     "cannot be opened ({cause}): allow this user to write the file and its folder, or choose another \
-                     with --store"
+                     with --store{}",
+                    self.unreadable_log()
                 ),
             ),
             _ => self.error(

@@ -29,6 +29,7 @@
 //!   that writes does it. While somebody reads for long, it grows.
 //! - A flush that the disk refuses fails the units of that transaction. If the machine stops before the next commit, they
 //!   may be there after all, whole: read before trying again.
+//! - To read takes room for SQLite's two small files beside the store, or, where they cannot be made, that nobody writes meanwhile.
 //! - The file system must be local: SQLite's log beside the file lives in shared memory.
 
 mod checksum;
@@ -39,6 +40,7 @@ mod halt;
 mod lock;
 mod log_file;
 mod maintenance;
+mod read_only;
 mod readers;
 mod rows;
 mod schema;

@@ -32,6 +32,15 @@ impl Lock {
                     format!("is in use by {holder}: wait for it or stop it, or choose another store with --store");
                 Err(store.error(StoreErrorKind::Locked, &what))
             }
+            Err(cause) if matches!(cause.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
+                let what = format!("has no room left for its lock `{}`: free some space and try again", path.display());
+                Err(store.error(StoreErrorKind::Full, &what))
+            }
+            Err(cause) if cause.kind() == io::ErrorKind::ReadOnlyFilesystem => {
+                let what = "is on a disk that can only be read, and was to be written: have the disk mounted for writing, or \
+                            choose another place";
+                Err(store.error(StoreErrorKind::Unavailable, what))
+            }
             Err(cause) => {
                 let what = format!(
                     "cannot be locked through `{}` ({cause}): allow this user to write the folder, or choose another \

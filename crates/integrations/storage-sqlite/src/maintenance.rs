@@ -24,7 +24,7 @@ pub use self::{
     stats::{CheckpointStats, CollectionStats, Stats, stats},
     verify::{Finding, verify},
 };
-use crate::{fault::StoreFile, log_file, readers::ReadOnly, schema};
+use crate::{fault::StoreFile, log_file, read_only::ReadOnly, schema};
 
 /// How far it is, in whatever it counts: rows, or pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -66,7 +66,10 @@ pub fn backup(
             }
         }
     };
-    carry().map_err(|cause: rusqlite::Error| {
+    let carried = carry();
+    // Whatever it says about a store that somebody was writing.
+    store.is_what_it_was()?;
+    carried.map_err(|cause: rusqlite::Error| {
         // Which of the two is damaged is plain; which one has no room, too.
         let file = if cause.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseCorrupt) { &file } else { target };
         file.fault(&cause)

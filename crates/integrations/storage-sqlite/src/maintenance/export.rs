@@ -33,14 +33,7 @@ pub fn export(
     writer: &mut dyn Write,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Option<Counts>, StoreError> {
-    let Some((file, connection)) = open(path)? else { return Ok(None) };
-    let counts = Counts::of(&connection).map_err(|cause| file.fault(&cause))?;
-    let mut press = Press { writer, digest: Sha256::new(), done: 0, all: counts.all(), progress };
-    let printed = print(&connection, &mut press, counts);
-    printed.map(|()| Some(counts)).map_err(|failure| match failure {
-        Failure::Store(cause) => file.fault(&cause),
-        Failure::Writer(cause) => file_fault("the export", "cannot be written", &cause),
-    })
+    export_as("the export", path, writer, progress)
 }
 
 /// As [`export`], to a file that is not there yet. Nothing has its name before it is whole. What a process that was killed has left of
@@ -58,8 +51,27 @@ pub fn export_file(
     let draft = Draft::of_new(to, what, options)?;
     let file = File::create_new(draft.path());
     let file = file.map_err(|cause| file_fault(&draft.target().to_string(), "cannot be made", &cause))?;
-    let exported = export(path, &mut BufWriter::new(file), progress)?;
+    let shown = draft.target().to_string();
+    let exported = export_as(&shown, path, &mut BufWriter::new(file), progress)?;
     exported.map(|counts| draft.become_new(what).map(|()| counts)).transpose()
+}
+
+/// Under the name by which the reader of an error knows it.
+fn export_as(
+    shown: &str,
+    path: &Path,
+    writer: &mut dyn Write,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Option<Counts>, StoreError> {
+    let Some((file, connection)) = open(path)? else { return Ok(None) };
+    let counts = Counts::of(&connection).map_err(|cause| file.fault(&cause))?;
+    let mut press = Press { writer, digest: Sha256::new(), done: 0, all: counts.all(), progress };
+    let printed = print(&connection, &mut press, counts);
+    connection.is_what_it_was()?;
+    printed.map(|()| Some(counts)).map_err(|failure| match failure {
+        Failure::Store(cause) => file.fault(&cause),
+        Failure::Writer(cause) => file_fault(shown, "cannot be written", &cause),
+    })
 }
 
 enum Failure {

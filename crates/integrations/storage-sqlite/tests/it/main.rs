@@ -7,6 +7,7 @@ mod bus;
 mod crash;
 mod damage;
 mod differential;
+mod disk;
 mod interface;
 mod kill;
 mod leftovers;
