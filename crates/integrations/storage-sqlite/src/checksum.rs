@@ -10,7 +10,7 @@ use rusqlite::{
     types::{Value, ValueRef},
 };
 
-/// What a checksum of an event is over, in its order: positions first, then as the log reads it.
+/// What a checksum of an event is over, in its order: positions first, then as the log reads it. Names are numbers.
 macro_rules! event_columns {
     () => {
         "position, event_id, event_type, timestamp, source_module, data, correlation_id, causation_id, user_id, \
@@ -35,8 +35,10 @@ impl Checksum {
 
     /// Kind and length stand before the bytes, so that no byte can move from one column to the next.
     fn add(mut self, kind: u8, bytes: &[u8]) -> Self {
-        self.0.push(kind);
-        self.0.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
+        let mut head = [kind; 9];
+        head[1..].copy_from_slice(&(bytes.len() as u64).to_le_bytes());
+        self.0.reserve(head.len() + bytes.len());
+        self.0.extend_from_slice(&head);
         self.0.extend_from_slice(bytes);
         self
     }
@@ -87,6 +89,10 @@ pub(crate) fn of_tag(tag: &str, event: u64) -> i64 {
     Checksum::new().text(tag).number(event).finish()
 }
 
+pub(crate) fn of_name(number: i64, name: &str) -> i64 {
+    Checksum::new().number(number.cast_unsigned()).text(name).finish()
+}
+
 pub(crate) fn of_checkpoint(subscriber: &str, position: u64) -> i64 {
     Checksum::new().text(subscriber).number(position).finish()
 }
@@ -99,7 +105,6 @@ pub(crate) struct Summed {
     pub keys: usize,
 }
 
-pub(crate) const EVENTS: Summed = Summed { table: "events", columns: event_columns!(), keys: 1 };
 pub(crate) const TAGS: Summed = Summed { table: "tags", columns: "tag, event", keys: 2 };
 pub(crate) const DOCUMENTS: Summed = Summed { table: "documents", columns: document_columns!(), keys: 2 };
 pub(crate) const CHECKPOINTS: Summed = Summed { table: "checkpoints", columns: "subscriber, position", keys: 1 };

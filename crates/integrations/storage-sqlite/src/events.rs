@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use chrono::{DateTime, Utc};
 use event_sourcing::{Direction, EventQuery, LogQuery, Position, QueryItem, StreamQuery};
 use kernel::Envelope;
-use rusqlite::{Connection, ToSql, params_from_iter};
+use rusqlite::{Connection, Row, ToSql, params_from_iter};
 
-use crate::{checksum::event_columns, rows};
+use crate::{checksum::event_columns, names::Names, readers, rows};
 
 pub(crate) fn log(connection: &Connection, query: &LogQuery) -> rusqlite::Result<Vec<Envelope>> {
     match query.matching.as_ref().map_or(&[][..], EventQuery::items) {
@@ -65,11 +65,11 @@ fn select(connection: &Connection, item: &QueryItem, part: &LogQuery) -> rusqlit
     };
     select.range(place, part.after.0, part.upto.map(|upto| upto.0));
     if let [first, others @ ..] = &item.types[..] {
-        select.text(" AND event_type IN (").value(first);
+        select.text(" AND event_type IN (SELECT id FROM names WHERE name IN (").value(first);
         for other in others {
             select.text(", ").value(other);
         }
-        select.text(")");
+        select.text("))");
     }
     if let Some(correlation) = part.correlation {
         select.text(" AND correlation_id = ").value(correlation.uuid().into_bytes());
@@ -77,19 +77,70 @@ fn select(connection: &Connection, item: &QueryItem, part: &LogQuery) -> rusqlit
     if let Some(until) = part.until {
         select.text(" AND timestamp <= ").value(nanoseconds(until));
     }
-    select.end(place, part.direction, part.limit).envelopes(connection)
+    select.end(place, part.direction, part.limit);
+    let is_filtered = *item != QueryItem::default() || part.correlation.is_some() || part.until.is_some();
+    if is_filtered {
+        return select.envelopes(connection, |_| Ok(()));
+    }
+    let mut positions = Series::new(part.after.0, part.direction);
+    let found = select.envelopes(connection, |row| positions.next(rows::number(row, 0)?).map_err(missing))?;
+    if part.direction == Direction::Forward && found.len() < part.limit {
+        reaches_end(connection, part.after.0.saturating_add(1 + found.len() as u64), part.upto)?;
+    }
+    Ok(found)
+}
+
+/// Where the file is damaged, SQLite may find none of those that stand behind some event. This one would be the next.
+fn reaches_end(connection: &Connection, next: u64, upto: Option<Position>) -> rusqlite::Result<()> {
+    let is_end = upto.is_some_and(|upto| next > upto.0) || next > readers::head(connection)?.0;
+    // It may have been appended since.
+    let is_there =
+        || connection.prepare_cached("SELECT 1 FROM events WHERE position = ?1")?.exists([rows::integer(next)]);
+    if is_end || cfg!(mutant = "gaps_passed_over") || is_there()? { Ok(()) } else { Err(missing(next)) }
+}
+
+fn missing(position: u64) -> rusqlite::Error {
+    rows::unreadable(format!("event {position}: it is missing, and others stand behind it"))
 }
 
 pub(crate) fn stream(connection: &Connection, stream: &str, query: &StreamQuery) -> rusqlite::Result<Vec<Envelope>> {
     let StreamQuery { after, upto, until, direction, limit } = *query;
     let mut select = Select::new(concat!("SELECT ", event_columns!(), ", checksum FROM events WHERE stream = "));
-    select.value(stream).range("version", after, upto);
+    select.named(stream).range("version", after, upto);
     if let Some(until) = until {
         select.text(" AND version < coalesce((SELECT later.version FROM events AS later WHERE later.stream = ");
-        select.value(stream).text(" AND later.timestamp > ").value(nanoseconds(until));
+        select.named(stream).text(" AND later.timestamp > ").value(nanoseconds(until));
         select.text(" ORDER BY later.version LIMIT 1), 9223372036854775807)");
     }
-    select.end("version", direction, limit).envelopes(connection)
+    let mut versions = Series::new(after, direction);
+    select.end("version", direction, limit).envelopes(connection, |row| {
+        let missing =
+            |version| format!("stream `{stream}`: its event {version} is missing, and others stand behind it");
+        versions.next(rows::number(row, 13)?).map_err(|version| rows::unreadable(missing(version)))
+    })
+}
+
+/// Positions and versions have no gaps. Where a page of the file is damaged that says where others lie, SQLite passes rows over.
+struct Series {
+    /// The one before, as far as that is known.
+    last: Option<u64>,
+    direction: Direction,
+}
+
+impl Series {
+    fn new(after: u64, direction: Direction) -> Self {
+        Self { last: (direction == Direction::Forward).then_some(after), direction }
+    }
+
+    /// Or the number that is missing before it.
+    fn next(&mut self, number: u64) -> Result<(), u64> {
+        let wanted = self.last.replace(number).map_or(number, |last| match self.direction {
+            Direction::Forward => last.saturating_add(1),
+            Direction::Backward => last.saturating_sub(1),
+        });
+        // Mutant `gaps_passed_over`: what a damaged file does not show is taken for what never happened.
+        if number == wanted || cfg!(mutant = "gaps_passed_over") { Ok(()) } else { Err(wanted) }
+    }
 }
 
 /// A statement and its arguments, in one order.
@@ -114,6 +165,10 @@ impl<'a> Select<'a> {
         self
     }
 
+    fn named(&mut self, name: impl ToSql + 'a) -> &mut Self {
+        self.text("(SELECT id FROM names WHERE name = ").value(name).text(")")
+    }
+
     fn range(&mut self, column: &str, after: u64, upto: Option<u64>) -> &mut Self {
         self.text(" AND ").text(column).text(" > ").value(rows::integer(after));
         if let Some(upto) = upto {
@@ -130,9 +185,19 @@ impl<'a> Select<'a> {
         self.text(" LIMIT ").value(rows::integer(limit as u64))
     }
 
-    fn envelopes(&self, connection: &Connection) -> rusqlite::Result<Vec<Envelope>> {
+    /// All of them, each looked at before.
+    fn envelopes(
+        &self,
+        connection: &Connection,
+        mut look: impl FnMut(&Row<'_>) -> rusqlite::Result<()>,
+    ) -> rusqlite::Result<Vec<Envelope>> {
         let mut statement = connection.prepare_cached(&self.text)?;
-        statement.query_map(params_from_iter(&self.arguments), rows::envelope)?.collect()
+        let mut names = Names::new(connection);
+        let found = statement.query_map(params_from_iter(&self.arguments), |row| {
+            look(row)?;
+            rows::envelope(row, &mut names)
+        });
+        found?.collect()
     }
 }
 

@@ -25,8 +25,8 @@
 //! - Four reads run at a time; the others wait their turn.
 //! - A unit, or a read, is held in memory as a whole. What is large is a blob: a document ends at 64 MiB and 127 levels of JSON, an
 //!   event at 32 MiB and 120 levels, as in every store (`Unit::check`).
-//! - SQLite's log beside the file is folded into it and emptied every 16 MiB and at a clean end; after a kill the next process
-//!   that writes does it. While somebody reads for long, it grows.
+//! - SQLite's log beside the file is folded into it, and begins anew, every 16 MiB; at a clean end it goes, after a kill when the
+//!   next process that writes ends. While somebody reads for long, it grows.
 //! - A flush that the disk refuses fails the units of that transaction. If the machine stops before the next commit, they
 //!   may be there after all, whole: read before trying again.
 //! - To read takes room for SQLite's two small files beside the store, or, where they cannot be made, that nobody writes meanwhile.
@@ -40,6 +40,7 @@ mod halt;
 mod lock;
 mod log_file;
 mod maintenance;
+mod names;
 mod read_only;
 mod readers;
 mod rows;

@@ -7,8 +7,8 @@
 //! unseen. The last commit has nothing behind it: damage there looks like a crash, and the store is then what it was before it.
 //! Unless it was folded into the file already: of the pages of that commit some would be found in the log, as they were before, and
 //! some in the file, as they are now. Nothing is folded that was not committed, so a frame that SQLite would not see, and whose page
-//! stands in the file, was committed. The writer empties the log as soon as all of it is folded; it is found so only if the process
-//! was killed in between, or somebody was reading all the time.
+//! stands in the file, was committed. The writer begins the log anew as soon as all of it is folded; it is found so only if the
+//! process was killed in between, or somebody was reading all the time.
 
 use std::{
     cell::OnceCell,

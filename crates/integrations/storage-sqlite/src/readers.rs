@@ -6,11 +6,11 @@ use std::{
     time::Duration,
 };
 
-use event_sourcing::{Position, StoreError, StoreErrorKind, StoredDocument};
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
+use event_sourcing::{Direction, LogQuery, Position, StoreError, StoreErrorKind, StoredDocument};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, config::DbConfig};
 use tokio::sync::oneshot;
 
-use crate::{checksum::document_columns, fault::StoreFile, read_only::ReadOnly, rows};
+use crate::{checksum::document_columns, events, fault::StoreFile, read_only::ReadOnly, rows};
 
 /// Reads that run at a time.
 const READERS: usize = 4;
@@ -178,6 +178,8 @@ pub(crate) fn connect(file: &StoreFile, create: OpenFlags) -> Result<Connection,
     let open = || {
         let connection = Connection::open_with_flags(file.path(), flags)?;
         connection.busy_timeout(PATIENCE)?;
+        // A plan is made once. SQLite would make it anew for each value that is bound, in case another index suited that better.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         Ok(connection)
     };
@@ -227,6 +229,13 @@ pub(crate) fn head(connection: &Connection) -> rusqlite::Result<Position> {
     connection
         .prepare_cached("SELECT coalesce(max(position), 0) FROM events")?
         .query_row([], |row| rows::number(row, 0).map(Position))
+}
+
+/// As [`head`], of a log whose last event is what was written there.
+pub(crate) fn sound_head(connection: &Connection) -> rusqlite::Result<Position> {
+    let last = LogQuery { direction: Direction::Backward, ..LogQuery::after(Position(0), 1) };
+    let last = events::log(connection, &last)?.into_iter().next();
+    Ok(last.and_then(|event| event.metadata.position).map(Position).unwrap_or_default())
 }
 
 pub(crate) fn checkpoint(connection: &Connection, subscriber: &str) -> rusqlite::Result<Position> {

@@ -4,13 +4,16 @@ use chrono::DateTime;
 use event_sourcing::{Position, StoredDocument};
 use kernel::{CausationId, CorrelationId, Envelope, EventId, Json, Metadata, Priority};
 use rusqlite::{
-    Error, Row, Statement,
+    Connection, Error, Row, Statement,
     types::{FromSqlError, FromSqlResult, ToSqlOutput, Type, ValueRef},
 };
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::checksum::{self, Checksum, event_columns};
+use crate::{
+    checksum::{self, Checksum, event_columns},
+    names::{Names, Numbers},
+};
 
 /// Events that are appended by one statement, where there are as many: what a statement costs is most of what a row costs.
 pub(crate) const MANY: usize = 16;
@@ -55,42 +58,85 @@ pub(crate) const COLLECTION: &str =
 pub(crate) const CHECKPOINT: &str = "INSERT INTO checkpoints (subscriber, position, checksum) VALUES (?1, ?2, ?3)
      ON CONFLICT DO UPDATE SET position = excluded.position, checksum = excluded.checksum";
 
-/// An event to be appended: its stream and its version there.
-pub(crate) type Appending<'e> = (&'e str, u64, &'e Envelope);
+/// An event to be appended, its names as numbers.
+pub(crate) struct Appending<'e> {
+    stream_name: &'e str,
+    stream: i64,
+    /// Its version there.
+    version: u64,
+    event_type: i64,
+    source_module: i64,
+    user: i64,
+    envelope: &'e Envelope,
+}
+
+impl<'e> Appending<'e> {
+    /// Whatever has no number yet gets one. Most names are those of the event before.
+    pub fn new(
+        connection: &Connection,
+        numbers: &mut Numbers,
+        (stream_name, version, envelope): (&'e str, u64, &'e Envelope),
+        before: Option<&Self>,
+    ) -> rusqlite::Result<Self> {
+        let mut number = |name: &str, before: Option<(&str, i64)>| match before {
+            Some((known, number)) if known == name => Ok(number),
+            Some(_) | None => numbers.of(connection, name),
+        };
+        let Envelope { event_type, source_module, metadata, .. } = envelope;
+        Ok(Self {
+            stream_name,
+            stream: number(stream_name, before.map(|before| (before.stream_name, before.stream)))?,
+            version,
+            event_type: number(event_type, before.map(|before| (&*before.envelope.event_type, before.event_type)))?,
+            source_module: number(
+                source_module,
+                before.map(|before| (&*before.envelope.source_module, before.source_module)),
+            )?,
+            user: number(&metadata.user_id, before.map(|before| (&*before.envelope.metadata.user_id, before.user)))?,
+            envelope,
+        })
+    }
+}
 
 /// Positions from `first` on, which are those that SQLite gives out next: told which, it would look whether they are free.
 pub(crate) fn append(statement: &mut Statement<'_>, first: u64, events: &[Appending<'_>]) -> rusqlite::Result<()> {
     let mut parameter = 0;
     for (position, event) in (first..).zip(events) {
-        bind(statement, &mut parameter, position, event)?;
+        let Appending { stream, version, event_type, source_module, user, envelope, .. } = event;
+        let Metadata { correlation_id, causation_id, schema_version, key, priority, .. } = &envelope.metadata;
+        let (event_id, correlation_id) = (envelope.event_id.uuid().into_bytes(), correlation_id.uuid().into_bytes());
+        let causation_id = causation_id.map(|id| id.uuid().into_bytes());
+        bind(
+            statement,
+            &mut parameter,
+            position,
+            [
+                ValueRef::Blob(&event_id),
+                ValueRef::Integer(*event_type),
+                ValueRef::Integer(timestamp(envelope)),
+                ValueRef::Integer(*source_module),
+                ValueRef::from(envelope.data.text()),
+                ValueRef::Blob(&correlation_id),
+                causation_id.as_ref().map_or(ValueRef::Null, |id| ValueRef::Blob(id)),
+                ValueRef::Integer(*user),
+                ValueRef::Integer((*schema_version).into()),
+                ValueRef::from(key.as_str()),
+                ValueRef::Integer(priority_number(*priority)),
+                ValueRef::Integer(*stream),
+                ValueRef::Integer(version.cast_signed()),
+            ],
+        )?;
     }
     statement.raw_execute().map(drop)
 }
 
+/// The columns of an event behind its position, and its checksum.
 fn bind(
     statement: &mut Statement<'_>,
     parameter: &mut usize,
     position: u64,
-    &(stream, version, envelope): &Appending<'_>,
+    values: [ValueRef<'_>; 13],
 ) -> rusqlite::Result<()> {
-    let Metadata { correlation_id, causation_id, user_id, schema_version, key, priority, .. } = &envelope.metadata;
-    let (event_id, correlation_id) = (envelope.event_id.uuid().into_bytes(), correlation_id.uuid().into_bytes());
-    let causation_id = causation_id.map(|id| id.uuid().into_bytes());
-    let values = [
-        ValueRef::Blob(&event_id),
-        ValueRef::from(&*envelope.event_type),
-        ValueRef::Integer(timestamp(envelope)),
-        ValueRef::from(&*envelope.source_module),
-        ValueRef::from(envelope.data.text()),
-        ValueRef::Blob(&correlation_id),
-        causation_id.as_ref().map_or(ValueRef::Null, |id| ValueRef::Blob(id)),
-        ValueRef::from(user_id.as_str()),
-        ValueRef::Integer((*schema_version).into()),
-        ValueRef::from(key.as_str()),
-        ValueRef::Integer(priority_number(*priority)),
-        ValueRef::from(stream),
-        ValueRef::Integer(version.cast_signed()),
-    ];
     let sum = values.iter().fold(Checksum::new().number(position), |sum, value| sum.value(*value)).finish();
     once(ValueRef::Null).chain(values).chain(once(ValueRef::Integer(sum))).try_for_each(|value| {
         *parameter += 1;
@@ -98,21 +144,57 @@ fn bind(
     })
 }
 
-/// Reads the columns of a checksum over an event, and it.
-pub(crate) fn envelope(row: &Row<'_>) -> rusqlite::Result<Envelope> {
+/// Appends an event as it was before schema 4, with its names in it: the columns of a checksum, and it if `is_summed`.
+pub(crate) fn carry_over(
+    connection: &Connection,
+    numbers: &mut Numbers,
+    row: &Row<'_>,
+    is_summed: bool,
+) -> rusqlite::Result<()> {
     let position = number(row, 0)?;
-    if !checksum::holds(row, 14)? {
-        return Err(unreadable(format!("event {position}: it is not what was written there")));
+    if is_summed && !checksum::holds(row, 14)? {
+        return Err(not_as_written(position));
     }
-    read_envelope(row, position).map_err(|cause| unreadable(format!("event {position}: {cause}")))
+    let mut values = [ValueRef::Null; 13];
+    for (index, value) in values.iter_mut().enumerate() {
+        *value = match (index, row.get_ref(index + 1)?) {
+            // Type, module, user and stream.
+            (1 | 3 | 7 | 11, ValueRef::Text(_)) => {
+                ValueRef::Integer(numbers.of(connection, row.get_ref(index + 1)?.as_str()?)?)
+            }
+            (_, value) => value,
+        };
+    }
+    let mut statement = connection.prepare_cached(APPEND)?;
+    bind(&mut statement, &mut 0, position, values)?;
+    statement.raw_execute().map(drop)
 }
 
-fn read_envelope(row: &Row<'_>, position: u64) -> rusqlite::Result<Envelope> {
+/// Reads the columns of a checksum over an event, and it.
+pub(crate) fn envelope(row: &Row<'_>, names: &mut Names<'_>) -> rusqlite::Result<Envelope> {
+    let position = number(row, 0)?;
+    if !checksum::holds(row, 14)? {
+        return Err(not_as_written(position));
+    }
+    read_envelope(row, names, position).map_err(|cause| match cause {
+        // Of the table of names: there is more amiss than this event.
+        Error::SqliteFailure(..) => cause,
+        Error::FromSqlConversionFailure(_, Type::Null, what) => unreadable(format!("event {position}: {what}")),
+        cause => unreadable(format!("event {position}: {cause}")),
+    })
+}
+
+fn not_as_written(position: u64) -> Error {
+    unreadable(format!("event {position}: it is not what was written there"))
+}
+
+fn read_envelope(row: &Row<'_>, names: &mut Names<'_>, position: u64) -> rusqlite::Result<Envelope> {
+    let mut name = |index| names.get(row.get(index)?).map(str::to_owned);
     Ok(Envelope {
         event_id: EventId::new(column(row, 1, uuid)?),
-        event_type: row.get::<_, String>(2)?.into(),
+        event_type: name(2)?.into(),
         timestamp: DateTime::from_timestamp_nanos(row.get(3)?),
-        source_module: row.get::<_, String>(4)?.into(),
+        source_module: name(4)?.into(),
         data: column(row, 5, json)?,
         metadata: Metadata {
             correlation_id: CorrelationId::new(column(row, 6, uuid)?),
@@ -120,7 +202,7 @@ fn read_envelope(row: &Row<'_>, position: u64) -> rusqlite::Result<Envelope> {
                 ValueRef::Null => None,
                 _ => Some(CausationId::new(column(row, 7, uuid)?)),
             },
-            user_id: row.get(8)?,
+            user_id: name(8)?,
             schema_version: row.get(9)?,
             key: row.get(10)?,
             priority: column(row, 11, priority)?,
@@ -145,6 +227,15 @@ pub(crate) fn tag(row: &Row<'_>) -> rusqlite::Result<(String, u64)> {
         return Err(unreadable(format!("tag `{}`: it is not what was written there", shown(row, 0)?)));
     }
     Ok((row.get(0)?, number(row, 1)?))
+}
+
+/// Reads the columns of a checksum over a name, and it: the number, and the name.
+pub(crate) fn name(row: &Row<'_>) -> rusqlite::Result<(i64, String)> {
+    let number = row.get(0)?;
+    if !checksum::holds(row, 2)? {
+        return Err(unreadable(format!("name {number}: it is not what was written there")));
+    }
+    Ok((number, row.get(1)?))
 }
 
 /// What is known of a collection.
@@ -235,7 +326,7 @@ pub(crate) fn shown(row: &Row<'_>, index: usize) -> rusqlite::Result<String> {
     })
 }
 
-fn unreadable(what: String) -> Error {
+pub(crate) fn unreadable(what: String) -> Error {
     Error::FromSqlConversionFailure(0, Type::Null, what.into())
 }
 

@@ -1,20 +1,31 @@
 use event_sourcing::{StoreError, StoreErrorKind};
-use rusqlite::{Connection, TransactionBehavior, types::FromSql};
+use rusqlite::{Connection, Transaction, TransactionBehavior, types::FromSql};
 
-use crate::{checksum, fault::StoreFile};
+use crate::{
+    checksum::{self, event_columns},
+    fault::StoreFile,
+    names::Numbers,
+    rows,
+};
 
 /// "Boro": marks the file as ours, so that no other SQLite database is ever changed.
 const APPLICATION_ID: i32 = i32::from_be_bytes(*b"Boro");
 
 /// Applied in order; SQLite's `user_version` says how many of them a file has. Never edited, only added to.
-const MIGRATIONS: [(u32, &str); 3] =
-    [(1, include_str!("schema/1.sql")), (2, include_str!("schema/2.sql")), (3, include_str!("schema/3.sql"))];
+const MIGRATIONS: [(u32, &str); 4] = [
+    (1, include_str!("schema/1.sql")),
+    (2, include_str!("schema/2.sql")),
+    (3, include_str!("schema/3.sql")),
+    (4, include_str!("schema/4.sql")),
+];
 
 /// The schema that this version writes.
 pub(crate) const SCHEMA: u32 = MIGRATIONS[MIGRATIONS.len() - 1].0;
 
 /// The one that brought checksums.
 const CHECKSUMS: u32 = 3;
+/// The one that brought numbers for names.
+const NAMES: u32 = 4;
 
 /// How many migrations the file has; `None` if there is nothing in it yet.
 ///
@@ -67,8 +78,11 @@ pub(crate) fn migrate(connection: &mut Connection, file: &StoreFile) -> Result<(
         for (_, migration) in MIGRATIONS.iter().filter(|(number, _)| *number > applied) {
             transaction.execute_batch(migration).map_err(fault)?;
         }
+        if applied < NAMES {
+            carry_over(&transaction, applied >= CHECKSUMS).map_err(fault)?;
+        }
         if applied < CHECKSUMS {
-            for table in [checksum::EVENTS, checksum::TAGS, checksum::DOCUMENTS, checksum::CHECKPOINTS] {
+            for table in [checksum::TAGS, checksum::DOCUMENTS, checksum::CHECKPOINTS] {
                 table.fill(&transaction).map_err(fault)?;
             }
         }
@@ -76,6 +90,17 @@ pub(crate) fn migrate(connection: &mut Connection, file: &StoreFile) -> Result<(
         transaction.pragma_update(None, "user_version", SCHEMA).map_err(fault)?;
     }
     transaction.commit().map_err(fault)
+}
+
+/// Brings the events of the earlier table into the one that has numbers for names.
+fn carry_over(transaction: &Transaction<'_>, is_summed: bool) -> rusqlite::Result<()> {
+    let mut numbers = Numbers::default();
+    let select = concat!("SELECT ", event_columns!(), ", checksum FROM events_3 ORDER BY position");
+    transaction
+        .prepare(select)?
+        .query_map([], |row| rows::carry_over(transaction, &mut numbers, row, is_summed))?
+        .collect::<rusqlite::Result<()>>()?;
+    transaction.execute_batch("DROP TABLE events_3")
 }
 
 fn pragma<T: FromSql>(connection: &Connection, name: &str) -> rusqlite::Result<T> {

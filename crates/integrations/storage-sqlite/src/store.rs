@@ -1,4 +1,4 @@
-use std::{fmt, fs, path::Path, sync::Arc, time::Duration};
+use std::{fmt, path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -72,7 +72,7 @@ impl SqliteStore {
         schema::recognise(&connection, &file)?;
         prepare(&connection, &file, &options)?;
         schema::migrate(&mut connection, &file)?;
-        let head = readers::head(&connection).map_err(|cause| file.fault(&cause))?;
+        let head = readers::sound_head(&connection).map_err(|cause| file.fault(&cause))?;
         // Asked by SQLite at every commit, with the right to write still in hand: who has taken the place of this process has seen
         // all that it wrote, and it writes nothing after that.
         let watch = Watch::over(&file)?;
@@ -94,7 +94,7 @@ impl SqliteStore {
         if !is_readable {
             return Ok(None);
         }
-        let head = readers.read_now(readers::head)?;
+        let head = readers.read_now(readers::sound_head)?;
         Ok(Some(Self { readers, writer: None, _lock: None, appended: Appends::new(head), file }))
     }
 }
@@ -114,8 +114,8 @@ pub(crate) fn prepare(connection: &Connection, file: &StoreFile, options: &Optio
         // On macOS an ordinary flush stops at the drive's cache; elsewhere this changes nothing.
         connection.pragma_update(None, "fullfsync", true)?;
         connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
-        // A log that begins anew, a reader having kept it from being emptied, is as long as what is in it.
-        connection.pragma_update(None, "journal_size_limit", 0)?;
+        // A log that a reader has made longer is cut when it begins anew.
+        connection.pragma_update(None, "journal_size_limit", LOG_PAGES * 4096)?;
         connection.pragma_update(None, "cache_size", CACHE)?;
         if let Some(pages) = options.max_pages {
             connection.pragma_update(None, "max_page_count", pages)?;
@@ -132,22 +132,22 @@ pub(crate) fn prepare(connection: &Connection, file: &StoreFile, options: &Optio
     }
 }
 
-/// Empties a log that has become long, once all of it is folded into the file. SQLite by itself leaves it as it is until the next
-/// commit, and damage to it would have the file be neither what it was nor what it is. Readers are not waited for: while one needs
-/// the log, the next commit tries again.
-pub(crate) fn fold(connection: &Connection, file: &StoreFile) {
-    let length = fs::metadata(file.log_path()).map_or(0, |metadata| metadata.len());
-    if length < u64::from(LOG_PAGES) * 4096 {
+/// Folds a log of so many pages into the file, once it has become long, and begins it anew. SQLite by itself leaves it as it is
+/// until the next commit, and damage to it would have the file be neither what it was nor what it is. To empty it would have the
+/// disk make room for it again and again. Readers are not waited for: while one needs the log, the next commit tries again.
+pub(crate) fn fold(connection: &Connection, file: &StoreFile, pages: u32) {
+    if pages < LOG_PAGES {
         return;
     }
-    let empty = || {
+    let begin_anew = || {
         connection.busy_timeout(Duration::ZERO)?;
-        let folded = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        let is_busy = connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |row| row.get::<_, bool>(0));
         connection.busy_timeout(readers::PATIENCE)?;
-        folded
+        // It is what it was. To write it is what the log begins with.
+        if is_busy? { Ok(()) } else { connection.pragma_update(None, "user_version", schema::SCHEMA) }
     };
     // What is committed is committed: the log has it.
-    if let Err(cause) = empty() {
+    if let Err(cause) = begin_anew() {
         tracing::warn!(store = %file, %cause, "cannot fold its log into it");
     }
 }

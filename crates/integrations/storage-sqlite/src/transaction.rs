@@ -6,6 +6,7 @@ use rusqlite::{CachedStatement, Connection, Error, OptionalExtension as _, ffi, 
 
 use crate::{
     checksum, events,
+    names::Numbers,
     rows::{self, Appending},
 };
 
@@ -16,11 +17,21 @@ pub(crate) struct Known {
     head: Option<u64>,
     /// Versions of streams, counting the open transaction.
     versions: HashMap<String, u64, RandomState>,
+    numbers: Numbers,
 }
 
 impl Known {
     /// Streams remembered; beyond that all are forgotten at once, which costs one look-up each.
     const STREAMS: usize = 1 << 16;
+
+    /// What a transaction that was given up has taught.
+    pub fn forget(&mut self) {
+        let Self { numbers, .. } = std::mem::take(self);
+        // Mutant `numbers_kept`: events have the numbers of names that were never committed.
+        if cfg!(mutant = "numbers_kept") {
+            self.numbers = numbers;
+        }
+    }
 }
 
 /// One transaction and the units in it. Dropped without [`commit`](Self::commit), it is still open in the connection.
@@ -59,7 +70,9 @@ impl<'c, 'k> Transaction<'c, 'k> {
             head,
             numbers: Vec::new(),
             commit: prepare("COMMIT")?,
-            version: prepare("SELECT coalesce(max(version), 0) FROM events WHERE stream = ?1")?,
+            version: prepare(
+                "SELECT coalesce(max(version), 0) FROM events WHERE stream = (SELECT id FROM names WHERE name = ?1)",
+            )?,
             append: prepare(rows::APPEND)?,
             append_many: prepare(rows::APPEND_MANY)?,
             revision: prepare("SELECT revision FROM documents WHERE collection = ?1 AND key = ?2")?,
@@ -153,7 +166,10 @@ impl<'c, 'k> Transaction<'c, 'k> {
         for (write, &number) in writes.iter().zip(&numbers) {
             match write {
                 Write::Append { stream, envelope, tags, .. } => {
-                    appending.push((stream, number, envelope));
+                    let event = (&**stream, number, &**envelope);
+                    let numbers = &mut self.known.numbers;
+                    let next = Appending::new(self.connection, numbers, event, appending.last())?;
+                    appending.push(next);
                     if !tags.is_empty() {
                         self.tag(tags, self.head + appending.len() as u64)?;
                     }

@@ -1,7 +1,15 @@
-use std::{mem::take, thread, time::Duration};
+use std::{
+    mem::take,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    thread,
+    time::Duration,
+};
 
 use event_sourcing::{Appends, CommitError, Deadline, Position, Receipt, StoreError, StoreErrorKind, Unit, Write};
-use rusqlite::Connection;
+use rusqlite::{Connection, hooks::Wal};
 use tokio::sync::{
     mpsc::{
         self,
@@ -62,13 +70,22 @@ impl Job {
 
 impl Writer {
     pub fn start(
-        connection: Connection,
+        mut connection: Connection,
         file: StoreFile,
         appended: Appends,
         patience: Duration,
     ) -> Result<Self, StoreError> {
         let (queue, orders) = mpsc::channel(QUEUE);
-        let desk = Desk { connection, file: file.clone(), known: Known::default(), appended, halt: Halt::from_env() };
+        let log_pages = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&log_pages);
+        let count = move |_: &mut Wal, pages: i32| {
+            counted.store(pages.unsigned_abs(), Ordering::Relaxed);
+            Ok(())
+        };
+        // It takes the place of SQLite's own, which would fold the log and leave it as it is.
+        connection.wal_hook(Some(count)).map_err(|cause| file.fault(&cause))?;
+        let (known, halt) = (Known::default(), Halt::from_env());
+        let desk = Desk { connection, file: file.clone(), known, log_pages, appended, halt };
         let thread =
             thread::Builder::new().name("sqlite-writer".into()).spawn(|| desk.work(orders)).map_err(|cause| {
                 let what = format!("cannot be written: no thread for it ({cause})");
@@ -147,6 +164,8 @@ struct Desk {
     connection: Connection,
     file: StoreFile,
     known: Known,
+    /// After the last commit.
+    log_pages: Arc<AtomicU32>,
     appended: Appends,
     halt: Option<Halt>,
 }
@@ -172,7 +191,7 @@ impl Desk {
                     Order::Run(task) => {
                         self.settle(take(&mut group));
                         task(&mut self.connection);
-                        store::fold(&self.connection, &self.file);
+                        self.fold();
                     }
                 }
             }
@@ -211,7 +230,7 @@ impl Desk {
     fn write(&mut self, group: &mut Vec<Job>) -> Result<Vec<Outcome>, Failure> {
         let outcomes = self.try_write(group);
         if outcomes.is_err() {
-            self.known = Known::default();
+            self.known.forget();
             // SQLite has already rolled back by itself after some failures, such as a full disk.
             if !self.connection.is_autocommit()
                 && let Err(cause) = self.connection.execute_batch("ROLLBACK")
@@ -245,7 +264,11 @@ impl Desk {
         let head = Halt::around(&mut self.halt, written, || transaction.commit()).map_err(Failure::Group)?;
         let head = Position(head);
         self.appended.announce(head);
-        store::fold(&self.connection, &self.file);
+        self.fold();
         Ok(outcomes)
+    }
+
+    fn fold(&self) {
+        store::fold(&self.connection, &self.file, self.log_pages.load(Ordering::Relaxed));
     }
 }

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     Options,
     checksum::{document_columns, event_columns},
+    names::Names,
     rows::{self, Declared},
 };
 
@@ -131,13 +132,15 @@ fn print(connection: &Connection, press: &mut Press<'_>, counts: Counts) -> Resu
     let mut tags = connection.prepare("SELECT tag, event, checksum FROM tags ORDER BY event, tag")?;
     let mut tags = tags.query_map([], rows::tag)?.peekable();
     let events = concat!("SELECT ", event_columns!(), ", checksum FROM events ORDER BY position");
+    let mut names = Names::new(connection);
     press.print_all(connection, events, |row| {
-        let event = rows::envelope(row)?;
+        let event = rows::envelope(row, &mut names)?;
         let position = rows::number(row, 0)?;
         let is_of_another = |tag: &rusqlite::Result<(String, u64)>| matches!(tag, Ok((_, event)) if *event != position);
         let own = std::iter::from_fn(|| tags.next_if(|tag| !is_of_another(tag)));
         let tags = own.map(|tag| Ok(tag?.0)).collect::<rusqlite::Result<_>>()?;
-        Ok(Line::Event(EventLine::new(row.get(12)?, rows::number(row, 13)?, tags, event)))
+        let stream = names.get(row.get(12)?)?.to_owned();
+        Ok(Line::Event(EventLine::new(stream, rows::number(row, 13)?, tags, event)))
     })?;
     let documents = concat!("SELECT ", document_columns!(), ", checksum FROM documents ORDER BY collection, key");
     press.print_all(connection, documents, |row| {

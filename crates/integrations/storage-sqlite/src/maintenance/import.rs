@@ -11,7 +11,17 @@ use super::{
     line::{FORMAT, Line, VERSION},
     verify,
 };
-use crate::{Options, checksum, fault::StoreFile, halt::Halt, lock::Lock, log_file, readers, rows, schema, store};
+use crate::{
+    Options, checksum,
+    fault::StoreFile,
+    halt::Halt,
+    lock::Lock,
+    log_file,
+    names::Numbers,
+    readers,
+    rows::{self, Appending},
+    schema, store,
+};
 
 /// Lines in one transaction.
 const GROUP: u64 = 10_000;
@@ -37,8 +47,8 @@ pub fn import(
     store::prepare(&connection, &file, options)?;
     schema::migrate(&mut connection, &file)?;
     let mut halt = Halt::from_env();
-    let reading =
-        Reading { file: &file, connection: &connection, counts: Counts::default(), number: 0, halt: &mut halt };
+    let (counts, numbers) = (Counts::default(), Numbers::default());
+    let reading = Reading { file: &file, connection: &connection, counts, numbers, number: 0, halt: &mut halt };
     let counts = reading.read(reader, progress)?;
     connection.close().map_err(|(_, cause)| file.fault(&cause))?;
     if let Some(finding) = verify(draft.path(), &mut |_| {})?.first() {
@@ -82,6 +92,7 @@ struct Reading<'a> {
     file: &'a StoreFile,
     connection: &'a Connection,
     counts: Counts,
+    numbers: Numbers,
     /// Of the line at hand, from 1.
     number: u64,
     halt: &'a mut Option<Halt>,
@@ -170,8 +181,10 @@ impl Reading<'_> {
                     return Err(self.wrong(&format!("is not that of event {}", self.counts.events)));
                 }
                 let position = self.counts.events;
-                let append = || {
-                    rows::append(&mut *prepare(rows::APPEND)?, position, &[(&stream, version, &event)])?;
+                let mut append = || {
+                    let appending =
+                        Appending::new(self.connection, &mut self.numbers, (&stream, version, &event), None)?;
+                    rows::append(&mut *prepare(rows::APPEND)?, position, &[appending])?;
                     tags.iter().try_for_each(|tag| {
                         let sum = checksum::of_tag(tag, position);
                         prepare(rows::TAG)?.execute(params![tag, position.cast_signed(), sum]).map(drop)

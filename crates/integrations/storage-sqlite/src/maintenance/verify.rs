@@ -9,6 +9,7 @@ use crate::{
     checksum::{document_columns, event_columns},
     fault::StoreFile,
     lock::Lock,
+    names::Names,
     readers, rows,
 };
 
@@ -18,7 +19,7 @@ const MOST: usize = 100;
 /// Something in the store that is not as it was written, or not as it could have been.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// `events`, `tags`, `documents`, `collections`, `checkpoints`; `file` where SQLite's own form is broken.
+    /// `events`, `names`, `tags`, `documents`, `collections`, `checkpoints`; `file` where SQLite's own form is broken.
     pub table: &'static str,
     /// Which row, if it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,6 +66,7 @@ pub fn verify(path: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Vec<Fin
         look.file(),
         look.events(),
         look.streams(),
+        look.names(),
         look.tags(),
         look.documents(),
         look.collections(),
@@ -107,31 +109,51 @@ impl Look<'_> {
 
     fn events(&mut self) -> rusqlite::Result<()> {
         let sql = concat!("SELECT ", event_columns!(), ", checksum FROM events ORDER BY position");
-        let mut last = 0;
+        let (mut last, mut names) = (0, Names::new(self.connection));
         self.rows("events", sql, |row, found| {
             let position = rows::number(row, 0)?;
             if position != last + 1 {
                 found(Some(position.to_string()), format!("comes after {last}: positions have no gaps"));
             }
             last = position;
-            rows::envelope(row).map(drop).or_else(|cause| unread(&cause, found, position.to_string()))
+            rows::envelope(row, &mut names).map(drop).or_else(|cause| unread(&cause, found, position.to_string()))
         })
     }
 
     /// By the index that the table has for them, so that nothing is held in memory.
     fn streams(&mut self) -> rusqlite::Result<()> {
-        let (mut stream, mut last) = (None::<Vec<u8>>, 0);
+        let (mut stream, mut last) = (0, 0);
+        let mut names = Names::new(self.connection);
         self.rows("events", "SELECT stream, version FROM events ORDER BY stream, version", |row, found| {
-            let (name, version) = (row.get_ref(0)?.as_bytes()?, rows::number(row, 1)?);
-            if stream.as_deref() != Some(name) {
-                (stream, last) = (Some(name.to_owned()), 0);
+            let (number, version) = (row.get(0)?, rows::number(row, 1)?);
+            if number != stream {
+                (stream, last) = (number, 0);
             }
             if version != last + 1 {
-                let row = format!("of stream `{}`", String::from_utf8_lossy(name));
+                let row = match names.get(stream) {
+                    Ok(name) => format!("of stream `{name}`"),
+                    Err(_) => format!("of stream {stream}, which has no name"),
+                };
                 found(Some(row), format!("version {version} comes after {last}: versions have no gaps"));
             }
             last = version;
             Ok(())
+        })?;
+        self.rows(
+            "events",
+            "SELECT DISTINCT stream FROM events WHERE stream NOT IN (SELECT id FROM names)",
+            |row, found| {
+                found(Some(format!("of stream {}", rows::number(row, 0)?)), "it has no name".into());
+                Ok(())
+            },
+        )
+    }
+
+    /// Names that are no event's are allowed.
+    fn names(&mut self) -> rusqlite::Result<()> {
+        self.rows("names", "SELECT id, name, checksum FROM names", |row, found| {
+            let place = format!("`{}`", rows::shown(row, 1)?);
+            rows::name(row).map(drop).or_else(|cause| unread(&cause, found, place))
         })
     }
 

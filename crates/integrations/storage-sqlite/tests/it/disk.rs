@@ -152,9 +152,10 @@ fn a_full_disk_can_be_read() {
     });
 }
 
-fn ballast(key: &str, pages: usize) -> Unit {
+fn ballast(said: u64, pages: usize) -> Unit {
     let mut unit = Unit::new(testing::origin("test"));
-    unit.put(key, &CardIndex { entries: json!("x".repeat(pages * 4096)) }, Expected::Any);
+    let text = format!("{said:08}").repeat(pages * 512);
+    unit.put("large", &CardIndex { entries: json!(text) }, Expected::Any);
     unit
 }
 
@@ -176,7 +177,9 @@ fn a_disk_that_fills_up_is_said_and_the_store_goes_on_when_there_is_room() {
                 }
             };
             says(&error, StoreErrorKind::Full, &full);
-            let Err(CommitError::Store(error)) = store.commit(ballast("large", 100)).await else { panic!("{room}") };
+            let Err(CommitError::Store(error)) = store.commit(ballast(2 * room + 1, 100)).await else {
+                panic!("{room}")
+            };
             says(&error, StoreErrorKind::Full, &full);
             let expected: Vec<u64> = (1..=written).collect();
             assert_eq!(numbers(&store).await, expected, "with room for {room}");
@@ -190,7 +193,7 @@ fn a_disk_that_fills_up_is_said_and_the_store_goes_on_when_there_is_room() {
                 disk.free();
                 written += 1;
                 store.commit(numbered(written)).await.unwrap();
-                store.commit(ballast("large", 10)).await.unwrap();
+                store.commit(ballast(2 * room, 10)).await.unwrap();
             }
             assert_eq!(verified(&path), []);
         }

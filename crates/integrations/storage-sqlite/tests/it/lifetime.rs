@@ -148,7 +148,7 @@ async fn an_older_store_is_brought_up_to_date() {
     assert_eq!(store.log(tagged).await.unwrap().len(), 1);
     let version: u32 =
         Connection::open(&path).unwrap().pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
-    assert_eq!(version, 3);
+    assert_eq!(version, 4);
 }
 
 #[tokio::test]
@@ -180,18 +180,16 @@ async fn a_foreign_change_is_noticed() {
     let store = open(&path).unwrap();
     store.commit(numbered(1)).await.unwrap();
     let other = Connection::open(&path).unwrap();
-    other.execute("INSERT INTO events SELECT 3, event_id, stream, 3, event_type, timestamp, source_module, data, correlation_id, causation_id, user_id, schema_version, key, priority, checksum FROM events WHERE position = 2", []).unwrap();
+    other.execute("INSERT INTO events SELECT 3, event_id, event_type, timestamp, source_module, data, correlation_id, causation_id, user_id, schema_version, key, priority, stream, 3, checksum FROM events WHERE position = 2", []).unwrap();
     let unit = || {
         let mut unit = Unit::new(testing::origin("test"));
         unit.append("unit 1", Expected::Any, &Noted::new("test", 1));
         unit
     };
     assert!(store.commit(unit()).await.is_err());
-    other.execute("UPDATE events SET stream = 'theirs' WHERE position = 3", []).unwrap();
-    drop(store);
-    let store = open(&path).unwrap();
+    other.execute("DELETE FROM events WHERE position = 3", []).unwrap();
     store.commit(unit()).await.unwrap();
-    other.execute("UPDATE events SET position = 9 WHERE position = 4", []).unwrap();
+    other.execute("UPDATE events SET position = 9 WHERE position = 3", []).unwrap();
     let refused = store.commit(unit()).await.unwrap_err();
     assert!(matches!(&refused, CommitError::Store(error) if error.kind == StoreErrorKind::Locked), "{refused}");
     assert_eq!(store.commit(unit()).await.unwrap().events[0].1, 4);

@@ -343,7 +343,7 @@ async fn stats_say_what_is_there() {
     assert_eq!(storage_sqlite::stats(&path).unwrap(), None);
     fill(&path, 4).await;
     let stats = storage_sqlite::stats(&path).unwrap().unwrap();
-    assert_eq!((stats.schema, stats.head, stats.events, stats.streams), (3, 14, 14, 5));
+    assert_eq!((stats.schema, stats.head, stats.events, stats.streams), (4, 14, 14, 5));
     assert_eq!((stats.file_bytes, stats.log_bytes), (path.metadata().unwrap().len(), 0));
     let collections: Vec<_> =
         stats.collections.iter().map(|(name, c)| (name.as_str(), c.documents, c.version)).collect();
@@ -373,6 +373,10 @@ async fn what_is_wrong_is_found_and_named() {
             "DELETE FROM events WHERE position = 3",
             "events of stream `unit 2`: version 2 comes after 0: versions have no gaps",
         ),
+        ("UPDATE events SET stream = 77 WHERE position = 1", "events of stream 77: it has no name"),
+        ("UPDATE names SET name = 'unit 9' WHERE name = 'unit 2'", "names `unit 9`: it is not what was written there"),
+        ("DELETE FROM names WHERE name = 'unit 2'", "events of stream 5: it has no name"),
+        ("DELETE FROM names WHERE name = 'testing.noted'", "events 1: name 2 is missing"),
         ("UPDATE tags SET tag = 'c:3' WHERE tag = 'a:1'", "tags `c:3` of event 16: it is not what was written there"),
         ("UPDATE documents SET body = '{' WHERE key = 'unit 2'", "documents `testing.cards/unit 2`: it is not"),
         ("UPDATE documents SET revision = 0 WHERE key = 'unit 2'", "documents `testing.cards/unit 2`: it is not"),
@@ -398,13 +402,28 @@ async fn what_is_wrong_is_found_and_named() {
     assert!(findings[0].to_string().starts_with(says), "{}", findings[0]);
 }
 
-/// A store of the second schema, which had no checksums.
+/// A store of the second schema, which had no checksums, and the names in the events.
 pub fn age(path: &Path) {
     let connection = Connection::open(path).unwrap();
-    for table in ["events", "tags", "documents", "checkpoints"] {
+    connection
+        .execute_batch(
+            "CREATE TABLE earlier (position INTEGER PRIMARY KEY, event_id BLOB NOT NULL, stream TEXT NOT NULL,
+                 version INTEGER NOT NULL, event_type TEXT NOT NULL, timestamp INTEGER NOT NULL,
+                 source_module TEXT NOT NULL, data TEXT NOT NULL, correlation_id BLOB NOT NULL, causation_id BLOB,
+                 user_id TEXT NOT NULL, schema_version INTEGER NOT NULL, key TEXT NOT NULL, priority INTEGER NOT NULL,
+                 UNIQUE (stream, version));
+             INSERT INTO earlier SELECT position, event_id, stream.name, version, type.name, timestamp, module.name, data,
+                 correlation_id, causation_id, user.name, schema_version, key, priority
+             FROM events JOIN names AS stream ON stream.id = stream JOIN names AS type ON type.id = event_type
+                 JOIN names AS module ON module.id = source_module JOIN names AS user ON user.id = user_id
+             ORDER BY position;
+             DROP TABLE events; DROP TABLE names; ALTER TABLE earlier RENAME TO events;",
+        )
+        .unwrap();
+    for table in ["tags", "documents", "checkpoints"] {
         connection.execute_batch(&format!("ALTER TABLE {table} DROP COLUMN checksum")).unwrap();
     }
-    connection.execute_batch("ALTER TABLE documents DROP COLUMN version; DROP TABLE collections").unwrap();
+    connection.execute_batch("ALTER TABLE documents DROP COLUMN version; DROP TABLE collections; VACUUM").unwrap();
     connection.pragma_update(None, "user_version", 2).unwrap();
 }
 
@@ -417,7 +436,7 @@ async fn an_earlier_schema_is_brought_up_to_date() {
     // Whoever only reads cannot bring it up to date.
     let refused = |error: StoreError| {
         assert_eq!(error.kind, StoreErrorKind::Unavailable);
-        assert!(error.message.contains("an earlier version of Borough (its schema is 2, this one reads 3)"), "{error}");
+        assert!(error.message.contains("an earlier version of Borough (its schema is 2, this one reads 4)"), "{error}");
     };
     refused(SqliteStore::open_read(&path).map(drop).unwrap_err());
     refused(storage_sqlite::verify(&path, &mut |_| {}).unwrap_err());

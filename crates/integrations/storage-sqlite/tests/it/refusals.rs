@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, process};
 
-use event_sourcing::{CommitError, Store, StoreErrorKind, StreamQuery};
+use event_sourcing::{CommitError, Direction, LogQuery, Position, Store, StoreError, StoreErrorKind, StreamQuery};
 use rusqlite::{Connection, params_from_iter, types::Value};
 use storage_sqlite::SqliteStore;
 
@@ -109,11 +109,10 @@ async fn a_page_of_garbage_is_found_when_it_is_read() {
     }
     drop(store);
     let mut bytes = fs::read(&path).unwrap();
-    let pages = bytes.len() / 4096;
-    bytes[8 * 4096..(pages - 1) * 4096].fill(0xA5);
+    bytes[16 * 4096..20 * 4096].fill(0xA5);
     fs::write(&path, bytes).unwrap();
     let store = open(&path).unwrap();
-    let error = store.log(event_sourcing::LogQuery::after(event_sourcing::Position(0), usize::MAX)).await.unwrap_err();
+    let error = store.log(LogQuery::after(Position(0), usize::MAX)).await.unwrap_err();
     assert_eq!(error.kind, StoreErrorKind::Corrupt);
     assert!(error.message.contains("is damaged: move it away"), "{error}");
 }
@@ -152,12 +151,46 @@ async fn a_row_that_cannot_be_read_is_named() {
     }
 }
 
+/// Whoever reads past it must not take it for what never happened.
+#[tokio::test]
+async fn an_event_that_is_missing_is_missed() {
+    let (_folder, path) = place();
+    let store = open(&path).unwrap();
+    for n in 1..=3 {
+        store.commit(numbered(n)).await.unwrap();
+    }
+    drop(store);
+    let says = |error: StoreError, what: &str| {
+        assert_eq!(error.kind, StoreErrorKind::Corrupt, "{error}");
+        assert!(error.message.contains(what), "{error}");
+    };
+    Connection::open(&path).unwrap().execute("DELETE FROM events WHERE position = 3", []).unwrap();
+    let store = open(&path).unwrap();
+    let log = async |query: LogQuery| store.log(query).await;
+    let query = |after, limit| LogQuery::after(Position(after), limit);
+    let backward = LogQuery { direction: Direction::Backward, ..query(0, 9) };
+    let event = "event 3: it is missing, and others stand behind it";
+    for query in [query(0, 9), query(0, 3), query(2, 1), backward.clone()] {
+        says(log(query).await.unwrap_err(), event);
+    }
+    assert_eq!((log(query(0, 2)).await.unwrap().len(), log(query(3, 9)).await.unwrap().len()), (2, 3));
+    let upto = LogQuery { upto: Some(Position(2)), ..query(0, 9) };
+    assert_eq!(log(upto).await.unwrap().len(), 2);
+    let stream = async |query: StreamQuery| store.stream("unit 2", query).await;
+    says(stream(StreamQuery::after(0, 9)).await.unwrap_err(), "stream `unit 2`: its event 1 is missing");
+    assert_eq!(stream(StreamQuery::after(1, 9)).await.unwrap().len(), 1);
+    drop(store);
+
+    Connection::open(&path).unwrap().execute("UPDATE events SET position = 700 WHERE position = 6", []).unwrap();
+    is_refused(&path, StoreErrorKind::Corrupt, &["event 700: it is not what was written there"]);
+}
+
 #[test]
 fn a_newer_store_asks_for_a_newer_version() {
     let (_folder, path) = place();
     drop(open(&path).unwrap());
-    Connection::open(&path).unwrap().pragma_update(None, "user_version", 4).unwrap();
-    let says = ["was written by a newer version of Borough (its schema is 4, this one knows 3)", "use that version"];
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 5).unwrap();
+    let says = ["was written by a newer version of Borough (its schema is 5, this one knows 4)", "use that version"];
     is_refused(&path, StoreErrorKind::Newer, &says);
 }
 

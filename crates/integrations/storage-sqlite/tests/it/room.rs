@@ -41,9 +41,12 @@ async fn a_full_store_says_so_and_goes_on_when_there_is_room() {
     let (_folder, path) = place();
     let store = small(&path);
     store.commit(numbered(1)).await.unwrap();
-    is_full(store.commit(ballast("large", 100)).await);
-    assert_eq!(store.document("testing.cards_index", "before large").await.unwrap(), None);
+    let mut large = numbered(2);
+    large.put("large", &CardIndex { entries: json!("x".repeat(100 * 4096)) }, Expected::Any);
+    is_full(store.commit(large).await);
+    assert_eq!(store.document("testing.cards", "unit 2").await.unwrap(), None);
     store.commit(numbered(2)).await.unwrap();
+    assert_eq!(numbers(&store).await, [1, 2], "with the names that went with the large one");
 
     store.commit(ballast("ballast", 40)).await.unwrap();
     is_full(store.commit(ballast("more", 20)).await);
