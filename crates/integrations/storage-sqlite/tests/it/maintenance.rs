@@ -402,6 +402,52 @@ async fn what_is_wrong_is_found_and_named() {
     assert!(findings[0].to_string().starts_with(says), "{}", findings[0]);
 }
 
+/// What docs/store.md says of rows that are missing, of each kind.
+#[tokio::test]
+async fn what_has_gone_is_found_where_something_else_tells_of_it() {
+    let (_folder, path) = place();
+    fill(&path, 5).await;
+    let sound = fs::read(&path).unwrap();
+    let found = |what: &str| {
+        let findings: Vec<String> = verified(&path).iter().map(Finding::to_string).collect();
+        fs::write(&path, &sound).unwrap();
+        (findings.first().cloned().unwrap_or_default(), what.to_owned())
+    };
+    let without = |sql: &str| {
+        let connection = Connection::open(&path).unwrap();
+        assert_ne!(connection.execute(sql, []).unwrap(), 0, "{sql}");
+    };
+    let last = "DELETE FROM events WHERE position = 16";
+    for (gone, more, tells) in [
+        ("DELETE FROM events WHERE position = 3", None, "events 4: comes after 2"),
+        ("DELETE FROM names WHERE name = 'testing.noted'", None, "events 1: name 2 is missing"),
+        (last, None, "tags `"),
+        // As if they had never been written.
+        (last, Some("DELETE FROM tags WHERE event = 16"), ""),
+        ("DELETE FROM documents WHERE key = 'unit 2'", None, ""),
+        ("DELETE FROM documents WHERE collection = 'testing.filed'", None, ""),
+        ("DELETE FROM tags WHERE event = 14", None, ""),
+        ("DELETE FROM checkpoints WHERE subscriber = 'numbered'", None, ""),
+        ("DELETE FROM collections WHERE name = 'testing.cards'", None, ""),
+    ] {
+        without(gone);
+        more.into_iter().for_each(without);
+        let (finding, gone) = found(gone);
+        assert!(finding.starts_with(tells) && finding.is_empty() == tells.is_empty(), "{gone}: `{finding}`");
+    }
+
+    // The last event, to which a subscriber has come.
+    let store = open(&path).unwrap();
+    let mut unit = Unit::new(testing::origin("test"));
+    unit.append("last", Expected::Absent, &Noted::new("last", 1));
+    unit.checkpoint("up to date", Position(17));
+    store.commit(unit).await.unwrap();
+    drop(store);
+    without("DELETE FROM events WHERE position = 17");
+    let (finding, _) = found("");
+    assert!(finding.starts_with("checkpoints `up to date`: is at 17, and the log ends at 16"), "{finding}");
+}
+
 /// A store of the second schema, which had no checksums, and the names in the events.
 pub fn age(path: &Path) {
     let connection = Connection::open(path).unwrap();
