@@ -9,8 +9,8 @@ use std::{
 
 use event_sourcing::StoreError;
 use indicatif::{ProgressBar, ProgressStyle};
-use kernel::SystemClock;
-use storage_sqlite::{Counts, Progress, Stats};
+use kernel::{Clock as _, SystemClock};
+use storage_sqlite::{Counts, Options, Progress, Stats};
 
 use crate::{
     cli::{Db, DbBackup, DbExport, DbImport, DbStats, DbVerb, DbVerify, Global},
@@ -90,7 +90,7 @@ fn verify(store: &Path, args: &DbVerify) -> Result<(), Failure> {
 }
 
 fn backup(store: &Path, args: &DbBackup) -> Result<(), Failure> {
-    let copied = with_bar(|progress| storage_sqlite::backup(store, &args.file, progress))?;
+    let copied = with_bar(|progress| storage_sqlite::backup(store, &args.file, &by("borough db backup"), progress))?;
     let copied = copied.ok_or_else(|| nothing(store, "back up"))?;
     if args.json {
         return print_json(&copied);
@@ -107,22 +107,8 @@ fn export(store: &Path, args: &DbExport) -> Result<(), Failure> {
         }
         return exported?.map(drop).ok_or_else(|| nothing(store, "export"));
     };
-    let cannot = |cause: io::Error| {
-        let advice = "choose a name that is not taken, in a folder that can be written";
-        Failure::impossible(format!("`{}` cannot be made ({cause}): {advice}", path.display()))
-    };
-    // Under its name only when it is whole.
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if path.exists() {
-        return Err(cannot(io::ErrorKind::AlreadyExists.into()));
-    }
-    let draft = tempfile::NamedTempFile::new_in(folder).map_err(cannot)?;
-    let mut out = BufWriter::new(draft.as_file());
-    let exported = with_bar(|progress| storage_sqlite::export(store, &mut out, progress))?;
+    let exported = with_bar(|progress| storage_sqlite::export_file(store, path, &by("borough db export"), progress))?;
     let counts = exported.ok_or_else(|| nothing(store, "export"))?;
-    drop(out);
-    draft.as_file().sync_all().map_err(cannot)?;
-    draft.persist_noclobber(path).map_err(|error| cannot(error.error))?;
     print(&format!("{}: {}", path.display(), told(counts)))
 }
 
@@ -141,6 +127,11 @@ fn import(config: &Config, args: &DbImport) -> Result<(), Failure> {
         return print_json(&counts);
     }
     print(&format!("{}: {}", store.display(), told(counts)))
+}
+
+/// Who makes a copy, which may become as large as the disk allows.
+fn by(verb: &str) -> Options {
+    Options::new(verb, SystemClock.now())
 }
 
 fn told(Counts { events, documents, checkpoints }: Counts) -> String {

@@ -83,7 +83,12 @@ fn a_store_is_copied_and_carried_elsewhere() {
 
     is(&home.run(&["db", "export", "whole.jsonl"]), 0, "whole.jsonl: ", "");
     assert_eq!(std::fs::read_to_string(home.path("whole.jsonl")).unwrap(), whole.stdout);
-    is(&home.run(&["db", "export", "whole.jsonl"]), 2, "", "whole.jsonl` cannot be made");
+    is(
+        &home.run(&["db", "export", "whole.jsonl"]),
+        2,
+        "",
+        "whole.jsonl` is there already and an export overwrites nothing",
+    );
     let import = |file: &str| home.run(&["db", "import", file, "--store", "other.db"]);
     home.write("cut.jsonl", &whole.stdout[..whole.stdout.len() / 2]);
     is(&import("cut.jsonl"), 2, "", "other.db` was not imported: line ");

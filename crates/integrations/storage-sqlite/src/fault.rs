@@ -1,16 +1,22 @@
 use std::{
     fmt, fs, io,
     path::{Path, PathBuf},
+    sync::{Arc, OnceLock},
 };
 
 use event_sourcing::{StoreError, StoreErrorKind};
-use rusqlite::ErrorCode;
+use rusqlite::{
+    ErrorCode,
+    ffi::{SQLITE_CONSTRAINT_COMMITHOOK, SQLITE_IOERR_SHMSIZE},
+};
 
 /// The store's file: as the user named it, for messages, and as it really is.
 #[derive(Debug, Clone)]
 pub(crate) struct StoreFile {
     shown: String,
     path: PathBuf,
+    /// What was taken from under the process that writes.
+    lost: Arc<OnceLock<PathBuf>>,
 }
 
 impl StoreFile {
@@ -34,7 +40,12 @@ impl StoreFile {
         let found =
             place.canonicalize().or_else(|_| Ok(folder.canonicalize()?.join(place.file_name().unwrap_or_default())));
         match found {
-            Ok(path) => Ok(Self { shown, path }),
+            Ok(path) if names(&path) > 1 => unavailable(format!(
+                "`{shown}` has {} names (hard links), and its lock and its log have only one each: remove the other names, \
+                 which `find -samefile` tells, or choose another store with --store",
+                names(&path)
+            )),
+            Ok(path) => Ok(Self { shown, path, lost: Arc::default() }),
             Err(cause) => {
                 let cause: io::Error = cause;
                 unavailable(format!(
@@ -54,6 +65,11 @@ impl StoreFile {
     /// Who writes the store.
     pub fn lock_path(&self) -> PathBuf {
         self.beside(".lock")
+    }
+
+    /// What is to become the store, for messages about it.
+    pub fn draft(&self) -> Self {
+        Self { shown: self.shown.clone(), path: self.beside(".draft"), lost: Arc::default() }
     }
 
     pub fn beside(&self, suffix: &str) -> PathBuf {
@@ -80,6 +96,27 @@ impl StoreFile {
         Err(self.error(StoreErrorKind::Unavailable, &what))
     }
 
+    /// That this, without which nobody may write the store, is not at its place.
+    pub fn lose(&self, path: &Path) {
+        self.lost.get_or_init(|| path.to_owned());
+    }
+
+    /// What has been lost so.
+    pub fn lost(&self) -> Option<&Path> {
+        self.lost.get().map(PathBuf::as_path)
+    }
+
+    /// What it means that something has been lost.
+    pub fn taken_away(&self) -> StoreError {
+        let path = self.lost().unwrap_or(&self.path).display();
+        let what = format!(
+            "was taken from under this process, and nothing of this was written: `{path}` has been moved, removed or replaced, \
+             and another process may be writing by now: stop this one, put the file back where it was if you have it, and \
+             start again"
+        );
+        self.error(StoreErrorKind::Unavailable, &what)
+    }
+
     /// The advice to move it away; with its log, which would be folded into whatever takes its place.
     fn away(&self) -> String {
         let log = self.log_path();
@@ -88,6 +125,18 @@ impl StoreFile {
         } else {
             "move it away".into()
         }
+    }
+
+    /// More advice where its log keeps it from being read.
+    fn unreadable_log(&self) -> String {
+        let log = self.log_path();
+        if !log.metadata().is_ok_and(|log| log.len() > 0) {
+            return String::new();
+        }
+        format!(
+            "; where nothing can be written, its log `{}` cannot be read: copy both to a place where it can",
+            log.display()
+        )
     }
 
     pub fn path(&self) -> &Path {
@@ -116,6 +165,15 @@ impl StoreFile {
                 &format!("cannot be read back in full ({what}): {} and restore it from a copy", self.away()),
             );
         }
+        match cause.sqlite_error().map(|error| error.extended_code) {
+            Some(SQLITE_CONSTRAINT_COMMITHOOK) => return self.taken_away(),
+            Some(SQLITE_IOERR_SHMSIZE) => {
+                let what = "has no room left on its disk for the two small files that SQLite lays beside it: free some space and \
+                            try again";
+                return self.error(StoreErrorKind::Full, what);
+            }
+            _ => {}
+        }
         match cause.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => self.error(
                 StoreErrorKind::Locked,
@@ -134,7 +192,8 @@ impl StoreFile {
                 StoreErrorKind::Unavailable,
                 &format!(
                     "cannot be opened ({cause}): allow this user to write the file and its folder, or choose another \
-                     with --store"
+                     with --store{}",
+                    self.unreadable_log()
                 ),
             ),
             _ => self.error(
@@ -155,6 +214,19 @@ fn led_to(given: &Path) -> PathBuf {
         place = place.parent().unwrap_or(Path::new("")).join(target);
     }
     place
+}
+
+/// How many names the file has.
+#[cfg(unix)]
+fn names(path: &Path) -> u64 {
+    use std::os::unix::fs::MetadataExt as _;
+    path.metadata().map_or(0, |metadata| metadata.nlink())
+}
+
+/// Elsewhere nobody says.
+#[cfg(not(unix))]
+fn names(_: &Path) -> u64 {
+    1
 }
 
 impl fmt::Display for StoreFile {

@@ -16,7 +16,8 @@
 //! Reads run beside it on connections of their own, each in a snapshot.
 //!
 //! # What limits what
-//! - One process writes: an OS lock on `<file>.lock` says which. A second one gets an error that names the holder.
+//! - One process writes: an OS lock on `<file>.lock` says which. A second one gets an error that names the holder. A store with
+//!   several names (hard links) is refused; who writes one whose file, log or lock is moved or removed meanwhile stops writing.
 //! - A commit waits for the disk (`synchronous = FULL`). Units that arrive meanwhile share the next flush, up to 512.
 //! - 1,024 units wait at most; the next `commit` waits for room, five seconds unless it is said otherwise, and is refused as
 //!   Busy then. What is queued is not dropped, but a unit whose deadline passes meanwhile is refused when its turn comes.
@@ -28,6 +29,7 @@
 //!   next process that writes ends. While somebody reads for long, it grows.
 //! - A flush that the disk refuses fails the units of that transaction. If the machine stops before the next commit, they
 //!   may be there after all, whole: read before trying again.
+//! - To read takes room for SQLite's two small files beside the store, or, where they cannot be made, that nobody writes meanwhile.
 //! - The file system must be local: SQLite's log beside the file lives in shared memory.
 
 mod checksum;
@@ -39,6 +41,7 @@ mod lock;
 mod log_file;
 mod maintenance;
 mod names;
+mod read_only;
 mod readers;
 mod rows;
 mod schema;
@@ -48,6 +51,7 @@ mod transaction;
 mod writer;
 
 pub use maintenance::{
-    CheckpointStats, CollectionStats, Copied, Counts, Finding, Progress, Stats, backup, export, import, stats, verify,
+    CheckpointStats, CollectionStats, Copied, Counts, Finding, Progress, Stats, backup, export, export_file, import,
+    stats, verify,
 };
 pub use store::{Options, SqliteStore};

@@ -1,5 +1,5 @@
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{self, File, Metadata, OpenOptions, TryLockError},
     io::{self, Read as _, Write as _},
     path::{Path, PathBuf},
     process,
@@ -32,6 +32,15 @@ impl Lock {
                     format!("is in use by {holder}: wait for it or stop it, or choose another store with --store");
                 Err(store.error(StoreErrorKind::Locked, &what))
             }
+            Err(cause) if matches!(cause.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
+                let what = format!("has no room left for its lock `{}`: free some space and try again", path.display());
+                Err(store.error(StoreErrorKind::Full, &what))
+            }
+            Err(cause) if cause.kind() == io::ErrorKind::ReadOnlyFilesystem => {
+                let what = "is on a disk that can only be read, and was to be written: have the disk mounted for writing, or \
+                            choose another place";
+                Err(store.error(StoreErrorKind::Unavailable, what))
+            }
             Err(cause) => {
                 let what = format!(
                     "cannot be locked through `{}` ({cause}): allow this user to write the folder, or choose another \
@@ -57,6 +66,11 @@ impl Lock {
         // Shared, and for a moment only: who holds it is not asked, only whether anybody does.
         let is_free = |file: &File| file.try_lock_shared().is_ok();
         is_bare(store) && File::open(store.lock_path()).is_ok_and(|file| is_signed(&file) && is_free(&file))
+    }
+
+    /// Whether others who come for it still come to this one.
+    pub fn is_at_its_place(&self) -> bool {
+        is_at(&self.file, &self.path)
     }
 
     /// `None` if somebody else holds it.
@@ -87,7 +101,8 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        if cfg!(unix) {
+        // What has taken its place is somebody else's.
+        if cfg!(unix) && self.is_at_its_place() {
             let _ = fs::remove_file(&self.path);
         }
         // Not left to the closing of the file: a child process that is just being started has a copy of it.
@@ -114,17 +129,57 @@ fn holder(path: &Path) -> Option<String> {
 }
 
 /// Whether the path still leads to this file.
-#[cfg(unix)]
 fn is_at(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
     match (file.metadata(), fs::metadata(path)) {
-        (Ok(held), Ok(named)) => (held.dev(), held.ino()) == (named.dev(), named.ino()),
+        (Ok(held), Ok(named)) => identity(&held) == identity(&named),
         _ => false,
     }
 }
 
-/// Elsewhere the file is never removed.
+/// Which file it is, whatever its name: while somebody has it open, no other one is given the same.
+#[cfg(unix)]
+fn identity(file: &Metadata) -> (u64, u64) {
+    use std::os::unix::fs::MetadataExt as _;
+    (file.dev(), file.ino())
+}
+
+/// Elsewhere a file that somebody has open keeps its name.
 #[cfg(not(unix))]
-fn is_at(_: &File, _: &Path) -> bool {
-    true
+fn identity(_: &Metadata) {}
+
+/// Watches that the store, its log and its lock are where whoever opened them to write has found them. The open files stay what
+/// they are when somebody moves, removes or replaces them; but others come by the names, and to other files: to a lock that
+/// nobody holds, to a store without what is in the log.
+pub(crate) struct Watch {
+    file: StoreFile,
+    places: Vec<(PathBuf, Metadata)>,
+}
+
+impl Watch {
+    /// Of a store that SQLite has opened, so that it has a log.
+    pub fn over(file: &StoreFile) -> Result<Self, StoreError> {
+        let places = [file.lock_path(), file.path().to_owned(), file.log_path()];
+        let found = places.into_iter().map(|place| Ok((place.clone(), fs::metadata(place)?)));
+        match found.collect::<io::Result<_>>() {
+            Ok(places) => Ok(Self { file: file.clone(), places }),
+            Err(cause) => {
+                let what = format!("has changed while it was opened ({cause}): try again");
+                Err(file.error(StoreErrorKind::Unavailable, &what))
+            }
+        }
+    }
+
+    /// Whether one of them is not there any more, now or earlier: what happened meanwhile nobody knows.
+    pub fn has_lost(&self) -> bool {
+        // Mutant `names_unwatched`: whoever removes the lock lets a second writer in beside the first.
+        if cfg!(mutant = "names_unwatched") {
+            return false;
+        }
+        let is_gone = |path: &Path, held: &Metadata| match fs::metadata(path) {
+            Ok(named) => identity(&named) != identity(held),
+            Err(cause) => cause.kind() == io::ErrorKind::NotFound,
+        };
+        let gone = self.places.iter().find(|(path, held)| is_gone(path, held));
+        gone.inspect(|(path, _)| self.file.lose(path)).is_some() || self.file.lost().is_some()
+    }
 }

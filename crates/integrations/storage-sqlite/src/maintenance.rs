@@ -19,12 +19,12 @@ use serde::Serialize;
 
 pub use self::{
     backup::{Copied, backup},
-    export::export,
+    export::{export, export_file},
     import::import,
     stats::{CheckpointStats, CollectionStats, Stats, stats},
     verify::{Finding, verify},
 };
-use crate::{fault::StoreFile, log_file, readers::ReadOnly, schema};
+use crate::{fault::StoreFile, log_file, read_only::ReadOnly, schema};
 
 /// How far it is, in whatever it counts: rows, or pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,5 @@
 use std::{
     collections::VecDeque,
-    ops::Deref,
     panic::{self, AssertUnwindSafe},
     sync::Arc,
     time::Duration,
@@ -14,6 +13,7 @@ use crate::{
     checksum::document_columns,
     events,
     fault::StoreFile,
+    read_only::ReadOnly,
     rows,
     sync::{Builder, Condvar, JoinHandle, Mutex, MutexGuard, PoisonError},
 };
@@ -172,49 +172,13 @@ impl Desk {
 impl Reader {
     fn read<T>(&mut self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
         let connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => ReadOnly::connect(&self.file)?,
+            Some(connection) if connection.is_what_it_was().is_ok() => connection,
+            _ => ReadOnly::connect(&self.file)?,
         };
         let answer = query(&connection).map_err(|cause| self.file.fault(&cause));
+        connection.is_what_it_was()?;
         self.connection = Some(connection);
         answer
-    }
-}
-
-/// A connection that only reads. The last one that closes would fold the log into the file and remove it. It does so behind a
-/// writer that has ended; while one has the store, or was killed, the log is the next writer's.
-pub(crate) struct ReadOnly {
-    connection: Connection,
-    file: StoreFile,
-    /// What SQLite lays there for this connection, it takes along.
-    has_found_log: bool,
-}
-
-impl ReadOnly {
-    pub fn connect(file: &StoreFile) -> Result<Self, StoreError> {
-        let has_found_log = file.log_path().exists();
-        let connection = connect(file, OpenFlags::empty())?;
-        // Opened for writing, closed to it: a connection that cannot write leaves SQLite's two files beside the store behind.
-        connection.pragma_update(None, "query_only", true).map_err(|cause| file.fault(&cause))?;
-        Ok(Self { connection, file: file.clone(), has_found_log })
-    }
-}
-
-impl Deref for ReadOnly {
-    type Target = Connection;
-
-    fn deref(&self) -> &Connection {
-        &self.connection
-    }
-}
-
-impl Drop for ReadOnly {
-    fn drop(&mut self) {
-        let is_of_writer = self.has_found_log && self.file.lock_path().exists();
-        // Mutant `readers_fold_the_log`: whoever looks at what a kill has left changes it.
-        let is_kept = is_of_writer && !cfg!(mutant = "readers_fold_the_log");
-        // It fails for no connection that is open.
-        let _ = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, is_kept);
     }
 }
 

@@ -12,7 +12,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::{
     collections, events,
     fault::StoreFile,
-    lock::Lock,
+    lock::{Lock, Watch},
     log_file,
     readers::{self, Readers},
     schema,
@@ -73,6 +73,10 @@ impl SqliteStore {
         prepare(&connection, &file, &options)?;
         schema::migrate(&mut connection, &file)?;
         let head = readers::sound_head(&connection).map_err(|cause| file.fault(&cause))?;
+        // Asked by SQLite at every commit, with the right to write still in hand: who has taken the place of this process has seen
+        // all that it wrote, and it writes nothing after that.
+        let watch = Watch::over(&file)?;
+        connection.commit_hook(Some(move || watch.has_lost())).map_err(|cause| file.fault(&cause))?;
         let appended = Appends::new(head);
         let writer = Writer::start(connection, file.clone(), appended.clone(), options.patience)?;
         Ok(Self { readers: Readers::new(file.clone()), writer: Some(writer), _lock: Some(lock), appended, file })

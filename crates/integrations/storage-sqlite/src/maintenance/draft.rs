@@ -1,64 +1,84 @@
 use std::{
-    ffi::OsString,
     fs::{self, File},
     io,
-    path::{Path, PathBuf},
-    process,
+    path::Path,
 };
 
-use super::flush_folder;
+use event_sourcing::{StoreError, StoreErrorKind};
+use tempfile::TempPath;
 
-/// A file under another name until it is whole. Dropped before that, nothing is left of it.
+use super::{file_fault, flush_folder};
+use crate::{Options, fault::StoreFile, lock::Lock};
+
+/// A file under another name until it is whole: `<file>.draft`. Dropped before that, nothing is left of it.
+///
+/// One process at a time makes a file, who has the lock of its draft: so what it finds there somebody has left who was killed, and it
+/// takes that away.
 pub(super) struct Draft {
-    path: PathBuf,
+    target: StoreFile,
+    draft: StoreFile,
+    _lock: Lock,
 }
 
 impl Draft {
-    /// Beside the file that it is to become, whoever else makes one.
-    pub fn beside(target: &Path) -> Self {
-        Self::named(target, &format!(".draft-{}", process::id()))
+    /// Of a file that is not there yet.
+    ///
+    /// # Errors
+    /// Unavailable: it is, or cannot be. Locked: another process is making it.
+    pub fn of_new(to: &Path, what: &str, options: &Options) -> Result<Self, StoreError> {
+        if to.exists() {
+            return Err(taken(&to.display().to_string(), what));
+        }
+        Self::beside(StoreFile::locate(to)?, options)
     }
 
-    /// Under the same name for whoever has the lock of the file that it is to become: what an earlier one has left is taken
-    /// away, having been killed.
-    pub fn alone_beside(target: &Path) -> Self {
-        Self::named(target, ".draft")
-    }
-
-    fn named(target: &Path, suffix: &str) -> Self {
-        let mut name = target.as_os_str().to_owned();
-        name.push(suffix);
-        let draft = Self { path: name.into() };
+    /// Beside the file that it is to become.
+    ///
+    /// # Errors
+    /// Locked: another process is making that one. Unavailable, Full: the folder.
+    pub fn beside(target: StoreFile, options: &Options) -> Result<Self, StoreError> {
+        let draft = target.draft();
+        let lock = Lock::take(&draft, options)?;
+        let draft = Self { target, draft, _lock: lock };
         draft.remove();
-        draft
+        Ok(draft)
     }
 
     pub fn path(&self) -> &Path {
-        &self.path
+        self.draft.path()
+    }
+
+    /// What it is to become.
+    pub fn target(&self) -> &StoreFile {
+        &self.target
     }
 
     /// Has it become the target, unless there is one by now.
-    pub fn become_new(&self, target: &Path) -> io::Result<()> {
-        File::open(&self.path)?.sync_all()?;
-        // A link is refused where a name is taken; to rename would take the place of what is there.
-        fs::hard_link(&self.path, target)?;
-        flush_folder(target)
+    pub fn become_new(&self, what: &str) -> Result<(), StoreError> {
+        let rename = || {
+            File::open(self.path())?.sync_all()?;
+            // At no moment has the file two names: it would be refused as a store.
+            TempPath::try_from_path(self.path())?.persist_noclobber(self.target.path())?;
+            flush_folder(self.target.path())
+        };
+        rename().map_err(|cause: io::Error| match cause.kind() {
+            io::ErrorKind::AlreadyExists => taken(&self.target.to_string(), what),
+            _ => file_fault(&self.target.to_string(), "cannot be made", &cause),
+        })
     }
 
     /// Has it become the target, in place of the one that is there.
-    pub fn replace(&self, target: &Path) -> io::Result<()> {
-        File::open(&self.path)?.sync_all()?;
-        fs::rename(&self.path, target)?;
-        flush_folder(target)
+    pub fn replace(&self) -> io::Result<()> {
+        File::open(self.path())?.sync_all()?;
+        fs::rename(self.path(), self.target.path())?;
+        flush_folder(self.target.path())
     }
 
     /// With what SQLite has laid beside it.
     fn remove(&self) {
         for suffix in ["", "-wal", "-shm", "-journal"] {
-            let mut name: OsString = self.path.as_os_str().to_owned();
-            name.push(suffix);
             // What is not there need not be removed; what cannot be is in nobody's way.
-            let _ = fs::remove_file(name);
+            let _ = fs::remove_file(self.draft.beside(suffix));
         }
     }
 }
@@ -67,4 +87,9 @@ impl Drop for Draft {
     fn drop(&mut self) {
         self.remove();
     }
+}
+
+fn taken(shown: &str, what: &str) -> StoreError {
+    let message = format!("`{shown}` is there already and {what} overwrites nothing: choose another name");
+    StoreError { kind: StoreErrorKind::Unavailable, message }
 }

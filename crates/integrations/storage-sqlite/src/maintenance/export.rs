@@ -1,5 +1,6 @@
 use std::{
-    io::{self, Write},
+    fs::File,
+    io::{self, BufWriter, Write},
     path::Path,
 };
 
@@ -8,11 +9,14 @@ use rusqlite::{Connection, Row};
 use sha2::{Digest, Sha256};
 
 use super::{
-    Counts, Progress, file_fault,
+    Counts, Progress,
+    draft::Draft,
+    file_fault,
     line::{EventLine, FORMAT, Line, VERSION, in_one_line},
     open,
 };
 use crate::{
+    Options,
     checksum::{document_columns, event_columns},
     names::Names,
     rows::{self, Declared},
@@ -30,13 +34,44 @@ pub fn export(
     writer: &mut dyn Write,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Option<Counts>, StoreError> {
+    export_as("the export", path, writer, progress)
+}
+
+/// As [`export`], to a file that is not there yet. Nothing has its name before it is whole. What a process that was killed has left of
+/// it, `<to>.draft`, is taken away by the next one to the same file. The options say who makes it.
+///
+/// # Errors
+/// As [`export`]; Unavailable: there is a file of that name, or none can be made. Locked: another process is making it.
+pub fn export_file(
+    path: &Path,
+    to: &Path,
+    options: &Options,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Option<Counts>, StoreError> {
+    let what = "an export";
+    let draft = Draft::of_new(to, what, options)?;
+    let file = File::create_new(draft.path());
+    let file = file.map_err(|cause| file_fault(&draft.target().to_string(), "cannot be made", &cause))?;
+    let shown = draft.target().to_string();
+    let exported = export_as(&shown, path, &mut BufWriter::new(file), progress)?;
+    exported.map(|counts| draft.become_new(what).map(|()| counts)).transpose()
+}
+
+/// Under the name by which the reader of an error knows it.
+fn export_as(
+    shown: &str,
+    path: &Path,
+    writer: &mut dyn Write,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Option<Counts>, StoreError> {
     let Some((file, connection)) = open(path)? else { return Ok(None) };
     let counts = Counts::of(&connection).map_err(|cause| file.fault(&cause))?;
     let mut press = Press { writer, digest: Sha256::new(), done: 0, all: counts.all(), progress };
     let printed = print(&connection, &mut press, counts);
+    connection.is_what_it_was()?;
     printed.map(|()| Some(counts)).map_err(|failure| match failure {
         Failure::Store(cause) => file.fault(&cause),
-        Failure::Writer(cause) => file_fault("the export", "cannot be written", &cause),
+        Failure::Writer(cause) => file_fault(shown, "cannot be written", &cause),
     })
 }
 

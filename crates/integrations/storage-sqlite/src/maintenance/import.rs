@@ -28,12 +28,11 @@ const GROUP: u64 = 10_000;
 
 /// Reads what [`export`](super::export) wrote into a store that is empty or not there yet: exactly, so that an export of it
 /// gives the same bytes. All of it or nothing: the store takes its place when it is whole and verified. Counts rows. What a
-/// process that was killed has left of an import is taken away by the next one.
+/// process that was killed has left of an import, `<file>.draft`, is taken away by the next one into the same store.
 ///
 /// # Errors
 /// Locked: another process writes the store. Unavailable: the store is not empty, or has gone and left its log, or the disk or the
-/// reader fails. Corrupt: what
-/// is read is not whole, or no export; it says which line. Newer: a later version exported it. Full: no room.
+/// reader fails. Corrupt: what is read is not whole, or no export; it says which line. Newer: a later version exported it. Full: no room.
 pub fn import(
     path: &Path,
     options: &Options,
@@ -41,11 +40,10 @@ pub fn import(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Counts, StoreError> {
     let file = StoreFile::locate(path)?;
-    let _lock = Lock::take(&file, options)?;
+    let lock = Lock::take(&file, options)?;
+    let draft = Draft::beside(file.clone(), options)?;
     is_empty(&file)?;
-    let draft = Draft::alone_beside(file.path());
-    let draft_file = StoreFile::locate(draft.path())?;
-    let mut connection = readers::connect(&draft_file, OpenFlags::SQLITE_OPEN_CREATE)?;
+    let mut connection = readers::connect(&file.draft(), OpenFlags::SQLITE_OPEN_CREATE)?;
     store::prepare(&connection, &file, options)?;
     schema::migrate(&mut connection, &file)?;
     let mut halt = Halt::from_env();
@@ -57,7 +55,11 @@ pub fn import(
         let what = format!("was not imported: what was read is no whole store ({finding}): export it again");
         return Err(file.error(StoreErrorKind::Corrupt, &what));
     }
-    let replaced = Halt::around(&mut halt, 1, || draft.replace(file.path()));
+    if !lock.is_at_its_place() {
+        file.lose(&file.lock_path());
+        return Err(file.taken_away());
+    }
+    let replaced = Halt::around(&mut halt, 1, || draft.replace());
     replaced.map_err(|cause| file_fault(&file.to_string(), "cannot be written", &cause))?;
     Ok(counts)
 }

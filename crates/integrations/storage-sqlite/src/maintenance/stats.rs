@@ -60,7 +60,9 @@ pub struct CheckpointStats {
 /// What the store says.
 pub fn stats(path: &Path) -> Result<Option<Stats>, StoreError> {
     let Some((file, connection)) = open(path)? else { return Ok(None) };
-    read(&file, &connection).map(Some).map_err(|cause| file.fault(&cause))
+    let stats = read(&file, &connection).map_err(|cause| file.fault(&cause));
+    connection.is_what_it_was()?;
+    stats.map(Some)
 }
 
 fn read(file: &StoreFile, connection: &Connection) -> rusqlite::Result<Stats> {

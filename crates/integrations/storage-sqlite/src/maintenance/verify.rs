@@ -80,6 +80,7 @@ pub fn verify(path: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Vec<Fin
             look.findings.push(Finding::new("file", None, cause.to_string()));
         }
     }
+    connection.is_what_it_was()?;
     look.findings.dedup();
     Ok(look.findings)
 }

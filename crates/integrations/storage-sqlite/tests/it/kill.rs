@@ -1,12 +1,12 @@
 //! `kill -9` at any moment and at exact ones.
 
-use std::{collections::BTreeSet, env, path::Path, process, sync::Arc};
+use std::{collections::BTreeSet, env, path::Path, process, sync::Arc, thread};
 
-use event_sourcing::{Store as _, StoreErrorKind};
-use storage_sqlite::SqliteStore;
+use event_sourcing::{Position, Store as _, StoreError, StoreErrorKind};
+use storage_sqlite::{Progress, SqliteStore, backup, export_file};
 use tokio::{runtime::Runtime, task::JoinSet};
 
-use crate::{numbered, numbers, open, place, victim::Victim};
+use crate::{files, maintenance::exported, numbered, numbers, open, options, place, victim::Victim};
 
 /// Tells the process to be killed how many units it has under way at a time, and how many it commits.
 const AT_A_TIME: &str = "UNITS_AT_A_TIME_OF_THE_VICTIM";
@@ -95,5 +95,62 @@ fn killed_at_a_commit_it_has_that_commit_or_not() {
         assert!(expected.contains(&there.len()), "{at}: {there:?}");
         assert!(acknowledged.iter().all(|n| there.contains(n)), "{at}: {acknowledged:?} of {there:?}");
         assert!(!at.starts_with("after") || acknowledged.len() < there.len(), "{at}: stopped before the answer");
+    }
+}
+
+/// Tells the process to be killed what it makes.
+const COPY: &str = "COPY_BY_THE_VICTIM";
+
+fn copy(store: &Path, to: &str, progress: &mut dyn FnMut(Progress)) -> Result<(), StoreError> {
+    let file = store.with_file_name(to);
+    match to {
+        "copy.db" => backup(store, &file, &options(), progress).map(drop),
+        _ => export_file(store, &file, &options(), progress).map(drop),
+    }
+}
+
+/// Runs in the process that is killed: begins to make a copy, says so, and never comes to its end.
+#[expect(clippy::print_stdout, reason = "how it talks to the test that started it")]
+fn copy_as_a_victim() {
+    let (Some(path), Ok(to)) = (Victim::store(), env::var(COPY)) else { return };
+    let mut progress = |_| {
+        println!("\nacknowledged 1");
+        loop {
+            thread::park();
+        }
+    };
+    copy(&path, &to, &mut progress).unwrap();
+}
+
+#[tokio::test]
+async fn killed_while_it_makes_a_copy_it_leaves_what_the_next_one_takes_away() {
+    copy_as_a_victim();
+    let test = "kill::killed_while_it_makes_a_copy_it_leaves_what_the_next_one_takes_away";
+    for to in ["copy.db", "whole.jsonl"] {
+        let (folder, path) = place();
+        let store = open(&path).unwrap();
+        // Enough rows for an export to say how far it is.
+        let mut unit = numbered(1);
+        (0..1000).for_each(|n| unit.checkpoint(format!("reader {n}"), Position(0)));
+        store.commit(unit).await.unwrap();
+        drop(store);
+        let mut victim = Victim::start(test, &path, &[(COPY, to.into())], None);
+        assert_eq!(victim.acknowledged(), Some(1));
+        let [draft, lock] = [".draft", ".draft.lock"].map(|suffix| format!("{to}{suffix}"));
+        assert!(files(&folder).contains(&draft), "{:?}", files(&folder));
+        // Two do not make the same file, and nobody takes away what somebody works at.
+        let error = copy(&path, to, &mut |_| {}).unwrap_err();
+        assert_eq!(error.kind, StoreErrorKind::Locked, "{error}");
+        let holder = format!("{to}` is in use by `borough test` (process {}, since", victim.id());
+        assert!(error.message.contains(&holder), "{error}");
+        victim.kill();
+        assert!([draft, lock].iter().all(|left| files(&folder).contains(left)), "{:?}", files(&folder));
+        copy(&path, to, &mut |_| {}).unwrap();
+        assert_eq!(files(&folder), ["borough.db", to]);
+        if to == "copy.db" {
+            assert_eq!(numbers(&open(&path.with_file_name(to)).unwrap()).await, [1]);
+        } else {
+            assert!(std::fs::read(path.with_file_name(to)).unwrap() == exported(&path).unwrap());
+        }
     }
 }

@@ -8,7 +8,7 @@ use storage_sqlite::SqliteStore;
 use crate::{files, maintenance::verified, numbered, numbers, open, place};
 
 /// Units that a process wrote before it was killed: one of them folded into the file, five in its log.
-async fn killed(path: &Path) {
+pub async fn killed(path: &Path) {
     let (_folder, writing) = place();
     let store = open(&writing).unwrap();
     store.commit(numbered(1)).await.unwrap();

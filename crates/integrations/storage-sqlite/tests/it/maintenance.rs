@@ -201,6 +201,36 @@ async fn a_full_disk_is_named_and_nothing_is_left() {
     }
 }
 
+/// A file that may have a single page is a full disk to SQLite.
+#[test]
+fn a_backup_without_room_leaves_nothing() {
+    let (folder, path) = place();
+    drop(open(&path).unwrap());
+    let small = Options { max_pages: Some(1), ..options() };
+    let error = storage_sqlite::backup(&path, &path.with_file_name("copy.db"), &small, &mut |_| {}).unwrap_err();
+    assert_eq!(error.kind, StoreErrorKind::Full);
+    assert!(error.message.contains("copy.db` has no room left"), "{error}");
+    assert_eq!(files(&folder), ["borough.db"]);
+}
+
+#[tokio::test]
+async fn an_export_to_a_file_overwrites_nothing() {
+    let (folder, path) = place();
+    fill(&path, 2).await;
+    let file = path.with_file_name("whole.jsonl");
+    let export = |of: &str| storage_sqlite::export_file(&path.with_file_name(of), &file, &options(), &mut |_| {});
+    assert_eq!(export("none.db").unwrap(), None);
+    assert_eq!(files(&folder), ["borough.db"]);
+    assert_eq!(export("borough.db").unwrap(), Some(Counts { events: 10, documents: 4, checkpoints: 2 }));
+    assert!(fs::read(&file).unwrap() == exported(&path).unwrap());
+    fs::write(&file, "precious").unwrap();
+    let error = export("borough.db").unwrap_err();
+    assert_eq!(error.kind, StoreErrorKind::Unavailable);
+    assert!(error.message.contains("whole.jsonl` is there already and an export overwrites nothing"), "{error}");
+    assert_eq!(fs::read(&file).unwrap(), b"precious");
+    assert_eq!(files(&folder), ["borough.db", "whole.jsonl"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_is_made_while_the_writer_works() {
     let (folder, path) = place();
@@ -222,7 +252,8 @@ async fn a_backup_is_made_while_the_writer_works() {
     let mut last = 0;
     for copy in &copies {
         let mut seen = Vec::new();
-        let copied = storage_sqlite::backup(&path, copy, &mut |progress| seen.push(progress)).unwrap().unwrap();
+        let copied =
+            storage_sqlite::backup(&path, copy, &options(), &mut |progress| seen.push(progress)).unwrap().unwrap();
         assert!(seen.iter().all(|Progress { done, all }| done <= all), "{seen:?}");
         assert!(seen.last().is_some_and(|Progress { done, all }| done == all), "{seen:?}");
         assert_eq!(copied.bytes, copy.metadata().unwrap().len());
@@ -248,7 +279,7 @@ async fn a_backup_overwrites_nothing_and_copies_no_damage() {
     let (folder, path) = place();
     fill(&path, 20).await;
     let copy = path.with_file_name("copy.db");
-    let back_up = || storage_sqlite::backup(&path, &copy, &mut |_| {});
+    let back_up = || storage_sqlite::backup(&path, &copy, &options(), &mut |_| {});
     fs::write(&copy, "precious").unwrap();
     let error = back_up().unwrap_err();
     assert_eq!(error.kind, StoreErrorKind::Unavailable);
@@ -265,8 +296,11 @@ async fn a_backup_overwrites_nothing_and_copies_no_damage() {
     assert!(error.message.contains("no backup was made of it (events 4:"), "{error}");
     assert_eq!(files(&folder), ["borough.db"]);
     let nowhere = path.with_file_name("missing").join("copy.db");
-    assert_eq!(storage_sqlite::backup(&path, &nowhere, &mut |_| {}).unwrap_err().kind, StoreErrorKind::Unavailable);
-    assert_eq!(storage_sqlite::backup(&path.with_file_name("none.db"), &copy, &mut |_| {}).unwrap(), None);
+    assert_eq!(
+        storage_sqlite::backup(&path, &nowhere, &options(), &mut |_| {}).unwrap_err().kind,
+        StoreErrorKind::Unavailable
+    );
+    assert_eq!(storage_sqlite::backup(&path.with_file_name("none.db"), &copy, &options(), &mut |_| {}).unwrap(), None);
 }
 
 /// As when a store is moved away behind a `kill -9`, and its log is forgotten: SQLite would take that for a part of what comes.
@@ -284,7 +318,7 @@ async fn nothing_is_restored_beside_the_log_of_another_store() {
         fs::write(&left, content).unwrap();
         let refused = [
             imported(&restored, &whole).map(drop).unwrap_err(),
-            storage_sqlite::backup(&path, &restored, &mut |_| {}).map(drop).unwrap_err(),
+            storage_sqlite::backup(&path, &restored, &options(), &mut |_| {}).map(drop).unwrap_err(),
         ];
         for error in refused {
             assert_eq!(error.kind, StoreErrorKind::Unavailable, "{error}");
@@ -366,6 +400,52 @@ async fn what_is_wrong_is_found_and_named() {
     assert_eq!(findings.len(), 1);
     let says = "checkpoints `early`: is at 100, and the log ends at 16: restore the store from a copy, or have the";
     assert!(findings[0].to_string().starts_with(says), "{}", findings[0]);
+}
+
+/// What docs/store.md says of rows that are missing, of each kind.
+#[tokio::test]
+async fn what_has_gone_is_found_where_something_else_tells_of_it() {
+    let (_folder, path) = place();
+    fill(&path, 5).await;
+    let sound = fs::read(&path).unwrap();
+    let found = |what: &str| {
+        let findings: Vec<String> = verified(&path).iter().map(Finding::to_string).collect();
+        fs::write(&path, &sound).unwrap();
+        (findings.first().cloned().unwrap_or_default(), what.to_owned())
+    };
+    let without = |sql: &str| {
+        let connection = Connection::open(&path).unwrap();
+        assert_ne!(connection.execute(sql, []).unwrap(), 0, "{sql}");
+    };
+    let last = "DELETE FROM events WHERE position = 16";
+    for (gone, more, tells) in [
+        ("DELETE FROM events WHERE position = 3", None, "events 4: comes after 2"),
+        ("DELETE FROM names WHERE name = 'testing.noted'", None, "events 1: name 2 is missing"),
+        (last, None, "tags `"),
+        // As if they had never been written.
+        (last, Some("DELETE FROM tags WHERE event = 16"), ""),
+        ("DELETE FROM documents WHERE key = 'unit 2'", None, ""),
+        ("DELETE FROM documents WHERE collection = 'testing.filed'", None, ""),
+        ("DELETE FROM tags WHERE event = 14", None, ""),
+        ("DELETE FROM checkpoints WHERE subscriber = 'numbered'", None, ""),
+        ("DELETE FROM collections WHERE name = 'testing.cards'", None, ""),
+    ] {
+        without(gone);
+        more.into_iter().for_each(without);
+        let (finding, gone) = found(gone);
+        assert!(finding.starts_with(tells) && finding.is_empty() == tells.is_empty(), "{gone}: `{finding}`");
+    }
+
+    // The last event, to which a subscriber has come.
+    let store = open(&path).unwrap();
+    let mut unit = Unit::new(testing::origin("test"));
+    unit.append("last", Expected::Absent, &Noted::new("last", 1));
+    unit.checkpoint("up to date", Position(17));
+    store.commit(unit).await.unwrap();
+    drop(store);
+    without("DELETE FROM events WHERE position = 17");
+    let (finding, _) = found("");
+    assert!(finding.starts_with("checkpoints `up to date`: is at 17, and the log ends at 16"), "{finding}");
 }
 
 /// A store of the second schema, which had no checksums, and the names in the events.

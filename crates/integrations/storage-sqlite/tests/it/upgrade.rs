@@ -15,7 +15,7 @@ use crate::{
 
 /// Three units of two numbered events, a tagged one, a document and two checkpoints, as the version before has left them: its
 /// events have names and no numbers for them.
-const OF_SCHEMA_3: &[u8] = include_bytes!("schema-3.db");
+const OF_SCHEMA_3: &[u8] = include_bytes!("schema-3.sqlite");
 
 #[tokio::test]
 async fn a_store_of_the_schema_before_is_taken_over_as_it_was() {
