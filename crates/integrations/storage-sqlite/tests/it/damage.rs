@@ -238,7 +238,7 @@ async fn damage_in_a_log_that_was_folded_is_never_taken_for_a_crash() {
     let log = whole.log.clone().unwrap();
     let (_folder, path) = place();
     for frame in 1..=5 {
-        for byte in [4, 16, 24, 2000] {
+        for byte in [4, 9, 16, 24, 2000] {
             let mut log = log.clone();
             let place = log.len() - frame * FRAME + byte;
             log[place] ^= 4;
