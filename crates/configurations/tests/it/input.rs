@@ -324,14 +324,14 @@ fn stores_that_cannot_be_used() {
         &home,
         &["run", "data.csv", "--store", "newer.db"],
         expect![
-            "error: `newer.db` was written by a newer version of Borough (its schema is 1000, this one knows 3): use that version or choose another store with --store"
+            "error: `newer.db` was written by a newer version of Borough (its schema is 1000, this one knows 4): use that version or choose another store with --store"
         ],
     );
     check(
         &home,
         &["sagas", "--store", "newer.db"],
         expect![
-            "error: `newer.db` was written by a newer version of Borough (its schema is 1000, this one knows 3): use that version or choose another store with --store"
+            "error: `newer.db` was written by a newer version of Borough (its schema is 1000, this one knows 4): use that version or choose another store with --store"
         ],
     );
 }
