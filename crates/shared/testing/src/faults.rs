@@ -16,10 +16,12 @@
 mod damaged;
 mod plan;
 mod ports;
+mod reading;
 mod seed;
 
 pub use damaged::Damaged;
 pub use plan::{Fault, FaultPlan, Faulty};
 pub(crate) use ports::{commit_error, error, store_error, wait_error};
+pub use reading::Reading;
 pub(crate) use seed::mixed;
 pub use seed::{Seed, each_seed};

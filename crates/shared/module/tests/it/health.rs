@@ -8,7 +8,7 @@ use std::{
 
 use chrono::TimeDelta;
 use event_bus::{BusOptions, Drain, EventBus, Ports, Subscriber, SubscriberStatus};
-use event_sourcing::{Origin, Position, Store, Unit};
+use event_sourcing::{Origin, Position, Unit};
 use expect_test::{Expect, expect};
 use futures::FutureExt;
 use kernel::{Clock, Context, Error, ErrorKind, ManualClock};
@@ -194,8 +194,8 @@ impl Subscriber<Said<0>> for Ear {
 #[tokio::test(start_paused = true)]
 async fn a_process_is_not_ready_while_a_subscriber_has_halted() {
     let infrastructure = infrastructure();
-    let damaged = Arc::new(Damaged::at(Arc::clone(&infrastructure.store), Position(2)));
-    let store: Arc<dyn Store> = Arc::<Damaged>::clone(&damaged);
+    let damaged = Damaged::at(Position(2));
+    let store = damaged.around(Arc::clone(&infrastructure.store));
     let infrastructure = Infrastructure { store: Arc::clone(&store), ..infrastructure };
     let Infrastructure { clock, ids, .. } = infrastructure.clone();
     let ear = Module::new("ear", "hears").subscribes::<Said<0>, Ear>("ear.m0").provides(|c| {

@@ -285,8 +285,8 @@ async fn a_projection_that_is_stuck_fails_readiness() {
 /// At once, as it will not pass by itself; what comes before it is seen.
 #[tokio::test(start_paused = true)]
 async fn a_damaged_event_before_a_projection_fails_readiness() {
-    let damaged = Arc::new(Damaged::at(infrastructure().store, Position(2)));
-    let mut world = World::of(shop().projects::<Sales>(), Arc::<Damaged>::clone(&damaged)).await;
+    let damaged = Damaged::at(Position(2));
+    let mut world = World::of(shop().projects::<Sales>(), damaged.around(infrastructure().store)).await;
     for _ in 0..3 {
         world.publish(&Sold {}).await;
     }

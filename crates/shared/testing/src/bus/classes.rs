@@ -1,7 +1,7 @@
 use std::{sync::Arc, time::Duration};
 
 use event_bus::{BatchOptions, BusOptions, DeliveryClass, InlineSubscribers, OnUnknown, Overflow, Subscription};
-use event_sourcing::{EventLimits, EventRules, Position, Store, StoreExt, Unit};
+use event_sourcing::{EventLimits, EventRules, Position, StoreExt, Unit};
 
 use super::{
     Action, BusHome, Probe, Seen, author, drained, failures::Other, letters, options, publish, publish_together, start,
@@ -97,7 +97,7 @@ pub(super) async fn ephemeral_starts_at_the_end_and_counts_what_it_drops(home: &
 /// Best effort: it goes on behind what cannot be read.
 pub(super) async fn ephemeral_drops_what_is_damaged(home: &impl BusHome) {
     let store = home.open().await;
-    let port: Arc<dyn Store> = Arc::new(Damaged::at(Arc::clone(&store), Position(3)));
+    let port = Damaged::at(Position(3)).around(Arc::clone(&store));
     let probe = Probe::new("listens", &store, |_, _, _| Action::Look);
     let ephemeral = DeliveryClass::Ephemeral { overflow: Overflow::Wait };
     let bus = start(&port, vec![to(&probe).with_class(ephemeral)]).await;

@@ -8,23 +8,19 @@ use std::{
     time::Duration,
 };
 
-use async_trait::async_trait;
 use chrono::DateTime;
 use event_bus::{
     BatchOptions, DeadLetter, Discarded, EnvelopeSubscriber, LetterFilter, OnUnknown, Retried, Schedule, Subscription,
     scheduled,
 };
-use event_sourcing::{
-    Appended, Collection, CommitError, IndexQuery, LogQuery, Position, Receipt, Store, StoreError, StoreExt,
-    StoredDocument, StreamQuery, Unit, WaitError,
-};
+use event_sourcing::{CommitError, Store, StoreExt, Unit};
 use kernel::{Context, Envelope, Error, Event, Json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{BusHome, author, drained, publish, start, until};
-use crate::{actors::context, store::nested};
+use crate::{actors::context, faults::Reading, store::nested};
 
 /// The deepest event that is written.
 const DEEPEST: usize = 120;
@@ -148,7 +144,7 @@ pub(super) async fn what_is_written_has_room_everywhere(home: &impl BusHome) {
 /// Rule 6 of docs/durability.md, of what no store would take today.
 pub(super) async fn what_an_earlier_version_has_published_blocks_nobody(home: &impl BusHome, concurrency: usize) {
     const ALL: [usize; 9] = [DEEPEST, 121, 123, DISCARDED, IN_A_LETTER, 126, 127, 128, 200];
-    let store: Arc<dyn Store> = Arc::new(Earlier(home.open().await));
+    let store = earlier(home.open().await);
     for levels in ALL {
         let mut unit = Unit::new(author());
         unit.publish(&Deep { levels, inside: Value::Null });
@@ -184,7 +180,7 @@ pub(super) async fn what_an_earlier_version_has_published_blocks_nobody(home: &i
 
 /// Rule 8 of docs/durability.md, of what nests deeper than anybody reads.
 pub(super) async fn what_nobody_reads_is_parked_skipped_or_halts(home: &impl BusHome) {
-    let store: Arc<dyn Store> = Arc::new(Earlier(home.open().await));
+    let store = earlier(home.open().await);
     let mut unit = Unit::new(author());
     unit.publish(&Deep { levels: 10, inside: Value::Null });
     unit.publish(&Deep { levels: 128, inside: Value::Null });
@@ -239,61 +235,11 @@ impl event_bus::BatchSubscriber<Deep> for Reader {
 }
 
 /// A store whose deep events are as deep as they say: there was a time when a store took them.
-struct Earlier(Arc<dyn Store>);
-
-#[async_trait]
-impl Store for Earlier {
-    async fn log(&self, query: LogQuery) -> Result<Vec<Arc<Envelope>>, StoreError> {
-        let mut events = self.0.log(query).await?;
-        for event in events.iter_mut().filter(|event| event.event_type == Deep::NAME) {
-            let levels = event.metadata.key.parse().unwrap();
-            Arc::make_mut(event).data = Deep::json(levels);
+fn earlier(store: Arc<dyn Store>) -> Arc<dyn Store> {
+    Arc::new(Reading::of(store, |event: &mut Envelope| {
+        if event.event_type == Deep::NAME {
+            event.data = Deep::json(event.metadata.key.parse().unwrap());
         }
-        Ok(events)
-    }
-
-    async fn commit(&self, unit: Unit) -> Result<Receipt, CommitError> {
-        self.0.commit(unit).await
-    }
-
-    async fn document(&self, collection: &str, key: &str) -> Result<Option<StoredDocument>, StoreError> {
-        self.0.document(collection, key).await
-    }
-
-    async fn documents(
-        &self,
-        collection: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<StoredDocument>, StoreError> {
-        self.0.documents(collection, after, limit).await
-    }
-
-    async fn indexed(&self, query: IndexQuery) -> Result<Vec<StoredDocument>, StoreError> {
-        self.0.indexed(query).await
-    }
-
-    async fn declare(&self, collections: &[Collection]) -> Result<(), StoreError> {
-        self.0.declare(collections).await
-    }
-
-    async fn stream(&self, stream: &str, query: StreamQuery) -> Result<Vec<Envelope>, StoreError> {
-        self.0.stream(stream, query).await
-    }
-
-    async fn head(&self) -> Result<Position, StoreError> {
-        self.0.head().await
-    }
-
-    async fn position(&self, receipt: &Receipt, within: Duration) -> Result<Position, WaitError> {
-        self.0.position(receipt, within).await
-    }
-
-    async fn checkpoint(&self, subscriber: &str) -> Result<Position, StoreError> {
-        self.0.checkpoint(subscriber).await
-    }
-
-    fn appended(&self) -> Appended {
-        self.0.appended()
-    }
+        Ok(())
+    }))
 }

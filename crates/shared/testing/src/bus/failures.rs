@@ -9,7 +9,7 @@ use std::{
 use event_bus::{
     BatchOptions, DeadLetter, DeliveryOutcome, LetterFilter, OnUnknown, RetryPolicy, Subscriber, Subscription,
 };
-use event_sourcing::{Expected, Position, Store, StoreExt, Unit};
+use event_sourcing::{Expected, Position, StoreExt, Unit};
 use kernel::{Context, Error, Event};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -256,8 +256,8 @@ pub(super) async fn what_cannot_be_read_is_parked_skipped_or_halts(home: &impl B
 pub(super) async fn a_damaged_event_halts_behind_what_is_sound(home: &impl BusHome) {
     let store = home.open().await;
     publish_together(&store, (1..=299).map(|n| Noted::new(format!("writer {}", n % 7), n))).await;
-    let damaged = Arc::new(Damaged::at(Arc::clone(&store), Position(100)));
-    let port: Arc<dyn Store> = Arc::<Damaged>::clone(&damaged);
+    let damaged = Damaged::at(Position(100));
+    let port = damaged.around(Arc::clone(&store));
     let unlucky = |_: &str, n: u64, attempt: u32| if (n, attempt) == (50, 1) { Action::Fail } else { Action::Look };
     let probes = ["one", "four", "batches"].map(|name| Probe::new(name, &store, unlucky));
     let [one, four, batches] = &probes;

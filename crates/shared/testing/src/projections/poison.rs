@@ -180,8 +180,8 @@ fn of_a_later_version() -> Unit {
 pub(super) async fn a_damaged_event_halts_behind_what_is_sound(home: &impl BusHome) {
     let store = home.open().await;
     publish(&store, 101..=400).await;
-    let damaged = Arc::new(Damaged::at(Arc::clone(&store), Position(100)));
-    let port: Arc<dyn Store> = Arc::<Damaged>::clone(&damaged);
+    let damaged = Damaged::at(Position(100));
+    let port = damaged.around(Arc::clone(&store));
     let running = Running::start::<Tally<2>>(&port);
     until("it has halted", async || running.standing().halted.is_some()).await;
     let standing = running.standing();

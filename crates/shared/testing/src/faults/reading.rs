@@ -1,23 +1,33 @@
-//! A store whose events of the shop `nobody` name no user, as another program might have written them.
-
 use std::{sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use event_sourcing::{
     Appended, Collection, CommitError, IndexQuery, LogQuery, Position, Receipt, Store, StoreError, StoredDocument,
     StreamQuery, Unit, WaitError,
 };
 use kernel::Envelope;
 
-pub struct Anonymous(pub Arc<dyn Store>);
+/// A store of which each event is looked at before it is given out: `look` may change it, or refuse what it would be read with.
+pub struct Reading<L> {
+    store: Arc<dyn Store>,
+    look: L,
+}
 
-#[async_trait::async_trait]
-impl Store for Anonymous {
+impl<L: Fn(&mut Envelope) -> Result<(), StoreError> + Send + Sync + 'static> Reading<L> {
+    /// What this store has.
+    pub fn of(store: Arc<dyn Store>, look: L) -> Self {
+        Self { store, look }
+    }
+}
+
+#[async_trait]
+impl<L: Fn(&mut Envelope) -> Result<(), StoreError> + Send + Sync + 'static> Store for Reading<L> {
     async fn commit(&self, unit: Unit) -> Result<Receipt, CommitError> {
-        self.0.commit(unit).await
+        self.store.commit(unit).await
     }
 
     async fn document(&self, collection: &str, key: &str) -> Result<Option<StoredDocument>, StoreError> {
-        self.0.document(collection, key).await
+        self.store.document(collection, key).await
     }
 
     async fn documents(
@@ -26,42 +36,42 @@ impl Store for Anonymous {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<StoredDocument>, StoreError> {
-        self.0.documents(collection, after, limit).await
+        self.store.documents(collection, after, limit).await
     }
 
     async fn indexed(&self, query: IndexQuery) -> Result<Vec<StoredDocument>, StoreError> {
-        self.0.indexed(query).await
+        self.store.indexed(query).await
     }
 
     async fn declare(&self, collections: &[Collection]) -> Result<(), StoreError> {
-        self.0.declare(collections).await
+        self.store.declare(collections).await
     }
 
     async fn log(&self, query: LogQuery) -> Result<Vec<Arc<Envelope>>, StoreError> {
-        let mut events = self.0.log(query).await?;
-        for event in events.iter_mut().filter(|event| event.metadata.key == "nobody") {
-            Arc::make_mut(event).metadata.user_id.clear();
-        }
+        let mut events = self.store.log(query).await?;
+        events.iter_mut().try_for_each(|event| (self.look)(Arc::make_mut(event)))?;
         Ok(events)
     }
 
     async fn stream(&self, stream: &str, query: StreamQuery) -> Result<Vec<Envelope>, StoreError> {
-        self.0.stream(stream, query).await
+        let mut events = self.store.stream(stream, query).await?;
+        events.iter_mut().try_for_each(&self.look)?;
+        Ok(events)
     }
 
     async fn head(&self) -> Result<Position, StoreError> {
-        self.0.head().await
+        self.store.head().await
     }
 
     async fn position(&self, receipt: &Receipt, within: Duration) -> Result<Position, WaitError> {
-        self.0.position(receipt, within).await
+        self.store.position(receipt, within).await
     }
 
     async fn checkpoint(&self, subscriber: &str) -> Result<Position, StoreError> {
-        self.0.checkpoint(subscriber).await
+        self.store.checkpoint(subscriber).await
     }
 
     fn appended(&self) -> Appended {
-        self.0.appended()
+        self.store.appended()
     }
 }
