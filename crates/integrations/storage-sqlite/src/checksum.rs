@@ -13,7 +13,10 @@ use rusqlite::{
 /// What a checksum of an event is over, in its order: positions first, then as the log reads it. Names are numbers.
 macro_rules! event_columns {
     () => {
-        "position, event_id, event_type, timestamp, source_module, data, correlation_id, causation_id, user_id, \
+        concat!("position, ", event_columns!(behind position))
+    };
+    (behind position) => {
+        "event_id, event_type, timestamp, source_module, data, correlation_id, causation_id, user_id, \
          schema_version, key, priority, stream, version"
     };
 }
@@ -35,19 +38,24 @@ impl Checksum {
 
     /// Kind and length stand before the bytes, so that no byte can move from one column to the next.
     fn add(mut self, kind: u8, bytes: &[u8]) -> Self {
-        let mut head = [kind; 9];
-        head[1..].copy_from_slice(&(bytes.len() as u64).to_le_bytes());
-        self.0.reserve(head.len() + bytes.len());
-        self.0.extend_from_slice(&head);
+        let [a, b, c, d, e, f, g, h] = (bytes.len() as u64).to_le_bytes();
+        self.0.extend_from_slice(&[kind, a, b, c, d, e, f, g, h]);
         self.0.extend_from_slice(bytes);
         self
     }
 
+    /// As [`add`](Self::add) of its bytes, at once: most columns are numbers.
+    fn add_number(mut self, kind: u8, [a, b, c, d, e, f, g, h]: [u8; 8]) -> Self {
+        self.0.extend_from_slice(&[kind, 8, 0, 0, 0, 0, 0, 0, 0, a, b, c, d, e, f, g, h]);
+        self
+    }
+
+    #[inline]
     pub fn value(self, value: ValueRef<'_>) -> Self {
         match value {
             ValueRef::Null => self.add(0, &[]),
-            ValueRef::Integer(number) => self.add(1, &number.to_le_bytes()),
-            ValueRef::Real(number) => self.add(2, &number.to_le_bytes()),
+            ValueRef::Integer(number) => self.add_number(1, number.to_le_bytes()),
+            ValueRef::Real(number) => self.add_number(2, number.to_le_bytes()),
             ValueRef::Text(text) => self.add(3, text),
             ValueRef::Blob(blob) => self.add(4, blob),
         }

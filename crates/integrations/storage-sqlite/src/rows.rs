@@ -20,12 +20,12 @@ pub(crate) const MANY: usize = 16;
 
 macro_rules! append {
     ($($row:expr),+) => {
-        concat!("INSERT INTO events (", event_columns!(), ", checksum) VALUES ", $($row),+)
+        concat!("INSERT OR ROLLBACK INTO events (", event_columns!(behind position), ", checksum) VALUES ", $($row),+)
     };
 }
 macro_rules! row {
     () => {
-        "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     };
 }
 macro_rules! four_rows {
@@ -38,6 +38,9 @@ macro_rules! four_rows {
 pub(crate) const APPEND: &str = append!(row!());
 
 /// Takes what [`append`] gives for [`MANY`] events.
+///
+/// A failure gives the transaction up. For a statement that may fail alone, SQLite keeps what each page was before it; and it may
+/// fail alone if a position is named, be it NULL.
 pub(crate) const APPEND_MANY: &str = append!(four_rows!(), ", ", four_rows!(), ", ", four_rows!(), ", ", four_rows!());
 
 /// Takes tag, position and checksum.
@@ -138,7 +141,7 @@ fn bind(
     values: [ValueRef<'_>; 13],
 ) -> rusqlite::Result<()> {
     let sum = values.iter().fold(Checksum::new().number(position), |sum, value| sum.value(*value)).finish();
-    once(ValueRef::Null).chain(values).chain(once(ValueRef::Integer(sum))).try_for_each(|value| {
+    values.into_iter().chain(once(ValueRef::Integer(sum))).try_for_each(|value| {
         *parameter += 1;
         statement.raw_bind_parameter(*parameter, ToSqlOutput::Borrowed(value))
     })

@@ -3,8 +3,8 @@ use std::{fmt, path::Path, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use event_sourcing::{
-    Appended, Appends, Collection, CommitError, IndexQuery, LogQuery, Position, Receipt, Store, StoreError,
-    StoreErrorKind, StoredDocument, StreamQuery, Unit, WaitError,
+    Appended, Appends, Collection, Commit, IndexQuery, LogQuery, Position, Receipt, Store, StoreError, StoreErrorKind,
+    StoredDocument, StreamQuery, Unit, WaitError,
 };
 use kernel::Envelope;
 use rusqlite::{Connection, OpenFlags};
@@ -156,13 +156,15 @@ pub(crate) fn fold(connection: &Connection, file: &StoreFile, pages: u32) {
 impl Store for SqliteStore {
     /// # Cancel safety
     /// As the port demands: until the queue takes it the unit is dropped with the future, from then on it is the writer's.
-    async fn commit(&self, unit: Unit) -> Result<Receipt, CommitError> {
-        let Some(writer) = &self.writer else {
-            let what = "is open for reading only: commit through the process that writes it";
-            return Err(self.file.error(StoreErrorKind::Unavailable, what).into());
-        };
-        unit.check()?;
-        writer.commit(unit).await
+    fn commit(&self, unit: Unit) -> Commit<'_> {
+        Commit::new(async {
+            let Some(writer) = &self.writer else {
+                let what = "is open for reading only: commit through the process that writes it";
+                return Err(self.file.error(StoreErrorKind::Unavailable, what).into());
+            };
+            unit.check()?;
+            writer.commit(unit).await
+        })
     }
 
     async fn document(&self, collection: &str, key: &str) -> Result<Option<StoredDocument>, StoreError> {

@@ -24,6 +24,7 @@ mod aggregate;
 mod appended;
 mod blobs;
 mod collection;
+mod commit;
 mod completion;
 mod excerpt;
 mod memory;
@@ -43,6 +44,7 @@ pub use aggregate::{
 pub use appended::{Appended, Appends, Bell};
 pub use blobs::{BlobError, Blobs, MemoryBlobs};
 pub use collection::{Collection, Document, Index, IndexPlace, IndexQuery, IndexValue, Wanted};
+pub use commit::Commit;
 pub use completion::Completion;
 pub use excerpt::Excerpt;
 pub use memory::MemoryStore;

@@ -18,7 +18,7 @@ use self::{
     log::{Log, Tail},
 };
 use crate::{
-    Appended, Appends, Collection, CommitError, Conflict, Direction, EventQuery, Excerpt, Expected, IndexQuery,
+    Appended, Appends, Collection, Commit, CommitError, Conflict, Direction, EventQuery, Excerpt, Expected, IndexQuery,
     LogQuery, Position, Receipt, Store, StoreError, StoredDocument, StreamQuery, Unit, WaitError, Write,
 };
 
@@ -69,15 +69,8 @@ impl MemoryStore {
         Self { state: Mutex::default(), log: Log::default(), most, appended: Appends::new(Position(0)) }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        // Every change is checked before the first write, so a panic cannot leave half of one behind.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[async_trait]
-impl Store for MemoryStore {
-    async fn commit(&self, unit: Unit) -> Result<Receipt, CommitError> {
+    /// Also whether others should have the thread now.
+    pub(crate) fn write(&self, unit: Unit) -> Result<(Receipt, bool), CommitError> {
         unit.check()?;
         let deadline = unit.deadline();
         let (receipt, head) = {
@@ -87,11 +80,20 @@ impl Store for MemoryStore {
             let receipt = state.apply(unit.into_writes(), &self.log, self.most);
             (receipt, Position(state.tail.next() as u64))
         };
-        if !receipt.events.is_empty() && self.appended.announce(head) && has_threads() {
-            // It is written. Dropped here, nothing of it is undone.
-            tokio::task::yield_now().await;
-        }
-        Ok(receipt)
+        let lets_others = !receipt.events.is_empty() && self.appended.announce(head) && has_threads();
+        Ok((receipt, lets_others))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Every change is checked before the first write, so a panic cannot leave half of one behind.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    fn commit(&self, unit: Unit) -> Commit<'_> {
+        Commit::at_once(self, unit)
     }
 
     async fn document(&self, collection: &str, key: &str) -> Result<Option<StoredDocument>, StoreError> {

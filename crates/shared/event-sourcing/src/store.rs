@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::{
-    Appended, Collection, Document, EventQuery, Excerpt, Index, IndexPlace, IndexQuery, LogQuery, Readable,
+    Appended, Collection, Commit, Document, EventQuery, Excerpt, Index, IndexPlace, IndexQuery, LogQuery, Readable,
     StreamQuery, Unit, WaitError, Wanted, readable, wait,
 };
 
@@ -34,7 +34,7 @@ pub trait Store: Send + Sync + 'static {
     /// # Cancel safety
     /// Dropped before its first poll, nothing happened. Dropped after, the unit is the store's: it is written or refused as a
     /// whole, and only the answer is lost.
-    async fn commit(&self, unit: Unit) -> Result<Receipt, CommitError>;
+    fn commit(&self, unit: Unit) -> Commit<'_>;
 
     /// A document as it is now. `None` if it was never put, or was deleted.
     async fn document(&self, collection: &str, key: &str) -> Result<Option<StoredDocument>, StoreError>;

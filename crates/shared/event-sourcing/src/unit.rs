@@ -162,13 +162,18 @@ impl Unit {
     /// Appends to the stream of the event's package and key.
     pub fn publish<E: Event>(&mut self, event: &E) -> EventId {
         let package = E::NAME.split('.').next().unwrap_or(E::NAME);
-        self.append(format!("{package}-{}", event.key()), Expected::Any, event)
+        let key = event.key();
+        self.originate([package, &key].join("-"), Expected::Any, event, key)
     }
 
     /// # Panics
     /// If the event cannot be written as JSON (a map with keys that are not text): a fault of its type, found by any test
     /// that publishes it.
     pub fn append<E: Event>(&mut self, stream: impl Into<String>, expected: Expected, event: &E) -> EventId {
+        self.originate(stream.into(), expected, event, event.key())
+    }
+
+    fn originate<E: Event>(&mut self, stream: String, expected: Expected, event: &E, key: String) -> EventId {
         let event_id = EventId::new(self.origin.ids.next());
         let context = &self.origin.context;
         let envelope = Envelope {
@@ -182,14 +187,14 @@ impl Unit {
                 causation_id: context.causation(),
                 user_id: context.principal().user().into(),
                 schema_version: E::VERSION,
-                key: event.key(),
+                key,
                 priority: E::PRIORITY,
                 position: None,
             },
         };
         observability::originated(observability::EVENT, self.origin.module, E::NAME, event_id.uuid(), context);
         let (envelope, tags) = (Arc::new(envelope), once_each(event.tags()));
-        self.writes.push(Write::Append { stream: stream.into(), expected, envelope, tags });
+        self.writes.push(Write::Append { stream, expected, envelope, tags });
         event_id
     }
 

@@ -10,6 +10,11 @@ impl Permission {
     /// # Panics
     /// If the name is not `domain:verb`, of lower-case letters, digits, `-`, `_` and `.`: at compile time when used for a
     /// `const`, as all declarations do.
+    ///
+    /// ```compile_fail,E0080
+    /// const WITHOUT_A_VERB: kernel::Permission = kernel::Permission::new("orders:");
+    /// # println!("{WITHOUT_A_VERB:?}");
+    /// ```
     pub const fn new(name: &'static str) -> Self {
         assert!(!name.is_empty(), "a permission needs a name");
         assert!(is_domain_and_verb(name.as_bytes()), "a permission is named `domain:verb`, in lower case");

@@ -1,44 +1,64 @@
-use std::fmt;
+use std::{cell::Cell, fmt};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::value::RawValue;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned, ser::Error as _};
+use serde_json::{Error, value::RawValue};
 
 /// JSON as the text that is stored and sent: made once, where the value is known, and read once, by whoever knows its type.
 ///
 /// Always well-formed. Two are equal if their texts are. In JSON it stands as the value that it is.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Json(Box<RawValue>);
+#[derive(Debug, Clone, PartialEq)]
+pub struct Json(Box<str>);
+
+/// Bytes that a thread keeps for the next text.
+const KEPT: usize = 16 << 10;
+
+thread_local! {
+    /// Where texts are made. One that grew with its text would be given back and taken anew several times for each.
+    static DRAFT: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
 
 impl Json {
     /// # Errors
     /// JSON cannot hold the value: a map whose keys are not text.
-    pub fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self, serde_json::Error> {
-        serde_json::value::to_raw_value(value).map(Self)
+    pub fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self, Error> {
+        let mut draft = DRAFT.take();
+        draft.clear();
+        serde_json::to_writer(&mut draft, value)?;
+        let text = str::from_utf8(&draft).map_err(Error::custom)?.into();
+        if draft.capacity() <= KEPT {
+            DRAFT.set(draft);
+        }
+        Ok(Self(text))
     }
 
     /// # Errors
     /// The text is not JSON.
-    pub fn from_text(text: String) -> Result<Self, serde_json::Error> {
-        RawValue::from_string(text).map(Self)
+    pub fn from_text(text: String) -> Result<Self, Error> {
+        RawValue::from_string(text).map(|value| Self(value.into()))
     }
 
     /// # Errors
     /// The value is not a `T`, or nests deeper than the 127 levels that are read.
-    pub fn read<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, Error> {
         serde_json::from_str(self.text())
     }
 
     /// As it was made or given, but for blanks around it.
     pub fn text(&self) -> &str {
-        self.0.get()
+        &self.0
     }
 }
 
-impl PartialEq for Json {
-    fn eq(&self, other: &Self) -> bool {
-        self.text() == other.text()
+impl Serialize for Json {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serde_json::from_str::<&RawValue>(&self.0).map_err(S::Error::custom)?.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Box::<RawValue>::deserialize(deserializer).map(|value| Self(value.into()))
     }
 }
 

@@ -64,7 +64,7 @@ async fn a_full_queue_is_busy_after_a_while() {
     let (gate, held) = hold(&store).await;
     let mut queued: Vec<_> = (1..=QUEUE).map(|n| store.commit(put(n))).collect();
     for commit in &mut queued {
-        assert!(testing::polled(commit.as_mut(), 1).await.is_none(), "the writer stands still");
+        assert!(testing::polled(commit, 1).await.is_none(), "the writer stands still");
     }
     let start = tokio::time::Instant::now();
     for n in 1..=3 {

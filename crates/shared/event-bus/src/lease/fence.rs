@@ -10,7 +10,7 @@ use std::{
 
 use async_trait::async_trait;
 use event_sourcing::{
-    Appended, Collection, CommitError, Expected, IndexQuery, LogQuery, Position, Receipt, Store, StoreError,
+    Appended, Collection, Commit, CommitError, Expected, IndexQuery, LogQuery, Position, Receipt, Store, StoreError,
     StoreErrorKind, StoreExt, StoredDocument, StreamQuery, Unit, WaitError,
 };
 use kernel::Envelope;
@@ -37,6 +37,20 @@ impl Fence {
         self.lost.load(Ordering::Relaxed)
     }
 
+    async fn try_commit(&self, mut unit: Unit) -> Result<Receipt, CommitError> {
+        if self.is_lost() {
+            return Err(self.gone().into());
+        }
+        // Mutant `fence_ignored`: whoever was paused beyond its lease commits over whoever has taken its place.
+        if !cfg!(mutant = "fence_ignored") {
+            unit.require::<Claim>(self.slot.as_str(), Expected::Exact(self.claim));
+        }
+        match self.store.commit(unit).await {
+            Err(CommitError::Conflict(_)) if self.find_lost().await? => Err(self.gone().into()),
+            answer => answer,
+        }
+    }
+
     /// Whether a unit was refused for the claim, and not for what its handler expected. A claim is never deleted, so its
     /// revision never comes again.
     async fn find_lost(&self) -> Result<bool, StoreError> {
@@ -56,18 +70,8 @@ impl Fence {
 
 #[async_trait]
 impl Store for Fence {
-    async fn commit(&self, mut unit: Unit) -> Result<Receipt, CommitError> {
-        if self.is_lost() {
-            return Err(self.gone().into());
-        }
-        // Mutant `fence_ignored`: whoever was paused beyond its lease commits over whoever has taken its place.
-        if !cfg!(mutant = "fence_ignored") {
-            unit.require::<Claim>(self.slot.as_str(), Expected::Exact(self.claim));
-        }
-        match self.store.commit(unit).await {
-            Err(CommitError::Conflict(_)) if self.find_lost().await? => Err(self.gone().into()),
-            answer => answer,
-        }
+    fn commit(&self, unit: Unit) -> Commit<'_> {
+        Commit::new(self.try_commit(unit))
     }
 
     async fn document(&self, collection: &str, key: &str) -> Result<Option<StoredDocument>, StoreError> {

@@ -199,6 +199,15 @@ fn a_manual_clock_moves_when_it_is_told_to() {
 }
 
 #[test]
+fn names_that_no_permission_has() {
+    for (name, said) in [("", "needs a name"), (" : ", "`domain:verb`"), ("orders:", "`domain:verb`")] {
+        let panic = std::panic::catch_unwind(|| Permission::new(name)).unwrap_err();
+        let message = panic.downcast_ref::<&str>().unwrap();
+        assert!(message.contains(said), "{name:?}: {message}");
+    }
+}
+
+#[test]
 fn shapes_that_must_not_compile() {
     trybuild::TestCases::new().compile_fail("tests/refused/*.rs");
 }

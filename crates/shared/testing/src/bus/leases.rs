@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use event_bus::{BusError, BusOptions, EventBus, LetterFilter, Node, Ports, Subscription, slot_of};
 use event_sourcing::{
-    Appended, Collection, CommitError, IndexQuery, LogQuery, Position, Receipt, Store, StoreError, StoredDocument,
+    Appended, Collection, Commit, IndexQuery, LogQuery, Position, Receipt, Store, StoreError, StoredDocument,
     StreamQuery, Unit, WaitError,
 };
 use kernel::{Envelope, ManualClock, SystemIds};
@@ -296,8 +296,8 @@ impl Store for Stalling {
         self.store.documents(collection, after, limit).await
     }
 
-    async fn commit(&self, unit: Unit) -> Result<Receipt, CommitError> {
-        self.store.commit(unit).await
+    fn commit(&self, unit: Unit) -> Commit<'_> {
+        self.store.commit(unit)
     }
 
     async fn document(&self, collection: &str, key: &str) -> Result<Option<StoredDocument>, StoreError> {

@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use event_bus::Subscriber;
 use event_sourcing::{
-    Appended, BlobError, Blobs, Collection, CommitError, IndexQuery, LogQuery, Position, Receipt, Store, StoreError,
-    StoreErrorKind, StoredDocument, StreamQuery, Unit, WaitError,
+    Appended, BlobError, Blobs, Collection, Commit, CommitError, IndexQuery, LogQuery, Position, Receipt, Store,
+    StoreError, StoreErrorKind, StoredDocument, StreamQuery, Unit, WaitError,
 };
 use kernel::{Context, Envelope, Error, ErrorKind, Event, FieldError, Fingerprint, Request};
 use request::{Service, ServiceInfo};
@@ -36,8 +36,8 @@ pub(crate) fn error(_: Fault, message: String) -> Error {
 
 #[async_trait]
 impl<S: Store + ?Sized> Store for Faulty<S> {
-    async fn commit(&self, unit: Unit) -> Result<Receipt, CommitError> {
-        self.plan.spoil("store.commit", commit_error, self.inner.commit(unit)).await
+    fn commit(&self, unit: Unit) -> Commit<'_> {
+        Commit::new(self.plan.spoil("store.commit", commit_error, self.inner.commit(unit)))
     }
 
     async fn document(&self, collection: &str, key: &str) -> Result<Option<StoredDocument>, StoreError> {

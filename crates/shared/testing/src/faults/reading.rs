@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use event_sourcing::{
-    Appended, Collection, CommitError, IndexQuery, LogQuery, Position, Receipt, Store, StoreError, StoredDocument,
+    Appended, Collection, Commit, IndexQuery, LogQuery, Position, Receipt, Store, StoreError, StoredDocument,
     StreamQuery, Unit, WaitError,
 };
 use kernel::Envelope;
@@ -22,8 +22,8 @@ impl<L: Fn(&mut Envelope) -> Result<(), StoreError> + Send + Sync + 'static> Rea
 
 #[async_trait]
 impl<L: Fn(&mut Envelope) -> Result<(), StoreError> + Send + Sync + 'static> Store for Reading<L> {
-    async fn commit(&self, unit: Unit) -> Result<Receipt, CommitError> {
-        self.store.commit(unit).await
+    fn commit(&self, unit: Unit) -> Commit<'_> {
+        self.store.commit(unit)
     }
 
     async fn document(&self, collection: &str, key: &str) -> Result<Option<StoredDocument>, StoreError> {

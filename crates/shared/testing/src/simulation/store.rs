@@ -10,8 +10,8 @@ use std::{
 
 use async_trait::async_trait;
 use event_sourcing::{
-    Appended, Collection, CommitError, IndexQuery, LogQuery, Position, Receipt, Store, StoreError, StoredDocument,
-    StreamQuery, Unit, WaitError, Write,
+    Appended, Collection, Commit, CommitError, IndexQuery, LogQuery, Position, Receipt, Store, StoreError,
+    StoredDocument, StreamQuery, Unit, WaitError, Write,
 };
 use kernel::Envelope;
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -129,6 +129,18 @@ impl NodeStore {
         result
     }
 
+    async fn carry_out(&self, unit: Unit) -> Result<Receipt, CommitError> {
+        let Self { world, process, .. } = self;
+        let number = world.operation();
+        world.tell(format!("{} #{number} commit {}", process.name, told(unit.writes())));
+        process.goes_on().await;
+        let result = world.commits.spoil("store.commit", commit_error, self.hand_over(unit)).await;
+        process.goes_on().await;
+        let answer = result.as_ref().map_or_else(ToString::to_string, |_| "done".into());
+        world.tell(format!("{} #{number} = {answer}", process.name));
+        result
+    }
+
     async fn hand_over(&self, unit: Unit) -> Result<Receipt, CommitError> {
         let (answer, answered) = oneshot::channel();
         let job = Job { process: Arc::clone(&self.process), unit, answer };
@@ -140,16 +152,8 @@ impl NodeStore {
 
 #[async_trait]
 impl Store for NodeStore {
-    async fn commit(&self, unit: Unit) -> Result<Receipt, CommitError> {
-        let Self { world, process, .. } = self;
-        let number = world.operation();
-        world.tell(format!("{} #{number} commit {}", process.name, told(unit.writes())));
-        process.goes_on().await;
-        let result = world.commits.spoil("store.commit", commit_error, self.hand_over(unit)).await;
-        process.goes_on().await;
-        let answer = result.as_ref().map_or_else(ToString::to_string, |_| "done".into());
-        world.tell(format!("{} #{number} = {answer}", process.name));
-        result
+    fn commit(&self, unit: Unit) -> Commit<'_> {
+        Commit::new(self.carry_out(unit))
     }
 
     async fn document(&self, collection: &str, key: &str) -> Result<Option<StoredDocument>, StoreError> {

@@ -1,5 +1,0 @@
-const BLANK: kernel::Permission = kernel::Permission::new(" : ");
-
-fn main() {
-    let _ = BLANK;
-}

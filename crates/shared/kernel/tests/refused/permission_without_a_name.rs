@@ -1,5 +1,0 @@
-const NAMELESS: kernel::Permission = kernel::Permission::new("");
-
-fn main() {
-    let _ = NAMELESS;
-}
