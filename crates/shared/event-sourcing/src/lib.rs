@@ -51,7 +51,7 @@ pub use memory::MemoryStore;
 pub use projection::{
     Applies, BATCH, CatchUpError, EventType, Events, Generation, GenerationStatus, Halt, OnPoison, Projected,
     Projection, ProjectionError, ProjectionStanding, ProjectionStatus, Projections, Projector, ProjectorPorts,
-    ReadModel, RebuildEnd, RebuildProgress, View, follow_rebuild, projections,
+    ReadModel, RebuildEnd, RebuildProgress, View, collections, follow_rebuild, projections,
 };
 pub use query::{Direction, EventQuery, LogQuery, QueryItem, StreamQuery};
 pub use readable::{Damage, Readable};

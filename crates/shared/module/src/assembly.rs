@@ -86,6 +86,7 @@ pub async fn assemble(
         .map(|(_, collection)| collection.clone())
         .chain(saga::collections())
         .chain(event_bus::collections())
+        .chain(event_sourcing::collections())
         .chain(request::collections())
         .collect();
     store.declare(&collections).await?;

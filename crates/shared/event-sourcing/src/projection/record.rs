@@ -6,7 +6,13 @@ use chrono::{DateTime, Utc};
 use kernel::EventId;
 use serde::{Deserialize, Serialize};
 
-use crate::{Damage, Document, Found, Position, Store, StoreError, StoreExt};
+use crate::{Collection, Damage, Document, Found, Position, Store, StoreError, StoreExt};
+
+/// What projections keep beside their documents: to be declared to the store at the start, by whoever assembles the modules, so that
+/// what a later version has written is refused before anything runs.
+pub fn collections() -> [Collection; 2] {
+    [Collection::of::<Record>(), Collection::of::<Progress>()]
+}
 
 /// Which generations there are of a projection, under its name. Whoever changes that guards it by its revision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
