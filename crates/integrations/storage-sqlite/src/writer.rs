@@ -4,7 +4,6 @@ use std::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
-    thread,
     time::Duration,
 };
 
@@ -22,6 +21,7 @@ use crate::{
     fault::StoreFile,
     halt::Halt,
     store,
+    sync::{Builder, JoinHandle, block_on},
     transaction::{Known, Transaction},
 };
 
@@ -36,7 +36,7 @@ pub(crate) struct Writer {
     queue: Option<mpsc::Sender<Order>>,
     /// How long a unit waits for a place in the queue.
     patience: Duration,
-    thread: Option<thread::JoinHandle<()>>,
+    thread: Option<JoinHandle<()>>,
 }
 
 /// What the thread is told.
@@ -86,11 +86,10 @@ impl Writer {
         connection.wal_hook(Some(count)).map_err(|cause| file.fault(&cause))?;
         let (known, halt) = (Known::default(), Halt::from_env());
         let desk = Desk { connection, file: file.clone(), known, log_pages, appended, halt };
-        let thread =
-            thread::Builder::new().name("sqlite-writer".into()).spawn(|| desk.work(orders)).map_err(|cause| {
-                let what = format!("cannot be written: no thread for it ({cause})");
-                file.error(StoreErrorKind::Unavailable, &what)
-            })?;
+        let thread = Builder::new().name("sqlite-writer".into()).spawn(|| desk.work(orders)).map_err(|cause| {
+            let what = format!("cannot be written: no thread for it ({cause})");
+            file.error(StoreErrorKind::Unavailable, &what)
+        })?;
         Ok(Self { file, queue: Some(queue), patience, thread: Some(thread) })
     }
 
@@ -181,7 +180,11 @@ impl Desk {
     fn work(mut self, mut orders: mpsc::Receiver<Order>) {
         loop {
             let mut taken = Vec::new();
-            if orders.blocking_recv_many(&mut taken, GROUP) == 0 {
+            if block_on(orders.recv_many(&mut taken, GROUP)) == 0 {
+                break;
+            }
+            // Mutant `queued_forgotten`: what waits for the writer when the store is dropped is not written.
+            if cfg!(mutant = "queued_forgotten") && orders.is_closed() {
                 break;
             }
             let mut group = Vec::with_capacity(taken.len());
@@ -270,5 +273,71 @@ impl Desk {
 
     fn fold(&self) {
         store::fold(&self.connection, &self.file, self.log_pages.load(Ordering::Relaxed));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use event_sourcing::Origin;
+    use shuttle::{check_random, thread};
+    use testing::store::Noted;
+
+    use super::*;
+    use crate::{rows, schema};
+
+    fn unit(origin: &Origin, by: &str) -> Unit {
+        let mut unit = Unit::new(origin.clone());
+        unit.publish(&Noted { writer: by.into(), n: 1 });
+        unit
+    }
+
+    /// Two commit three units each, one after another, and look at the last answer no more than once; another has something else done
+    /// in between. Then the store is dropped, and the file has all of it: each unit once, and those of one after another.
+    #[test]
+    fn every_unit_that_was_queued_is_written_once_and_in_its_turn() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("borough.db");
+        let origin = testing::origin("test");
+        check_random(
+            move || {
+                let _gone = std::fs::remove_file(&path);
+                let file = StoreFile::locate(&path).unwrap();
+                let mut connection = Connection::open(&path).unwrap();
+                connection.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF").unwrap();
+                schema::migrate(&mut connection, &file).unwrap();
+                let appended = Appends::new(Position(0));
+                let writer = Writer::start(connection, file, appended, Duration::from_secs(5)).unwrap();
+                let writer = Arc::new(writer);
+                let committing = ["a", "b"].map(|by| {
+                    let (writer, origin) = (Arc::clone(&writer), origin.clone());
+                    thread::spawn(move || {
+                        let mut last = Position(0);
+                        for _ in 0..2 {
+                            let receipt = block_on(writer.commit(unit(&origin, by))).unwrap();
+                            let position = receipt.position.unwrap();
+                            assert!(position > last, "{position} after {last}");
+                            last = position;
+                        }
+                        block_on(testing::polled(Box::pin(writer.commit(unit(&origin, by))), 1));
+                    })
+                });
+                block_on(writer.run(|_| Ok(()))).unwrap();
+                committing.into_iter().for_each(|thread| thread.join().unwrap());
+                drop(writer);
+                let connection = Connection::open(&path).unwrap();
+                let mut rows = connection.prepare("SELECT key, version FROM events ORDER BY position").unwrap();
+                let rows: Vec<(String, u64)> = rows
+                    .query_map([], |row| Ok((row.get(0)?, rows::number(row, 1)?)))
+                    .unwrap()
+                    .collect::<Result<_, _>>()
+                    .unwrap();
+                for by in ["a", "b"] {
+                    let versions: Vec<u64> =
+                        rows.iter().filter(|(key, _)| key == by).map(|(_, version)| *version).collect();
+                    assert_eq!(versions, [1, 2, 3], "of {by}");
+                }
+            },
+            300,
+        );
     }
 }
