@@ -84,8 +84,13 @@ fn select(connection: &Connection, item: &QueryItem, part: &LogQuery) -> rusqlit
     }
     let mut positions = Series::new(part.after.0, part.direction);
     let found = select.envelopes(connection, |row| positions.next(rows::number(row, 0)?).map_err(missing))?;
-    if part.direction == Direction::Forward && found.len() < part.limit {
-        reaches_end(connection, part.after.0.saturating_add(1 + found.len() as u64), part.upto)?;
+    if found.len() < part.limit {
+        match part.direction {
+            Direction::Forward => {
+                reaches_end(connection, part.after.0.saturating_add(1 + found.len() as u64), part.upto)?;
+            }
+            Direction::Backward => positions.reaches(part.after.0).map_err(missing)?,
+        }
     }
     Ok(found)
 }
@@ -112,12 +117,17 @@ pub(crate) fn stream(connection: &Connection, stream: &str, query: &StreamQuery)
         select.named(stream).text(" AND later.timestamp > ").value(nanoseconds(until));
         select.text(" ORDER BY later.version LIMIT 1), 9223372036854775807)");
     }
+    let missing = |version| {
+        rows::unreadable(format!("stream `{stream}`: its event {version} is missing, and others stand behind it"))
+    };
     let mut versions = Series::new(after, direction);
-    select.end("version", direction, limit).envelopes(connection, |row| {
-        let missing =
-            |version| format!("stream `{stream}`: its event {version} is missing, and others stand behind it");
-        versions.next(rows::number(row, 13)?).map_err(|version| rows::unreadable(missing(version)))
-    })
+    let found = select
+        .end("version", direction, limit)
+        .envelopes(connection, |row| versions.next(rows::number(row, 13)?).map_err(missing))?;
+    if direction == Direction::Backward && found.len() < limit {
+        versions.reaches(after).map_err(missing)?;
+    }
+    Ok(found)
 }
 
 /// Positions and versions have no gaps. Where a page of the file is damaged that says where others lie, SQLite passes rows over.
@@ -140,6 +150,14 @@ impl Series {
         });
         // Mutant `gaps_passed_over`: what a damaged file does not show is taken for what never happened.
         if number == wanted || cfg!(mutant = "gaps_passed_over") { Ok(()) } else { Err(wanted) }
+    }
+
+    /// Whether the last one, backward, was the first behind this; or the number that is missing.
+    fn reaches(&self, after: u64) -> Result<(), u64> {
+        match self.last {
+            Some(last) if last > after.saturating_add(1) && !cfg!(mutant = "gaps_passed_over") => Err(last - 1),
+            Some(_) | None => Ok(()),
+        }
     }
 }
 

@@ -200,14 +200,7 @@ pub(crate) fn document(
     collection: &str,
     key: &str,
 ) -> rusqlite::Result<Option<StoredDocument>> {
-    connection
-        .prepare_cached(concat!(
-            "SELECT ",
-            document_columns!(),
-            ", checksum FROM documents WHERE collection = ?1 AND key = ?2"
-        ))?
-        .query_row([collection, key], rows::document)
-        .optional()
+    connection.prepare_cached(rows::DOCUMENT)?.query_row([collection, key], rows::document).optional()
 }
 
 pub(crate) fn documents(

@@ -11,7 +11,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
-    checksum::{self, Checksum, event_columns},
+    checksum::{self, Checksum, document_columns, event_columns},
     names::{Names, Numbers},
 };
 
@@ -42,6 +42,17 @@ pub(crate) const APPEND: &str = append!(row!());
 /// A failure gives the transaction up. For a statement that may fail alone, SQLite keeps what each page was before it; and it may
 /// fail alone if a position is named, be it NULL.
 pub(crate) const APPEND_MANY: &str = append!(four_rows!(), ", ", four_rows!(), ", ", four_rows!(), ", ", four_rows!());
+
+/// The last event of a stream; takes its name.
+pub(crate) const LAST_OF_STREAM: &str = concat!(
+    "SELECT ",
+    event_columns!(),
+    ", checksum FROM events WHERE stream = (SELECT id FROM names WHERE name = ?1) ORDER BY version DESC LIMIT 1"
+);
+
+/// Takes collection and key.
+pub(crate) const DOCUMENT: &str =
+    concat!("SELECT ", document_columns!(), ", checksum FROM documents WHERE collection = ?1 AND key = ?2");
 
 /// Takes tag, position and checksum.
 pub(crate) const TAG: &str = "INSERT INTO tags (tag, event, checksum) VALUES (?1, ?2, ?3)";
@@ -214,14 +225,26 @@ fn read_envelope(row: &Row<'_>, names: &mut Names<'_>, position: u64) -> rusqlit
     })
 }
 
+/// Of the last event of a stream: the columns of a checksum, and it.
+pub(crate) fn version(row: &Row<'_>) -> rusqlite::Result<u64> {
+    if checksum::holds(row, 14)? { number(row, 13) } else { Err(not_as_written(number(row, 0)?)) }
+}
+
 /// Reads the columns of a checksum over a document, and it.
 pub(crate) fn document(row: &Row<'_>) -> rusqlite::Result<StoredDocument> {
+    let revision = revision(row)?;
     let key = shown(row, 1)?;
-    if !checksum::holds(row, 5)? {
-        return Err(unreadable(format!("document `{key}`: it is not what was written there")));
-    }
     let body = column(row, 4, json).map_err(|cause| unreadable(format!("document `{key}`: {cause}")))?;
-    Ok(StoredDocument { key, body, revision: number(row, 2)?, version: row.get(3)? })
+    Ok(StoredDocument { key, body, revision, version: row.get(3)? })
+}
+
+/// As [`document`], of which nothing else is asked.
+pub(crate) fn revision(row: &Row<'_>) -> rusqlite::Result<u64> {
+    if checksum::holds(row, 5)? {
+        number(row, 2)
+    } else {
+        Err(unreadable(format!("document `{}`: it is not what was written there", shown(row, 1)?)))
+    }
 }
 
 /// Reads the columns of a checksum over a tag, and it: the tag, and the position of its event.

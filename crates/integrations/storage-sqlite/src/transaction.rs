@@ -70,12 +70,10 @@ impl<'c, 'k> Transaction<'c, 'k> {
             head,
             numbers: Vec::new(),
             commit: prepare("COMMIT")?,
-            version: prepare(
-                "SELECT coalesce(max(version), 0) FROM events WHERE stream = (SELECT id FROM names WHERE name = ?1)",
-            )?,
+            version: prepare(rows::LAST_OF_STREAM)?,
             append: prepare(rows::APPEND)?,
             append_many: prepare(rows::APPEND_MANY)?,
-            revision: prepare("SELECT revision FROM documents WHERE collection = ?1 AND key = ?2")?,
+            revision: prepare(rows::DOCUMENT)?,
             put: prepare(rows::PUT)?,
             delete: prepare("DELETE FROM documents WHERE collection = ?1 AND key = ?2")?,
             checkpoint: prepare(rows::CHECKPOINT)?,
@@ -112,8 +110,8 @@ impl<'c, 'k> Transaction<'c, 'k> {
                     let version = match self.known.versions.get_mut(stream) {
                         Some(known) => known,
                         None => {
-                            let stored = self.version.query_row([stream], |row| rows::number(row, 0))?;
-                            self.known.versions.entry(stream.clone()).or_insert(stored)
+                            let stored = self.version.query_row([stream], rows::version).optional()?;
+                            self.known.versions.entry(stream.clone()).or_insert(stored.unwrap_or(0))
                         }
                     };
                     if let Err(conflict) = guard(*expected, *version, || format!("stream `{stream}`")) {
@@ -232,8 +230,7 @@ impl<'c, 'k> Transaction<'c, 'k> {
     }
 
     fn revision(&mut self, collection: &str, key: &str) -> rusqlite::Result<u64> {
-        let stored = self.revision.query_row([collection, key], |row| rows::number(row, 0));
-        Ok(stored.optional()?.unwrap_or(0))
+        Ok(self.revision.query_row([collection, key], rows::revision).optional()?.unwrap_or(0))
     }
 }
 

@@ -9,7 +9,8 @@ use std::{
 };
 
 use event_sourcing::{
-    Collection, EventQuery, Expected, LogQuery, Position, Store, StoreError, StoreErrorKind, StoreExt as _, StreamQuery,
+    Collection, CommitError, Direction, EventQuery, Expected, LogQuery, Position, Store, StoreError, StoreErrorKind,
+    StoreExt as _, StreamQuery, Unit,
 };
 use rusqlite::Connection;
 use serde_json::json;
@@ -19,7 +20,10 @@ use testing::{
     store::{Card, Filed, Noted, Tagged},
 };
 
-use crate::{maintenance::exported, numbered, open, place};
+use crate::{
+    maintenance::{exported, verified},
+    numbered, open, place,
+};
 
 /// Units of the store that is damaged.
 const UNITS: u64 = 40;
@@ -294,4 +298,80 @@ async fn a_log_that_was_folded_begins_anew() {
     store.commit(numbered(6)).await.unwrap();
     assert!(length() <= 16 << 20, "what a reader has made of it is cut off: {}", length());
     assert_eq!(count(), 12);
+}
+
+/// What a unit builds upon is looked at as if it were read: a document's revision, a stream's version, a name.
+#[tokio::test]
+async fn nothing_is_written_upon_damage() {
+    let (_folder, path) = place();
+    let store = open(&path).unwrap();
+    for n in 1..=3 {
+        unit(&store, n).await;
+    }
+    drop(store);
+    let sound = fs::read(&path).unwrap();
+    let revision = "UPDATE documents SET revision = 1 WHERE key = 'large'";
+    let version =
+        "UPDATE events SET version = 7 WHERE version = 3 AND stream = (SELECT id FROM names WHERE name = 'all')";
+    let name = "UPDATE names SET checksum = 0 WHERE name = 'all'";
+    let put = |expected| move |unit: &mut Unit| unit.put("large", &Filed::at(json!(1)), expected);
+    let append = |expected| {
+        move |unit: &mut Unit| {
+            unit.append("all", expected, &Noted::new("late", 1));
+        }
+    };
+    type Fill<'f> = &'f dyn Fn(&mut Unit);
+    let cases: [(&str, Fill<'_>); 8] = [
+        (revision, &put(Expected::Exact(1))),
+        (revision, &put(Expected::Any)),
+        (revision, &|unit| unit.delete::<Filed>("large", Expected::Exact(1))),
+        (revision, &|unit| unit.require::<Filed>("large", Expected::Exact(1))),
+        (version, &append(Expected::Exact(7))),
+        (version, &append(Expected::Any)),
+        (name, &append(Expected::Any)),
+        (name, &append(Expected::Exact(3))),
+    ];
+    for (index, (damage, write)) in cases.into_iter().enumerate() {
+        fs::write(&path, &sound).unwrap();
+        assert_ne!(Connection::open(&path).unwrap().execute(damage, []).unwrap(), 0);
+        let store = open(&path).unwrap();
+        let mut unit = Unit::new(testing::origin("test"));
+        write(&mut unit);
+        unit.put("beside", &Filed::at(json!(2)), Expected::Any);
+        match store.commit(unit).await {
+            Err(CommitError::Store(StoreError { kind: StoreErrorKind::Corrupt, message })) => {
+                assert!(message.contains("it is not what was written there"), "case {index}: {message}");
+            }
+            other => panic!("case {index}, {damage}: {other:?}"),
+        }
+        assert_eq!(store.document("testing.filed", "beside").await.unwrap(), None);
+        drop(store);
+        assert!(!verified(&path).is_empty(), "case {index}: it is as damaged as before");
+    }
+}
+
+/// Also of what is read from the end on, and of as much as was asked for.
+#[tokio::test]
+async fn an_event_that_is_missing_at_the_far_end_is_missed() {
+    let (_folder, path) = place();
+    let store = open(&path).unwrap();
+    for n in 1..=5 {
+        let mut unit = Unit::new(testing::origin("test"));
+        unit.append("all", Expected::Any, &Noted::new("a", n));
+        store.commit(unit).await.unwrap();
+    }
+    drop(store);
+    Connection::open(&path).unwrap().execute("DELETE FROM events WHERE position = 1", []).unwrap();
+    let store = open(&path).unwrap();
+    let log = LogQuery { direction: Direction::Backward, ..LogQuery::after(Position(0), 99) };
+    let errors = [
+        store.log(log).await.unwrap_err(),
+        store.stream("all", StreamQuery::last(99)).await.unwrap_err(),
+        store.stream("all", StreamQuery::after(0, 99)).await.unwrap_err(),
+    ];
+    for error in errors {
+        assert_eq!(error.kind, StoreErrorKind::Corrupt, "{error}");
+        assert!(error.message.contains("event 1") && error.message.contains("missing"), "{error}");
+    }
+    assert_eq!(store.stream("all", StreamQuery::last(4)).await.unwrap().len(), 4, "nobody has asked for it");
 }

@@ -382,6 +382,7 @@ async fn what_is_wrong_is_found_and_named() {
         ("UPDATE documents SET revision = 0 WHERE key = 'unit 2'", "documents `testing.cards/unit 2`: it is not"),
         ("UPDATE documents SET key = 'unit 9' WHERE key = 'unit 2'", "documents `testing.cards/unit 9`: it is not"),
         ("UPDATE checkpoints SET position = 9 WHERE subscriber = 'numbered'", "checkpoints `numbered`: it is not"),
+        ("UPDATE collections SET version = 9 WHERE name = 'testing.cards'", "collections `testing.cards`: it is not"),
     ];
     for (damage, says) in cases {
         fs::write(&path, &sound).unwrap();

@@ -218,9 +218,16 @@ impl<P: Projection> ReadModel<P> {
     }
 
     async fn progress(&self) -> Result<Option<(Record, Progress)>, StoreError> {
-        let Some(Found { value: record, .. }) = self.store.get::<Record>(P::NAME).await? else { return Ok(None) };
-        let progress = self.store.get::<Progress>(&progress_key(P::NAME, record.live.number)).await?;
-        Ok(progress.map(|found| (record, found.value)))
+        let mut before = None;
+        loop {
+            let Some(Found { value: record, .. }) = self.store.get::<Record>(P::NAME).await? else { return Ok(None) };
+            match self.store.get::<Progress>(&progress_key(P::NAME, record.live.number)).await? {
+                Some(found) => return Ok(Some((record, found.value))),
+                None if before.as_ref() == Some(&record) => return Ok(None),
+                // The generation may have been retired meanwhile.
+                None => before = Some(record),
+            }
+        }
     }
 
     /// Whether there is nothing for the projection between the two: how far it is, is stored with the next thing it does.

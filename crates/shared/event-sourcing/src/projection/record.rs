@@ -178,24 +178,37 @@ pub async fn projections(store: &dyn Store) -> Result<Vec<ProjectionStatus>, Sto
     }
 }
 
-pub(super) async fn status(store: &dyn Store, name: String, record: Record) -> Result<ProjectionStatus, StoreError> {
-    let head = store.head().await?;
-    let live = of_generation(store, &name, record.live, head).await?;
-    let rebuild = match record.rebuild {
-        Some(rebuild) => Some(of_generation(store, &name, rebuild, head).await?),
-        None => None,
-    };
-    Ok(ProjectionStatus { name, live, rebuild, retired: record.retired.len(), paused: record.paused, head })
+/// With the record that was read last.
+pub(super) async fn status(
+    store: &dyn Store,
+    name: String,
+    mut record: Record,
+) -> Result<ProjectionStatus, StoreError> {
+    loop {
+        let head = store.head().await?;
+        let live = of_generation(store, &name, &record.live, head).await?;
+        let rebuild = match &record.rebuild {
+            Some(rebuild) => Some(of_generation(store, &name, rebuild, head).await?),
+            None => None,
+        };
+        let Record { retired, paused, .. } = &record;
+        let status =
+            ProjectionStatus { live, rebuild, retired: retired.len(), paused: *paused, head, name: name.clone() };
+        match store.get::<Record>(&name).await? {
+            // A generation that was read of may have been retired before.
+            Some(now) if now.value != record => record = now.value,
+            Some(_) | None => return Ok(status),
+        }
+    }
 }
 
 async fn of_generation(
     store: &dyn Store,
     name: &str,
-    generation: Generation,
+    generation: &Generation,
     head: Position,
 ) -> Result<GenerationStatus, StoreError> {
-    let Generation { number, version, since, .. } = generation;
-    // Between the two reads it may have been retired; then it is as far as nobody asks any more.
+    let Generation { number, version, since, .. } = *generation;
     let progress = store.get::<Progress>(&progress_key(name, number)).await?;
     let Progress { position, applied, skipped, halted } = progress.map(|found| found.value).unwrap_or_default();
     let behind = head.0.saturating_sub(position.0);

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use event_sourcing::{Position, RebuildEnd, Store, follow_rebuild};
+use event_sourcing::{Position, ReadModel, RebuildEnd, Store, follow_rebuild, projections};
 use testing::{
     bus::BusHome,
     faults::{Fault, FaultPlan, each_seed},
@@ -97,4 +97,36 @@ async fn a_rebuild_that_moves_is_waited_for() {
     assert_eq!(follow_rebuild(&*store, TALLY, 2, |_| ()).await.unwrap(), RebuildEnd::Live);
     assert!(began.elapsed() > Duration::from_secs(150));
     running.kill().await;
+}
+
+/// Whoever looks while one generation takes the place of another sees one of them as it is, and not half of each: the answer to the
+/// first of its reads comes when the switch is over.
+#[tokio::test(start_paused = true)]
+async fn a_look_across_the_switch_sees_one_generation() {
+    let store = Memory::default().open().await;
+    publish(&store, 101..=105).await;
+    let running = Running::start::<Tally<1>>(&store);
+    rested(&*store, 1).await;
+    for (generation, read) in [(2, "store.document"), (3, "store.documents")] {
+        let late = FaultPlan::by_hand().only([read]);
+        late.next(&[Fault::Late(Duration::from_secs(600))]);
+        let port: Arc<dyn Store> = Arc::new(late.around(Arc::clone(&store)));
+        let looking = tokio::spawn(async move {
+            match read {
+                "store.document" => ReadModel::<Tally<1>>::new(port).position().await.unwrap(),
+                _ => projections(&*port).await.unwrap()[0].live.position,
+            }
+        });
+        tokio::task::yield_now().await;
+        assert_eq!(late.injected().len(), 1, "it has read the record");
+        assert_eq!(running.projections.rebuild(TALLY).await, Ok(generation));
+        assert_eq!(follow_rebuild(&*store, TALLY, generation, |_| ()).await.unwrap(), RebuildEnd::Live);
+        let is_removed = async || projections(&*store).await.unwrap()[0].retired == 0;
+        while !is_removed().await {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        assert!(!looking.is_finished());
+        assert_eq!(looking.await.unwrap(), Position(5), "by {read}");
+    }
+    running.stop().await;
 }

@@ -51,9 +51,8 @@ fn watch(store: &Arc<dyn Store>, generation: u32) -> JoinHandle<u64> {
             let is_over = projections(&*store).await.unwrap()[0].live.number != generation;
             let position = model.position().await.unwrap();
             let notes = model.get::<Score<1>>("a").await.unwrap().map_or(0, |found| found.value.notes.len());
-            // The position of a generation that was retired between two reads is nobody's.
-            let now = (position.max(seen.0), notes);
-            assert!(notes >= seen.1, "readers had seen {seen:?}, and now {now:?}");
+            let now = (position, notes);
+            assert!(position >= seen.0 && notes >= seen.1, "readers had seen {seen:?}, and now {now:?}");
             seen = now;
             if is_over {
                 return looks;
