@@ -7,15 +7,19 @@ use std::{
 use event_sourcing::{StoreError, StoreErrorKind};
 use rusqlite::{
     ErrorCode,
-    ffi::{SQLITE_CONSTRAINT_COMMITHOOK, SQLITE_IOERR_SHMSIZE},
+    ffi::{SQLITE_CONSTRAINT_COMMITHOOK, SQLITE_IOERR_SHMSIZE, SQLITE_IOERR_SHORT_READ},
 };
+
+use crate::lock::Watch;
 
 /// The store's file: as the user named it, for messages, and as it really is.
 #[derive(Debug, Clone)]
 pub(crate) struct StoreFile {
     shown: String,
     path: PathBuf,
-    /// What was taken from under the process that writes.
+    /// Of the process that writes.
+    watch: Arc<OnceLock<Watch>>,
+    /// What was taken from under it.
     lost: Arc<OnceLock<PathBuf>>,
 }
 
@@ -45,7 +49,7 @@ impl StoreFile {
                  which `find -samefile` tells, or choose another store with --store",
                 names(&path)
             )),
-            Ok(path) => Ok(Self { shown, path, lost: Arc::default() }),
+            Ok(path) => Ok(Self { shown, path, watch: Arc::default(), lost: Arc::default() }),
             Err(cause) => {
                 let cause: io::Error = cause;
                 unavailable(format!(
@@ -69,7 +73,8 @@ impl StoreFile {
 
     /// What is to become the store, for messages about it.
     pub fn draft(&self) -> Self {
-        Self { shown: self.shown.clone(), path: self.beside(".draft"), lost: Arc::default() }
+        let path = self.beside(".draft");
+        Self { shown: self.shown.clone(), path, watch: Arc::default(), lost: Arc::default() }
     }
 
     pub fn beside(&self, suffix: &str) -> PathBuf {
@@ -96,23 +101,45 @@ impl StoreFile {
         Err(self.error(StoreErrorKind::Unavailable, &what))
     }
 
+    /// Has this process watch what it writes.
+    pub fn watch(&self, watch: Watch) {
+        self.watch.get_or_init(|| watch);
+    }
+
     /// That this, without which nobody may write the store, is not at its place.
     pub fn lose(&self, path: &Path) {
         self.lost.get_or_init(|| path.to_owned());
     }
 
-    /// What has been lost so.
+    /// What has been lost so, now or earlier: what happened meanwhile nobody knows.
     pub fn lost(&self) -> Option<&Path> {
+        if self.lost.get().is_none()
+            && let Some(path) = self.watch.get().and_then(Watch::lost)
+        {
+            self.lose(path);
+        }
         self.lost.get().map(PathBuf::as_path)
     }
 
-    /// What it means that something has been lost.
+    /// What it means to a unit that something has been lost.
     pub fn taken_away(&self) -> StoreError {
+        self.taken("and nothing of this was written")
+    }
+
+    /// # Errors
+    /// Unavailable: something has been lost, so that others may be writing what this process does not see.
+    pub fn is_held(&self) -> Result<(), StoreError> {
+        match self.lost() {
+            Some(_) => Err(self.taken("which cannot write it any more")),
+            None => Ok(()),
+        }
+    }
+
+    fn taken(&self, so: &str) -> StoreError {
         let path = self.lost().unwrap_or(&self.path).display();
         let what = format!(
-            "was taken from under this process, and nothing of this was written: `{path}` has been moved, removed or replaced, \
-             and another process may be writing by now: stop this one, put the file back where it was if you have it, and \
-             start again"
+            "was taken from under this process, {so}: `{path}` has been moved, removed or replaced, and another process may be \
+             writing by now: stop this one, put the file back where it was if you have it, and start again"
         );
         self.error(StoreErrorKind::Unavailable, &what)
     }
@@ -159,14 +186,29 @@ impl StoreFile {
 
     /// What a failure of SQLite means to the user of the store.
     pub fn fault(&self, cause: &rusqlite::Error) -> StoreError {
+        let code = cause.sqlite_error().map(|error| error.extended_code);
+        if code == Some(SQLITE_CONSTRAINT_COMMITHOOK) {
+            return self.taken_away();
+        }
+        if let Err(taken) = self.is_held() {
+            return taken;
+        }
         if let rusqlite::Error::FromSqlConversionFailure(_, _, what) = cause {
             return self.error(
                 StoreErrorKind::Corrupt,
                 &format!("cannot be read back in full ({what}): {} and restore it from a copy", self.away()),
             );
         }
-        match cause.sqlite_error().map(|error| error.extended_code) {
-            Some(SQLITE_CONSTRAINT_COMMITHOOK) => return self.taken_away(),
+        match code {
+            // Of a file that ends too soon SQLite says something else. Other logs are read in full when they are opened.
+            Some(SQLITE_IOERR_SHORT_READ) => {
+                let what = format!(
+                    "cannot be read: its log is not at its place, `{}`, while another process has it open: stop that one, which \
+                     writes nothing any more, put the log back where it was if you have it, and start it again",
+                    self.log_path().display()
+                );
+                return self.error(StoreErrorKind::Unavailable, &what);
+            }
             Some(SQLITE_IOERR_SHMSIZE) => {
                 let what = "has no room left on its disk for the two small files that SQLite lays beside it: free some space and \
                             try again";

@@ -150,8 +150,8 @@ fn identity(_: &Metadata) {}
 /// Watches that the store, its log and its lock are where whoever opened them to write has found them. The open files stay what
 /// they are when somebody moves, removes or replaces them; but others come by the names, and to other files: to a lock that
 /// nobody holds, to a store without what is in the log.
+#[derive(Debug)]
 pub(crate) struct Watch {
-    file: StoreFile,
     places: Vec<(PathBuf, Metadata)>,
 }
 
@@ -161,7 +161,7 @@ impl Watch {
         let places = [file.lock_path(), file.path().to_owned(), file.log_path()];
         let found = places.into_iter().map(|place| Ok((place.clone(), fs::metadata(place)?)));
         match found.collect::<io::Result<_>>() {
-            Ok(places) => Ok(Self { file: file.clone(), places }),
+            Ok(places) => Ok(Self { places }),
             Err(cause) => {
                 let what = format!("has changed while it was opened ({cause}): try again");
                 Err(file.error(StoreErrorKind::Unavailable, &what))
@@ -169,17 +169,16 @@ impl Watch {
         }
     }
 
-    /// Whether one of them is not there any more, now or earlier: what happened meanwhile nobody knows.
-    pub fn has_lost(&self) -> bool {
+    /// Which of them is not there any more.
+    pub fn lost(&self) -> Option<&Path> {
         // Mutant `names_unwatched`: whoever removes the lock lets a second writer in beside the first.
         if cfg!(mutant = "names_unwatched") {
-            return false;
+            return None;
         }
         let is_gone = |path: &Path, held: &Metadata| match fs::metadata(path) {
             Ok(named) => identity(&named) != identity(held),
             Err(cause) => cause.kind() == io::ErrorKind::NotFound,
         };
-        let gone = self.places.iter().find(|(path, held)| is_gone(path, held));
-        gone.inspect(|(path, _)| self.file.lose(path)).is_some() || self.file.lost().is_some()
+        self.places.iter().find(|(path, held)| is_gone(path, held)).map(|(path, _)| path.as_path())
     }
 }

@@ -76,11 +76,31 @@ impl Readers {
         &self,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.run(|reader| reader.read(query)).await
+    }
+
+    /// The last position, if nobody but this process may have written behind it.
+    ///
+    /// # Cancel safety
+    /// As [`read`](Self::read).
+    pub async fn head(&self) -> Result<Position, StoreError> {
+        self.run(|reader| {
+            let head = reader.read(head)?;
+            reader.file.is_held()?;
+            Ok(head)
+        })
+        .await
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        task: impl FnOnce(&mut Reader) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let (answer, answered) = oneshot::channel();
         let job = move |reader: &mut Reader| {
             if !answer.is_closed() {
                 // Whoever asked may have gone meanwhile.
-                let _ = answer.send(reader.read(query));
+                let _ = answer.send(task(reader));
             }
         };
         self.ask(Box::new(job))?;

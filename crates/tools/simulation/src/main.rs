@@ -4,11 +4,12 @@ mod report;
 
 use std::{
     io::{self, Write},
+    ops::RangeInclusive,
     panic,
     process::ExitCode,
 };
 
-use clap::Parser;
+use clap::{CommandFactory as _, Parser, error::ErrorKind};
 use indicatif::{ProgressBar, ProgressStyle};
 use testing::simulation::{NODES, SCENARIOS, Scenario, simulate};
 
@@ -51,9 +52,25 @@ struct Cli {
     json: bool,
 }
 
+impl Cli {
+    /// Those that are run of each scenario.
+    fn seeds(&self) -> Result<RangeInclusive<u64>, clap::Error> {
+        if let Some(seed) = self.seed {
+            return Ok(seed..=seed);
+        }
+        let Self { from, seeds, .. } = self;
+        let last = from.checked_add(seeds - 1).ok_or_else(|| {
+            let what =
+                format!("there are no {seeds} seeds from {from} on, the last is {}: lower --from or --seeds", u64::MAX);
+            Self::command().error(ErrorKind::ValueValidation, what)
+        })?;
+        Ok(*from..=last)
+    }
+}
+
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let (cli, seeds) = match Cli::try_parse().and_then(|cli| cli.seeds().map(|seeds| (cli, seeds))) {
+        Ok(parsed) => parsed,
         Err(error) => {
             // Nothing is left to tell to whoever closed the stream.
             error.print().ok();
@@ -68,7 +85,7 @@ fn main() -> ExitCode {
         }
     }));
     let mut out = io::stdout().lock();
-    match run(&cli, &mut out).and_then(|report| report.close(cli.json, &mut out).map(|()| report.code())) {
+    match run(&cli, &seeds, &mut out).and_then(|report| report.close(cli.json, &mut out).map(|()| report.code())) {
         Ok(code) => code,
         // Whoever listened has left, and does not hear of a failure either.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::from(1),
@@ -79,13 +96,14 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: &Cli, out: &mut impl Write) -> io::Result<Report> {
+fn run(cli: &Cli, seeds: &RangeInclusive<u64>, out: &mut impl Write) -> io::Result<Report> {
     let scenarios = SCENARIOS.iter().filter(|scenario| cli.scenario.is_none_or(|only| only.name == scenario.name));
-    let seeds = cli.seed.map_or(cli.from..cli.from.saturating_add(cli.seeds), |seed| seed..seed.saturating_add(1));
     let kinds = scenarios.clone().flat_map(|scenario| scenario.faults(cli.nodes));
     let mut report = Report::new(cli.nodes, kinds, cli.seed.is_some());
     // Drawn on a terminal only.
-    let bar = ProgressBar::new((seeds.end - seeds.start) * scenarios.clone().count() as u64);
+    let bar = ProgressBar::new(
+        (seeds.end() - seeds.start()).saturating_add(1).saturating_mul(scenarios.clone().count() as u64),
+    );
     let style = ProgressStyle::with_template("{msg:<11} {wide_bar} {pos}/{len} seeds, {eta} left");
     bar.set_style(style.expect("the template is one of indicatif's"));
     for scenario in scenarios {

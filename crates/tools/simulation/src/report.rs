@@ -100,6 +100,9 @@ impl Report {
     }
 
     pub fn code(&self) -> ExitCode {
+        if self.seeds == 0 {
+            return ExitCode::from(2);
+        }
         let is_well = self.failures.is_empty() && self.never().next().is_none();
         if is_well { ExitCode::SUCCESS } else { ExitCode::from(1) }
     }
@@ -124,5 +127,17 @@ impl Display for Failure {
         writeln!(f, "{scenario}, seed {seed}, trace {hash}:")?;
         rules.iter().try_for_each(|rule| writeln!(f, "  {rule}"))?;
         writeln!(f, "  replay it: {replay} --trace")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_of_no_seeds_is_no_success() {
+        for is_replay in [false, true] {
+            assert_eq!(Report::new(1, std::iter::empty(), is_replay).code(), ExitCode::from(2));
+        }
     }
 }

@@ -3,9 +3,12 @@
 
 #![cfg(unix)]
 
-use std::fs;
+use std::{fs, sync::Arc};
 
-use event_sourcing::{CommitError, Store as _, StoreError, StoreErrorKind};
+use event_bus::{BusOptions, EventBus, Ports};
+use event_sourcing::{CommitError, LogQuery, MemoryBlobs, Position, Store, StoreError, StoreErrorKind};
+use kernel::{Error, ManualClock, SystemIds};
+use module::{Infrastructure, assemble};
 use storage_sqlite::{SqliteStore, backup, export, import, stats, verify};
 
 use crate::{files, maintenance::exported, numbered, numbers, open, options, place};
@@ -91,6 +94,80 @@ async fn who_writes_notices_that_a_file_was_moved() {
         store.commit(numbered(2)).await.unwrap();
         drop(store);
         assert_eq!(files(&folder), ["borough.db"], "{name}");
+    }
+}
+
+/// Looks as `borough serve` does, at a process that has nothing to write.
+#[tokio::test]
+async fn who_has_lost_its_store_is_not_ready_for_work() {
+    for name in ["borough.db.lock", "borough.db-wal", "borough.db"] {
+        let (folder, path) = place();
+        let (held, away) = (folder.path().join(name), folder.path().join("away"));
+        let store: Arc<dyn Store> = Arc::new(open(&path).unwrap());
+        store.commit(numbered(1)).await.unwrap();
+        let (clock, ids) = (Arc::new(ManualClock::default()), Arc::new(SystemIds));
+        let ports =
+            Ports { store: Some(Arc::clone(&store)), clock: Arc::clone(&clock) as _, ids: Arc::clone(&ids) as _ };
+        let bus = EventBus::start(vec![], ports, BusOptions::default()).await.unwrap();
+        let infrastructure = Infrastructure { clock, ids, store, blobs: Arc::new(MemoryBlobs::default()) };
+        let application = assemble(vec![], infrastructure, module::Options::default()).await.unwrap();
+        let look = async || application.health(bus.status().await.map_err(Error::from).as_deref());
+        assert!(look().await.ready, "{name}");
+
+        fs::rename(&held, &away).unwrap();
+        for _ in 0..2 {
+            let health = look().await;
+            assert!(!health.ready && health.live, "{name}");
+            let [reason] = &health.reasons[..] else { panic!("{:?}", health.reasons) };
+            assert!(
+                reason.contains("borough.db` was taken from under this process, which cannot write it"),
+                "{reason}"
+            );
+            assert!(reason.contains(&format!("{name}` has been moved")), "{reason}");
+            assert!(reason.contains("start again"), "{reason}");
+            // Nothing makes it well again but a new start.
+            if away.exists() {
+                fs::rename(&away, &held).unwrap();
+            }
+        }
+        bus.stop().await;
+    }
+}
+
+/// A connection that is opened now finds another log, or no store.
+#[tokio::test]
+async fn who_has_lost_its_store_says_so_when_it_cannot_be_read() {
+    for name in ["borough.db-wal", "borough.db"] {
+        let (folder, path) = place();
+        let store = open(&path).unwrap();
+        store.commit(numbered(1)).await.unwrap();
+        fs::rename(folder.path().join(name), folder.path().join("away")).unwrap();
+        let error = store.log(LogQuery::after(Position(0), 1)).await.unwrap_err();
+        assert_eq!(error.kind, StoreErrorKind::Unavailable, "{error}");
+        assert!(error.message.contains("was taken from under this process, which cannot write it"), "{error}");
+        assert!(error.message.contains(&format!("{name}` has been moved")), "{error}");
+    }
+}
+
+/// It has the log open that was moved, and others find none.
+#[tokio::test]
+async fn who_reads_beside_a_process_that_has_lost_its_log_is_told_so() {
+    let (folder, path) = place();
+    let store = open(&path).unwrap();
+    store.commit(numbered(1)).await.unwrap();
+    fs::rename(folder.path().join("borough.db-wal"), folder.path().join("away")).unwrap();
+    for _ in 0..2 {
+        let refused: [StoreError; 4] = [
+            SqliteStore::open_read(&path).map(drop).unwrap_err(),
+            verify(&path, &mut |_| {}).map(drop).unwrap_err(),
+            stats(&path).map(drop).unwrap_err(),
+            export(&path, &mut Vec::new(), &mut |_| {}).map(drop).unwrap_err(),
+        ];
+        for error in refused {
+            assert_eq!(error.kind, StoreErrorKind::Unavailable, "{error}");
+            assert!(error.message.contains("its log"), "{error}");
+            assert!(error.message.contains("start it again"), "{error}");
+        }
     }
 }
 

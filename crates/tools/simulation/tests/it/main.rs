@@ -57,3 +57,22 @@ fn what_cannot_be_run_is_said() {
         assert!(text(&output.stderr).contains(said), "{}", text(&output.stderr));
     }
 }
+
+#[test]
+fn the_last_seed_is_run_as_any_other() {
+    let last = u64::MAX.to_string();
+    let output = simulate(&["clockwork", "--seed", &last]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let alone = text(&output.stdout);
+    assert!(alone.lines().last().unwrap().starts_with("1 seeds, "), "{alone}");
+    let ranged = text(&simulate(&["clockwork", "--from", &last, "--seeds", "1"]).stdout);
+    assert_eq!(ranged.lines().next(), alone.lines().next());
+}
+
+#[test]
+fn seeds_behind_the_last_one_are_refused() {
+    let output = simulate(&["clockwork", "--from", "18446744073709551613", "--seeds", "100"]);
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stdout));
+    let said = "there are no 100 seeds from 18446744073709551613 on, the last is 18446744073709551615";
+    assert!(text(&output.stderr).contains(said), "{}", text(&output.stderr));
+}
