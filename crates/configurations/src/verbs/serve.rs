@@ -208,12 +208,12 @@ impl Serving {
         };
         let in_time = tokio::time::timeout_at(deadline, ending).await.is_ok();
         let left = deadline.saturating_duration_since(tokio::time::Instant::now());
-        let drained = self.platform.drain(left).await?;
+        let drained = self.platform.drain(left).await;
         self.calls.shutdown().await;
         self.runs.shutdown().await;
         self.platform.stop().await;
         self.monitoring.stop().await;
-        let all = in_time && drained == Drain::Complete;
+        let all = in_time && drained? == Drain::Complete;
         print(if all { "stopped" } else { "stopped; what was not finished goes on with the next process" })
     }
 }

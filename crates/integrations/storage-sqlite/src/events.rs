@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use chrono::{DateTime, Utc};
 use event_sourcing::{Direction, EventQuery, LogQuery, Position, QueryItem, StreamQuery};
 use kernel::Envelope;
 use rusqlite::{Connection, Row, ToSql, params_from_iter};
@@ -75,7 +74,7 @@ fn select(connection: &Connection, item: &QueryItem, part: &LogQuery) -> rusqlit
         select.text(" AND correlation_id = ").value(correlation.uuid().into_bytes());
     }
     if let Some(until) = part.until {
-        select.text(" AND timestamp <= ").value(nanoseconds(until));
+        select.text(" AND timestamp <= ").value(rows::nanoseconds(until));
     }
     select.end(place, part.direction, part.limit);
     let is_filtered = *item != QueryItem::default() || part.correlation.is_some() || part.until.is_some();
@@ -114,7 +113,7 @@ pub(crate) fn stream(connection: &Connection, stream: &str, query: &StreamQuery)
     select.named(stream).range("version", after, upto);
     if let Some(until) = until {
         select.text(" AND version < coalesce((SELECT later.version FROM events AS later WHERE later.stream = ");
-        select.named(stream).text(" AND later.timestamp > ").value(nanoseconds(until));
+        select.named(stream).text(" AND later.timestamp > ").value(rows::nanoseconds(until));
         select.text(" ORDER BY later.version LIMIT 1), 9223372036854775807)");
     }
     let missing = |version| {
@@ -217,10 +216,4 @@ impl<'a> Select<'a> {
         });
         found?.collect()
     }
-}
-
-/// As events have it. What lies outside of the years that fit lies before or after all of them.
-fn nanoseconds(time: DateTime<Utc>) -> i64 {
-    let beyond = if time < DateTime::UNIX_EPOCH { i64::MIN } else { i64::MAX };
-    time.timestamp_nanos_opt().unwrap_or(beyond)
 }

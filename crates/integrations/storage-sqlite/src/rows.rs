@@ -1,6 +1,6 @@
 use std::{error::Error as StdError, iter::once};
 
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use event_sourcing::{Position, StoredDocument};
 use kernel::{CausationId, CorrelationId, Envelope, EventId, Json, Metadata, Priority};
 use rusqlite::{
@@ -127,7 +127,7 @@ pub(crate) fn append(statement: &mut Statement<'_>, first: u64, events: &[Append
             [
                 ValueRef::Blob(&event_id),
                 ValueRef::Integer(*event_type),
-                ValueRef::Integer(timestamp(envelope)),
+                ValueRef::Integer(nanoseconds(envelope.timestamp)),
                 ValueRef::Integer(*source_module),
                 ValueRef::from(envelope.data.text()),
                 ValueRef::Blob(&correlation_id),
@@ -288,9 +288,10 @@ pub(crate) fn checkpoint(row: &Row<'_>) -> rusqlite::Result<Position> {
     number(row, 1).map(Position)
 }
 
-fn timestamp(envelope: &Envelope) -> i64 {
-    // The years 1677 to 2262 have nanoseconds in 64 bits; a clock that says anything else is wrong anyway.
-    envelope.timestamp.timestamp_nanos_opt().unwrap_or(i64::MAX)
+/// As events have a time. What lies outside of the years that fit, 1677 to 2262, lies before or after all of them.
+pub(crate) fn nanoseconds(time: DateTime<Utc>) -> i64 {
+    let beyond = if time < DateTime::UNIX_EPOCH { i64::MIN } else { i64::MAX };
+    time.timestamp_nanos_opt().unwrap_or(beyond)
 }
 
 /// The deepest JSON that is read back; any depth is written.

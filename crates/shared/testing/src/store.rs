@@ -48,6 +48,7 @@ pub async fn store_conformance<S: Store>(make: impl AsyncFn() -> S) {
     queries::the_log_is_filtered(&make().await).await;
     queries::the_log_is_read_backward_in_pages(&make().await).await;
     queries::streams_are_read_as_of(&make().await).await;
+    queries::times_that_are_centuries_away_keep_their_order(&make().await).await;
     following::subscriptions_miss_nothing(Arc::new(make().await)).await;
     following::a_subscription_follows(Arc::new(make().await)).await;
     following::positions_are_waited_for(Arc::new(make().await)).await;

@@ -181,18 +181,20 @@ async fn a_foreign_change_is_noticed() {
     store.commit(numbered(1)).await.unwrap();
     let other = Connection::open(&path).unwrap();
     other.execute("INSERT INTO events SELECT 3, event_id, event_type, timestamp, source_module, data, correlation_id, causation_id, user_id, schema_version, key, priority, stream, 3, checksum FROM events WHERE position = 2", []).unwrap();
-    let unit = || {
+    let unit = |stream| {
         let mut unit = Unit::new(testing::origin("test"));
-        unit.append("unit 1", Expected::Any, &Noted::new("test", 1));
+        unit.append(stream, Expected::Any, &Noted::new("test", 1));
         unit
     };
-    assert!(store.commit(unit()).await.is_err());
+    assert!(store.commit(unit("unit 1")).await.is_err());
     other.execute("DELETE FROM events WHERE position = 3", []).unwrap();
-    store.commit(unit()).await.unwrap();
+    store.commit(unit("unit 1")).await.unwrap();
     other.execute("UPDATE events SET position = 9 WHERE position = 3", []).unwrap();
-    let refused = store.commit(unit()).await.unwrap_err();
-    assert!(matches!(&refused, CommitError::Store(error) if error.kind == StoreErrorKind::Locked), "{refused}");
-    assert_eq!(store.commit(unit()).await.unwrap().events[0].1, 4);
+    for (stream, kind) in [("unit 1", StoreErrorKind::Locked), ("unit 1", StoreErrorKind::Corrupt)] {
+        let refused = store.commit(unit(stream)).await.unwrap_err();
+        assert!(matches!(&refused, CommitError::Store(error) if error.kind == kind), "{refused}");
+    }
+    assert_eq!(store.commit(unit("another")).await.unwrap().events[0].1, 1);
     assert_eq!(store.head().await.unwrap(), Position(10));
 }
 

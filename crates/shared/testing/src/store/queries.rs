@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use event_sourcing::{Direction, EventQuery, Expected, LogQuery, Origin, Position, Store, StreamQuery};
+use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
+use event_sourcing::{Direction, EventQuery, Expected, LogQuery, Origin, Position, Store, StreamQuery, Unit};
 use kernel::{Clock, Context, CorrelationId, Envelope, Event, ManualClock};
 use uuid::Uuid;
 
@@ -145,5 +145,20 @@ pub(super) async fn streams_are_read_as_of(store: &dyn Store) {
         let versions: Vec<u64> = events.iter().map(|event| event.metadata.position.unwrap()).collect();
         assert_eq!(versions, expected, "{query:?}");
         assert_eq!(store.stream("t", query).await.unwrap(), [], "{query:?}");
+    }
+}
+
+/// A clock that is centuries wrong: who reads as of a time finds what was stamped before it.
+pub(super) async fn times_that_are_centuries_away_keep_their_order(store: &dyn Store) {
+    for (n, year) in [1600, 2000, 2600].into_iter().enumerate() {
+        let clock = Arc::new(ManualClock::starting_at(Utc.with_ymd_and_hms(year, 1, 1, 0, 0, 0).unwrap()));
+        let mut unit = Unit::new(Origin { clock, ..origin("test") });
+        unit.append("s", Expected::Any, &Noted::new("a", n as u64));
+        store.commit(unit).await.unwrap();
+    }
+    for (year, events) in [(1650, 1), (1990, 1), (2100, 2), (2650, 3)] {
+        let until = Some(Utc.with_ymd_and_hms(year, 1, 1, 0, 0, 0).unwrap());
+        let found = store.stream("s", StreamQuery { until, ..StreamQuery::after(0, 9) }).await.unwrap();
+        assert_eq!(found.len(), events, "as of {year}");
     }
 }
