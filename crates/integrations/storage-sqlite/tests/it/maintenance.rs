@@ -215,7 +215,7 @@ async fn a_copy_is_for_those_who_may_read_the_store() {
         set(&path, of);
         let [copy, lines, import] = ["db", "jsonl", "import"].map(|kind| path.with_file_name(format!("{n}.{kind}")));
         drop(open(&import).unwrap());
-        set(&import, of);
+        set(&import, then);
         // In the middle, and of all that is there of it but its lock, which says only who is at it.
         let look = |_| {
             for name in files(&folder) {
