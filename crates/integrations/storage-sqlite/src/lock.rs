@@ -1,6 +1,6 @@
 use std::{
     fs::{self, File, Metadata, OpenOptions, TryLockError},
-    io::{self, Read as _, Write as _},
+    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
     process,
 };
@@ -12,25 +12,87 @@ use crate::{Options, fault::StoreFile};
 
 /// The right to write the store: an OS lock on `<file>.lock`, which the kernel takes back when the process dies.
 ///
-/// The lock decides, never the presence of the file; what is written in it is for people.
+/// The lock decides, never the presence of the file. What is written in it says to people who holds it, and to whoever comes behind a
+/// kill whether there was a log.
 #[derive(Debug)]
 pub(crate) struct Lock {
     file: File,
     path: PathBuf,
-    /// Whoever held it before was killed.
-    was_left: bool,
+    /// What was found in it.
+    found: Signature,
+    /// The length of what it says while there is no log.
+    signed: u64,
+}
+
+/// What is written in a lock: a line that says who holds it, and behind that [`HAS_LOG`] while the store has a log.
+#[derive(Debug)]
+struct Signature(String);
+
+/// The last line of it, there only while the log is there too: laid behind the making of the log and before the first unit, and taken
+/// back before the log goes.
+const HAS_LOG: &str = "its log is the `-wal` file\n";
+
+/// More than anybody signs with.
+const LONGEST: u64 = 4096;
+
+impl Signature {
+    fn new(options: &Options) -> Self {
+        let since = options.now.to_rfc3339_opts(SecondsFormat::Secs, true);
+        Self(format!("`{}` (process {}, since {since})\n", options.holder, process::id()))
+    }
+
+    fn read(mut file: &File) -> io::Result<Self> {
+        let mut bytes = Vec::new();
+        file.seek(SeekFrom::Start(0))?;
+        file.take(LONGEST).read_to_end(&mut bytes)?;
+        Ok(Self(String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    /// Whether it has the form of [`new`](Self::new).
+    fn is_signed(&self) -> bool {
+        self.0.starts_with('`') && self.0.contains("` (process ")
+    }
+
+    /// Whether it may be written over. An empty one was left by who was killed before it was signed, and has nothing to lose.
+    fn is_ours(&self) -> bool {
+        self.0.is_empty() || self.is_signed()
+    }
+
+    fn has_log(&self) -> bool {
+        self.is_signed() && self.0.ends_with(HAS_LOG)
+    }
+
+    fn holder(&self) -> &str {
+        self.0.strip_suffix(HAS_LOG).unwrap_or(&self.0).trim_end()
+    }
+}
+
+/// What comes of trying to take a lock.
+enum Attempt {
+    Taken(Lock),
+    Held,
+    /// Something else has its name.
+    NotOurs,
 }
 
 impl Lock {
     pub fn take(store: &StoreFile, options: &Options) -> Result<Self, StoreError> {
         let path = store.lock_path();
         match Self::acquire(&path, options) {
-            Ok(Some(lock)) => Ok(lock),
-            Ok(None) => {
+            Ok(Attempt::Taken(lock)) => Ok(lock),
+            Ok(Attempt::Held) => {
                 let holder = holder(&path).unwrap_or_else(|| "another process".into());
                 let what =
                     format!("is in use by {holder}: wait for it or stop it, or choose another store with --store");
                 Err(store.error(StoreErrorKind::Locked, &what))
+            }
+            Ok(Attempt::NotOurs) => {
+                let what = format!(
+                    "cannot be locked through `{}`, which is there and is not the lock of a store: move it away, or choose \
+                     another place",
+                    path.display()
+                );
+                Err(store.error(StoreErrorKind::Unavailable, &what))
             }
             Err(cause) if matches!(cause.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
                 let what = format!("has no room left for its lock `{}`: free some space and try again", path.display());
@@ -58,14 +120,35 @@ impl Lock {
 
     /// Whether a writer was killed and its log is gone.
     pub fn is_without_log(&self, store: &StoreFile) -> bool {
-        self.was_left && is_bare(store)
+        self.found.has_log() && is_bare(store)
+    }
+
+    /// Whether who held it before was killed.
+    pub fn was_left(&self) -> bool {
+        self.found.is_signed()
     }
 
     /// The same without the lock, for whoever only reads.
     pub fn was_left_without_log(store: &StoreFile) -> bool {
         // Shared, and for a moment only: who holds it is not asked, only whether anybody does.
         let is_free = |file: &File| file.try_lock_shared().is_ok();
-        is_bare(store) && File::open(store.lock_path()).is_ok_and(|file| is_signed(&file) && is_free(&file))
+        let has_log = |file: &File| Signature::read(file).is_ok_and(|found| found.has_log());
+        let path = store.lock_path();
+        // A process may have made its log, and been killed, since the first look.
+        is_bare(store)
+            && is_file(&path)
+            && File::open(path).is_ok_and(|file| has_log(&file) && is_free(&file) && is_bare(store))
+    }
+
+    /// Has it say that the store has a log, from now on until [`without_log`](Self::without_log).
+    pub fn with_log(&mut self) {
+        // If there is no room for it, the loss of the log would go unseen, and that is all.
+        let _ = self.file.write_all(HAS_LOG.as_bytes());
+    }
+
+    /// Has it say so no more, before the log goes.
+    pub fn without_log(&mut self) {
+        let _ = self.file.set_len(self.signed);
     }
 
     /// Whether others who come for it still come to this one.
@@ -73,36 +156,47 @@ impl Lock {
         is_at(&self.file, &self.path)
     }
 
-    /// `None` if somebody else holds it.
-    fn acquire(path: &Path, options: &Options) -> io::Result<Option<Self>> {
+    fn acquire(path: &Path, options: &Options) -> io::Result<Attempt> {
         loop {
+            // Before it is opened: a link is not followed, and nobody waits for the other end of a pipe.
+            if fs::symlink_metadata(path).is_ok() && !is_file(path) {
+                return Ok(Attempt::NotOurs);
+            }
             let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
             match file.try_lock() {
                 Ok(()) if is_at(&file, path) => {
-                    let was_left = is_signed(&file);
-                    let mut lock = Self { file, path: path.to_owned(), was_left };
-                    lock.sign(options)?;
-                    return Ok(Some(lock));
+                    let found = Signature::read(&file)?;
+                    if !found.is_ours() {
+                        return Ok(Attempt::NotOurs);
+                    }
+                    let mut lock = Self { file, path: path.to_owned(), found, signed: 0 };
+                    lock.sign(&Signature::new(options))?;
+                    return Ok(Attempt::Taken(lock));
                 }
                 // The holder before us removed the file between our opening and locking it.
                 Ok(()) => {}
-                Err(TryLockError::WouldBlock) => return Ok(None),
+                Err(TryLockError::WouldBlock) => return Ok(Attempt::Held),
                 Err(TryLockError::Error(cause)) => return Err(cause),
             }
         }
     }
 
-    fn sign(&mut self, options: &Options) -> io::Result<()> {
-        let since = options.now.to_rfc3339_opts(SecondsFormat::Secs, true);
-        self.file.set_len(0)?;
-        writeln!(self.file, "`{}` (process {}, since {since})", options.holder, process::id())
+    /// One that is signed is so at every moment: otherwise what a killed process has left beside it would be nobody's.
+    fn sign(&mut self, signature: &Signature) -> io::Result<()> {
+        self.file.rewind()?;
+        self.file.write_all(signature.0.as_bytes())?;
+        self.signed = signature.0.len() as u64;
+        self.file.set_len(self.signed)
     }
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // What has taken its place is somebody else's.
-        if cfg!(unix) && self.is_at_its_place() {
+        if !cfg!(unix) {
+            // Where it stays, it is empty behind a clean end.
+            let _ = self.file.set_len(0);
+        } else if self.is_at_its_place() {
+            // What has taken its place is somebody else's.
             let _ = fs::remove_file(&self.path);
         }
         // Not left to the closing of the file: a child process that is just being started has a copy of it.
@@ -110,27 +204,25 @@ impl Drop for Lock {
     }
 }
 
-/// Where the file is never removed, it tells nothing.
-fn is_signed(lock: &File) -> bool {
-    cfg!(unix) && lock.metadata().is_ok_and(|metadata| metadata.len() > 0)
+/// A file of its own: no link to one, no folder, no pipe.
+fn is_file(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file())
 }
 
-/// A process that writes the store has a log from its start to its end.
+/// Something is in the file, and there is no log.
 fn is_bare(store: &StoreFile) -> bool {
     store.path().metadata().is_ok_and(|metadata| metadata.len() > 0) && !store.log_path().exists()
 }
 
 /// What the holder wrote. On Windows a locked file cannot be read, so there the holder stays unnamed.
 fn holder(path: &Path) -> Option<String> {
-    let mut text = String::new();
-    File::open(path).ok()?.read_to_string(&mut text).ok()?;
-    let holder = text.trim_end();
-    (!holder.is_empty()).then(|| holder.to_owned())
+    let found = Signature::read(&File::open(path).ok()?).ok()?;
+    found.is_signed().then(|| found.holder().to_owned())
 }
 
 /// Whether the path still leads to this file.
 fn is_at(file: &File, path: &Path) -> bool {
-    match (file.metadata(), fs::metadata(path)) {
+    match (file.metadata(), fs::symlink_metadata(path)) {
         (Ok(held), Ok(named)) => identity(&held) == identity(&named),
         _ => false,
     }

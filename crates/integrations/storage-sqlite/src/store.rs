@@ -47,7 +47,7 @@ pub struct SqliteStore {
     // Dropped in this order: the writer's connection must be the last one to close, and the lock held until then.
     readers: Readers,
     writer: Option<Writer>,
-    _lock: Option<Lock>,
+    lock: Option<Lock>,
     appended: Appends,
     file: StoreFile,
 }
@@ -63,7 +63,7 @@ impl SqliteStore {
     /// In debug builds, if `BOROUGH_HALT_AT_COMMIT` is set and cannot be understood.
     pub fn open(path: &Path, options: Options) -> Result<Self, StoreError> {
         let file = StoreFile::locate(path)?;
-        let lock = Lock::take(&file, &options)?;
+        let mut lock = Lock::take(&file, &options)?;
         log_file::check(&file)?;
         if lock.is_without_log(&file) {
             tracing::warn!(store = %file, "{}", Lock::WITHOUT_LOG);
@@ -80,7 +80,9 @@ impl SqliteStore {
         connection.commit_hook(Some(move || watched.lost().is_some())).map_err(|cause| file.fault(&cause))?;
         let appended = Appends::new(head);
         let writer = Writer::start(connection, file.clone(), appended.clone(), options.patience)?;
-        Ok(Self { readers: Readers::new(file.clone()), writer: Some(writer), _lock: Some(lock), appended, file })
+        // The log is there since the migration, whose loss loses nothing; no unit is written yet.
+        lock.with_log();
+        Ok(Self { readers: Readers::new(file.clone()), writer: Some(writer), lock: Some(lock), appended, file })
     }
 
     /// Opens the store for reading, without its lock: another process may be writing. `None` if there is no store yet, which
@@ -96,7 +98,7 @@ impl SqliteStore {
             return Ok(None);
         }
         let head = readers.read_now(readers::sound_head)?;
-        Ok(Some(Self { readers, writer: None, _lock: None, appended: Appends::new(head), file }))
+        Ok(Some(Self { readers, writer: None, lock: None, appended: Appends::new(head), file }))
     }
 }
 
@@ -230,6 +232,10 @@ impl Store for SqliteStore {
 impl Drop for SqliteStore {
     fn drop(&mut self) {
         self.readers.rest();
+        // The writer's connection takes the log along. Nobody waits any more for what is still queued.
+        if let Some(lock) = &mut self.lock {
+            lock.without_log();
+        }
     }
 }
 

@@ -42,6 +42,7 @@ pub fn backup(
     let draft = Draft::of_new(to, WHAT, options)?;
     let target = draft.target();
     target.stands_alone()?;
+    drop(draft.create(file.path())?);
     let mut copy = Connection::open(draft.path()).map_err(|cause| target.fault(&cause))?;
     let mut carry = || {
         if let Some(pages) = options.max_pages {

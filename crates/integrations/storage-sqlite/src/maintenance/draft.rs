@@ -1,5 +1,5 @@
 use std::{
-    fs::{self, File},
+    fs::{self, File, OpenOptions},
     io,
     path::Path,
 };
@@ -10,10 +10,13 @@ use tempfile::TempPath;
 use super::{file_fault, flush_folder};
 use crate::{Options, fault::StoreFile, lock::Lock};
 
+/// The draft, and what SQLite lays beside it.
+const SUFFIXES: [&str; 4] = ["", "-wal", "-shm", "-journal"];
+
 /// A file under another name until it is whole: `<file>.draft`. Dropped before that, nothing is left of it.
 ///
-/// One process at a time makes a file, who has the lock of its draft: so what it finds there somebody has left who was killed, and it
-/// takes that away.
+/// One process at a time makes a file, who has the lock of its draft. What it finds there is taken away if the one who had the lock
+/// before was killed, and has left it; otherwise it is somebody's, and nothing is made.
 pub(super) struct Draft {
     target: StoreFile,
     draft: StoreFile,
@@ -24,10 +27,18 @@ impl Draft {
     /// Of a file that is not there yet.
     ///
     /// # Errors
-    /// Unavailable: it is, or cannot be. Locked: another process is making it.
+    /// Unavailable: it is, or cannot be, or something that is not ours has the name of its draft. Locked: another process is making it.
     pub fn of_new(to: &Path, what: &str, options: &Options) -> Result<Self, StoreError> {
         if to.exists() {
             return Err(taken(&to.display().to_string(), what));
+        }
+        let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if let Some(Err(cause)) = folder.map(fs::metadata) {
+            let what = format!("cannot be made ({cause}): create its folder or choose another place");
+            return Err(StoreError {
+                kind: StoreErrorKind::Unavailable,
+                message: format!("`{}` {what}", to.display()),
+            });
         }
         Self::beside(StoreFile::locate(to)?, options)
     }
@@ -35,13 +46,31 @@ impl Draft {
     /// Beside the file that it is to become.
     ///
     /// # Errors
-    /// Locked: another process is making that one. Unavailable, Full: the folder.
+    /// Locked: another process is making that one. Unavailable: something that is not ours has the name of the draft. Unavailable,
+    /// Full: the folder.
     pub fn beside(target: StoreFile, options: &Options) -> Result<Self, StoreError> {
         let draft = target.draft();
         let lock = Lock::take(&draft, options)?;
+        let mut there = SUFFIXES.map(|suffix| draft.beside(suffix)).into_iter();
+        if !lock.was_left()
+            && let Some(there) = there.find(|path| fs::symlink_metadata(path).is_ok())
+        {
+            let what = format!(
+                "cannot be made: its draft needs the name of `{}`, which is there and is not known to be one: move that away, \
+                 or remove it if nobody needs it",
+                there.display()
+            );
+            return Err(target.error(StoreErrorKind::Unavailable, &what));
+        }
         let draft = Self { target, draft, _lock: lock };
         draft.remove();
         Ok(draft)
+    }
+
+    /// Makes the file, empty, for those who may read the file that it is like, and for no others. What SQLite lays beside it is for the
+    /// same ones.
+    pub fn create(&self, like: &Path) -> Result<File, StoreError> {
+        create_like(self.path(), like).map_err(|cause| file_fault(&self.target.to_string(), "cannot be made", &cause))
     }
 
     pub fn path(&self) -> &Path {
@@ -76,7 +105,7 @@ impl Draft {
 
     /// With what SQLite has laid beside it.
     fn remove(&self) {
-        for suffix in ["", "-wal", "-shm", "-journal"] {
+        for suffix in SUFFIXES {
             // What is not there need not be removed; what cannot be is in nobody's way.
             let _ = fs::remove_file(self.draft.beside(suffix));
         }
@@ -87,6 +116,29 @@ impl Drop for Draft {
     fn drop(&mut self) {
         self.remove();
     }
+}
+
+/// A new file with the mode of this one, if there is one. Its owner may write it.
+#[cfg(unix)]
+fn create_like(path: &Path, like: &Path) -> io::Result<File> {
+    use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+    let mode = match fs::metadata(like) {
+        Ok(like) => Some(like.permissions().mode() & 0o777 | 0o600),
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => None,
+        Err(cause) => return Err(cause),
+    };
+    // As SQLite makes its files.
+    let file = OpenOptions::new().write(true).create_new(true).mode(mode.unwrap_or(0o644)).open(path)?;
+    if let Some(mode) = mode {
+        file.set_permissions(fs::Permissions::from_mode(mode))?;
+    }
+    Ok(file)
+}
+
+/// Elsewhere the folder says who may read it.
+#[cfg(not(unix))]
+fn create_like(path: &Path, _: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).open(path)
 }
 
 fn taken(shown: &str, what: &str) -> StoreError {

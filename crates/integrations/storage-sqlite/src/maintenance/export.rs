@@ -1,5 +1,4 @@
 use std::{
-    fs::File,
     io::{self, BufWriter, Write},
     path::Path,
 };
@@ -50,8 +49,7 @@ pub fn export_file(
 ) -> Result<Option<Counts>, StoreError> {
     let what = "an export";
     let draft = Draft::of_new(to, what, options)?;
-    let file = File::create_new(draft.path());
-    let file = file.map_err(|cause| file_fault(&draft.target().to_string(), "cannot be made", &cause))?;
+    let file = draft.create(path)?;
     let shown = draft.target().to_string();
     let exported = export_as(&shown, path, &mut BufWriter::new(file), progress)?;
     exported.map(|counts| draft.become_new(what).map(|()| counts)).transpose()

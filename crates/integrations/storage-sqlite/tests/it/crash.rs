@@ -79,6 +79,29 @@ fn killed_at_any_commit_an_import_is_there_as_a_whole_or_not_at_all() {
     assert_eq!((kills, wholes), (6, 1), "two transactions, and taking the place of the store, which is the last");
 }
 
+/// The lock of the store is taken, and it has no log meanwhile.
+#[test]
+fn killed_over_an_empty_store_an_import_leaves_it_sound() {
+    import_as_a_victim();
+    let test = "crash::killed_over_an_empty_store_an_import_leaves_it_sound";
+    let export = Runtime::new().unwrap().block_on(large_export());
+    let (_source, file) = place();
+    fs::write(&file, &export).unwrap();
+    for at in ["before:1", "before:3", "after:3"] {
+        let (folder, path) = place();
+        drop(open(&path).unwrap());
+        let mut victim = Victim::start(test, &path, &[(EXPORT, file.display().to_string())], Some(at));
+        assert!(victim.halts());
+        victim.kill();
+        assert_eq!(verified(&path), [], "{at}");
+        if at != "after:3" {
+            imported(&path, &export).unwrap();
+        }
+        assert!(exported(&path).unwrap() == export, "{at}");
+        assert!(files(&folder).contains(&"borough.db".to_owned()), "{at}");
+    }
+}
+
 const NAME: &str = "testing.tally";
 
 /// Runs in the process that is killed.

@@ -1,12 +1,17 @@
 //! `kill -9` at any moment and at exact ones.
 
-use std::{collections::BTreeSet, env, path::Path, process, sync::Arc, thread};
+use std::{collections::BTreeSet, env, path::Path, process, sync::Arc, thread, time::Duration};
 
 use event_sourcing::{Position, Store as _, StoreError, StoreErrorKind};
 use storage_sqlite::{Progress, SqliteStore, backup, export_file};
 use tokio::{runtime::Runtime, task::JoinSet};
 
-use crate::{files, maintenance::exported, numbered, numbers, open, options, place, victim::Victim};
+use crate::{
+    files,
+    maintenance::{exported, verified},
+    numbered, numbers, open, options, place,
+    victim::Victim,
+};
 
 /// Tells the process to be killed how many units it has under way at a time, and how many it commits.
 const AT_A_TIME: &str = "UNITS_AT_A_TIME_OF_THE_VICTIM";
@@ -95,6 +100,29 @@ fn killed_at_a_commit_it_has_that_commit_or_not() {
         assert!(expected.contains(&there.len()), "{at}: {there:?}");
         assert!(acknowledged.iter().all(|n| there.contains(n)), "{at}: {acknowledged:?} of {there:?}");
         assert!(!at.starts_with("after") || acknowledged.len() < there.len(), "{at}: stopped before the answer");
+    }
+}
+
+/// Runs in the process that is killed: opens the store, commits a unit and closes it, without an end.
+fn come_and_go_as_a_victim() {
+    let Some(path) = Victim::store() else { return };
+    let runtime = Runtime::new().unwrap();
+    for n in 1.. {
+        let store = open(&path).unwrap();
+        runtime.block_on(store.commit(numbered(n))).unwrap();
+    }
+}
+
+#[test]
+fn killed_while_it_comes_or_goes_it_leaves_a_sound_store() {
+    come_and_go_as_a_victim();
+    let test = "kill::killed_while_it_comes_or_goes_it_leaves_a_sound_store";
+    for round in 0..80 {
+        let (_folder, path) = place();
+        let victim = Victim::start(test, &path, &[], None);
+        thread::sleep(Duration::from_micros(25_000 + round * 7919 % 60_000));
+        victim.kill();
+        assert_eq!(verified(&path), [], "round {round}");
     }
 }
 

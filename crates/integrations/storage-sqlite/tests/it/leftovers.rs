@@ -1,11 +1,20 @@
 //! What a killed process leaves: the file, its log, the lock. Who only looks changes nothing of it, and what is missing of it is said.
+//! What somebody else has left under such a name is kept.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    thread,
+};
 
-use event_sourcing::{Store as _, StoreErrorKind};
-use storage_sqlite::SqliteStore;
+use event_sourcing::{Store as _, StoreError, StoreErrorKind};
+use storage_sqlite::{Options, SqliteStore, backup, export_file};
 
-use crate::{files, maintenance::verified, numbered, numbers, open, place};
+use crate::{
+    files,
+    maintenance::{exported, imported, verified},
+    numbered, numbers, open, options, place,
+};
 
 /// Units that a process wrote before it was killed: one of them folded into the file, five in its log.
 pub async fn killed(path: &Path) {
@@ -88,4 +97,167 @@ async fn a_log_that_has_gone_is_missed() {
     drop(store);
     assert_eq!(verified(&path), []);
     assert_eq!(files(&folder), ["borough.db"]);
+}
+
+/// While a process opens the store, its lock is there and its log is not; while it closes it, again.
+#[tokio::test]
+async fn who_is_killed_without_a_log_has_lost_nothing() {
+    let (folder, path) = place();
+    let store = open(&path).unwrap();
+    store.commit(numbered(1)).await.unwrap();
+    let lock = path.with_extension("db.lock");
+    let writing = fs::read_to_string(&lock).unwrap();
+    drop(store);
+    let opening = writing.split_inclusive('\n').next().unwrap();
+    assert_ne!(opening, writing, "it says when there is a log");
+    // As it is opened and closed, and as earlier versions have signed it; before it is signed.
+    for left in [opening, "`borough serve` (process 1, since 2026-11-21T09:00:00Z)\n", ""] {
+        fs::write(&lock, left).unwrap();
+        assert_eq!(verified(&path), [], "{left}");
+        assert_eq!(fs::read_to_string(&lock).unwrap(), left);
+        assert_eq!(numbers(&open(&path).unwrap()).await, [1]);
+        assert_eq!(files(&folder), ["borough.db"], "{left}");
+    }
+    fs::create_dir(&lock).unwrap();
+    assert_eq!(verified(&path), [], "a folder has locked nothing");
+}
+
+/// Somebody looks all the time while stores are opened and closed: whoever was killed then would have left what is seen.
+#[cfg(unix)]
+#[tokio::test]
+async fn the_lock_tells_of_a_log_only_while_there_is_one() {
+    let (_folder, path) = place();
+    let opening = thread::spawn({
+        let path = path.clone();
+        // Each has a name of its own, so that what is seen twice is of the same one.
+        move || {
+            (0..300).for_each(|n| drop(SqliteStore::open(&path, Options::new(format!("opening {n}"), options().now))))
+        }
+    });
+    let says = || fs::read_to_string(path.with_extension("db.lock")).unwrap_or_default();
+    let (mut told, mut untold) = (0, 0);
+    while !opening.is_finished() {
+        let before = says();
+        let has_log = path.with_extension("db-wal").exists();
+        let tells = before.lines().count() == 2;
+        if !before.is_empty() && before == says() {
+            assert!(has_log || !tells, "{before}");
+            *(if tells { &mut told } else { &mut untold }) += 1;
+        }
+    }
+    opening.join().unwrap();
+    assert!(told > 0 && untold > 0, "{told} looks while there was a log, {untold} before and behind that");
+}
+
+/// A source with one unit, and each of the verbs that makes a file of this name beside it.
+async fn makers() -> (tempfile::TempDir, [(PathBuf, Box<dyn Fn() -> Result<(), StoreError>>); 3]) {
+    let (folder, path) = place();
+    let store = open(&path).unwrap();
+    store.commit(numbered(1)).await.unwrap();
+    drop(store);
+    let whole = exported(&path).unwrap();
+    let [copy, lines, import] = ["copy.db", "lines", "import.db"].map(|name| folder.path().join(name));
+    let back_up = {
+        let (path, to) = (path.clone(), copy.clone());
+        move || backup(&path, &to, &options(), &mut |_| {}).map(drop)
+    };
+    let export = {
+        let to = lines.clone();
+        move || export_file(&path, &to, &options(), &mut |_| {}).map(drop)
+    };
+    let carry = {
+        let to = import.clone();
+        move || imported(&to, &whole).map(drop)
+    };
+    (folder, [(copy, Box::new(back_up)), (lines, Box::new(export)), (import, Box::new(carry))])
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+#[tokio::test]
+async fn what_is_not_known_to_be_a_draft_is_kept() {
+    let (folder, makers) = makers().await;
+    for (to, make) in makers {
+        for suffix in [".draft", ".draft-wal", ".draft-shm", ".draft-journal"] {
+            let before = files(&folder);
+            let theirs = beside(&to, suffix);
+            fs::write(&theirs, "precious").unwrap();
+            // An empty lock was taken by nobody who could have left a draft.
+            for _ in 0..2 {
+                let error = make().unwrap_err();
+                assert_eq!(error.kind, StoreErrorKind::Unavailable, "{error}");
+                let named = format!(
+                    "`{}`, which is there and is not known to be one",
+                    theirs.canonicalize().unwrap().display()
+                );
+                assert!(error.message.contains(&named) && error.message.contains("move that away"), "{error}");
+                assert_eq!(fs::read(&theirs).unwrap(), b"precious");
+                fs::write(beside(&to, ".draft.lock"), "").unwrap();
+            }
+            fs::remove_file(&theirs).unwrap();
+            fs::remove_file(beside(&to, ".draft.lock")).unwrap();
+            assert_eq!(files(&folder), before);
+        }
+        make().unwrap();
+    }
+    assert_eq!(files(&folder), ["borough.db", "copy.db", "import.db", "lines"]);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_is_not_a_lock_is_kept() {
+    let (folder, makers) = makers().await;
+    let store = folder.path().join("store.db");
+    let opened = store.clone();
+    let import = makers[2].0.clone();
+    let opening: Box<dyn Fn() -> Result<(), StoreError>> = Box::new(move || open(&opened).map(drop));
+    let [(copy, back_up), (lines, export), (_, carry)] = &makers;
+    let uses = [
+        (beside(&store, ".lock"), &opening),
+        (beside(copy, ".draft.lock"), back_up),
+        (beside(lines, ".draft.lock"), export),
+        (beside(&import, ".lock"), carry),
+        (beside(&import, ".draft.lock"), carry),
+    ];
+    let precious = folder.path().join("precious.txt");
+    for (lock, make) in uses {
+        let refused = |what: &str| {
+            let error = make().unwrap_err();
+            assert_eq!(error.kind, StoreErrorKind::Unavailable, "{what}: {error}");
+            let says = "`, which is there and is not the lock of a store: move it away";
+            let name = lock.file_name().unwrap().to_str().unwrap();
+            assert!(error.message.contains(&format!("{name}{says}")), "{what}: {error}");
+            assert!(fs::symlink_metadata(&lock).is_ok(), "{what} is there");
+        };
+        for theirs in ["[[package]]\n", "`a` and `b`", " ", "\u{0}"] {
+            fs::write(&lock, theirs).unwrap();
+            refused(theirs);
+            assert_eq!(fs::read_to_string(&lock).unwrap(), theirs);
+            fs::remove_file(&lock).unwrap();
+        }
+        for theirs in ["", "precious"] {
+            fs::write(&precious, theirs).unwrap();
+            std::os::unix::fs::symlink(&precious, &lock).unwrap();
+            refused("a link");
+            assert_eq!(fs::read_to_string(&precious).unwrap(), theirs);
+            fs::remove_file(&precious).unwrap();
+            refused("a link to nothing");
+            assert!(!precious.exists());
+            fs::remove_file(&lock).unwrap();
+        }
+        fs::create_dir(&lock).unwrap();
+        refused("a folder");
+        fs::remove_dir(&lock).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&lock).status().unwrap().success());
+        refused("a pipe");
+        fs::remove_file(&lock).unwrap();
+    }
+    for make in [&opening, back_up, export, carry] {
+        make().unwrap();
+    }
+    assert_eq!(files(&folder), ["borough.db", "copy.db", "import.db", "lines", "store.db"]);
 }

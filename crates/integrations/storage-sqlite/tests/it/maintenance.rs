@@ -201,6 +201,51 @@ async fn a_full_disk_is_named_and_nothing_is_left() {
     }
 }
 
+/// Also before they have their names.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_copy_is_for_those_who_may_read_the_store() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (folder, path) = place();
+    fill(&path, 600).await;
+    let whole = exported(&path).unwrap();
+    let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    for (n, (of, then)) in [(0o600, 0o600), (0o640, 0o640), (0o666, 0o666), (0o400, 0o600)].into_iter().enumerate() {
+        set(&path, of);
+        let [copy, lines, import] = ["db", "jsonl", "import"].map(|kind| path.with_file_name(format!("{n}.{kind}")));
+        drop(open(&import).unwrap());
+        set(&import, then);
+        // In the middle, and of all that is there of it but its lock, which says only who is at it.
+        let look = |_| {
+            for name in files(&folder) {
+                if name.contains(".draft") && !name.ends_with(".lock") {
+                    assert_eq!(mode(&folder.path().join(&name)), then, "{name} like {of:o}");
+                }
+            }
+        };
+        storage_sqlite::backup(&path, &copy, &options(), &mut { look }).unwrap();
+        storage_sqlite::export_file(&path, &lines, &options(), &mut { look }).unwrap();
+        storage_sqlite::import(&import, &options(), &mut &whole[..], &mut { look }).unwrap();
+        for made in [copy, lines, import] {
+            assert_eq!(mode(&made), then, "{} like {of:o}", made.display());
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_line_that_is_missing_is_counted_right() {
+    let (_folder, path) = place();
+    fill(&path, 1).await;
+    let whole = exported(&path).unwrap();
+    let lines: Vec<&[u8]> = whole.split_inclusive(|byte| *byte == b'\n').collect();
+    for n in [0, 1, 3] {
+        let error = imported(&path.with_file_name("copy.db"), &lines[..n].concat()).unwrap_err();
+        let says = format!("was not imported: line {} is missing: the export was cut off", n + 1);
+        assert!(error.message.contains(&says), "{error}");
+    }
+}
+
 /// A file that may have a single page is a full disk to SQLite.
 #[test]
 fn a_backup_without_room_leaves_nothing() {
@@ -296,10 +341,9 @@ async fn a_backup_overwrites_nothing_and_copies_no_damage() {
     assert!(error.message.contains("no backup was made of it (events 4:"), "{error}");
     assert_eq!(files(&folder), ["borough.db"]);
     let nowhere = path.with_file_name("missing").join("copy.db");
-    assert_eq!(
-        storage_sqlite::backup(&path, &nowhere, &options(), &mut |_| {}).unwrap_err().kind,
-        StoreErrorKind::Unavailable
-    );
+    let error = storage_sqlite::backup(&path, &nowhere, &options(), &mut |_| {}).unwrap_err();
+    assert_eq!(error.kind, StoreErrorKind::Unavailable);
+    assert!(error.message.ends_with("create its folder or choose another place"), "{error}");
     assert_eq!(storage_sqlite::backup(&path.with_file_name("none.db"), &copy, &options(), &mut |_| {}).unwrap(), None);
 }
 
