@@ -158,8 +158,9 @@ impl Lock {
 
     fn acquire(path: &Path, options: &Options) -> io::Result<Attempt> {
         loop {
-            // Before it is opened: a link is not followed, and nobody waits for the other end of a pipe.
-            if fs::symlink_metadata(path).is_ok() && !is_file(path) {
+            // Before it is opened: a link is not followed, and nobody waits for the other end of a pipe. Asked once: who holds it
+            // may remove it between two questions.
+            if fs::symlink_metadata(path).is_ok_and(|found| !found.is_file()) {
                 return Ok(Attempt::NotOurs);
             }
             let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
