@@ -132,12 +132,19 @@ impl Lock {
     pub fn was_left_without_log(store: &StoreFile) -> bool {
         // Shared, and for a moment only: who holds it is not asked, only whether anybody does.
         let is_free = |file: &File| file.try_lock_shared().is_ok();
-        let has_log = |file: &File| Signature::read(file).is_ok_and(|found| found.has_log());
-        let path = store.lock_path();
         // A process may have made its log, and been killed, since the first look.
-        is_bare(store)
-            && is_file(&path)
-            && File::open(path).is_ok_and(|file| has_log(&file) && is_free(&file) && is_bare(store))
+        is_bare(store) && Self::telling_of_log(store).is_some_and(|file| is_free(&file) && is_bare(store))
+    }
+
+    /// Whether somebody writes the store, or was killed, and has a log.
+    pub fn tells_of_log(store: &StoreFile) -> bool {
+        Self::telling_of_log(store).is_some()
+    }
+
+    fn telling_of_log(store: &StoreFile) -> Option<File> {
+        let path = store.lock_path();
+        let file = is_file(&path).then(|| File::open(path).ok())??;
+        Signature::read(&file).is_ok_and(|found| found.has_log()).then_some(file)
     }
 
     /// Has it say that the store has a log, from now on until [`without_log`](Self::without_log).

@@ -3,23 +3,23 @@ use std::{fs, io, ops::Deref, path::Path, time::SystemTime};
 use event_sourcing::{StoreError, StoreErrorKind};
 use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
 
-use crate::{fault::StoreFile, readers::connect};
+use crate::{fault::StoreFile, lock::Lock, readers::connect};
 
 /// A connection that only reads. The last one that closes would fold the log into the file and remove it. It does so behind a
 /// writer that has ended; while one has the store, or was killed, the log is the next writer's.
 pub(crate) struct ReadOnly {
     connection: Connection,
     file: StoreFile,
-    /// What SQLite lays there for this connection, it takes along.
-    has_found_log: bool,
+    /// Whether the log of a killed writer was gone before: what SQLite lays there for this connection, it takes along.
+    was_lost: bool,
     /// Where SQLite can lay nothing.
     seal: Option<Seal>,
 }
 
 impl ReadOnly {
     pub fn connect(file: &StoreFile) -> Result<Self, StoreError> {
-        let has_found_log = file.log_path().exists();
-        let of = |connection, seal| Self { connection, file: file.clone(), has_found_log, seal };
+        let was_lost = !file.log_path().exists() && Lock::tells_of_log(file);
+        let of = |connection, seal| Self { connection, file: file.clone(), was_lost, seal };
         let connection = connect(file, OpenFlags::empty())?;
         let open = || {
             // Opened for writing, closed to it: a connection that cannot write leaves SQLite's two files beside the store behind.
@@ -63,7 +63,10 @@ impl Deref for ReadOnly {
 
 impl Drop for ReadOnly {
     fn drop(&mut self) {
-        let is_of_writer = self.has_found_log && self.file.lock_path().exists();
+        // One that came behind this one has its log in the file that SQLite has laid for this one.
+        let has_content = || fs::metadata(self.file.log_path()).is_ok_and(|log| log.len() > 0);
+        let is_of_writer = Lock::tells_of_log(&self.file) && !self.was_lost
+            || self.file.lock_path().exists() && has_content();
         // Mutant `readers_fold_the_log`: whoever looks at what a kill has left changes it.
         let is_kept = is_of_writer && !cfg!(mutant = "readers_fold_the_log");
         // It fails for no connection that is open.

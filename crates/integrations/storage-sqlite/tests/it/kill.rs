@@ -1,6 +1,6 @@
 //! `kill -9` at any moment and at exact ones.
 
-use std::{collections::BTreeSet, env, path::Path, process, sync::Arc, thread, time::Duration};
+use std::{collections::BTreeSet, env, fs, path::Path, process, sync::Arc, thread, time::Duration};
 
 use event_sourcing::{Position, Store as _, StoreError, StoreErrorKind};
 use storage_sqlite::{Progress, SqliteStore, backup, export_file};
@@ -75,6 +75,28 @@ fn killed_at_any_moment_it_keeps_what_it_acknowledged() {
         written = there;
     }
     assert!(acknowledged.len() >= 1 + 40 + 2 + 170 + 9 + 333 + 71 + 3);
+}
+
+/// It has laid the log into which the other one wrote, and would be the last to close it.
+#[test]
+fn who_reads_before_and_after_a_killed_writer_leaves_its_log() {
+    play_the_victim();
+    let test = "kill::who_reads_before_and_after_a_killed_writer_leaves_its_log";
+    let (_folder, path) = place();
+    drop(open(&path).unwrap());
+    let runtime = Runtime::new().unwrap();
+    let reading = SqliteStore::open_read(&path).unwrap().unwrap();
+    assert!(runtime.block_on(numbers(&reading)).is_empty());
+    let mut victim = victim(test, &path, 1, usize::MAX, None);
+    let acknowledged = victim.acknowledged().expect("it goes on until it is killed");
+    victim.kill();
+    assert!(runtime.block_on(numbers(&reading)).contains(&acknowledged));
+    let left = || ["db", "db-wal"].map(|suffix| fs::read(path.with_extension(suffix)).unwrap());
+    let before = left();
+    drop(reading);
+    assert!(left() == before, "what was killed is changed by the next writer only");
+    assert_eq!(verified(&path), []);
+    assert!(runtime.block_on(numbers(&open(&path).unwrap())).contains(&acknowledged));
 }
 
 /// Debug builds stop the writer where a test wants to kill the process.
@@ -178,7 +200,7 @@ async fn killed_while_it_makes_a_copy_it_leaves_what_the_next_one_takes_away() {
         if to == "copy.db" {
             assert_eq!(numbers(&open(&path.with_file_name(to)).unwrap()).await, [1]);
         } else {
-            assert!(std::fs::read(path.with_file_name(to)).unwrap() == exported(&path).unwrap());
+            assert!(fs::read(path.with_file_name(to)).unwrap() == exported(&path).unwrap());
         }
     }
 }
