@@ -292,8 +292,8 @@ mod tests {
         connection.execute_batch(include_str!("schema/1.sql")).unwrap();
         connection.execute_batch(include_str!("schema/2.sql")).unwrap();
         connection.execute_batch(include_str!("schema/3.sql")).unwrap();
-        connection.execute_batch(&definition("saga's.runs", &BY_STATE).1).unwrap();
-        let query = IndexQuery { collection: "saga's.runs".into(), index: BY_STATE, wanted, after, limit: 10 };
+        connection.execute_batch(&definition("saga.runs", &BY_STATE).1).unwrap();
+        let query = IndexQuery { collection: "saga.runs".into(), index: BY_STATE, wanted, after, limit: 10 };
         let Question { sql, values } = question(&query);
         let values: Vec<&dyn ToSql> = values.iter().map(|value| &**value).collect();
         let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
@@ -304,9 +304,9 @@ mod tests {
     #[test]
     fn an_index_is_searched() {
         let behind = |value: IndexValue| Some(IndexPlace { value, key: "k".into() });
-        let exact = ["SEARCH documents USING INDEX saga's.runs/by_state (<expr>=? AND key>?)"];
-        let range = ["SEARCH documents USING INDEX saga's.runs/by_state (<expr>>? AND <expr><?)"];
-        let open = ["SEARCH documents USING INDEX saga's.runs/by_state (<expr>>?)"];
+        let exact = ["SEARCH documents USING INDEX saga.runs/by_state (<expr>=? AND key>?)"];
+        let range = ["SEARCH documents USING INDEX saga.runs/by_state (<expr>>? AND <expr><?)"];
+        let open = ["SEARCH documents USING INDEX saga.runs/by_state (<expr>>?)"];
         assert_eq!(plan("open".into(), None), exact);
         assert_eq!(plan("open".into(), behind("open".to_owned().into())), exact);
         assert_eq!(plan((5..9).into(), None), range);

@@ -65,8 +65,8 @@ impl Drop for ReadOnly {
     fn drop(&mut self) {
         // One that came behind this one has its log in the file that SQLite has laid for this one.
         let has_content = || fs::metadata(self.file.log_path()).is_ok_and(|log| log.len() > 0);
-        let is_of_writer = Lock::tells_of_log(&self.file) && !self.was_lost
-            || self.file.lock_path().exists() && has_content();
+        let is_of_writer =
+            Lock::tells_of_log(&self.file) && !self.was_lost || self.file.lock_path().exists() && has_content();
         // Mutant `readers_fold_the_log`: whoever looks at what a kill has left changes it.
         let is_kept = is_of_writer && !cfg!(mutant = "readers_fold_the_log");
         // It fails for no connection that is open.

@@ -36,7 +36,7 @@ use crate::{StoreError, StoreErrorKind, StoredDocument};
 /// }
 /// ```
 pub trait Document: Serialize + DeserializeOwned + Send + Sync + 'static {
-    /// `module.plural_noun`.
+    /// `module.plural_noun`, of small letters, digits and `_`, and dots in between.
     const COLLECTION: &'static str;
 
     /// What documents are found by, beside their key. A store has them once the collection was
@@ -127,6 +127,18 @@ fn first_of<'a>(object: &'a str, name: &str) -> Option<&'a str> {
 
     let found = serde_json::Deserializer::from_str(object).deserialize_map(First(name)).ok()?;
     found.map(RawValue::get)
+}
+
+const fn is_name(text: &str) -> bool {
+    let (bytes, mut i, mut has_dot) = (text.as_bytes(), 0, false);
+    while i < bytes.len() {
+        if bytes[i].is_ascii_uppercase() {
+            return false;
+        }
+        has_dot |= bytes[i] == b'.';
+        i += 1;
+    }
+    has_dot && is_plain(text, true)
 }
 
 const fn is_plain(text: &str, with_dots: bool) -> bool {
@@ -299,8 +311,9 @@ pub struct Collection {
 }
 
 impl Collection {
-    /// That of the documents of this type.
+    /// That of the documents of this type. It does not compile if [`Document::COLLECTION`] is of another form.
     pub fn of<D: Document>() -> Self {
+        const { assert!(is_name(D::COLLECTION), "a collection is called `module.plural_noun`: small letters, digits, `_`") };
         let (name, indexes) = (D::COLLECTION.into(), D::INDEXES.into());
         Self { name, version: D::VERSION, indexes, is_retired: false, migrate: D::migrate }
     }
@@ -383,12 +396,18 @@ impl fmt::Debug for Collection {
 
 #[cfg(test)]
 mod tests {
-    use super::is_plain;
+    use super::{is_name, is_plain};
 
     #[test]
-    fn names_of_indexes_are_plain() {
+    fn names_are_plain() {
         for (text, is_field) in [("state", true), ("by_state2", true), ("a.b.c", false)] {
             assert_eq!((is_plain(text, true), is_plain(text, false)), (true, is_field), "{text}");
+        }
+        for text in ["a.b", "event_bus.dead_letters", "a2.b.c"] {
+            assert!(is_name(text), "{text}");
+        }
+        for text in ["", "a", "bank/sub.accounts", "bank.Accounts", "bank.", ".accounts", "bänk.accounts"] {
+            assert!(!is_name(text), "{text}");
         }
         for text in ["", ".", "a.", ".a", "a..b", "a-b", "a\"b", "a'b", "ä", "a b"] {
             assert!(!is_plain(text, true) && !is_plain(text, false), "{text}");

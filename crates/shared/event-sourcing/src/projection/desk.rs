@@ -27,14 +27,6 @@ pub enum ProjectionError {
     /// There is none of that name.
     #[error("there is no projection `{0}`: see `borough projections list`")]
     Unknown(String),
-    /// One rebuild at a time.
-    #[error("projection `{name}` is being rebuilt already, as generation {generation}: wait until that is live")]
-    Rebuilding {
-        /// Of the projection.
-        name: String,
-        /// That is being filled.
-        generation: u32,
-    },
     /// Others have changed it again and again meanwhile.
     #[error(transparent)]
     Conflict(#[from] Conflict),
@@ -120,10 +112,11 @@ impl Projections {
     }
 
     /// Has all documents written anew beside those that readers see. The answer is the generation that will take their place:
-    /// see [`follow_rebuild`](super::follow_rebuild). A rebuild that has halted is given up for it.
+    /// see [`follow_rebuild`](super::follow_rebuild). One that is under way goes on, whoever has begun it; one that has halted is
+    /// given up for another.
     ///
     /// # Errors
-    /// There is none of that name; it is being rebuilt already; the store does not answer.
+    /// There is none of that name; the store does not answer.
     ///
     /// # Cancel safety
     /// Dropped, a rebuild was begun or not.
@@ -135,7 +128,7 @@ impl Projections {
             if let Some(rebuild) = status(&*projector.ports.store, key, value.clone()).await?.rebuild
                 && rebuild.halted.is_none()
             {
-                return Err(ProjectionError::Rebuilding { name: name.to_owned(), generation: rebuild.number });
+                return Ok(rebuild.number);
             }
             match rebuild::begin(projector, value, revision).await {
                 Err(Trouble::Taken(_)) if tries < TRIES => tries += 1,
@@ -183,7 +176,6 @@ impl From<ProjectionError> for Error {
     fn from(error: ProjectionError) -> Self {
         let code = match &error {
             ProjectionError::Unknown(_) => (ErrorKind::NotFound, "projection.unknown"),
-            ProjectionError::Rebuilding { .. } => (ErrorKind::Conflict, "projection.rebuilding"),
             ProjectionError::Conflict(_) => (ErrorKind::Conflict, "projection.changed"),
             ProjectionError::Store(error) => return error.clone().into(),
         };
