@@ -36,6 +36,7 @@ mod checksum;
 mod collections;
 mod events;
 mod fault;
+mod fold;
 mod halt;
 mod lock;
 mod log_file;

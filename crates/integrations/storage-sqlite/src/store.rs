@@ -12,6 +12,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::{
     collections, events,
     fault::StoreFile,
+    fold,
     lock::{Lock, Watch},
     log_file,
     readers::{self, Readers},
@@ -102,10 +103,6 @@ impl SqliteStore {
     }
 }
 
-/// Pages of SQLite's log after which it is folded into the file: 16 MiB. At SQLite's own 1,000 the index pages, which every
-/// commit touches again, are written and flushed so often that steady appending is a fifth slower.
-const LOG_PAGES: u32 = 4096;
-
 /// Pages that the writer keeps in memory, as KiB with a minus: 16 MiB. The upper levels of the indexes stay there.
 const CACHE: i32 = -16 * 1024;
 
@@ -113,14 +110,10 @@ const CACHE: i32 = -16 * 1024;
 pub(crate) fn prepare(connection: &Connection, file: &StoreFile, options: &Options) -> Result<(), StoreError> {
     let set = || {
         let journal: String = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
-        // Mutant `flushes_left_out`: a machine that loses its power loses what was acknowledged.
-        let flushed = if cfg!(mutant = "flushes_left_out") { "normal" } else { "full" };
-        connection.pragma_update(None, "synchronous", flushed)?;
-        // On macOS an ordinary flush stops at the drive's cache; elsewhere this changes nothing.
-        connection.pragma_update(None, "fullfsync", true)?;
-        connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
+        flush_all(connection)?;
+        connection.pragma_update(None, "wal_autocheckpoint", fold::TOO_LONG)?;
         // A log that a reader has made longer is cut when it begins anew.
-        connection.pragma_update(None, "journal_size_limit", LOG_PAGES * 4096)?;
+        connection.pragma_update(None, "journal_size_limit", fold::LARGEST)?;
         connection.pragma_update(None, "cache_size", CACHE)?;
         if let Some(pages) = options.max_pages {
             connection.pragma_update(None, "max_page_count", pages)?;
@@ -137,24 +130,13 @@ pub(crate) fn prepare(connection: &Connection, file: &StoreFile, options: &Optio
     }
 }
 
-/// Folds a log of so many pages into the file, once it has become long, and begins it anew. SQLite by itself leaves it as it is
-/// until the next commit, and damage to it would have the file be neither what it was nor what it is. To empty it would have the
-/// disk make room for it again and again. Readers are not waited for: while one needs the log, the next commit tries again.
-pub(crate) fn fold(connection: &Connection, file: &StoreFile, pages: u32) {
-    if pages < LOG_PAGES {
-        return;
-    }
-    let begin_anew = || {
-        connection.busy_timeout(Duration::ZERO)?;
-        let is_busy = connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |row| row.get::<_, bool>(0));
-        connection.busy_timeout(readers::PATIENCE)?;
-        // It is what it was. To write it is what the log begins with.
-        if is_busy? { Ok(()) } else { connection.pragma_update(None, "user_version", schema::SCHEMA) }
-    };
-    // What is committed is committed: the log has it.
-    if let Err(cause) = begin_anew() {
-        tracing::warn!(store = %file, %cause, "cannot fold its log into it");
-    }
+/// What is written is on the disk before anybody goes on.
+pub(crate) fn flush_all(connection: &Connection) -> rusqlite::Result<()> {
+    // Mutant `flushes_left_out`: a machine that loses its power loses what was acknowledged.
+    let flushed = if cfg!(mutant = "flushes_left_out") { "normal" } else { "full" };
+    connection.pragma_update(None, "synchronous", flushed)?;
+    // On macOS an ordinary flush stops at the drive's cache; elsewhere this changes nothing.
+    connection.pragma_update(None, "fullfsync", true)
 }
 
 #[async_trait]

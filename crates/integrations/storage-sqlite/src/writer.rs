@@ -19,8 +19,8 @@ use tokio::sync::{
 
 use crate::{
     fault::StoreFile,
+    fold::{self, Folder},
     halt::Halt,
-    store,
     sync::{Builder, JoinHandle, block_on},
     transaction::{Known, Transaction},
 };
@@ -40,13 +40,15 @@ pub(crate) struct Writer {
 }
 
 /// What the thread is told.
-enum Order {
+pub(crate) enum Order {
     Write(Job),
     /// Something else that needs the connection, alone.
     Run(Box<dyn FnOnce(&mut Connection) + Send>),
+    /// The folder has done what it can.
+    Folded,
 }
 
-struct Job {
+pub(crate) struct Job {
     writes: Vec<Write>,
     deadline: Option<Deadline>,
     answer: oneshot::Sender<Answer>,
@@ -85,7 +87,8 @@ impl Writer {
         // It takes the place of SQLite's own, which would fold the log and leave it as it is.
         connection.wal_hook(Some(count)).map_err(|cause| file.fault(&cause))?;
         let (known, halt) = (Known::default(), Halt::from_env());
-        let desk = Desk { connection, file: file.clone(), known, log_pages, appended, halt };
+        let folder = Folder::new(file.clone(), queue.downgrade());
+        let desk = Desk { folder, connection, file: file.clone(), known, log_pages, appended, halt };
         let thread = Builder::new().name("sqlite-writer".into()).spawn(|| desk.work(orders)).map_err(|cause| {
             let what = format!("cannot be written: no thread for it ({cause})");
             file.error(StoreErrorKind::Unavailable, &what)
@@ -160,6 +163,8 @@ impl Drop for Writer {
 
 /// What the thread works with.
 struct Desk {
+    /// Dropped before the connection, which is the last one to close.
+    folder: Folder,
     connection: Connection,
     file: StoreFile,
     known: Known,
@@ -195,6 +200,13 @@ impl Desk {
                         self.settle(take(&mut group));
                         task(&mut self.connection);
                         self.fold();
+                    }
+                    Order::Folded => {
+                        self.settle(take(&mut group));
+                        self.folder.rest();
+                        if self.log_pages() >= fold::LONG {
+                            fold::begin_anew(&self.connection, &self.file);
+                        }
                     }
                 }
             }
@@ -271,8 +283,17 @@ impl Desk {
         Ok(outcomes)
     }
 
-    fn fold(&self) {
-        store::fold(&self.connection, &self.file, self.log_pages.load(Ordering::Relaxed));
+    /// Once the log has become long.
+    fn fold(&mut self) {
+        match self.log_pages() {
+            // It grows faster than it is folded, or somebody reads what is in it all the time.
+            fold::TOO_LONG.. => fold::begin_anew(&self.connection, &self.file),
+            pages => self.folder.look(pages),
+        }
+    }
+
+    fn log_pages(&self) -> u32 {
+        self.log_pages.load(Ordering::Relaxed)
     }
 }
 

@@ -6,6 +6,7 @@
 use std::{
     env, fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use event_sourcing::{
@@ -22,7 +23,7 @@ use testing::{
 
 use crate::{
     maintenance::{exported, verified},
-    numbered, open, place,
+    numbered, numbers, open, place,
 };
 
 /// Units of the store that is damaged.
@@ -296,8 +297,40 @@ async fn a_log_that_was_folded_begins_anew() {
     assert_eq!(count(), 6);
     other.execute_batch("COMMIT").unwrap();
     store.commit(numbered(6)).await.unwrap();
-    assert!(length() <= 16 << 20, "what a reader has made of it is cut off: {}", length());
+    assert!(length() <= 17 << 20, "what a reader has made of it is cut off: {}", length());
     assert_eq!(count(), 12);
+}
+
+/// Nobody waits for it, and it needs no further commit.
+#[tokio::test]
+async fn a_long_log_is_folded_beside_the_writer() {
+    let (_folder, path) = place();
+    let store = open(&path).unwrap();
+    let salts = || fs::read(log_path(&path)).unwrap()[16..24].to_vec();
+    let before = salts();
+    let mut n = 0;
+    while fs::metadata(log_path(&path)).unwrap().len() < 13 << 20 {
+        n += 1;
+        let mut unit = numbered(n);
+        unit.put(n.to_string(), &Filed::at(json!("x".repeat(1 << 18))), Expected::Any);
+        store.commit(unit).await.unwrap();
+    }
+    testing::soon("it begins anew", async {
+        while salts() == before {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    let log = fs::read(log_path(&path)).unwrap();
+    // All that was in it is in the file.
+    let (_other_folder, other) = place();
+    fs::copy(&path, &other).unwrap();
+    let other = open(&other).unwrap();
+    assert_eq!(other.head().await.unwrap(), store.head().await.unwrap());
+    assert_eq!(numbers(&other).await, (1..=n).collect::<Vec<_>>());
+    assert!(fs::read(log_path(&path)).unwrap() == log, "and nothing is done without need");
+    drop(store);
+    assert_eq!(verified(&path), []);
 }
 
 /// What a unit builds upon is looked at as if it were read: a document's revision, a stream's version, a name.
