@@ -103,19 +103,22 @@ impl Writer {
         let (answer, answered) = oneshot::channel();
         let deadline = unit.deadline();
         let job = Job { writes: unit.into_writes(), deadline, answer };
+        self.queue(Order::Write(job)).await?;
+        answered.await.map_or_else(|_| Err(self.stopped().into()), |answer| answer.outcome)
+    }
+
+    async fn queue(&self, order: Order) -> Result<(), StoreError> {
         let queue = self.queue.as_ref().expect("the queue is taken away only when the writer is dropped");
         // A timer only for those who must wait.
-        let queued = match queue.try_send(Order::Write(job)) {
+        let queued = match queue.try_send(order) {
             Ok(()) => Ok(()),
             Err(TrySendError::Full(order)) => queue.send_timeout(order, self.patience).await,
             Err(TrySendError::Closed(order)) => Err(SendTimeoutError::Closed(order)),
         };
-        match queued {
-            Ok(()) => {}
-            Err(SendTimeoutError::Timeout(_)) => return Err(self.busy().into()),
-            Err(SendTimeoutError::Closed(_)) => return Err(self.stopped().into()),
-        }
-        answered.await.map_or_else(|_| Err(self.stopped().into()), |answer| answer.outcome)
+        queued.map_err(|error| match error {
+            SendTimeoutError::Timeout(_) => self.busy(),
+            SendTimeoutError::Closed(_) => self.stopped(),
+        })
     }
 
     fn busy(&self) -> StoreError {
@@ -136,10 +139,7 @@ impl Writer {
     ) -> Result<T, StoreError> {
         let (answer, answered) = oneshot::channel();
         let task = Box::new(move |connection: &mut Connection| drop(answer.send(task(connection))));
-        let queue = self.queue.as_ref().expect("the queue is taken away only when the writer is dropped");
-        if queue.send(Order::Run(task)).await.is_err() {
-            return Err(self.stopped());
-        }
+        self.queue(Order::Run(task)).await?;
         answered.await.unwrap_or_else(|_| Err(self.stopped()))
     }
 

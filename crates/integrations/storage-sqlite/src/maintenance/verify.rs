@@ -1,7 +1,7 @@
 use std::{fmt, path::Path};
 
 use event_sourcing::{StoreError, StoreErrorKind};
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, ErrorCode, Row};
 use serde::Serialize;
 
 use super::{Counts, Progress, open};
@@ -74,7 +74,8 @@ pub fn verify(path: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Vec<Fin
     ] {
         if let Err(cause) = looked {
             let fault = file.fault(&cause);
-            if matches!(fault.kind, StoreErrorKind::Locked | StoreErrorKind::Full) {
+            let is_of_disk = cause.sqlite_error_code() == Some(ErrorCode::SystemIoFailure);
+            if is_of_disk || matches!(fault.kind, StoreErrorKind::Locked | StoreErrorKind::Full) {
                 return Err(fault);
             }
             look.findings.push(Finding::new("file", None, cause.to_string()));

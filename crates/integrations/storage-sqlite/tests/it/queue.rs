@@ -6,7 +6,7 @@ use std::{
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
-use event_sourcing::{CommitError, Expected, Origin, Position, Store, StoreErrorKind, Unit};
+use event_sourcing::{Collection, CommitError, Expected, Origin, Position, Store, StoreErrorKind, Unit};
 use kernel::{Clock, Error, ErrorKind, ManualClock};
 use storage_sqlite::{Options, SqliteStore};
 use testing::store::{Card, Noted};
@@ -76,6 +76,8 @@ async fn a_full_queue_is_busy_after_a_while() {
         assert!(error.kind == ErrorKind::Unavailable && error.kind.is_transient(), "{error}");
         assert_eq!(start.elapsed(), patience * n as u32);
     }
+    let refused = store.declare(&[Collection::of::<Card>()]).await.unwrap_err();
+    assert_eq!((refused.kind, start.elapsed()), (StoreErrorKind::Busy, patience * 4), "{refused}");
     gate.send(()).unwrap();
     held.await.unwrap();
     for commit in queued {
