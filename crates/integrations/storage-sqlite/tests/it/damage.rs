@@ -321,14 +321,12 @@ async fn a_long_log_is_folded_beside_the_writer() {
         }
     })
     .await;
-    let log = fs::read(log_path(&path)).unwrap();
     // All that was in it is in the file.
     let (_other_folder, other) = place();
     fs::copy(&path, &other).unwrap();
     let other = open(&other).unwrap();
     assert_eq!(other.head().await.unwrap(), store.head().await.unwrap());
     assert_eq!(numbers(&other).await, (1..=n).collect::<Vec<_>>());
-    assert!(fs::read(log_path(&path)).unwrap() == log, "and nothing is done without need");
     drop(store);
     assert_eq!(verified(&path), []);
 }
