@@ -385,6 +385,16 @@ pub fn is_somewhere(path: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
+/// For a verb that is of no use without one.
+pub fn no_store(path: &Path, what: &str) -> Failure {
+    Failure::impossible(format!("there is no store {} to {what}: check --store", path.display()))
+}
+
+/// For a verb that orders something of what is in the store: it is not made for that.
+pub fn is_there(path: &Path) -> Result<(), Failure> {
+    if path.exists() { Ok(()) } else { Err(no_store(path, "order anything of")) }
+}
+
 /// The person at the terminal.
 const LOCAL: &str = "local";
 

@@ -14,7 +14,7 @@ use storage_sqlite::{Counts, Options, Progress, Stats};
 
 use crate::{
     cli::{Db, DbBackup, DbExport, DbImport, DbStats, DbVerb, DbVerify, Global},
-    composition::{Config, is_somewhere},
+    composition::{Config, is_somewhere, no_store},
     exit::Failure,
     report::figures::{bytes, count, plural, visible},
     verbs::{print, print_json},
@@ -74,7 +74,7 @@ fn verify(store: &Path, args: &DbVerify) -> Result<(), Failure> {
     let findings = with_bar(|progress| storage_sqlite::verify(store, progress))?;
     // What is not there has no fault, and nobody who asks wants to hear that.
     if findings.is_empty() && !store.metadata().is_ok_and(|file| file.is_file() && file.len() > 0) {
-        return Err(nothing(store, "verify"));
+        return Err(no_store(store, "verify"));
     }
     if args.json {
         print_json(&findings)?;
@@ -91,7 +91,7 @@ fn verify(store: &Path, args: &DbVerify) -> Result<(), Failure> {
 
 fn backup(store: &Path, args: &DbBackup) -> Result<(), Failure> {
     let copied = with_bar(|progress| storage_sqlite::backup(store, &args.file, &by("borough db backup"), progress))?;
-    let copied = copied.ok_or_else(|| nothing(store, "back up"))?;
+    let copied = copied.ok_or_else(|| no_store(store, "back up"))?;
     if args.json {
         return print_json(&copied);
     }
@@ -105,10 +105,10 @@ fn export(store: &Path, args: &DbExport) -> Result<(), Failure> {
         if out.is_closed {
             return Err(Failure::ClosedOutput);
         }
-        return exported?.map(drop).ok_or_else(|| nothing(store, "export"));
+        return exported?.map(drop).ok_or_else(|| no_store(store, "export"));
     };
     let exported = with_bar(|progress| storage_sqlite::export_file(store, path, &by("borough db export"), progress))?;
-    let counts = exported.ok_or_else(|| nothing(store, "export"))?;
+    let counts = exported.ok_or_else(|| no_store(store, "export"))?;
     print(&format!("{}: {}", path.display(), told(counts)))
 }
 
@@ -136,10 +136,6 @@ fn by(verb: &str) -> Options {
 
 fn told(Counts { events, documents, checkpoints }: Counts) -> String {
     [plural(events, "event"), plural(documents, "document"), plural(checkpoints, "checkpoint")].join(", ")
-}
-
-fn nothing(store: &Path, what: &str) -> Failure {
-    Failure::impossible(format!("there is no store {} to {what}: check --store", store.display()))
 }
 
 /// Shows on a terminal how far it is.

@@ -9,7 +9,7 @@ use crate::{
         DeadLetters, DeadLettersVerb, Global, LetterDiscard, LetterList, LetterRetry, LetterShow, Letters,
         PickedLetters,
     },
-    composition::{Config, Platform, open_for_reading},
+    composition::{Config, Platform, is_there, open_for_reading},
     control::{BusOrder, Client},
     exit::Failure,
     report::figures::visible,
@@ -146,6 +146,7 @@ fn filter(picked: &PickedLetters) -> Result<LetterFilter, Failure> {
 
 /// By the serving process, or by this one while it holds the store.
 pub(super) async fn carry_out(config: &Config, order: BusOrder) -> Result<Json, Failure> {
+    is_there(&config.store.path)?;
     let mut platform = match Platform::start(config, "borough").await {
         Ok(platform) => platform,
         Err(Failure::Locked(message)) => {

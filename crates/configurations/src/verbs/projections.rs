@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::{
     cli::{Global, ProjectionName, Projections as Args, ProjectionsVerb},
-    composition::{Config, Platform, open_for_reading},
+    composition::{Config, Platform, is_there, open_for_reading},
     control::{Client, ProjectionOrder},
     exit::Failure,
     progress::RebuildBar,
@@ -90,6 +90,7 @@ fn generation(generation: &GenerationStatus) -> String {
 
 /// By the serving process, or by this one while it holds the store. A rebuild is followed to its end.
 async fn carry_out(config: &Config, order: &ProjectionOrder) -> Result<(), Failure> {
+    is_there(&config.store.path)?;
     let mut platform = match Platform::start(config, "borough projections").await {
         Ok(platform) => platform,
         Err(Failure::Locked(message)) => {

@@ -135,6 +135,12 @@ fn dead_letters_are_discarded_with_a_reason_and_without_a_serving_process() {
 #[test]
 fn a_paused_subscriber_stays_so_over_a_restart() {
     let home = Home::with_data();
+    for order in [["subscribers", "pause", LEDGER], ["projections", "rebuild", "mlops.catalogue"]] {
+        let nowhere = home.run(&order);
+        let is_said = nowhere.stderr.contains("there is no store");
+        assert!(nowhere.code == Some(2) && is_said && !home.path("borough.db").exists(), "{order:?}: {}", nowhere.stderr);
+    }
+    assert_eq!(home.run(&["call", "mlops.list-models", "{}"]).code, Some(0), "which makes one");
     assert_eq!(home.run(&["subscribers", "pause", LEDGER]).code, Some(0));
     assert_eq!(home.run(&["run", "data.csv"]).code, Some(0));
     let mut serving = home.spawn(&["serve"], &[]);
