@@ -27,11 +27,11 @@ mod sample;
 mod store;
 mod usage;
 
-use std::{env, ffi::OsString, fs, path::PathBuf, process::ExitCode, thread, time::Duration};
+use std::{env, ffi::OsString, fs, io, path::PathBuf, process::ExitCode, thread, time::Duration};
 
 use clap::Parser;
+use kernel::SystemClock;
 use metrics_exporter_prometheus::PrometheusBuilder;
-use tracing_subscriber::{filter::LevelFilter, prelude::*};
 
 use crate::{
     case::{Case, Failure, Setting},
@@ -115,8 +115,9 @@ fn run(cli: Cli) -> Result<(), Failure> {
         instructions: cli.instructions,
     };
     fs::create_dir_all(&setting.scratch)?;
-    // As in the program, spans are made and kept; nothing is written.
-    tracing_subscriber::registry().with(LevelFilter::INFO).try_init()?;
+    // The program's own: spans are made and kept; nothing is written.
+    let log = observability::subscriber(Default::default(), None, SystemClock, io::sink)?;
+    tracing::subscriber::set_global_default(log)?;
     let recorder = PrometheusBuilder::new().build_recorder();
     let metrics = recorder.handle();
     metrics::set_global_recorder(recorder)?;

@@ -14,7 +14,7 @@ mod paced;
 use std::{env, io, process::ExitCode, sync::Arc};
 
 use event_sourcing::{Origin, Write};
-use kernel::Envelope;
+use kernel::{Envelope, SystemClock};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::sync::{broadcast, mpsc};
 use tracing_subscriber::{filter::LevelFilter, prelude::*};
@@ -55,9 +55,13 @@ fn observe(name: &str) {
         let recorder = PrometheusBuilder::new().build_recorder();
         metrics::set_global_recorder(recorder).expect("nobody else sets one");
     }
-    let formatted = (name == "borough-logged").then(|| tracing_subscriber::fmt::layer().with_writer(io::sink));
-    if matches!(name, "borough-spans" | "borough-logged" | "borough-observed") {
+    if name == "borough-logged" {
+        let formatted = tracing_subscriber::fmt::layer().with_writer(io::sink);
         tracing_subscriber::registry().with(LevelFilter::INFO).with(formatted).init();
+    }
+    if matches!(name, "borough-spans" | "borough-observed") {
+        let log = observability::subscriber(Default::default(), None, SystemClock, io::sink);
+        tracing::subscriber::set_global_default(log.expect("there are no directives")).expect("nobody else sets one");
     }
 }
 

@@ -138,7 +138,11 @@ fn a_paused_subscriber_stays_so_over_a_restart() {
     for order in [["subscribers", "pause", LEDGER], ["projections", "rebuild", "mlops.catalogue"]] {
         let nowhere = home.run(&order);
         let is_said = nowhere.stderr.contains("there is no store");
-        assert!(nowhere.code == Some(2) && is_said && !home.path("borough.db").exists(), "{order:?}: {}", nowhere.stderr);
+        assert!(
+            nowhere.code == Some(2) && is_said && !home.path("borough.db").exists(),
+            "{order:?}: {}",
+            nowhere.stderr
+        );
     }
     assert_eq!(home.run(&["call", "mlops.list-models", "{}"]).code, Some(0), "which makes one");
     assert_eq!(home.run(&["subscribers", "pause", LEDGER]).code, Some(0));
