@@ -149,6 +149,24 @@ async fn the_lock_tells_of_a_log_only_while_there_is_one() {
     assert!(told > 0 && untold > 0, "{told} looks while there was a log, {untold} before and behind that");
 }
 
+/// Several come and go: the lock of one is there at one look at it, and gone at the next.
+#[tokio::test]
+async fn whoever_comes_while_another_goes_has_the_store_or_is_told_who_has() {
+    let (folder, path) = place();
+    drop(open(&path).unwrap());
+    let coming = || {
+        let path = path.clone();
+        thread::spawn(move || {
+            let refused = (0..1_000).filter_map(|_| open(&path).err());
+            refused.filter(|refused| refused.kind != StoreErrorKind::Locked).collect::<Vec<_>>()
+        })
+    };
+    for refused in [coming(), coming()].map(|coming| coming.join().unwrap()) {
+        assert_eq!(refused, []);
+    }
+    assert_eq!(files(&folder), ["borough.db"]);
+}
+
 /// A source with one unit, and each of the verbs that makes a file of this name beside it.
 async fn makers() -> (tempfile::TempDir, [(PathBuf, Box<dyn Fn() -> Result<(), StoreError>>); 3]) {
     let (folder, path) = place();
