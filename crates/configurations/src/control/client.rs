@@ -31,8 +31,12 @@ impl Client {
     pub async fn find(store: &Path) -> Option<Self> {
         let bytes = std::fs::read(Ticket::path(store)).ok()?;
         let client = Self { ticket: serde_json::from_slice(&bytes).ok()? };
-        client.status().await.ok()?;
-        Some(client)
+        match client.answer::<StatusReport>(Method::GET, "/status", b"null".to_vec(), Some(PATIENCE)).await {
+            Ok(Ok(_)) => Some(client),
+            // One that has lost its store is there and says so.
+            Ok(Err(error)) if error.kind == ErrorKind::Unavailable => Some(client),
+            Ok(Err(_)) | Err(_) => None,
+        }
     }
 
     /// The serving process, for verbs that show what only it knows.

@@ -1,8 +1,14 @@
 //! Once SQLite's log has become long it is folded into the file, beside the writer, which goes on meanwhile.
 
-use std::{error::Error as StdError, fs::File, mem::ManuallyDrop, time::Duration};
+use std::{
+    error::Error as StdError,
+    fs::File,
+    mem::ManuallyDrop,
+    panic::{self, AssertUnwindSafe},
+    time::Duration,
+};
 
-use rusqlite::{Connection, Error, ErrorCode, OpenFlags};
+use rusqlite::{Connection, Error, ErrorCode, OpenFlags, config::DbConfig};
 use tokio::sync::mpsc::WeakSender;
 
 use crate::{
@@ -29,6 +35,9 @@ pub(crate) const LARGEST: u32 = TOO_LONG * (4096 + 24);
 /// damage to it would have the file be neither what it was nor what it is. Nobody who reads or folds is waited for: while one needs
 /// the log, the next commit tries again.
 pub(crate) fn begin_anew(connection: &Connection, file: &StoreFile) {
+    if file.lost().is_some() {
+        return;
+    }
     let begin_anew = || {
         connection.busy_timeout(Duration::ZERO)?;
         let is_busy = connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |row| row.get::<_, bool>(0));
@@ -38,6 +47,24 @@ pub(crate) fn begin_anew(connection: &Connection, file: &StoreFile) {
     };
     // What is committed is committed: the log has it.
     if let Err(cause) = begin_anew() {
+        tracing::warn!(store = %file, %cause, "cannot fold its log into it");
+    }
+}
+
+/// Before the connection that writes is closed. SQLite by itself folds the log when the last connection is closed, of whichever
+/// process, and removes what has its name.
+pub(crate) fn end(connection: &Connection, file: &StoreFile) {
+    let is_lost = file.lost().is_some();
+    // It fails for no connection that is open.
+    let _ = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, is_lost);
+    if is_lost {
+        return;
+    }
+    let fold = || {
+        connection.busy_timeout(Duration::ZERO)?;
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+    };
+    if let Err(cause) = fold() {
         tracing::warn!(store = %file, %cause, "cannot fold its log into it");
     }
 }
@@ -70,8 +97,10 @@ impl Folder {
         let mut tools = self.tools.take().unwrap_or_default();
         let (file, writer) = (self.file.clone(), self.writer.clone());
         let fold = move || {
-            if let Err(cause) = tools.fold(&file) {
-                tracing::warn!(store = %file, %cause, "cannot fold its log into it");
+            match panic::catch_unwind(AssertUnwindSafe(|| tools.fold(&file))) {
+                Ok(Ok(())) => {}
+                Ok(Err(cause)) => tracing::warn!(store = %file, %cause, "cannot fold its log into it"),
+                Err(_) => tracing::error!(store = %file, "the thread that folds its log has panicked"),
             }
             // If the writer has ended, it takes the log along.
             if let Some(writer) = writer.upgrade() {
@@ -111,6 +140,8 @@ impl Tools {
         if self.connection.is_none() {
             let connection = connect(file, OpenFlags::empty())?;
             flush_all(&connection)?;
+            // Nobody has looked yet whether it is the store.
+            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
             self.connection = Some(connection);
         }
         if self.handle.is_none() {

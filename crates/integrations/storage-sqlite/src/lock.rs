@@ -22,6 +22,8 @@ pub(crate) struct Lock {
     found: Signature,
     /// The length of what it says while there is no log.
     signed: u64,
+    /// Whether it stays where it is, with what it says.
+    is_left: bool,
 }
 
 /// What is written in a lock: a line that says who holds it, and behind that [`HAS_LOG`] while the store has a log.
@@ -150,7 +152,13 @@ impl Lock {
     /// Has it say that the store has a log, from now on until [`without_log`](Self::without_log).
     pub fn with_log(&mut self) {
         // If there is no room for it, the loss of the log would go unseen, and that is all.
-        let _ = self.file.write_all(HAS_LOG.as_bytes());
+        let place = self.file.seek(SeekFrom::Start(self.signed));
+        let _ = place.and_then(|_| self.file.write_all(HAS_LOG.as_bytes()));
+    }
+
+    /// Has it stay as that of a killed process does, for whoever comes next: there is a log that belongs to the store.
+    pub fn leave(&mut self) {
+        self.is_left = true;
     }
 
     /// Has it say so no more, before the log goes.
@@ -177,7 +185,7 @@ impl Lock {
                     if !found.is_ours() {
                         return Ok(Attempt::NotOurs);
                     }
-                    let mut lock = Self { file, path: path.to_owned(), found, signed: 0 };
+                    let mut lock = Self { file, path: path.to_owned(), found, signed: 0, is_left: false };
                     lock.sign(&Signature::new(options))?;
                     return Ok(Attempt::Taken(lock));
                 }
@@ -200,7 +208,8 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        if !cfg!(unix) {
+        if self.is_left {
+        } else if !cfg!(unix) {
             // Where it stays, it is empty behind a clean end.
             let _ = self.file.set_len(0);
         } else if self.is_at_its_place() {
@@ -238,14 +247,14 @@ fn is_at(file: &File, path: &Path) -> bool {
 
 /// Which file it is, whatever its name: while somebody has it open, no other one is given the same.
 #[cfg(unix)]
-fn identity(file: &Metadata) -> (u64, u64) {
+pub(crate) fn identity(file: &Metadata) -> (u64, u64) {
     use std::os::unix::fs::MetadataExt as _;
     (file.dev(), file.ino())
 }
 
 /// Elsewhere a file that somebody has open keeps its name.
 #[cfg(not(unix))]
-fn identity(_: &Metadata) {}
+pub(crate) fn identity(_: &Metadata) {}
 
 /// Watches that the store, its log and its lock are where whoever opened them to write has found them. The open files stay what
 /// they are when somebody moves, removes or replaces them; but others come by the names, and to other files: to a lock that
@@ -275,9 +284,11 @@ impl Watch {
         if cfg!(mutant = "names_unwatched") {
             return None;
         }
-        let is_gone = |path: &Path, held: &Metadata| match fs::metadata(path) {
+        // A link is not followed: who comes by it comes to the lock and the log beside what it names.
+        let is_gone = |path: &Path, held: &Metadata| match fs::symlink_metadata(path) {
             Ok(named) => identity(&named) != identity(held),
-            Err(cause) => cause.kind() == io::ErrorKind::NotFound,
+            // Nobody else comes to it either.
+            Err(cause) => cause.kind() != io::ErrorKind::PermissionDenied,
         };
         self.places.iter().find(|(path, held)| is_gone(path, held)).map(|(path, _)| path.as_path())
     }

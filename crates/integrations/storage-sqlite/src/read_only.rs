@@ -1,9 +1,19 @@
-use std::{fs, io, ops::Deref, path::Path, time::SystemTime};
+use std::{
+    fs::{self, Metadata},
+    io,
+    ops::Deref,
+    path::Path,
+    time::SystemTime,
+};
 
 use event_sourcing::{StoreError, StoreErrorKind};
 use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
 
-use crate::{fault::StoreFile, lock::Lock, readers::connect};
+use crate::{
+    fault::StoreFile,
+    lock::{Lock, identity},
+    readers::connect,
+};
 
 /// A connection that only reads. The last one that closes would fold the log into the file and remove it. It does so behind a
 /// writer that has ended; while one has the store, or was killed, the log is the next writer's.
@@ -12,6 +22,8 @@ pub(crate) struct ReadOnly {
     file: StoreFile,
     /// Whether the log of a killed writer was gone before: what SQLite lays there for this connection, it takes along.
     was_lost: bool,
+    /// The log that SQLite has open. By its name it removes whatever is there.
+    log: Option<Metadata>,
     /// Where SQLite can lay nothing.
     seal: Option<Seal>,
 }
@@ -19,7 +31,10 @@ pub(crate) struct ReadOnly {
 impl ReadOnly {
     pub fn connect(file: &StoreFile) -> Result<Self, StoreError> {
         let was_lost = !file.log_path().exists() && Lock::tells_of_log(file);
-        let of = |connection, seal| Self { connection, file: file.clone(), was_lost, seal };
+        let of = |connection, seal| {
+            let log = fs::metadata(file.log_path()).ok();
+            Self { connection, file: file.clone(), was_lost, log, seal }
+        };
         let connection = connect(file, OpenFlags::empty())?;
         let open = || {
             // Opened for writing, closed to it: a connection that cannot write leaves SQLite's two files beside the store behind.
@@ -63,10 +78,13 @@ impl Deref for ReadOnly {
 
 impl Drop for ReadOnly {
     fn drop(&mut self) {
-        // One that came behind this one has its log in the file that SQLite has laid for this one.
-        let has_content = || fs::metadata(self.file.log_path()).is_ok_and(|log| log.len() > 0);
-        let is_of_writer =
-            Lock::tells_of_log(&self.file) && !self.was_lost || self.file.lock_path().exists() && has_content();
+        // One that came behind this one has its log in the file that SQLite has laid for this one, or in another.
+        let log = fs::metadata(self.file.log_path()).ok();
+        let has_content = || log.as_ref().is_some_and(|log| log.len() > 0);
+        let is_another = log.as_ref().map(identity) != self.log.as_ref().map(identity);
+        let is_of_writer = is_another
+            || Lock::tells_of_log(&self.file) && !self.was_lost
+            || self.file.lock_path().exists() && has_content();
         // Mutant `readers_fold_the_log`: whoever looks at what a kill has left changes it.
         let is_kept = is_of_writer && !cfg!(mutant = "readers_fold_the_log");
         // It fails for no connection that is open.

@@ -1,4 +1,4 @@
-use std::{fmt, path::Path, sync::Arc, time::Duration};
+use std::{fmt, fs, path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -214,9 +214,26 @@ impl Store for SqliteStore {
 impl Drop for SqliteStore {
     fn drop(&mut self) {
         self.readers.rest();
+        let Some(lock) = &mut self.lock else { return };
+        if self.file.lost().is_some() {
+            // What was acknowledged may be in a log that others do not find.
+            self.writer = None;
+            lock.leave();
+            return;
+        }
         // The writer's connection takes the log along. Nobody waits any more for what is still queued.
-        if let Some(lock) = &mut self.lock {
-            lock.without_log();
+        lock.without_log();
+        self.writer = None;
+        if fs::metadata(self.file.log_path()).is_ok_and(|log| log.len() > 0) {
+            lock.with_log();
+            lock.leave();
+            let log = self.file.log_path();
+            tracing::warn!(
+                store = %self.file,
+                "its log `{}` could not be folded into it, for somebody reads it or the disk has no room: the two belong together \
+                 until another process writes the store",
+                log.display()
+            );
         }
     }
 }

@@ -181,6 +181,15 @@ enum Failure {
     Group(rusqlite::Error),
 }
 
+impl Drop for Desk {
+    /// Folds the log, all of it where nobody is in the middle of reading it. What has taken the place of a store that was lost belongs
+    /// to others.
+    fn drop(&mut self) {
+        self.folder.rest();
+        fold::end(&self.connection, &self.file);
+    }
+}
+
 impl Desk {
     fn work(mut self, mut orders: mpsc::Receiver<Order>) {
         loop {

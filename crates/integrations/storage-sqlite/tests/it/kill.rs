@@ -99,6 +99,65 @@ fn who_reads_before_and_after_a_killed_writer_leaves_its_log() {
     assert!(runtime.block_on(numbers(&open(&path).unwrap())).contains(&acknowledged));
 }
 
+/// What another process commits to the store, which then ends in order.
+fn another_writes(test: &str, path: &Path) -> Vec<u64> {
+    let mut other = victim(test, path, 1, 3, None);
+    let acknowledged: Vec<u64> = std::iter::from_fn(|| other.acknowledged()).collect();
+    assert_eq!(acknowledged.len(), 3);
+    acknowledged
+}
+
+/// SQLite would fold the log that nobody sees any more over what the other process has written, and remove the log of that one.
+#[cfg(unix)]
+#[test]
+fn who_has_lost_its_store_leaves_what_has_taken_its_place() {
+    play_the_victim();
+    let test = "kill::who_has_lost_its_store_leaves_what_has_taken_its_place";
+    let runtime = Runtime::new().unwrap();
+    for is_noticed in [true, false] {
+        let (_folder, path) = place();
+        let store = open(&path).unwrap();
+        runtime.block_on(store.commit(numbered(1))).unwrap();
+        for suffix in ["db.lock", "db-wal", "db-shm"] {
+            fs::remove_file(path.with_extension(suffix)).unwrap();
+        }
+        let acknowledged = another_writes(test, &path);
+        if is_noticed {
+            runtime.block_on(store.commit(numbered(9))).unwrap_err();
+        }
+        drop(store);
+        let there = runtime.block_on(numbers(&open(&path).unwrap()));
+        assert!(acknowledged.iter().all(|n| there.contains(n)), "{acknowledged:?} of {there:?}");
+        assert_eq!(verified(&path), []);
+    }
+}
+
+/// It has a log open that somebody has removed, and is the last to close.
+#[cfg(unix)]
+#[test]
+fn who_reads_takes_no_other_log_along_than_its_own() {
+    play_the_victim();
+    let test = "kill::who_reads_takes_no_other_log_along_than_its_own";
+    let (_folder, path) = place();
+    let runtime = Runtime::new().unwrap();
+    runtime.block_on(open(&path).unwrap().commit(numbered(1))).unwrap();
+    // In the middle of a read, so that nobody may fold beside it.
+    let reading = rusqlite::Connection::open(&path).unwrap();
+    reading.execute_batch("BEGIN; SELECT count(*) FROM events").unwrap();
+    let store = SqliteStore::open_read(&path).unwrap().unwrap();
+    assert_eq!(runtime.block_on(numbers(&store)), [1]);
+    for suffix in ["db-wal", "db-shm"] {
+        fs::remove_file(path.with_extension(suffix)).unwrap();
+    }
+    let acknowledged = another_writes(test, &path);
+    reading.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).unwrap();
+    drop(reading);
+    drop(store);
+    let there = runtime.block_on(numbers(&open(&path).unwrap()));
+    assert!(acknowledged.iter().all(|n| there.contains(n)), "{acknowledged:?} of {there:?}");
+    assert_eq!(verified(&path), []);
+}
+
 /// Debug builds stop the writer where a test wants to kill the process.
 #[cfg(debug_assertions)]
 #[test]

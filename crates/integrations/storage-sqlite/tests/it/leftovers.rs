@@ -8,6 +8,7 @@ use std::{
 };
 
 use event_sourcing::{Store as _, StoreError, StoreErrorKind};
+use rusqlite::{Connection, config::DbConfig};
 use storage_sqlite::{Options, SqliteStore, backup, export_file};
 
 use crate::{
@@ -147,6 +148,33 @@ async fn the_lock_tells_of_a_log_only_while_there_is_one() {
     }
     opening.join().unwrap();
     assert!(told > 0 && untold > 0, "{told} looks while there was a log, {untold} before and behind that");
+}
+
+/// Its log cannot be folded as a whole. Alone, the file is not the store.
+#[tokio::test]
+async fn who_ends_while_somebody_reads_says_that_there_is_a_log() {
+    let (folder, path) = place();
+    open(&path).unwrap().commit(numbered(1)).await.unwrap();
+    let store = open(&path).unwrap();
+    let reading = Connection::open(&path).unwrap();
+    reading.execute_batch("BEGIN").unwrap();
+    reading.query_row("SELECT count(*) FROM events", [], |_| Ok(())).unwrap();
+    store.commit(numbered(2)).await.unwrap();
+    drop(store);
+    let log = path.with_extension("db-wal");
+    assert!(fs::metadata(&log).unwrap().len() > 0);
+    assert!(fs::read_to_string(path.with_extension("db.lock")).unwrap().contains("its log is the"), "it is told");
+    reading.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).unwrap();
+    drop(reading);
+    assert_eq!(verified(&path), []);
+    let content = fs::read(&log).unwrap();
+    fs::remove_file(&log).unwrap();
+    assert!(verified(&path)[0].to_string().contains("is gone"));
+    fs::write(&log, content).unwrap();
+    let store = open(&path).unwrap();
+    assert_eq!(numbers(&store).await, [1, 2]);
+    drop(store);
+    assert_eq!(files(&folder), ["borough.db"]);
 }
 
 /// Several come and go: the lock of one is there at one look at it, and gone at the next.

@@ -97,6 +97,18 @@ async fn who_writes_notices_that_a_file_was_moved() {
     }
 }
 
+/// Another process comes by the link to another lock and another log.
+#[tokio::test]
+async fn a_link_in_place_of_the_store_is_not_the_store() {
+    let (folder, path) = place();
+    let store = open(&path).unwrap();
+    store.commit(numbered(1)).await.unwrap();
+    let moved = folder.path().join("moved.db");
+    fs::rename(&path, &moved).unwrap();
+    std::os::unix::fs::symlink(&moved, &path).unwrap();
+    is_taken_away(store.commit(numbered(2)).await.unwrap_err(), "borough.db");
+}
+
 /// Looks as `borough serve` does, at a process that has nothing to write.
 #[tokio::test]
 async fn who_has_lost_its_store_is_not_ready_for_work() {
