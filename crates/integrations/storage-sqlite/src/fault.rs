@@ -83,6 +83,13 @@ impl StoreFile {
         PathBuf::from(name)
     }
 
+    /// Whether a file of the store has this name, or will have it.
+    pub fn needs(&self, path: &Path) -> bool {
+        ["-wal", "-shm", "-journal", ".lock", ".control", ".models", ".draft", ".draft.lock"]
+            .into_iter()
+            .any(|suffix| self.beside(suffix) == path)
+    }
+
     /// To be asked before a file takes a place where there is none: SQLite goes by names, and would take the log that another store
     /// has left there for a part of this one.
     ///

@@ -25,7 +25,7 @@
 //! - Four reads run at a time; the others wait their turn.
 //! - A unit, or a read, is held in memory as a whole. What is large is a blob: a document ends at 64 MiB and 127 levels of JSON, an
 //!   event at 32 MiB and 120 levels, as in every store (`Unit::check`).
-//! - SQLite's log beside the file is folded into it, and begins anew, every 16 MiB; at a clean end it goes, after a kill when the
+//! - SQLite's log beside the file is folded into it, and begins anew, every 12 to 16 MiB; at a clean end it goes, after a kill when the
 //!   next process that writes ends. While somebody reads for long, it grows.
 //! - A flush that the disk refuses fails the units of that transaction. If the machine stops before the next commit, they
 //!   may be there after all, whole: read before trying again.

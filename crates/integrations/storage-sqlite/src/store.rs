@@ -43,7 +43,8 @@ impl Options {
 /// A store in one SQLite file.
 ///
 /// Dropping it blocks until what is queued is written, folds SQLite's log back into the file and gives the lock back, so that
-/// a clean end leaves that one file. Killed instead, the next opening finds every acknowledged unit and no half of any.
+/// a clean end leaves that one file; unless somebody is in the middle of reading it, or the disk is full: then the log stays, and with
+/// it the lock, which says so. Killed instead, the next opening finds every acknowledged unit and no half of any.
 pub struct SqliteStore {
     // Dropped in this order: the writer's connection must be the last one to close, and the lock held until then.
     readers: Readers,

@@ -28,7 +28,13 @@ impl Draft {
     ///
     /// # Errors
     /// Unavailable: it is, or cannot be, or something that is not ours has the name of its draft. Locked: another process is making it.
-    pub fn of_new(to: &Path, what: &str, options: &Options) -> Result<Self, StoreError> {
+    pub fn of_new(store: &Path, to: &Path, what: &str, options: &Options) -> Result<Self, StoreError> {
+        if let (Ok(store), Ok(to)) = (StoreFile::locate(store), StoreFile::locate(to))
+            && store.needs(to.path())
+        {
+            let what = format!("is a name that the store `{store}` needs for its own files: choose another name");
+            return Err(StoreError { kind: StoreErrorKind::Unavailable, message: format!("`{to}` {what}") });
+        }
         if to.exists() {
             return Err(taken(&to.display().to_string(), what));
         }

@@ -334,6 +334,18 @@ async fn a_backup_overwrites_nothing_and_copies_no_damage() {
     assert_eq!(back_up().unwrap().unwrap().counts, Counts { events: 46, documents: 22, checkpoints: 2 });
     assert!(exported(&path).unwrap() == exported(&copy).unwrap());
 
+    for own in ["borough.db-wal", "borough.db.lock", "borough.db.control", "borough.db.draft"] {
+        let to = path.with_file_name(own);
+        let refused = [
+            storage_sqlite::backup(&path, &to, &options(), &mut |_| {}).map(drop).unwrap_err(),
+            storage_sqlite::export_file(&path, &to, &options(), &mut |_| {}).map(drop).unwrap_err(),
+        ];
+        for error in refused {
+            assert_eq!(error.kind, StoreErrorKind::Unavailable);
+            assert!(error.message.contains("is a name that the store `"), "{error}");
+        }
+    }
+
     fs::remove_file(&copy).unwrap();
     Connection::open(&path).unwrap().execute("UPDATE events SET data = '{}' WHERE position = 4", []).unwrap();
     let error = back_up().unwrap_err();
