@@ -36,6 +36,29 @@ fn it_serves_until_sigterm_and_does_what_others_ask() {
     assert!(status.stderr.contains("borough serve"), "{}", status.stderr);
 }
 
+#[cfg(unix)]
+#[test]
+fn one_that_has_lost_its_store_says_so_and_is_stopped() {
+    let home = Home::with_data();
+    assert_eq!(home.run(&["run", "data.csv"]).code, Some(0));
+    let mut serving = home.spawn(&["serve"], &[]);
+    assert!(serving.prints("serving borough.db"));
+    let (log, away) = (home.path("borough.db-wal"), home.path("away"));
+    std::fs::rename(&log, &away).unwrap();
+    for verb in [&["status"][..], &["subscribers", "pause", "mlops.experiments"]] {
+        let told = home.run(verb);
+        assert_eq!(told.code, Some(2), "{verb:?}");
+        assert!(told.stderr.contains("was taken from under"), "{verb:?}: {}", told.stderr);
+    }
+    let ended = serving.signal("-TERM");
+    assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+    let missed = home.run(&["db", "verify"]);
+    assert!(format!("{}{}", missed.stdout, missed.stderr).contains("is gone"), "the next one is told");
+    std::fs::rename(&away, &log).unwrap();
+    assert_eq!(home.run(&["db", "verify"]).code, Some(0), "as advised");
+    assert_eq!(home.run(&["run", "data.csv"]).code, Some(0));
+}
+
 #[test]
 fn the_next_serving_process_takes_up_what_the_killed_one_left() {
     let home = Home::with_data();
