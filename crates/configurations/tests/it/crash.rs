@@ -53,7 +53,7 @@ fn at_every_commit(run: &[&str], code: i32, state: &str) -> u32 {
     let reference = effects(&undisturbed);
     assert_eq!(reference["states"], json!([state]));
 
-    let (mut kills, mut begun) = (0, false);
+    let mut kills = 0;
     for commit in 1.. {
         for point in ["before", "after"] {
             let at = format!("{point}:{commit}");
@@ -66,14 +66,11 @@ fn at_every_commit(run: &[&str], code: i32, state: &str) -> u32 {
             run.kill();
             kills += 1;
             let resumed = home.run(&["sagas", "resume"]);
-            // Subscribers and projections may write before the run is begun.
-            if !begun {
-                begun = home.json(&["sagas", "list", "--json"]) != json!([]);
-                if !begun {
-                    assert_eq!((resumed.code, resumed.stdout.trim()), (Some(0), "nothing to resume"), "{at}");
-                    assert!(commit < 5, "no run is begun by commit {commit}");
-                    continue;
-                }
+            // Subscribers and projections may write before the run is begun, in one process and not in the next.
+            if home.json(&["sagas", "list", "--json"]) == json!([]) {
+                assert_eq!((resumed.code, resumed.stdout.trim()), (Some(0), "nothing to resume"), "{at}");
+                assert!(commit < 5, "no run is begun by commit {commit}");
+                continue;
             }
             // Killed after the run's last commit there is nothing to resume, but events may still be on their way: any
             // process that starts the subscribers delivers them.
