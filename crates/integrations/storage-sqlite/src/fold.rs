@@ -121,12 +121,6 @@ impl Folder {
     }
 }
 
-impl Drop for Folder {
-    fn drop(&mut self) {
-        self.rest();
-    }
-}
-
 /// Made by the first who needs them.
 #[derive(Default)]
 struct Tools {
