@@ -22,10 +22,10 @@ use crate::{
 
 /// Pages of the log after which it is folded: 12 MiB. At SQLite's own 1,000 the index pages, which every commit touches again, are
 /// written and flushed so often that steady appending is a fifth slower.
-pub(crate) const LONG: u32 = 3072;
+pub(crate) const LONG: u32 = if cfg!(test) { 12 } else { 3072 };
 
 /// Pages after which the writer does it: 16 MiB.
-pub(crate) const TOO_LONG: u32 = 4096;
+pub(crate) const TOO_LONG: u32 = if cfg!(test) { 24 } else { 4096 };
 
 /// Bytes that its file keeps: those of the longest log that is no exception. To empty it would have the disk make room for it again
 /// and again.
@@ -54,7 +54,8 @@ pub(crate) fn begin_anew(connection: &Connection, file: &StoreFile) {
 /// Before the connection that writes is closed. SQLite by itself folds the log when the last connection is closed, of whichever
 /// process, and removes what has its name.
 pub(crate) fn end(connection: &Connection, file: &StoreFile) {
-    let is_lost = file.lost().is_some();
+    // Mutant `folded_into_anything`: what is left in the log of a store that was lost goes into the one that has taken its place.
+    let is_lost = file.lost().is_some() && !cfg!(mutant = "folded_into_anything");
     // It fails for no connection that is open.
     let _ = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, is_lost);
     if is_lost {
@@ -108,6 +109,11 @@ impl Folder {
             }
             tools
         };
+        // Mutant `all_wait_for_the_folder`: nobody is answered while the log is folded.
+        if cfg!(mutant = "all_wait_for_the_folder") {
+            self.tools = Some(fold());
+            return;
+        }
         // Without a thread the writer does it, later.
         self.thread = Builder::new().name("sqlite-folder".into()).spawn(fold).ok();
     }
