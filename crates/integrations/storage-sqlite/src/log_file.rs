@@ -62,17 +62,16 @@ pub(crate) fn check(file: &StoreFile) -> Result<(), StoreError> {
         }
     };
     // Another process may be writing it, from its start again too: what is damaged still is at the second look.
-    match (look()?, look()?) {
-        (Some(first), Some(second)) if first == second => {
-            let what = format!(
-                "is damaged: its log `{}` is not what was written from byte {second} on, where commits stood: move both away \
-                 and restore the store from a copy",
-                path.display()
-            );
-            Err(file.error(StoreErrorKind::Corrupt, &what))
-        }
-        _ => Ok(()),
+    let Some(first) = look()? else { return Ok(()) };
+    if look()? != Some(first) {
+        return Ok(());
     }
+    let what = format!(
+        "is damaged: its log `{}` is not what was written from byte {first} on, where commits stood: move both away and restore the \
+         store from a copy",
+        path.display()
+    );
+    Err(file.error(StoreErrorKind::Corrupt, &what))
 }
 
 /// SQLite removes a log whose file is empty. A store has its first page before it has a log, and never less from then on.

@@ -8,7 +8,7 @@ pub struct Readable {
     pub damage: Option<Damage>,
 }
 
-/// An event that the store cannot give back: what is there is not what was written.
+/// An event that the store cannot give back: what is there is not what was written, or the log does not reach so far.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the event at {position} cannot be read: {error}")]
 pub struct Damage {
@@ -27,7 +27,11 @@ pub(crate) async fn readable<S: Store + ?Sized>(
     let mut error = match store.excerpt(after, limit).await {
         // Mutant `damage_stops_its_page`: what is sound before a damaged event is not read either.
         Err(error) if error.kind == StoreErrorKind::Corrupt && !cfg!(mutant = "damage_stops_its_page") => error,
-        read => return Ok(Readable { events: read?, damage: None }),
+        read => {
+            let events = read?;
+            let damage = if events.is_empty() { beyond(store.head().await?, after) } else { None };
+            return Ok(Readable { events, damage });
+        }
     };
     let mut events = Excerpt::from(Vec::new());
     let mut too_many = limit;
@@ -42,4 +46,18 @@ pub(crate) async fn readable<S: Store + ?Sized>(
     }
     let before = events.last().and_then(|last| last.metadata.position).unwrap_or(after.0);
     Ok(Readable { events, damage: Some(Damage { position: Position(before + 1), error }) })
+}
+
+/// Whoever goes on behind the end of the log, because its checkpoint says so, would pass over what comes next.
+fn beyond(head: Position, after: Position) -> Option<Damage> {
+    // Mutant `beyond_the_end`: what is appended is passed over, up to where the checkpoint is.
+    if after <= head || cfg!(mutant = "beyond_the_end") {
+        return None;
+    }
+    let message = format!(
+        "the log ends at {head}, before the checkpoint from which this goes on: restore the store from a copy, or have the projection \
+         rebuilt"
+    );
+    let error = StoreError { kind: StoreErrorKind::Corrupt, message };
+    Some(Damage { position: Position(after.0.saturating_add(1)), error })
 }

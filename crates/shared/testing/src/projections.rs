@@ -39,6 +39,7 @@ pub async fn projections_conformance<H: BusHome>(make: impl AsyncFn() -> H) {
     poison::whoever_cannot_write_says_how_far_behind_it_is(&make().await).await;
     poison::a_later_version_of_an_event_halts(&make().await).await;
     poison::a_damaged_event_halts_behind_what_is_sound(&make().await).await;
+    poison::a_checkpoint_beyond_the_log_halts_and_a_rebuild_mends_it(&make().await).await;
     poison::a_pause_survives_a_restart(&make().await).await;
     rebuilds::readers_keep_the_old_one_until_the_switch(&make().await).await;
     rebuilds::a_raised_version_builds_by_itself(&make().await).await;

@@ -1,6 +1,6 @@
 use std::{fmt, path::Path};
 
-use event_sourcing::{StoreError, StoreErrorKind};
+use event_sourcing::{StoreError, StoreErrorKind, StoredDocument};
 use rusqlite::{Connection, ErrorCode, Row};
 use serde::Serialize;
 
@@ -176,8 +176,12 @@ impl Look<'_> {
         self.rows("documents", sql, |row, found| {
             let place = format!("`{}/{}`", rows::shown(row, 0)?, rows::shown(row, 1)?);
             match rows::document(row) {
-                Ok(document) if document.revision == 0 || document.version == 0 => {
-                    found(Some(place), "its revision and its version count from 1".into());
+                Ok(document) if document.version == 0 => {
+                    found(Some(place), "its version counts from 1".into());
+                }
+                // One behind the highest that SQLite holds there is no more.
+                Ok(StoredDocument { revision, .. }) if !(1..i64::MAX.cast_unsigned()).contains(&revision) => {
+                    found(Some(place), format!("its revision, {revision}, is none that a store gives out"));
                 }
                 Ok(_) => {}
                 Err(cause) => unread(&cause, found, place)?,

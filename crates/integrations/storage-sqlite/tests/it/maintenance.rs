@@ -13,6 +13,7 @@ use std::{
 use event_sourcing::{Collection, Expected, Position, Store, StoreError, StoreErrorKind, StoreExt as _, Unit};
 use rusqlite::Connection;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use storage_sqlite::{CheckpointStats, Counts, Finding, Options, Progress, SqliteStore};
 use testing::store::{Card, Filed, Noted, Tagged};
 
@@ -230,6 +231,32 @@ async fn a_copy_is_for_those_who_may_read_the_store() {
         for made in [copy, lines, import] {
             assert_eq!(mode(&made), then, "{} like {of:o}", made.display());
         }
+    }
+}
+
+/// Whole, by its digest, and of no store.
+#[tokio::test]
+async fn what_no_store_can_have_is_not_imported() {
+    let (folder, path) = place();
+    fill(&path, 1).await;
+    let whole = String::from_utf8(exported(&path).unwrap()).unwrap();
+    let lines: Vec<&str> = whole.split_inclusive('\n').collect();
+    let copy = path.with_file_name("copy.db");
+    for (from, to, says) in [
+        (r#""revision":1"#, r#""revision":0"#, "0, is none that a store gives out"),
+        (r#""revision":1"#, r#""revision":18446744073709551615"#, "is none that a store gives out"),
+        (r#""revision":1,"version":1"#, r#""revision":1,"version":0"#, "its version counts from 1"),
+        (r#""numbered","position":1"#, r#""numbered","position":9"#, "is at 9, and the log ends at"),
+    ] {
+        let changed: Vec<String> = lines[..lines.len() - 1].iter().map(|line| line.replace(from, to)).collect();
+        let changed = changed.concat();
+        assert_ne!(changed, lines[..lines.len() - 1].concat(), "{from}");
+        let mut end: Value = serde_json::from_str(lines[lines.len() - 1]).unwrap();
+        end["end"]["sha256"] = json!(format!("{:x}", Sha256::digest(&changed)));
+        let error = imported(&copy, format!("{changed}{end}\n").as_bytes()).unwrap_err();
+        assert_eq!(error.kind, StoreErrorKind::Corrupt, "{error}");
+        assert!(error.message.contains("was not imported") && error.message.contains(says), "{to}: {error}");
+        assert_eq!(files(&folder), ["borough.db"], "{to}");
     }
 }
 

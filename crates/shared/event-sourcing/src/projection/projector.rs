@@ -197,7 +197,10 @@ impl Projector {
                 (Some(rebuild), _) => {
                     let turned = rebuild.turn(self, resumed, |_, _| ()).await?;
                     is_busy |= matches!(turned, Turn::Moved(_));
-                    let has_come = turned == Turn::AtEnd && rebuild.position() >= live.position();
+                    // The live one may have halted beyond the end of the log.
+                    let has_come = turned == Turn::AtEnd
+                        && (rebuild.position() >= live.position()
+                            || rebuild.position() >= self.ports.store.head().await?);
                     // Mutant `projection_switch_early`: readers are given what is behind that which they have seen.
                     let has_come = has_come || (cfg!(mutant = "projection_switch_early") && turned != Turn::Halted);
                     if has_come {

@@ -52,7 +52,7 @@ pub struct Generation {
     pub collections: Vec<String>,
 }
 
-/// How far a generation is, under `NAME/NUMBER`. Every unit of it puts this anew, guarded by its revision; without this document
+/// How far a generation is, under `NAME/NUMBER`, of eight digits. Every unit of it puts this anew, guarded by its revision; without this document
 /// nothing can be written into the generation any more.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Progress {

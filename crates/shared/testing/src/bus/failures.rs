@@ -297,6 +297,34 @@ pub(super) async fn a_damaged_event_halts_behind_what_is_sound(home: &impl BusHo
     assert_eq!([one, four].map(|probe| probe.tries().len()), [300, 300]);
 }
 
+/// It would pass over what comes next, without a word.
+pub(super) async fn a_checkpoint_beyond_the_log_halts(home: &impl BusHome) {
+    let store = home.open().await;
+    publish(&store, &[("a", 1), ("a", 2)]).await;
+    let mut unit = Unit::new(crate::origin("tests"));
+    unit.checkpoint("one", Position(500));
+    unit.checkpoint("batches", Position(500));
+    store.commit(unit).await.unwrap();
+    let probes = ["one", "batches"].map(|name| Probe::new(name, &store, |_, _, _| Action::Look));
+    let [one, batches] = &probes;
+    let options = BatchOptions { size: 8, delay: Duration::from_secs(20) };
+    let subscriptions = vec![to(one), Subscription::batches::<Noted>("batches", "ledger", options, batches.clone())];
+    let bus = start(&store, subscriptions).await;
+    for _ in 0..2 {
+        let all_halt = async || bus.status().await.unwrap().iter().all(|status| status.halted.is_some());
+        until("all have halted", all_halt).await;
+        for status in bus.status().await.unwrap() {
+            let halted = status.halted.expect("it has halted");
+            assert!(halted.contains("the log ends at 2, before the checkpoint"), "{halted}");
+        }
+        for probe in &probes {
+            bus.resume(probe.name()).await.unwrap();
+        }
+    }
+    bus.stop().await;
+    assert_eq!(one.tries().len() + batches.tries().len(), 0);
+}
+
 pub(super) async fn a_handler_that_does_not_end_is_reported(home: &impl BusHome) {
     let store = home.open().await;
     let options = || event_bus::BusOptions { overlong: Duration::from_millis(50), ..options() };

@@ -1,8 +1,8 @@
 use std::{future::pending, sync::Arc};
 
 use event_sourcing::{
-    Applies, Events, OnPoison, Position, Projected, Projection, RebuildEnd, Store, Unit, View, follow_rebuild,
-    projections,
+    Applies, Document, Events, Expected, OnPoison, Position, Projected, Projection, RebuildEnd, Store, Unit, View,
+    follow_rebuild, projections,
 };
 use kernel::{Envelope, Error, SystemIds};
 use serde::{Deserialize, Serialize};
@@ -201,6 +201,39 @@ pub(super) async fn a_damaged_event_halts_behind_what_is_sound(home: &impl BusHo
     running.stop().await;
     let live = check(&*store).await.live;
     assert_eq!((live.number, live.applied, live.halted), (2, 300, None));
+}
+
+/// How far a projection is, as the store has it.
+#[derive(Serialize, Deserialize)]
+struct Progress {
+    position: u64,
+    applied: u64,
+}
+
+impl Document for Progress {
+    const COLLECTION: &'static str = "event_sourcing.projection_progress";
+}
+
+/// It would pass over what comes next, without a word.
+pub(super) async fn a_checkpoint_beyond_the_log_halts_and_a_rebuild_mends_it(home: &impl BusHome) {
+    let store = home.open().await;
+    publish(&store, 1..=3).await;
+    let running = Running::start::<Tally<2>>(&store);
+    rested(&*store, 2).await;
+    running.stop().await;
+    let mut unit = Unit::new(origin("tests"));
+    unit.put(format!("{NAME}/{:08}", 1), &Progress { position: 500, applied: 3 }, Expected::Any);
+    store.commit(unit).await.unwrap();
+    let running = Running::start::<Tally<2>>(&store);
+    until("it has halted", async || running.standing().halted.is_some()).await;
+    let halt = running.standing().halted.expect("it has halted").to_string();
+    assert!(halt.contains("the log ends at 3, before the checkpoint from which this goes on"), "{halt}");
+    publish(&store, 4..=5).await;
+    assert_eq!(running.projections.rebuild(NAME).await, Ok(2));
+    rested(&*store, 2).await;
+    running.stop().await;
+    let live = check(&*store).await.live;
+    assert_eq!((live.number, live.applied, live.halted), (2, 5, None));
 }
 
 /// It is in the store: the next process keeps to it, until somebody says otherwise.
