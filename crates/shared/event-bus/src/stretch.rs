@@ -55,14 +55,16 @@ impl Stretch<'_> {
                 if !unit.is_empty() {
                     return caught(span, async { inline.add_to(unit).await.map_err(Fault::Failed) }).await;
                 }
+                seat.handled += 1;
                 seat.turn = seat.turn.wrapping_add(1);
-                // Handlers that never wait must let others have the thread.
-                if seat.turn.is_multiple_of(TURN) {
-                    tokio::task::yield_now().await;
-                }
             }
             next += 1;
             at.store(next, Ordering::Relaxed);
+            // Handlers that never wait must let others have the thread.
+            if seat.turn == TURN {
+                seat.turn = 0;
+                tokio::task::yield_now().await;
+            }
         }
         Ok(())
     }
@@ -73,14 +75,23 @@ pub(crate) struct Seat {
     pub cx: Context,
     pub unit: Unit,
     user: String,
-    /// Counts events, and begins anew.
+    /// Deliveries that wrote nothing, until somebody takes note of them.
+    pub handled: usize,
+    /// Events since others had a turn.
     turn: u8,
     principals: HashMap<String, Arc<Principal>>,
 }
 
 impl Seat {
     pub fn new(unit: Unit) -> Self {
-        Self { cx: unit.origin().context.clone(), unit, user: String::new(), turn: 0, principals: HashMap::new() }
+        Self {
+            cx: unit.origin().context.clone(),
+            unit,
+            user: String::new(),
+            handled: 0,
+            turn: 0,
+            principals: HashMap::new(),
+        }
     }
 
     /// Makes room for this event.

@@ -16,7 +16,8 @@ pub struct Commit<'s>(State<'s>);
 
 #[expect(clippy::large_enum_variant, reason = "an allocation less is what it is for")]
 enum State<'s> {
-    AtOnce(&'s MemoryStore, Option<Unit>),
+    AtOnce(&'s MemoryStore, Unit),
+    Answered,
     InTime(Pin<Box<dyn Future<Output = Outcome> + Send + 's>>),
 }
 
@@ -27,7 +28,7 @@ impl<'s> Commit<'s> {
     }
 
     pub(crate) fn at_once(store: &'s MemoryStore, unit: Unit) -> Self {
-        Self(State::AtOnce(store, Some(unit)))
+        Self(State::AtOnce(store, unit))
     }
 }
 
@@ -38,7 +39,10 @@ impl Future for Commit<'_> {
     /// After the answer, as futures do.
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
         if let State::AtOnce(store, unit) = &mut self.0 {
-            let (receipt, lets_others) = store.write(unit.take().expect("a future is not polled after its answer"))?;
+            // Where it lies: a unit is large, and to move it costs as much as to write it.
+            let answer = store.write(unit);
+            self.0 = State::Answered;
+            let (receipt, lets_others) = answer?;
             if !lets_others {
                 return Poll::Ready(Ok(receipt));
             }
@@ -51,7 +55,7 @@ impl Future for Commit<'_> {
         }
         match &mut self.0 {
             State::InTime(work) => work.as_mut().poll(cx),
-            State::AtOnce(..) => unreachable!("it has been answered or has become the other"),
+            State::AtOnce(..) | State::Answered => panic!("a future is not polled after its answer"),
         }
     }
 }

@@ -70,14 +70,14 @@ impl MemoryStore {
     }
 
     /// Also whether others should have the thread now.
-    pub(crate) fn write(&self, unit: Unit) -> Result<(Receipt, bool), CommitError> {
+    pub(crate) fn write(&self, unit: &mut Unit) -> Result<(Receipt, bool), CommitError> {
         unit.check()?;
         let deadline = unit.deadline();
         let (receipt, head) = {
             let mut state = self.state();
             deadline.map_or(Ok(()), |deadline| deadline.check())?;
             state.check(unit.writes(), &self.log)?;
-            let receipt = state.apply(unit.into_writes(), &self.log, self.most);
+            let receipt = state.apply(unit.take_writes(), &self.log, self.most);
             (receipt, Position(state.tail.next() as u64))
         };
         let lets_others = !receipt.events.is_empty() && self.appended.announce(head) && has_threads();

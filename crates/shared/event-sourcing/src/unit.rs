@@ -1,4 +1,4 @@
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, mem, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use kernel::{Clock, Context, Envelope, Event, EventId, Ids, Json, Metadata};
@@ -305,6 +305,10 @@ impl Unit {
     /// For adapters and for tests: what is to be written, in the order in which it was added.
     pub fn writes(&self) -> &[Write] {
         &self.writes
+    }
+
+    pub(crate) fn take_writes(&mut self) -> Vec<Write> {
+        mem::take(&mut self.writes)
     }
 
     /// As [`writes`](Self::writes), for the adapter that writes them.

@@ -1,4 +1,5 @@
 use std::{
+    mem,
     ops::Range,
     panic::AssertUnwindSafe,
     pin::pin,
@@ -173,7 +174,7 @@ impl Follower {
             return;
         }
         let last = &page[events.end - 1];
-        let taken = page.part(events).filter(|event| self.delivery.subscription.takes(event)).count();
+        let taken = mem::take(&mut self.seat.handled);
         self.progress.pass(position(last), taken > 0);
         self.successes = self.successes.saturating_add(taken as u32);
         self.delivery.meters.stretch(taken, start.elapsed());
