@@ -17,6 +17,7 @@ mod bounded;
 mod fields;
 mod log;
 mod metric;
+mod plain;
 mod span;
 mod trace;
 

@@ -10,7 +10,7 @@ use tracing_subscriber::{
     util::{SubscriberInitExt, TryInitError},
 };
 
-use crate::{SPAN_TARGET, trace::Tracer};
+use crate::{SPAN_TARGET, plain::PlainFields, trace::Tracer};
 
 /// The environment variable that overrules [`Options::verbosity`].
 const FILTER_VARIABLE: &str = "RUST_LOG";
@@ -78,7 +78,11 @@ where
 {
     let (tracer, switch) = Tracer::new();
     let lines = fmt::layer().with_timer(Stamp(clock)).with_writer(writer);
-    let lines = if options.json { lines.json().boxed() } else { lines.with_ansi(options.ansi).compact().boxed() };
+    let lines = if options.json {
+        lines.json().boxed()
+    } else {
+        lines.with_ansi(options.ansi).compact().fmt_fields(PlainFields).boxed()
+    };
     let registry = tracing_subscriber::registry().with(tracer.with_filter(switch));
     Ok(Box::new(registry.with(lines.with_filter(filter(options, directives)?))))
 }
