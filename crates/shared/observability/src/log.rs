@@ -4,9 +4,9 @@ use kernel::Clock;
 use tracing::Subscriber;
 use tracing_subscriber::{
     EnvFilter, Layer,
-    filter::{Directive, LevelFilter, ParseError},
+    filter::{LevelFilter, ParseError, Targets},
     fmt::{self, MakeWriter, format::Writer, time::FormatTime},
-    layer::SubscriberExt,
+    layer::{Filter, SubscriberExt},
     util::{SubscriberInitExt, TryInitError},
 };
 
@@ -87,29 +87,29 @@ where
     Ok(Box::new(registry.with(lines.with_filter(filter(options, directives)?))))
 }
 
-fn filter(options: Options, directives: Option<&str>) -> Result<EnvFilter, InitError> {
-    let filter = match directives.filter(|directives| !directives.trim().is_empty()) {
-        Some(directives) => EnvFilter::builder()
-            .parse(directives)
-            .map_err(|source| InitError::Filter { directives: directives.into(), source })?,
-        None => by_verbosity(options),
+/// Any form of directive in `RUST_LOG`; without it one that looks at no span when it is entered or left.
+fn filter<S: Subscriber>(
+    options: Options,
+    directives: Option<&str>,
+) -> Result<Box<dyn Filter<S> + Send + Sync>, InitError> {
+    let Some(directives) = directives.filter(|directives| !directives.trim().is_empty()) else {
+        return Ok(Box::new(by_verbosity(options).with_target(SPAN_TARGET, LevelFilter::INFO)));
     };
-    Ok(filter.add_directive(directive(SPAN_TARGET, LevelFilter::INFO)))
+    let filter = EnvFilter::builder()
+        .parse(directives)
+        .map_err(|source| InitError::Filter { directives: directives.into(), source })?;
+    let spans = format!("{SPAN_TARGET}={}", LevelFilter::INFO);
+    Ok(Box::new(filter.add_directive(spans.parse().expect("a path and a level are a directive"))))
 }
 
-fn by_verbosity(options: Options) -> EnvFilter {
+fn by_verbosity(options: Options) -> Targets {
     let (others, ours) = match options.verbosity {
         0 => (LevelFilter::ERROR, LevelFilter::ERROR),
         1 => (LevelFilter::WARN, LevelFilter::INFO),
         2 => (LevelFilter::INFO, LevelFilter::DEBUG),
         3.. => (LevelFilter::TRACE, LevelFilter::TRACE),
     };
-    let filter = EnvFilter::builder().with_default_directive(others.into()).parse_lossy("");
-    options.ours.iter().fold(filter, |filter, target| filter.add_directive(directive(target, ours)))
-}
-
-fn directive(target: &str, level: LevelFilter) -> Directive {
-    format!("{target}={level}").parse().expect("a path and a level are a directive")
+    Targets::new().with_default(others).with_targets(options.ours.iter().map(|target| (*target, ours)))
 }
 
 /// UTC with milliseconds, from the clock that the whole program goes by: in a simulation the log is in simulated time.
