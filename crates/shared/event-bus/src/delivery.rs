@@ -2,7 +2,9 @@
 
 use std::{
     any::Any,
+    future::poll_fn,
     panic::AssertUnwindSafe,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -19,7 +21,7 @@ use futures::FutureExt;
 use kernel::{Clock, Context, CorrelationId, Envelope, Error, ErrorKind, Ids};
 use resilience::{GiveUp, Retry};
 use tokio::time::Instant;
-use tracing::{Instrument, Span};
+use tracing::Span;
 use uuid::Uuid;
 
 use crate::{
@@ -120,7 +122,7 @@ impl Delivery {
             handler.batch(&cx, events, &mut unit).await?;
             self.inline.add_to(&mut unit).await.map_err(Fault::Failed)
         };
-        let handled = caught(span, handling).await;
+        let handled = caught(&span, handling).await;
         (handled.map(|()| unit), start.elapsed())
     }
 
@@ -142,7 +144,7 @@ impl Delivery {
             handler.one(&cx, event, &mut unit, thread).await?;
             self.inline.add_to(&mut unit).await.map_err(Fault::Failed)
         };
-        match caught(span, handling).await {
+        match caught(&span, handling).await {
             Ok(()) => (unit, Ok(())),
             Err(fault) => (self.own_unit(event), Err(fault)),
         }
@@ -364,8 +366,10 @@ pub(crate) fn position(envelope: &Envelope) -> Position {
 }
 
 /// A handler in its span, which hears of what that fails or panics with.
-pub(crate) async fn caught(span: Span, handling: impl Future<Output = Result<(), Fault>>) -> Result<(), Fault> {
-    let handled = AssertUnwindSafe(handling.instrument(span.clone())).catch_unwind().await;
+pub(crate) async fn caught(span: &Span, handling: impl Future<Output = Result<(), Fault>>) -> Result<(), Fault> {
+    // `Instrumented` would have a span of its own, and enter it to be dropped as well.
+    let mut handling = pin!(AssertUnwindSafe(handling).catch_unwind());
+    let handled = poll_fn(|cx| span.in_scope(|| handling.as_mut().poll(cx))).await;
     let handled = handled.unwrap_or_else(|panic| Err(Fault::Failed(panicked(panic.as_ref()))));
     if let Err(Fault::Failed(error) | Fault::Unreadable(error)) = &handled {
         // Mutant `failure_untold`: a trace does not show which deliveries have failed.

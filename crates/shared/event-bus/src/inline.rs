@@ -146,7 +146,7 @@ impl InlineSubscribers {
         *unit.origin_mut() = Origin { module: subscription.module, context: cx.clone(), ..origin.clone() };
         let span = observability::delivery_span(subscription.module, subscription.name, &event.event_type, &cx);
         let thread = thread(&**handler, &self.threads).await;
-        let handled = caught(span, handler.one(&cx, event, unit, thread)).await;
+        let handled = caught(&span, handler.one(&cx, event, unit, thread)).await;
         *unit.origin_mut() = origin;
         handled.map_err(|(Fault::Failed(error) | Fault::Unreadable(error))| failed(error))
     }

@@ -50,10 +50,10 @@ impl Stretch<'_> {
                 if span.is_disabled() {
                     handling.await?;
                 } else {
-                    caught(span.clone(), handling).await?;
+                    caught(&span, handling).await?;
                 }
                 if !unit.is_empty() {
-                    return caught(span, async { inline.add_to(unit).await.map_err(Fault::Failed) }).await;
+                    return caught(&span, async { inline.add_to(unit).await.map_err(Fault::Failed) }).await;
                 }
                 seat.handled += 1;
                 seat.turn = seat.turn.wrapping_add(1);
