@@ -1,18 +1,16 @@
-//! The fields of spans and lines, as text without colours.
+//! The fields of spans and lines, as text.
 
 use std::{
     cell::Cell,
     error::Error,
     fmt::{self, Debug, Write as _},
+    iter,
 };
 
 use tracing::field::{Field, Visit};
 use tracing_subscriber::{
-    field::{RecordFields, VisitOutput as _},
-    fmt::{
-        FormatFields,
-        format::{DefaultFields, DefaultVisitor, Writer},
-    },
+    field::RecordFields,
+    fmt::{FormatFields, format::Writer},
 };
 
 /// Bytes that a thread keeps for the next text.
@@ -22,7 +20,8 @@ thread_local! {
     static DRAFT: Cell<String> = const { Cell::new(String::new()) };
 }
 
-/// Writes what [`DefaultFields`] writes.
+/// Writes what [`DefaultFields`](tracing_subscriber::fmt::format::DefaultFields) writes, but no control character of a value: a line stays
+/// one line, and a terminal does nothing that its reader did not ask for, whoever the text is from.
 ///
 /// Every message has a span, also where no line is ever written in it, and the fields of a span are put into words at its begin: here in
 /// a place that is there already, and given out at once.
@@ -30,12 +29,9 @@ pub(crate) struct PlainFields;
 
 impl<'w> FormatFields<'w> for PlainFields {
     fn format_fields<R: RecordFields>(&self, mut writer: Writer<'w>, fields: R) -> fmt::Result {
-        if writer.has_ansi_escapes() {
-            return DefaultFields::new().format_fields(writer, fields);
-        }
         let mut draft = DRAFT.take();
         draft.clear();
-        let mut drafting = Drafting { draft: &mut draft, result: Ok(()) };
+        let mut drafting = Drafting { draft: &mut draft, has_colours: writer.has_ansi_escapes(), result: Ok(()) };
         fields.record(&mut drafting);
         let written = drafting.result.and_then(|()| writer.write_str(&draft));
         if draft.capacity() <= KEPT {
@@ -47,54 +43,87 @@ impl<'w> FormatFields<'w> for PlainFields {
 
 struct Drafting<'d> {
     draft: &'d mut String,
+    has_colours: bool,
     result: fmt::Result,
 }
 
 impl Drafting<'_> {
-    fn by_default(&mut self, record: impl FnOnce(&mut DefaultVisitor<'_>)) {
-        let is_empty = self.draft.is_empty();
-        let mut visitor = DefaultVisitor::new(Writer::new(self.draft), is_empty);
-        record(&mut visitor);
-        self.result = self.result.and(visitor.finish());
-    }
-
-    fn begin(&mut self, field: &Field) {
+    /// Writes what precedes a value. False where the field is none of the line's.
+    fn begin(&mut self, field: &Field) -> bool {
+        let name = field.name();
+        // From the crate `log`: they stand elsewhere in the line.
+        if name.starts_with("log.") {
+            return false;
+        }
         if !self.draft.is_empty() {
             self.draft.push(' ');
         }
-        self.draft.push_str(field.name());
-        self.draft.push('=');
+        if name != "message" {
+            self.name(name.strip_prefix("r#").unwrap_or(name), "");
+        }
+        true
+    }
+
+    fn name(&mut self, name: &str, suffix: &str) {
+        let parts: &[&str] = if self.has_colours {
+            &["\u{1b}[3m", name, suffix, "\u{1b}[0m\u{1b}[2m=\u{1b}[0m"]
+        } else {
+            &[name, suffix, "="]
+        };
+        self.draft.extend(parts.iter().copied());
+    }
+
+    fn write(&mut self, value: fmt::Arguments<'_>) {
+        let start = self.draft.len();
+        self.result = self.result.and(self.draft.write_fmt(value));
+        if self.draft[start..].contains(char::is_control) {
+            let value = self.draft.split_off(start);
+            for char in value.chars() {
+                if char.is_control() {
+                    self.draft.extend(char.escape_debug());
+                } else {
+                    self.draft.push(char);
+                }
+            }
+        }
     }
 }
 
 impl Visit for Drafting<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
-        if has_a_form_of_its_own(field) || !is_plain(value) {
-            return self.by_default(|visitor| visitor.record_str(field, value));
+        if !self.begin(field) {
+            return;
         }
-        self.begin(field);
-        self.draft.push('"');
-        self.draft.push_str(value);
-        self.draft.push('"');
+        if field.name() == "message" {
+            self.write(format_args!("{value}"));
+        } else if is_plain(value) {
+            self.draft.extend(["\"", value, "\""]);
+        } else {
+            self.write(format_args!("{value:?}"));
+        }
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        self.by_default(|visitor| visitor.record_error(field, value));
+        if !self.begin(field) {
+            return;
+        }
+        self.write(format_args!("{value}"));
+        let Some(source) = value.source() else { return };
+        self.draft.push(' ');
+        self.name(field.name(), ".sources");
+        let causes = iter::successors(Some(source), |&cause| cause.source());
+        for (number, cause) in causes.enumerate() {
+            self.draft.push_str(if number == 0 { "[" } else { ", " });
+            self.write(format_args!("{cause}"));
+        }
+        self.draft.push(']');
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        if has_a_form_of_its_own(field) {
-            return self.by_default(|visitor| visitor.record_debug(field, value));
+        if self.begin(field) {
+            self.write(format_args!("{value:?}"));
         }
-        self.begin(field);
-        self.result = self.result.and(write!(self.draft, "{value:?}"));
     }
-}
-
-/// The text of a line, what comes from the crate `log`, and names that are words of Rust.
-fn has_a_form_of_its_own(field: &Field) -> bool {
-    let name = field.name();
-    name == "message" || name.starts_with("log.") || name.starts_with("r#")
 }
 
 /// Whether it stands between quotation marks as it is.
@@ -110,7 +139,11 @@ mod tests {
     };
 
     use tracing::{error, field, info_span};
-    use tracing_subscriber::{Layer as _, fmt, layer::SubscriberExt as _};
+    use tracing_subscriber::{
+        Layer as _,
+        fmt::{self, format::DefaultFields},
+        layer::SubscriberExt as _,
+    };
 
     use super::*;
 
@@ -127,42 +160,79 @@ mod tests {
         }
     }
 
-    /// What a line with every sort of field, in two spans, comes to.
-    fn line(fields: impl for<'w> FormatFields<'w> + Send + Sync + 'static, ansi: bool) -> String {
+    /// What is written as the fields of lines and spans.
+    fn written(
+        fields: impl for<'w> FormatFields<'w> + Send + Sync + 'static,
+        has_colours: bool,
+        write: impl FnOnce(),
+    ) -> String {
         let captured = Captured::default();
         let writer = captured.clone();
-        let lines = fmt::layer().without_time().with_ansi(ansi).compact().fmt_fields(fields);
+        let lines = fmt::layer().without_time().with_ansi(has_colours).compact().fmt_fields(fields);
         let lines = lines.with_writer(move || writer.clone()).boxed();
-        tracing::subscriber::with_default(tracing_subscriber::registry().with(lines), || {
-            let hostile = "two\nlines \"quoted\" \\ \u{1b}[31mred\u{7f} Zürich 'x'";
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(lines), write);
+        let bytes = captured.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{0}")]
+    struct Failure(&'static str, #[source] Option<Box<Failure>>);
+
+    #[test]
+    fn it_says_what_the_default_says() {
+        let every_sort = || {
+            let quoted = "\"quoted\" \\ Zürich 'x'";
             let outer = info_span!(
                 "outer",
                 plain = "it is",
-                hostile,
+                quoted,
                 r#type = "word",
                 later = field::Empty,
                 none = field::Empty
             );
             let _outer = outer.enter();
-            outer.record("later", "x\ty");
+            outer.record("later", "x\ty\u{1b}");
             let _inner =
-                info_span!("inner", n = -7, x = 1.5, is = true, big = u128::MAX, shown = %"a b", told = ?Some("c"))
+                info_span!("inner", n = -7, x = 1.5, is = true, big = u128::MAX, shown = %"a b", told = ?Some("c\n"))
                     .entered();
-            let cause = io::Error::other(io::Error::other("the cause"));
+            let cause = Failure("it", Some(Failure("its cause", Some(Failure("the root", None).into())).into()));
             let cause: &(dyn Error + 'static) = &cause;
-            error!(cause, log.file = "unsaid", empty = "", hostile, "it {}", hostile);
+            error!(cause, log.file = "unsaid", empty = "", quoted, "it {}", quoted);
             error!(message = "as a text");
-        });
-        let bytes = captured.0.lock().unwrap().clone();
-        String::from_utf8(bytes).unwrap()
+        };
+        for has_colours in [false, true] {
+            let said = written(PlainFields, has_colours, every_sort);
+            let by_default = written(DefaultFields::new(), has_colours, every_sort);
+            let twice_italic = "\u{1b}[0m\u{1b}[3m.sources";
+            assert_eq!(said, by_default.replace(twice_italic, ".sources"));
+            assert_eq!(said.lines().count(), 2, "{said}");
+        }
     }
 
     #[test]
-    fn it_says_what_the_default_says() {
-        for ansi in [false, true] {
-            let said = line(PlainFields, ansi);
-            assert_eq!(said, line(DefaultFields::new(), ansi));
-            assert_eq!(said.lines().count(), 3, "the text of a line is as it was given: {said}");
-        }
+    fn no_value_ends_its_line_or_commands_a_terminal() {
+        let hostile = "it\n2026-11-22 ERROR all is lost\r\u{1b}[2J\u{9b}31m\u{7}";
+        let lines = || {
+            let _span = info_span!("span", text = hostile, shown = %hostile, told = ?hostile).entered();
+            let failure = Failure(hostile, Some(Failure(hostile, None).into()));
+            error!(error = &failure as &(dyn Error + 'static), shown = %hostile, "{hostile}");
+            error!(message = hostile);
+        };
+        let said = written(PlainFields, false, lines);
+        assert_eq!(said.matches(char::is_control).collect::<Vec<_>>(), ["\n", "\n"], "the ends of the lines: {said}");
+        assert_eq!(
+            said.matches("it\\n2026-11-22 ERROR all is lost\\r\\u{1b}[2J\\u{9b}31m\\u{7}").count(),
+            11,
+            "{said}"
+        );
+
+        let coloured = written(PlainFields, true, lines);
+        let without_colours = coloured.replace("\u{1b}[3m", "").replace("\u{1b}[2m", "").replace("\u{1b}[0m", "");
+        assert!(
+            !without_colours.contains(['\r', '\u{9b}', '\u{7}']) && !coloured.contains("\u{1b}[2J"),
+            "{coloured:?}"
+        );
+        assert_eq!(coloured.lines().count(), 2, "{coloured:?}");
     }
 }
