@@ -18,7 +18,7 @@ pub(super) struct Outlook {
     seen: Position,
     /// Events that the mailbox would hold beyond that.
     room: usize,
-    pub due: Instant,
+    due: Instant,
     /// There is something more urgent.
     pub is_overtaken: bool,
 }
@@ -32,20 +32,21 @@ impl Outlook {
         Some(Self { priority, seen, room, due: Instant::now() + GLANCE, is_overtaken: false })
     }
 
-    /// Whether it should look again.
-    pub fn is_due(&self) -> bool {
-        !self.is_overtaken && self.room > 0 && Instant::now() >= self.due
+    /// When to look again, if there is anything to look for.
+    pub fn due(&self) -> Option<Instant> {
+        (!self.is_overtaken && self.room > 0).then_some(self.due)
     }
 
     /// Looks at what it has not seen yet.
     pub async fn look(&mut self, delivery: &Delivery) -> Result<(), StoreError> {
+        // A store that does not answer is asked as rarely as one that does.
+        self.due = Instant::now() + GLANCE;
         let Readable { events: page, damage } = delivery.store.readable(self.seen, PAGE.min(self.room)).await?;
         self.seen = page.last().map_or(self.seen, |last| position(last));
         let mut wanted = page.iter().filter(|event| delivery.subscription.takes(event));
         self.is_overtaken = wanted.any(|event| event.metadata.priority > self.priority);
         // What comes behind a damaged event is not handled before it.
         self.room = if damage.is_some() { 0 } else { self.room - page.len() };
-        self.due = Instant::now() + GLANCE;
         Ok(())
     }
 }

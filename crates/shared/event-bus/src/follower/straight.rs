@@ -53,9 +53,12 @@ impl Follower {
             }
             let end = self.stretch(&**handler, page, &at, start, &mut outlook).await;
             let here = at.load(Ordering::Relaxed);
-            self.passed(page, from..here, start);
-            let end = if matches!(end, End::Written) { self.commit(&page[here], start).await? } else { end };
-            if let (End::Written, Some(outlook)) = (&end, outlook.as_mut().filter(|outlook| outlook.is_due())) {
+            let took = self.seat.began.elapsed();
+            self.passed(page, from..here, self.seat.began - start);
+            let end = if matches!(end, End::Written) { self.commit(&page[here], took).await? } else { end };
+            if let (End::Written, Some(outlook)) =
+                (&end, outlook.as_mut().filter(|outlook| outlook.due().is_some_and(|due| Instant::now() >= due)))
+            {
                 outlook.look(&self.delivery).await?;
             }
             let is_overtaken = outlook.as_ref().is_some_and(|outlook| outlook.is_overtaken);
@@ -79,7 +82,7 @@ impl Follower {
                     self.admit(page.part(here + 1..page.len()));
                     let waiting = Waiting { attempts: 1, ..Arc::clone(event).into() };
                     let unit = self.delivery.own_unit(event);
-                    let tried = Tried { waiting, unit, result: Err(fault), took: start.elapsed() };
+                    let tried = Tried { waiting, unit, result: Err(fault), took };
                     let mut work = Work::new();
                     self.tried(tried, &mut work);
                     return self.lanes(handler, work).await;
@@ -128,8 +131,7 @@ impl Follower {
                 standing.oldest = Some(page[from].timestamp);
             });
             loop {
-                let glance = outlook.as_mut().filter(|outlook| !outlook.is_overtaken);
-                let due = glance.as_ref().map(|outlook| outlook.due);
+                let due = outlook.as_ref().and_then(Outlook::due);
                 tokio::select! {
                     biased;
                     ended = &mut handling => break ended,
@@ -143,7 +145,7 @@ impl Follower {
                         hold.store(true, Ordering::Relaxed);
                     }
                     () = sleep_until(due.unwrap_or(start)), if due.is_some() => {
-                        if let Some(outlook) = glance {
+                        if let Some(outlook) = outlook {
                             // What the store does not answer is asked again later.
                             let _unanswered = outlook.look(delivery).await;
                             hold.fetch_or(outlook.is_overtaken, Ordering::Relaxed);
@@ -169,7 +171,7 @@ impl Follower {
     }
 
     /// Events that are done and wrote nothing.
-    fn passed(&mut self, page: &Excerpt, events: Range<usize>, start: Instant) {
+    fn passed(&mut self, page: &Excerpt, events: Range<usize>, took: Duration) {
         if events.is_empty() {
             return;
         }
@@ -177,12 +179,11 @@ impl Follower {
         let taken = mem::take(&mut self.seat.handled);
         self.progress.pass(position(last), taken > 0);
         self.successes = self.successes.saturating_add(taken as u32);
-        self.delivery.meters.stretch(taken, start.elapsed());
+        self.delivery.meters.stretch(taken, took);
     }
 
     /// Commits what the event's handler wrote.
-    async fn commit(&mut self, event: &Arc<Envelope>, start: Instant) -> Result<End, StoreError> {
-        let took = start.elapsed();
+    async fn commit(&mut self, event: &Arc<Envelope>, took: Duration) -> Result<End, StoreError> {
         let mut unit = self.seat.written();
         let waiting = Waiting { attempts: 1, ..Arc::clone(event).into() };
         self.delivery.record(&mut unit, &waiting, took, DeliveryOutcome::Done, None);

@@ -12,8 +12,8 @@ use event_bus::{EventBus, Ports, Subscription};
 use event_sourcing::{MemoryStore, Store};
 use kernel::{ManualClock, SequentialIds};
 use testing::{
-    bus::{Probe, drained, letters, options, publish},
-    faults::{Fault, each_seed},
+    bus::{Action, Probe, drained, letters, options, publish, start, until},
+    faults::{Fault, FaultPlan, each_seed},
     store::Noted,
 };
 
@@ -60,4 +60,27 @@ async fn effects_are_exactly_once_whatever_fails() {
     .await;
     let replayed = std::env::var_os("BOROUGH_SEED").is_some();
     assert!(replayed || parked.into_inner() > 0, "every fault was survived: there were too few");
+}
+
+/// While a handler of all events takes its time, what comes behind may be more urgent.
+#[tokio::test(start_paused = true)]
+async fn a_store_that_does_not_answer_is_not_asked_without_end() {
+    for (mailbox, most) in [(16, 120), (1, 2)] {
+        let memory: Arc<dyn Store> = Arc::new(MemoryStore::default());
+        let ill = FaultPlan::by_hand().only(["store.log"]);
+        let store: Arc<dyn Store> = Arc::new(ill.around(Arc::clone(&memory)));
+        let probe = Probe::new("all", &memory, |_, _, _| Action::Sleep(1000));
+        let all = Subscription::envelopes("all", "ledger", "*", probe.clone()).with_mailbox(mailbox);
+        let bus = start(&store, vec![all]).await;
+        publish(&memory, &[("a", 1)]).await;
+        until("it is being handled", async || probe.inside() == 1).await;
+        ill.always(Some(Fault::Fail));
+        let before = ill.calls();
+        tokio::time::sleep(Duration::from_millis(900)).await;
+        let asked = ill.calls() - before;
+        assert!(asked <= most, "with room for {mailbox} it asked {asked} times in 900 ms");
+        ill.always(None);
+        drained(&bus).await;
+        bus.stop().await;
+    }
 }

@@ -7,17 +7,18 @@ use std::{
 };
 
 use event_bus::{
-    BatchOptions, BusOptions, CpuSubscriber, DeliveryClass, EventBus, LetterFilter, Overflow, Ports, Subscriber,
-    Subscription,
+    BatchOptions, BusOptions, CpuSubscriber, DeliveryClass, EventBus, LetterFilter, Overflow, Ports, RetryPolicy,
+    Subscriber, Subscription,
 };
 use event_sourcing::{MemoryStore, Store, Unit};
 use expect_test::expect;
 use kernel::{Context, Error, ManualClock, SequentialIds};
+use metrics::{Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString};
 use observability::{EndedSpan, Export, SUBSCRIBER, SpanSink};
 use testing::{
-    bus::{Action, Probe, drained, options, publish, start, start_with, until},
+    bus::{Action, Probe, drained, options, publish, records, start, start_with, until},
     faults::{Fault, FaultPlan},
-    store::Noted,
+    store::{Noted, Tagged},
 };
 use tracing::{Dispatch, dispatcher::DefaultGuard};
 
@@ -115,6 +116,75 @@ async fn an_inline_failure_stands_in_both_spans() {
         let told = std::mem::take(&mut *failures.0.lock().unwrap());
         assert_eq!(told, ["strict: internal".to_owned(), format!("{form}: internal")]);
         bus.stop().await;
+    }
+}
+
+/// A second for each event; of four it looks at three and writes or fails at the fourth.
+struct Slow(u64);
+
+impl Subscriber<Noted> for Slow {
+    async fn handle(&self, _: &Context, event: &Noted, unit: &mut Unit) -> Result<(), Error> {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        if event.n == self.0 {
+            return Err(Error::internal("told to fail"));
+        }
+        if event.n.is_multiple_of(4) {
+            unit.publish(&Tagged { n: event.n, tags: Vec::new() });
+        }
+        Ok(())
+    }
+}
+
+/// Seconds of all histograms.
+#[derive(Default)]
+struct Seconds(Mutex<Vec<f64>>);
+
+impl HistogramFn for Seconds {
+    fn record(&self, value: f64) {
+        self.0.lock().unwrap().push(value);
+    }
+}
+
+struct Histograms(Arc<Seconds>);
+
+impl Recorder for Histograms {
+    fn describe_counter(&self, _: KeyName, _: Option<metrics::Unit>, _: SharedString) {}
+    fn describe_gauge(&self, _: KeyName, _: Option<metrics::Unit>, _: SharedString) {}
+    fn describe_histogram(&self, _: KeyName, _: Option<metrics::Unit>, _: SharedString) {}
+
+    fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
+        Counter::noop()
+    }
+
+    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+        Gauge::noop()
+    }
+
+    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+        Histogram::from_arc(Arc::clone(&self.0))
+    }
+}
+
+/// What came before it in the same page is not counted with it.
+#[tokio::test(start_paused = true)]
+async fn each_delivery_is_told_with_its_own_time() {
+    for fails in [0, 8] {
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
+        let notes: Vec<_> = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"].into_iter().zip(1..).collect();
+        publish(&store, &notes).await;
+        let seconds = Arc::new(Seconds::default());
+        let bus = {
+            let histograms = Histograms(Arc::clone(&seconds));
+            let _recorder = metrics::set_default_local_recorder(&histograms);
+            let once = RetryPolicy { attempts: 1, ..RetryPolicy::default() };
+            start(&store, vec![Subscription::new::<Noted>("slow", "ledger", Slow(fails)).with_retry(once)]).await
+        };
+        until("it is through", async || seconds.0.lock().unwrap().len() >= 10).await;
+        let told: Vec<_> = records(&store).await.iter().map(|record| record.seconds.round()).collect();
+        assert_eq!(told, [1.0, 1.0], "those that wrote, or failed at {fails}");
+        bus.stop().await;
+        let measured: Vec<_> = seconds.0.lock().unwrap().iter().map(|seconds| seconds.round()).collect();
+        assert_eq!(measured, [1.0; 10], "each is counted once; it fails at {fails}");
     }
 }
 
