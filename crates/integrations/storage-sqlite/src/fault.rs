@@ -83,11 +83,15 @@ impl StoreFile {
         PathBuf::from(name)
     }
 
-    /// Whether a file of the store has this name, or will have it.
-    pub fn needs(&self, path: &Path) -> bool {
-        ["-wal", "-shm", "-journal", ".lock", ".control", ".models", ".draft", ".draft.lock"]
-            .into_iter()
-            .any(|suffix| self.beside(suffix) == path)
+    /// The file, a store maybe, that has this name for something of its own, or will have it.
+    pub fn owner(&self) -> Option<PathBuf> {
+        let own: [&[u8]; 8] =
+            [b"-wal", b"-shm", b"-journal", b".lock", b".control", b".models", b".draft", b".draft.lock"];
+        let name = self.path.file_name()?.as_encoded_bytes();
+        let is_owner = |file: &fs::DirEntry| {
+            name.strip_prefix(file.file_name().as_encoded_bytes()).is_some_and(|suffix| own.contains(&suffix))
+        };
+        Some(fs::read_dir(self.path.parent()?).ok()?.flatten().find(is_owner)?.path())
     }
 
     /// To be asked before a file takes a place where there is none: SQLite goes by names, and would take the log that another store

@@ -22,6 +22,8 @@ use event_sourcing::{StoreError, StoreErrorKind};
 
 use crate::fault::StoreFile;
 
+/// What a log begins with: its checksums are made of little-endian numbers, or of big-endian ones.
+const MAGIC: [u32; 2] = [0x377f_0682, 0x377f_0683];
 const HEADER: usize = 32;
 const FRAME_HEADER: usize = 24;
 /// The page size of a store.
@@ -52,6 +54,7 @@ pub(crate) fn check(file: &StoreFile) -> Result<(), StoreError> {
         return Ok(());
     }
     has_its_file(file)?;
+    is_sqlites(file)?;
     let path = file.log_path();
     let look = || match fs::read(&path) {
         Ok(bytes) => Ok(damage(&bytes, &Pages::of(file))),
@@ -99,6 +102,30 @@ fn has_its_file(file: &StoreFile) -> Result<(), StoreError> {
     }
 }
 
+/// SQLite removes or overwrites what is of no use to it under the names of its log and of its journal, also for one who only reads.
+fn is_sqlites(file: &StoreFile) -> Result<(), StoreError> {
+    let logs = MAGIC.map(|number| number.to_be_bytes().to_vec());
+    for (path, what, beginnings) in [
+        (file.log_path(), "log", &logs[..]),
+        (file.beside("-journal"), "journal", &[b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7".to_vec()]),
+    ] {
+        let mut start = Vec::new();
+        // What cannot be read is told by whoever has to.
+        let _ = File::open(&path).and_then(|file| file.take(8).read_to_end(&mut start));
+        // It may not have reached the disk before the machine stopped.
+        let is_blank = start.iter().all(|byte| *byte == 0);
+        if !is_blank && !beginnings.iter().any(|beginning| start.iter().zip(beginning).all(|(is, was)| is == was)) {
+            let what = format!(
+                "is not read: `{}` has the name of its {what} and does not begin like one of SQLite: move it away if it is \
+                 another file; if it is not, it is damaged, and the store is to be restored from a copy",
+                path.display()
+            );
+            return Err(file.error(StoreErrorKind::Corrupt, &what));
+        }
+    }
+    Ok(())
+}
+
 /// The pages of the store, opened when the first of them is asked for.
 struct Pages<'a> {
     path: &'a Path,
@@ -126,11 +153,7 @@ impl<'a> Pages<'a> {
 /// Where the first byte stands that hides commits.
 fn damage(log: &[u8], pages: &Pages<'_>) -> Option<usize> {
     let (header, frames) = log.split_at_checked(HEADER)?;
-    let big_endian = match number(header, 0) {
-        0x377f_0683 => true,
-        0x377f_0682 => false,
-        _ => cfg!(target_endian = "big"),
-    };
+    let big_endian = number(header, 0) == MAGIC[1];
     let frames: Vec<&[u8]> = frames.chunks_exact(FRAME).collect();
     let sum = |seed, bytes: &[u8]| checksum(seed, bytes, big_endian);
     let follows = |seed, frame: &[u8]| sum(sum(seed, &frame[..8]), &frame[FRAME_HEADER..]) == pair(frame, 16);

@@ -39,7 +39,7 @@ pub fn backup(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Option<Copied>, StoreError> {
     let Some((file, store)) = open(path)? else { return Ok(None) };
-    let draft = Draft::of_new(path, to, WHAT, options)?;
+    let draft = Draft::of_new(to, WHAT, options)?;
     let target = draft.target();
     target.stands_alone()?;
     drop(draft.create(file.path())?);

@@ -27,12 +27,15 @@ impl Draft {
     /// Of a file that is not there yet.
     ///
     /// # Errors
-    /// Unavailable: it is, or cannot be, or something that is not ours has the name of its draft. Locked: another process is making it.
-    pub fn of_new(store: &Path, to: &Path, what: &str, options: &Options) -> Result<Self, StoreError> {
-        if let (Ok(store), Ok(to)) = (StoreFile::locate(store), StoreFile::locate(to))
-            && store.needs(to.path())
+    /// Unavailable: it is, or cannot be, or a store has the name for its log or its lock, or something that is not ours has the name of
+    /// its draft. Locked: another process is making it.
+    pub fn of_new(to: &Path, what: &str, options: &Options) -> Result<Self, StoreError> {
+        if let Ok(to) = StoreFile::locate(to)
+            && let Some(owner) = to.owner()
         {
-            let what = format!("is a name that the store `{store}` needs for its own files: choose another name");
+            let owner = owner.display();
+            let what =
+                format!("is a name that `{owner}`, if it is a store, needs for its own files: choose another name");
             return Err(StoreError { kind: StoreErrorKind::Unavailable, message: format!("`{to}` {what}") });
         }
         if to.exists() {

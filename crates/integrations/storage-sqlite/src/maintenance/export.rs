@@ -48,7 +48,7 @@ pub fn export_file(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Option<Counts>, StoreError> {
     let what = "an export";
-    let draft = Draft::of_new(path, to, what, options)?;
+    let draft = Draft::of_new(to, what, options)?;
     let file = draft.create(path)?;
     let shown = draft.target().to_string();
     let exported = export_as(&shown, path, &mut BufWriter::new(file), progress)?;

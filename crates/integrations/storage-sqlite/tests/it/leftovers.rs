@@ -253,6 +253,38 @@ async fn what_is_not_known_to_be_a_draft_is_kept() {
     assert_eq!(files(&folder), ["borough.db", "copy.db", "import.db", "lines"]);
 }
 
+/// SQLite would remove it.
+#[tokio::test]
+async fn what_is_not_a_log_is_kept() {
+    let (folder, path) = place();
+    open(&path).unwrap().commit(numbered(1)).await.unwrap();
+    let whole = exported(&path).unwrap();
+    let copy = path.with_file_name("copy.db");
+    backup(&path, &copy, &options(), &mut |_| {}).unwrap();
+    for suffix in ["-wal", "-journal"] {
+        for theirs in [&whole, &fs::read(&copy).unwrap(), &b"pre".to_vec(), &vec![7; 32]] {
+            fs::write(beside(&path, suffix), theirs).unwrap();
+            let refused = [
+                open(&path).map(drop).unwrap_err(),
+                SqliteStore::open_read(&path).map(drop).unwrap_err(),
+                storage_sqlite::stats(&path).map(drop).unwrap_err(),
+                storage_sqlite::verify(&path, &mut |_| {}).map(drop).unwrap_err(),
+                exported(&path).map(drop).unwrap_err(),
+                backup(&path, &path.with_file_name("second.db"), &options(), &mut |_| {}).map(drop).unwrap_err(),
+            ];
+            for error in refused {
+                assert_eq!(error.kind, StoreErrorKind::Corrupt, "{error}");
+                let named = format!("borough.db{suffix}` has the name of its");
+                assert!(error.message.contains(&named) && error.message.contains("move it away"), "{error}");
+            }
+            assert!(fs::read(beside(&path, suffix)).unwrap() == *theirs, "nobody has touched it");
+        }
+        fs::remove_file(beside(&path, suffix)).unwrap();
+    }
+    assert_eq!(numbers(&open(&path).unwrap()).await, [1]);
+    assert_eq!(files(&folder), ["borough.db", "copy.db"]);
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn what_is_not_a_lock_is_kept() {

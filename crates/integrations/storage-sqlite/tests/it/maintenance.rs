@@ -361,7 +361,9 @@ async fn a_backup_overwrites_nothing_and_copies_no_damage() {
     assert_eq!(back_up().unwrap().unwrap().counts, Counts { events: 46, documents: 22, checkpoints: 2 });
     assert!(exported(&path).unwrap() == exported(&copy).unwrap());
 
-    for own in ["borough.db-wal", "borough.db.lock", "borough.db.control", "borough.db.draft"] {
+    fs::write(path.with_file_name("other.db"), "").unwrap();
+    let own = ["-wal", "-shm", "-journal", ".lock", ".control", ".draft", ".draft.lock"];
+    for own in ["borough.db", "other.db"].iter().flat_map(|store| own.map(|suffix| format!("{store}{suffix}"))) {
         let to = path.with_file_name(own);
         let refused = [
             storage_sqlite::backup(&path, &to, &options(), &mut |_| {}).map(drop).unwrap_err(),
@@ -369,9 +371,11 @@ async fn a_backup_overwrites_nothing_and_copies_no_damage() {
         ];
         for error in refused {
             assert_eq!(error.kind, StoreErrorKind::Unavailable);
-            assert!(error.message.contains("is a name that the store `"), "{error}");
+            assert!(error.message.contains(".db`, if it is a store, needs for its own files"), "{error}");
         }
+        assert!(!to.exists());
     }
+    fs::remove_file(path.with_file_name("other.db")).unwrap();
 
     fs::remove_file(&copy).unwrap();
     Connection::open(&path).unwrap().execute("UPDATE events SET data = '{}' WHERE position = 4", []).unwrap();
