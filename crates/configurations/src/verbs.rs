@@ -75,3 +75,9 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
     writeln!(out, "{}", text.trim_end())?;
     Ok(out.flush()?)
 }
+
+/// What somebody may want to know who reads the results, on stderr.
+pub(crate) fn note(text: &str) {
+    // A closed stderr leaves nobody to tell.
+    let _ = writeln!(anstream::stderr(), "note: {text}");
+}

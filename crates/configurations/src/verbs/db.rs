@@ -3,7 +3,7 @@
 use std::{
     fmt::Write as _,
     fs::File,
-    io::{self, BufRead, BufReader, BufWriter, Write},
+    io::{self, BufRead, BufReader, BufWriter},
     path::Path,
 };
 
@@ -100,12 +100,10 @@ fn backup(store: &Path, args: &DbBackup) -> Result<(), Failure> {
 
 fn export(store: &Path, args: &DbExport) -> Result<(), Failure> {
     let Some(path) = &args.file else {
-        let mut out = Gone { out: BufWriter::new(io::stdout().lock()), is_closed: false };
-        let exported = with_bar(|progress| storage_sqlite::export(store, &mut out, progress));
-        if out.is_closed {
-            return Err(Failure::ClosedOutput);
-        }
-        return exported?.map(drop).ok_or_else(|| no_store(store, "export"));
+        // Whoever takes it for whole although its reader has gone before the end loses the rest: that is a failure here.
+        let mut out = BufWriter::new(io::stdout().lock());
+        let exported = with_bar(|progress| storage_sqlite::export(store, &mut out, progress))?;
+        return exported.map(drop).ok_or_else(|| no_store(store, "export"));
     };
     let exported = with_bar(|progress| storage_sqlite::export_file(store, path, &by("borough db export"), progress))?;
     let counts = exported.ok_or_else(|| no_store(store, "export"))?;
@@ -150,20 +148,4 @@ fn with_bar<T>(work: impl FnOnce(&mut dyn FnMut(Progress)) -> Result<T, StoreErr
     });
     bar.finish_and_clear();
     Ok(done?)
-}
-
-/// Remembers that whoever reads the output has gone, which is no failure.
-struct Gone<W> {
-    out: W,
-    is_closed: bool,
-}
-
-impl<W: Write> Write for Gone<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.out.write(bytes).inspect_err(|cause| self.is_closed |= cause.kind() == io::ErrorKind::BrokenPipe)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.out.flush().inspect_err(|cause| self.is_closed |= cause.kind() == io::ErrorKind::BrokenPipe)
-    }
 }

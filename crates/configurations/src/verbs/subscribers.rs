@@ -1,9 +1,12 @@
+use event_bus::at_rest;
+use kernel::{Clock as _, SystemClock};
+
 use crate::{
     cli::{Global, Subscribers, SubscribersVerb},
-    composition::Config,
-    control::{BusOrder, Client},
+    composition::{Config, assemble_in_memory, no_store, open_for_reading},
+    control::{BusOrder, Client, SubscriberReport},
     exit::Failure,
-    verbs::{dead_letters::carry_out, print, print_json, status::write_subscriber},
+    verbs::{dead_letters::carry_out, note, print, print_json, status::write_subscriber},
 };
 
 pub async fn subscribers(global: &Global, args: &Subscribers) -> Result<(), Failure> {
@@ -24,12 +27,24 @@ pub async fn subscribers(global: &Global, args: &Subscribers) -> Result<(), Fail
 }
 
 async fn list(config: &Config, json: bool) -> Result<(), Failure> {
-    let report = Client::serving(config).await?.status().await?;
+    let subscribers = match Client::find(&config.store.path).await {
+        Some(client) => client.status().await?.subscribers,
+        None => as_they_were_left(config).await?,
+    };
     if json {
-        return print_json(&report.subscribers);
+        return print_json(&subscribers);
     }
     let mut text = String::new();
-    let written = report.subscribers.iter().try_for_each(|subscriber| write_subscriber(&mut text, subscriber));
+    let written = subscribers.iter().try_for_each(|subscriber| write_subscriber(&mut text, subscriber));
     written.expect("a String takes every write");
     print(&text)
+}
+
+async fn as_they_were_left(config: &Config) -> Result<Vec<SubscriberReport>, Failure> {
+    let path = &config.store.path;
+    let store = open_for_reading(path)?.ok_or_else(|| no_store(path, "read"))?;
+    let subscriptions = assemble_in_memory(config).await?.subscriptions;
+    let left = at_rest(&subscriptions, &*store, SystemClock.now()).await?;
+    note(&format!("no process serves {}: this is how the last one left it", path.display()));
+    Ok(left.into_iter().map(SubscriberReport::from).collect())
 }

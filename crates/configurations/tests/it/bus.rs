@@ -135,8 +135,10 @@ fn dead_letters_are_discarded_with_a_reason_and_without_a_serving_process() {
 #[test]
 fn a_paused_subscriber_stays_so_over_a_restart() {
     let home = Home::with_data();
-    for order in [["subscribers", "pause", LEDGER], ["projections", "rebuild", "mlops.catalogue"]] {
-        let nowhere = home.run(&order);
+    for order in
+        [&["subscribers", "pause", LEDGER][..], &["projections", "rebuild", "mlops.catalogue"], &["subscribers"]]
+    {
+        let nowhere = home.run(order);
         let is_said = nowhere.stderr.contains("there is no store");
         assert!(
             nowhere.code == Some(2) && is_said && !home.path("borough.db").exists(),
@@ -147,9 +149,20 @@ fn a_paused_subscriber_stays_so_over_a_restart() {
     assert_eq!(home.run(&["call", "mlops.list-models", "{}"]).code, Some(0), "which makes one");
     assert_eq!(home.run(&["subscribers", "pause", LEDGER]).code, Some(0));
     assert_eq!(home.run(&["run", "data.csv"]).code, Some(0));
+    let nobody_serves = home.run(&["subscribers"]);
+    assert!(nobody_serves.stderr.contains("note: no process serves borough.db"), "{}", nobody_serves.stderr);
+    assert!(
+        nobody_serves.stdout.contains("paused: go on with `borough subscribers resume"),
+        "{}",
+        nobody_serves.stdout
+    );
+    let left = home.json(&["subscribers", "--json"]);
     let mut serving = home.spawn(&["serve"], &[]);
     assert!(serving.prints("serving"));
     let held = home.json(&["subscribers", "--json"]);
+    for told in ["name", "event", "position", "behind", "parked_keys", "paused"] {
+        assert_eq!(left[0][told], held[0][told], "{told}");
+    }
     assert_eq!((&held[0]["name"], &held[0]["paused"]), (&json!(LEDGER), &json!(true)));
     assert!(held[0]["behind"].as_u64().unwrap() > 0, "{held}");
     assert!(home.run(&["subscribers"]).stdout.contains("paused: go on with `borough subscribers resume"));

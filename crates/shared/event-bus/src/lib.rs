@@ -53,6 +53,7 @@
 //! A handler acts for the user who caused its event, with the permissions of its own module.
 #![warn(missing_docs)]
 
+mod at_rest;
 mod bus;
 mod collections;
 mod control;
@@ -85,6 +86,7 @@ mod subscription;
 mod timekeeper;
 mod watch;
 
+pub use at_rest::at_rest;
 pub use bus::{BusOptions, Drain, EventBus, Ports};
 pub use collections::collections;
 pub use control::Pause;

@@ -1,0 +1,62 @@
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+use event_sourcing::{LogQuery, Store, StoreError, StoreExt};
+
+use crate::{DeadLetters, DeliveryClass, LetterFilter, Pause, SubscriberStatus, Subscription, slot::Slot};
+
+const PAGE: usize = 256;
+
+/// How subscribers stand that nobody runs, as far as the store tells: those that are durable, in the order given. Where the keys of one
+/// are divided, it is as far as the part that has come least far.
+///
+/// # Errors
+/// What the store says.
+///
+/// # Cancel safety
+/// Only reads.
+pub async fn at_rest(
+    subscriptions: &[Subscription],
+    store: &dyn Store,
+    now: DateTime<Utc>,
+) -> Result<Vec<SubscriberStatus>, StoreError> {
+    let head = store.head().await?;
+    let durable = subscriptions.iter().filter(|subscription| subscription.class == DeliveryClass::Durable);
+    let mut all = Vec::new();
+    for &Subscription { name, module, event_type, class, slots, .. } in durable {
+        let mut position = head;
+        for index in 0..slots {
+            position = position.min(store.checkpoint(&Slot { index, of: slots }.stored_name(name)).await?);
+        }
+        let next = store.log(LogQuery::after(position, 1)).await?;
+        all.push(SubscriberStatus {
+            name,
+            module,
+            event_type,
+            class,
+            position,
+            head,
+            queued: 0,
+            in_flight: 0,
+            oldest: next.first().map(|event| (now - event.timestamp).to_std().unwrap_or_default()),
+            parked_keys: parked_keys(store, name).await?,
+            paused: store.get::<Pause>(name).await?.is_some(),
+            halted: None,
+            dropped: 0,
+            overlong: Vec::new(),
+            slots: Vec::new(),
+        });
+    }
+    Ok(all)
+}
+
+async fn parked_keys(store: &dyn Store, subscriber: &str) -> Result<usize, StoreError> {
+    let (letters, filter) = (DeadLetters::of(store), LetterFilter::of(subscriber));
+    let (mut keys, mut after) = (HashSet::new(), None::<String>);
+    loop {
+        let page = letters.list(&filter, after.as_deref(), PAGE).await?;
+        let Some(last) = page.last() else { return Ok(keys.len()) };
+        after = Some(last.key.clone());
+        keys.extend(page.into_iter().map(|letter| letter.value.event.metadata.key));
+    }
+}
