@@ -34,11 +34,12 @@ pub use shell::{completions, man};
 pub use status::status;
 pub use subscribers::subscribers;
 
-use std::io::Write;
+use std::{io::Write, path::Path, sync::Arc};
 
+use event_sourcing::Store;
 use serde::Serialize;
 
-use crate::exit::Failure;
+use crate::{composition::open_for_reading, exit::Failure};
 
 /// Listens from now on; the future ends when the user presses Ctrl-C or the system asks the process to end.
 pub(crate) fn interrupted() -> Result<impl Future<Output = ()>, Failure> {
@@ -74,6 +75,15 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = anstream::stdout().lock();
     writeln!(out, "{}", text.trim_end())?;
     Ok(out.flush()?)
+}
+
+/// The store for a verb that lists what is in it. Where there is none there is nothing to list, which is said.
+pub(crate) fn open_for_listing(path: &Path) -> Result<Option<Arc<dyn Store>>, Failure> {
+    let store = open_for_reading(path)?;
+    if store.is_none() {
+        note(&format!("there is no store {} yet", path.display()));
+    }
+    Ok(store)
 }
 
 /// What somebody may want to know who reads the results, on stderr.

@@ -5,17 +5,17 @@ use request::{AUDIT_STREAM, CommandRecorded, Outcome};
 
 use crate::{
     cli::{self, Audit, Global},
-    composition::{Config, open_for_reading},
+    composition::Config,
     exit::Failure,
     report::figures::visible,
-    verbs::print,
+    verbs::{open_for_listing, print},
 };
 
 const PAGE: usize = 1000;
 
 pub async fn audit(global: &Global, args: &Audit) -> Result<(), Failure> {
     let config = Config::load(global, Vec::new())?;
-    let Some(store) = open_for_reading(&config.store.path)? else { return Ok(()) };
+    let Some(store) = open_for_listing(&config.store.path)? else { return Ok(()) };
     let mut version = 0;
     loop {
         let page = store.stream(AUDIT_STREAM, StreamQuery::after(version, PAGE)).await?;

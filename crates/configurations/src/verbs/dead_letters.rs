@@ -9,11 +9,11 @@ use crate::{
         DeadLetters, DeadLettersVerb, Global, LetterDiscard, LetterList, LetterRetry, LetterShow, Letters,
         PickedLetters,
     },
-    composition::{Config, Platform, is_there, open_for_reading},
+    composition::{Config, Platform, assemble_in_memory, is_there, open_for_reading},
     control::{BusOrder, Client},
     exit::Failure,
     report::figures::visible,
-    verbs::{print, print_json, run::DRAIN},
+    verbs::{open_for_listing, print, print_json, run::DRAIN},
 };
 
 const PAGE: usize = 256;
@@ -38,7 +38,7 @@ struct Entry<'a> {
 }
 
 async fn list(config: &Config, args: &LetterList) -> Result<(), Failure> {
-    let Some(store) = open_for_reading(&config.store.path)? else { return Ok(()) };
+    let Some(store) = open_for_listing(&config.store.path)? else { return Ok(()) };
     let Letters { subscriber, event, key } = &args.which;
     let filter =
         LetterFilter { subscriber: subscriber.clone(), event_type: event.clone(), key: key.clone(), position: None };
@@ -56,13 +56,25 @@ async fn list(config: &Config, args: &LetterList) -> Result<(), Failure> {
         }
     }
     let unreadable = event_bus::DeadLetters::of(&*store).unreadable().await?;
-    match unreadable.first() {
-        Some(first) => Err(Failure::impossible(format!(
+    if let Some(first) = unreadable.first() {
+        return Err(Failure::impossible(format!(
             "{} dead letters cannot be read, which neither `retry` nor `discard` touches; the first: {first}",
             unreadable.len()
-        ))),
-        None => Ok(()),
+        )));
     }
+    match subscriber {
+        Some(name) if after.is_none() => is_known(config, name).await,
+        _ => Ok(()),
+    }
+}
+
+/// Whether there is a subscriber of this name, none of whose letters was found.
+async fn is_known(config: &Config, name: &str) -> Result<(), Failure> {
+    let subscriptions = assemble_in_memory(config).await?.subscriptions;
+    if subscriptions.iter().any(|subscription| subscription.name == name) {
+        return Ok(());
+    }
+    Err(Failure::impossible(format!("there is no subscriber `{name}` in this process: see `borough subscribers`")))
 }
 
 fn line(letter: &str, DeadLetter { event, error, attempts, .. }: &DeadLetter) -> String {

@@ -12,7 +12,7 @@ use crate::{
     composition::{Config, open_for_reading},
     exit::Failure,
     report::figures::visible,
-    verbs::{interrupted, print, trace::trace},
+    verbs::{interrupted, open_for_listing, print, trace::trace},
 };
 
 /// Between two looks at a log that another process appends to.
@@ -38,7 +38,7 @@ pub async fn events(global: &Global, args: &Events) -> Result<(), Failure> {
 
 async fn list(path: &Path, args: &EventList) -> Result<(), Failure> {
     let mut query = LogQuery { correlation: args.correlation, ..LogQuery::after(Position(args.after), PAGE) };
-    let mut store: Option<Arc<dyn Store>> = open_for_reading(path)?;
+    let mut store: Option<Arc<dyn Store>> = open_for_listing(path)?;
     loop {
         let page = match &store {
             Some(store) => store.log(query.clone()).await?,
@@ -69,7 +69,7 @@ struct Entry<'a> {
 }
 
 async fn refused(path: &Path, args: &EventsRefused) -> Result<(), Failure> {
-    let Some(store) = open_for_reading(path)? else { return Ok(()) };
+    let Some(store) = open_for_listing(path)? else { return Ok(()) };
     let mut after: Option<String> = None;
     loop {
         let page = store.list::<RefusedPublish>(after.as_deref(), PAGE).await?;

@@ -45,7 +45,10 @@ pub async fn serve(global: &Global, args: &Serve) -> Result<(), Failure> {
     };
     serving.take_up_open_runs().await?;
     serving.monitoring.look(&serving.platform).await;
-    print(&format!("serving {}, stop with Ctrl-C or SIGTERM", serving.config.store.path.display()))?;
+    let (store, process) = (serving.config.store.path.display(), std::process::id());
+    let modules = serving.platform.application.modules().len();
+    tracing::info!(%store, process, modules, version = env!("CARGO_PKG_VERSION"), "serving");
+    print(&format!("serving {store}, stop with Ctrl-C or SIGTERM"))?;
 
     tokio::pin!(end);
     let mut look = tokio::time::interval(LOOK);
@@ -195,6 +198,8 @@ impl Serving {
     /// Lets runs and subscribers end; what does not in time is in the journal and the log, and goes on with the next process.
     async fn drain(mut self) -> Result<(), Failure> {
         let timeout = self.config.serve.drain;
+        let (runs, calls) = (self.runs.len(), self.calls.len());
+        tracing::info!(runs, calls, "asked to stop: what is under way has {timeout:?} to end");
         let deadline = tokio::time::Instant::now() + timeout;
         let ending = async {
             while let Some(call) = self.calls.join_next().await {
@@ -214,6 +219,11 @@ impl Serving {
         self.platform.stop().await;
         self.monitoring.stop().await;
         let all = in_time && drained? == Drain::Complete;
+        if all {
+            tracing::info!("stopped");
+        } else {
+            tracing::warn!("stopped before all was done: the next process goes on with it");
+        }
         print(if all { "stopped" } else { "stopped; what was not finished goes on with the next process" })
     }
 }

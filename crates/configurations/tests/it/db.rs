@@ -89,6 +89,14 @@ fn a_store_is_copied_and_carried_elsewhere() {
         "",
         "whole.jsonl` is there already and an export overwrites nothing",
     );
+    let mut unread = home.borough();
+    unread.args(["db", "export"]).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let mut unread = unread.spawn().unwrap();
+    drop(unread.stdout.take());
+    let unread = unread.wait_with_output().unwrap();
+    let told = String::from_utf8(unread.stderr).unwrap();
+    assert!(unread.status.code() == Some(2) && told.contains("the export` cannot be written"), "{told}");
+
     let import = |file: &str| home.run(&["db", "import", file, "--store", "other.db"]);
     home.write("cut.jsonl", &whole.stdout[..whole.stdout.len() / 2]);
     is(&import("cut.jsonl"), 2, "", "other.db` was not imported: line ");
@@ -109,6 +117,9 @@ fn a_store_that_is_not_there_is_empty() {
     is(&home.run(&["db", "verify"]), 2, "", "there is no store borough.db to verify");
     is(&home.run(&["db", "backup", "copy.db"]), 2, "", "there is no store borough.db to back up");
     is(&home.run(&["db", "export"]), 2, "", "there is no store borough.db to export");
+    for list in [&["events"][..], &["events", "refused"], &["dead-letters"], &["audit"]] {
+        is(&home.run(list), 0, "", "note: there is no store borough.db yet\n");
+    }
     is(&home.run(&["db", "stats", "--store", "missing/borough.db"]), 2, "", "there is no folder missing");
     assert!(!home.path("borough.db").exists());
 }

@@ -8,7 +8,7 @@ use crate::home::Home;
 #[test]
 fn it_serves_until_sigterm_and_does_what_others_ask() {
     let home = Home::with_data();
-    let mut serving = home.spawn(&["serve"], &[]);
+    let mut serving = home.spawn(&["serve", "-v"], &[]);
     assert!(serving.prints("serving borough.db"));
 
     let status = home.json(&["status", "--json"]);
@@ -31,6 +31,9 @@ fn it_serves_until_sigterm_and_does_what_others_ask() {
 
     let ended = serving.signal("-TERM");
     assert_eq!((ended.code, ended.stdout.trim()), (Some(0), "stopped"), "{}", ended.stderr);
+    let logged = ["serving store=borough.db", "asked to stop", "stopped"];
+    let places: Vec<_> = logged.iter().map(|line| ended.stderr.find(line)).collect();
+    assert!(places.is_sorted() && places[0].is_some(), "{places:?}: {}", ended.stderr);
     let status = home.run(&["status"]);
     assert_eq!(status.code, Some(2));
     assert!(status.stderr.contains("borough serve"), "{}", status.stderr);

@@ -11,7 +11,7 @@ pub enum BusError {
     #[error("there is a subscriber `{0}` already: each needs a name of its own")]
     Twice(&'static str),
     /// Nobody runs here under that name.
-    #[error("there is no subscriber `{0}` in this process: see `borough status`")]
+    #[error("there is no subscriber `{0}` in this process: see `borough subscribers`")]
     Unknown(String),
     /// It asks for what cannot be.
     #[error("subscriber `{name}`: {fault}")]

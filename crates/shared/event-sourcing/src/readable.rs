@@ -55,8 +55,8 @@ fn beyond(head: Position, after: Position) -> Option<Damage> {
         return None;
     }
     let message = format!(
-        "the log ends at {head}, before the checkpoint from which this goes on: restore the store from a copy, or have the projection \
-         rebuilt"
+        "the log ends at {head}, before the checkpoint from which this goes on: restore the store from a copy; a projection can be \
+         rebuilt instead"
     );
     let error = StoreError { kind: StoreErrorKind::Corrupt, message };
     Some(Damage { position: Position(after.0.saturating_add(1)), error })

@@ -87,7 +87,7 @@ where
     Ok(Box::new(registry.with(lines.with_filter(filter(options, directives)?))))
 }
 
-/// Any form of directive in `RUST_LOG`; without it one that looks at no span when it is entered or left.
+/// Any form of directive in `RUST_LOG`, which also decides about the spans of messages if it names their target; without it one that looks at no span when it is entered or left.
 fn filter<S: Subscriber>(
     options: Options,
     directives: Option<&str>,
@@ -98,6 +98,10 @@ fn filter<S: Subscriber>(
     let filter = EnvFilter::builder()
         .parse(directives)
         .map_err(|source| InitError::Filter { directives: directives.into(), source })?;
+    let target = |directive: &str| directive.trim().split(['=', '[']).next() == Some(SPAN_TARGET);
+    if directives.split(',').any(target) {
+        return Ok(Box::new(filter));
+    }
     let spans = format!("{SPAN_TARGET}={}", LevelFilter::INFO);
     Ok(Box::new(filter.add_directive(spans.parse().expect("a path and a level are a directive"))))
 }
