@@ -192,12 +192,9 @@ fn verbosity_and_what_overrules_it() {
 /// What a line is about stands in it whatever the directives say of others.
 #[test]
 fn directives_decide_about_the_spans_of_messages_by_their_target() {
-    for (directives, are_there) in [
-        ("mlops=info", true),
-        ("message=off,mlops=info", false),
-        ("mlops=info, message=warn", false),
-        ("mlops=info,message[x]=info", false),
-    ] {
+    for (directives, are_there) in
+        [("mlops=info", true), ("message=off,mlops=info", false), ("mlops=info, message=warn", false)]
+    {
         let line = captured(Options::default(), Some(directives), || {
             let _span = message_span("event", "mlops", "data_quality.check_completed", &context()).entered();
             info!(target: "mlops", "done");
