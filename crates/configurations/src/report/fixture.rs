@@ -199,6 +199,7 @@ pub fn record(state: SagaState, steps: &[(&str, StepState, i64)]) -> SagaRecord 
             ended_at: begun.then(|| at(now)),
             undone_at: None,
             error: None,
+            events: Vec::new(),
         }
     };
     let steps = steps.iter().map(&mut step).collect();
@@ -209,11 +210,15 @@ pub fn record(state: SagaState, steps: &[(&str, StepState, i64)]) -> SagaRecord 
         state,
         correlation_id: correlation(),
         claims: Claims::new("local", []),
+        begun_in: "mlops".into(),
+        begun_by: Some("mlops.start-pipeline".into()),
+        causation_id: None,
         started_at: at(0),
         updated_at: at(now),
         steps,
         data: Value::Null,
         error: None,
+        events: Vec::new(),
     }
 }
 

@@ -1,8 +1,9 @@
 use std::collections::{BTreeMap, HashMap};
 
+use chrono::{DateTime, Utc};
 use event_bus::{DeliveryOutcome, DeliveryRecord};
 use event_sourcing::{Position, Store};
-use kernel::{CorrelationId, Envelope, Error, Event, EventId};
+use kernel::{CausationId, CorrelationId, Envelope, Error, Event, EventId};
 use request::{CommandRecorded, Outcome};
 use saga::{SagaEngine, SagaRecord, StepRecord};
 use serde::Serialize;
@@ -167,8 +168,9 @@ impl Node {
     }
 }
 
-/// Everything that one piece of work consists of: below a command the events of its unit, below an event its deliveries, below a
-/// delivery its tries before the last and what its module published for it.
+/// Everything that one piece of work consists of: below a command the events of its unit, the runs that it began and the commands that
+/// its service sent; below a run its steps, below a step the commands that it sent; below an event its deliveries, below a delivery its
+/// tries before the last and what its module published, sent and began for it.
 ///
 /// It may be as deep as there are events, so nothing here calls itself.
 #[derive(Default)]
@@ -207,17 +209,20 @@ impl Tree {
             let deliveries = DeliveryRecord::of(store, position).await?;
             tree.event(event, &deliveries, &mut places)?;
         }
-        // A command is recorded behind what it published.
-        for event in &events {
-            let node = places.events[&event.event_id.uuid()];
-            tree.nodes[node].below = places.above(event);
-        }
         let runs = SagaEngine::list(store).await?;
         for run in runs.iter().filter(|run| run.correlation_id == correlation) {
-            let above = tree.add(None, Node::of_run(run));
+            let node = tree.add(places.above_run(run), Node::of_run(run));
+            places.published.extend(run.events.iter().map(|event| (*event, node)));
             for step in run.steps.iter().filter(|step| step.started_at.is_some()) {
-                tree.add(Some(above), Node::of_step(step, &run.saga));
+                let below = tree.add(Some(node), Node::of_step(step, &run.saga));
+                places.published.extend(step.events.iter().map(|event| (*event, below)));
+                places.steps.insert(format!("{}/{}", run.id, step.name), below);
             }
+        }
+        // A command is recorded behind what it published and sent.
+        for event in &events {
+            let node = places.events[&event.event_id.uuid()];
+            tree.nodes[node].below = places.above(node, event);
         }
         Ok(tree)
     }
@@ -234,8 +239,10 @@ impl Tree {
         let node = if event.event_type == CommandRecorded::NAME {
             let mut record: CommandRecorded = event.decode()?;
             let parts = std::mem::take(&mut record.events);
+            let (request, asked_by, key) = (record.request.clone(), record.asked_by.take(), record.key.take());
             let node = self.add(None, Node::of_command(position, record));
-            places.commands.extend(parts.into_iter().map(|part| (part, node)));
+            places.published.extend(parts.into_iter().map(|part| (part, node)));
+            places.records.push(Record { node, request, asked_by, key, at: event.timestamp });
             node
         } else {
             let (name, module) = (event.event_type.as_ref(), event.source_module.as_ref());
@@ -308,19 +315,62 @@ struct Places {
     events: HashMap<Uuid, usize>,
     /// By event and module.
     deliveries: HashMap<(Uuid, String), usize>,
-    /// By the events that they have published.
-    commands: HashMap<EventId, usize>,
+    /// By event, the command, the step or the run in whose unit it is.
+    published: HashMap<EventId, usize>,
+    /// By run and name.
+    steps: HashMap<String, usize>,
+    /// In the order of the log.
+    records: Vec<Record>,
+}
+
+/// Of one command, what tells where it came from.
+struct Record {
+    node: usize,
+    request: String,
+    asked_by: Option<String>,
+    key: Option<String>,
+    at: DateTime<Utc>,
 }
 
 impl Places {
-    fn above(&self, event: &Envelope) -> Option<usize> {
-        let by_command = self.commands.get(&event.event_id);
-        let by_cause = || {
-            let cause = event.metadata.causation_id?.uuid();
-            let delivery = self.deliveries.get(&(cause, event.source_module.clone().into_owned()));
-            delivery.or_else(|| self.events.get(&cause))
+    fn above(&self, node: usize, event: &Envelope) -> Option<usize> {
+        let by_unit = self.published.get(&event.event_id).copied();
+        let by_record = || {
+            let at = self.records.binary_search_by_key(&node, |record| record.node).ok()?;
+            self.above_command(at)
         };
-        by_command.or_else(by_cause).copied()
+        let by_cause = || self.of_cause(event.metadata.causation_id, &event.source_module);
+        by_unit.or_else(by_record).or_else(by_cause)
+    }
+
+    fn above_command(&self, at: usize) -> Option<usize> {
+        let Record { asked_by, key, .. } = &self.records[at];
+        let of_step = || {
+            let mut parts = key.as_deref()?.splitn(3, '/');
+            self.steps.get(&format!("{}/{}", parts.next()?, parts.next()?)).copied()
+        };
+        // Two requests of one name that are served at the same time cannot be told apart: it stands below the first to end.
+        let of_service = || {
+            let asked_by = asked_by.as_ref()?;
+            self.records[at + 1..].iter().find(|record| record.request == *asked_by).map(|record| record.node)
+        };
+        of_step().or_else(of_service)
+    }
+
+    fn above_run(&self, run: &SagaRecord) -> Option<usize> {
+        let of_service = || {
+            let begun_by = run.begun_by.as_ref()?;
+            let mut ended =
+                self.records.iter().filter(|record| record.at.timestamp_millis() >= run.started_at.timestamp_millis());
+            ended.find(|record| record.request == *begun_by).map(|record| record.node)
+        };
+        of_service().or_else(|| self.of_cause(run.causation_id, &run.begun_in))
+    }
+
+    /// What this module made of an event.
+    fn of_cause(&self, cause: Option<CausationId>, module: &str) -> Option<usize> {
+        let cause = cause?.uuid();
+        self.deliveries.get(&(cause, module.to_owned())).or_else(|| self.events.get(&cause)).copied()
     }
 }
 
@@ -330,7 +380,6 @@ mod tests {
 
     use event_sourcing::{Expected, MemoryStore, Unit, Write};
     use expect_test::expect;
-    use kernel::CausationId;
 
     use super::*;
 
@@ -340,6 +389,8 @@ mod tests {
             acting: None,
             module: "orders".into(),
             request: "orders.place".into(),
+            asked_by: None,
+            key: None,
             subject: None,
             purpose: None,
             outcome: Outcome::Done,
@@ -443,6 +494,32 @@ mod tests {
                 n9["event orders.changed of orders @5"]
         "#]]
         .assert_eq(&tree.mermaid());
+    }
+
+    #[tokio::test]
+    async fn a_command_stands_below_the_one_whose_service_sent_it() {
+        let recorded = |n, cause, request: &str, asked_by: Option<&str>| {
+            let mut command = event(n, "orders", cause);
+            command.event_type = CommandRecorded::NAME.into();
+            let asked_by = asked_by.map(str::to_owned);
+            let key = asked_by.as_ref().map(|_| "a/key/of/its/own".to_owned());
+            let record = CommandRecorded { request: request.into(), asked_by, key, ..record(Vec::new()) };
+            command.data = kernel::Json::of(&record).unwrap();
+            command
+        };
+        let commands = vec![
+            event(1, "shop", None),
+            recorded(2, Some(1), "stock.take", Some("orders.place")),
+            recorded(3, Some(1), "orders.place", None),
+            recorded(4, Some(1), "stock.take", Some("orders.place")),
+        ];
+        expect![[r#"
+            └─ event shop.changed of shop @1
+               ├─ command orders.place of orders @3: done, 250.0 ms
+               │  └─ command stock.take of orders @2: done, 250.0 ms
+               └─ command stock.take of orders @4: done, 250.0 ms
+        "#]]
+        .assert_eq(&tree(commands, &[]).await.text());
     }
 
     /// Each event has set off the next one. A thread of a test has a small stack.

@@ -3,7 +3,7 @@
 use event_bus::{DeadLetter, KeptEvent, RefusedPublish};
 use event_sourcing::{Expected, LogQuery, Position, Store as _, StoreExt as _, Unit};
 use kernel::{Clock as _, Envelope, Error, ErrorKind, EventId, Ids as _, Json, SystemClock, SystemIds};
-use serde_json::json;
+use serde_json::{Value, json};
 use storage_sqlite::{Options, SqliteStore};
 
 use crate::home::Home;
@@ -195,7 +195,20 @@ fn a_trace_is_the_tree_of_one_piece_of_work() {
     let picture = home.run(&["events", "trace", id, "--format", "mermaid"]).stdout;
     assert!(picture.starts_with("flowchart TD\n") && picture.contains(" --> n"), "{picture}");
     let data = home.json(&["events", "trace", id, "--json"]);
-    assert!(data.as_array().unwrap().iter().any(|node| node["kind"] == "run"), "{data}");
+    let nodes = data.as_array().unwrap();
+    let above = |node: &Value| node["below"].as_u64().map(|above| &nodes[above as usize]);
+    let trained = nodes.iter().find(|node| node["name"] == "machine_learning.model_trained");
+    let way: Vec<_> = std::iter::successors(trained, |node| above(node)).map(|node| &node["name"]).collect();
+    let whole = [
+        "machine_learning.model_trained",
+        "machine-learning.train",
+        "train-model",
+        "mlops.pipeline",
+        "mlops.start-pipeline",
+    ];
+    assert_eq!(way, whole, "{tree}");
+    let roots: Vec<_> = nodes.iter().filter(|node| above(node).is_none()).map(|node| &node["name"]).collect();
+    assert_eq!(roots, ["mlops.start-pipeline"], "all of it was set off by that: {tree}");
     let unknown = home.run(&["events", "trace", "00000000-0000-7000-8000-000000000000"]);
     assert!(unknown.code == Some(2) && unknown.stderr.contains("knows nothing of"), "{}", unknown.stderr);
 }

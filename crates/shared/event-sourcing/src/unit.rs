@@ -307,6 +307,14 @@ impl Unit {
         &self.writes
     }
 
+    /// The events that are to be written, in the order in which they were added.
+    pub fn event_ids(&self) -> impl Iterator<Item = EventId> {
+        self.writes.iter().filter_map(|write| match write {
+            Write::Append { envelope, .. } => Some(envelope.event_id),
+            _ => None,
+        })
+    }
+
     pub(crate) fn take_writes(&mut self) -> Vec<Write> {
         mem::take(&mut self.writes)
     }

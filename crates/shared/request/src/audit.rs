@@ -1,8 +1,10 @@
-use event_sourcing::{Expected, Unit, Write};
+use event_sourcing::{Expected, Unit};
 use kernel::{Context, Contract, Error, Event, EventId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
+
+use crate::IdempotencyKey;
 
 /// The stream of all [`CommandRecorded`] events.
 pub const AUDIT_STREAM: &str = "audit";
@@ -22,6 +24,12 @@ pub struct CommandRecorded {
     pub module: String,
     /// Wire name of the command.
     pub request: String,
+    /// Wire name of the request by whose service it was asked, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_by: Option<String>,
+    /// The idempotency key that it was sent under, or the first 200 characters of it; of a step of a saga, `RUN/STEP/REQUEST`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
     /// What it was about, in the words of the command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
@@ -70,12 +78,15 @@ pub fn contracts() -> Vec<Contract> {
 pub(crate) struct Audited<'a> {
     pub module: &'static str,
     pub request: &'a str,
+    pub key: Option<&'a IdempotencyKey>,
     pub subject: Option<String>,
     pub since: Instant,
 }
 
 /// Events of a command that its record names.
 const EVENTS: usize = 100;
+/// Characters of a key that a record has.
+const KEY: usize = 200;
 
 impl Audited<'_> {
     pub fn done(&self, cx: &Context, unit: &mut Unit) {
@@ -89,17 +100,15 @@ impl Audited<'_> {
 
     fn record(&self, cx: &Context, unit: &mut Unit, outcome: Outcome, code: Option<String>) {
         let principal = cx.principal();
-        let events = unit.writes().iter().filter_map(|write| match write {
-            Write::Append { envelope, .. } => Some(envelope.event_id),
-            _ => None,
-        });
         let event = CommandRecorded {
-            events: events.take(EVENTS).collect(),
+            events: unit.event_ids().take(EVENTS).collect(),
             seconds: Some(self.since.elapsed().as_secs_f64()),
             user: principal.user().to_owned(),
             acting: principal.acting().map(str::to_owned),
             module: self.module.to_owned(),
             request: self.request.to_owned(),
+            asked_by: cx.asked().map(|asked| asked.request.to_owned()),
+            key: self.key.map(|key| key.as_str().chars().take(KEY).collect()),
             subject: self.subject.clone(),
             purpose: cx.purpose().map(str::to_owned),
             outcome,

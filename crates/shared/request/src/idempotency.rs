@@ -24,6 +24,10 @@ impl IdempotencyKey {
         Ok(Self(key))
     }
 
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Where the answer is kept.
     fn document(&self, cx: &Context) -> String {
         // A user's name may hold a slash: the length says where it ends.

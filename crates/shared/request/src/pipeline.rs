@@ -153,7 +153,7 @@ impl Requests {
             Err(absent) => {
                 let Absent { module, meters, why } = &*absent;
                 // Nobody here knows whether it is a command: it might be one.
-                let audited = Audited { module, request: name, subject: None, since: Instant::now() };
+                let audited = Audited { module, request: name, key, subject: None, since: Instant::now() };
                 let passage = Passage { cx, module, request: name, meters, audited: Some(&audited), until: None };
                 self.pass(&passage, async { Err(why.clone()) }).await
             }
@@ -216,7 +216,7 @@ impl Requests {
             Ok((request, subject)) => (Ok(request), subject),
             Err(error) => (Err(error), None),
         };
-        let audited = is_command.then_some(Audited { module, request: R::NAME, subject, since });
+        let audited = is_command.then_some(Audited { module, request: R::NAME, key, subject, since });
         let passage = Passage { audited: audited.as_ref(), ..passage };
         let stages = async {
             let (open, entry, typed) = found.as_ref().map_err(|absent| absent.why.clone())?;

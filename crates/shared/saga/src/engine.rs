@@ -20,6 +20,8 @@ const ATTEMPTS: u32 = 3;
 const CONFLICTS: u32 = 100;
 /// Wait after the first failure; doubles with each further one.
 const FIRST_WAIT: Duration = Duration::from_millis(200);
+/// Events that a step names, and that a run names.
+const EVENTS: usize = 100;
 /// Journals read at once.
 const PAGE: usize = 256;
 
@@ -130,6 +132,7 @@ impl SagaEngine {
             ended_at: None,
             undone_at: None,
             error: None,
+            events: Vec::new(),
         });
         let record = SagaRecord {
             id,
@@ -138,11 +141,15 @@ impl SagaEngine {
             state: SagaState::Running,
             correlation_id: cx.correlation(),
             claims: cx.principal().claims().clone(),
+            begun_in: unit.origin().module.into(),
+            begun_by: cx.asked().map(|asked| asked.request.to_owned()),
+            causation_id: cx.causation(),
             started_at: now,
             updated_at: now,
             steps: steps.collect(),
             data,
             error: None,
+            events: Vec::new(),
         };
         observability::originated(observability::SAGA, unit.origin().module, S::NAME, id.0, cx);
         unit.put(id.to_string(), &record, Expected::Absent);
@@ -422,7 +429,7 @@ impl Run<'_> {
         }
         let step = &mut record.steps[index];
         (step.state, step.ended_at, step.error) = (StepState::Done, Some(self.now()), None);
-        self.commit_step(record, unit).await
+        self.commit_step(index, record, unit).await
     }
 
     /// One try, in a span of its own.
@@ -446,9 +453,10 @@ impl Run<'_> {
             }
             self.tell(index);
         }
-        let record = self.at(SagaState::Compensated);
+        let mut record = self.at(SagaState::Compensated);
         let mut unit = self.unit();
         self.definition.compensated(&record, &mut unit)?;
+        record.events = unit.event_ids().take(EVENTS).collect();
         self.commit(record, unit).await
     }
 
@@ -485,14 +493,16 @@ impl Run<'_> {
         if undo == Undo::Done {
             step.state = StepState::Undone;
         }
-        self.commit_step(record, unit).await
+        self.commit_step(index, record, unit).await
     }
 
     /// Commits a step's own writes with the journal; a conflict of the writes is the step's to retry.
-    async fn commit_step(&mut self, record: SagaRecord, mut unit: Unit) -> Outcome {
+    async fn commit_step(&mut self, index: usize, mut record: SagaRecord, mut unit: Unit) -> Outcome {
         if let Err(error) = self.engine.requests.complete(&mut unit).await {
             return Ok(Err(error));
         }
+        let told = &mut record.steps[index].events;
+        told.extend(unit.event_ids().take(EVENTS - told.len()));
         // Mutant `step_apart_from_journal`: a crash between a step's writes and its entry in the journal repeats them.
         if cfg!(mutant = "step_apart_from_journal") {
             let writes = std::mem::replace(&mut unit, self.unit());

@@ -1,6 +1,6 @@
 use chrono::{DateTime, Utc};
 use event_sourcing::{Collection, Document, Index};
-use kernel::{Claims, CorrelationId, Error};
+use kernel::{CausationId, Claims, CorrelationId, Error, EventId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
@@ -31,6 +31,15 @@ pub struct SagaRecord {
     pub correlation_id: CorrelationId,
     /// On whose behalf it runs, with the permissions of its start.
     pub claims: Claims,
+    /// Name of the module that began it.
+    #[serde(default)]
+    pub begun_in: String,
+    /// Wire name of the request by whose service it was begun, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begun_by: Option<String>,
+    /// The event that set it off, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub causation_id: Option<CausationId>,
     /// When it was begun, by the clock of the unit that it was begun in.
     pub started_at: DateTime<Utc>,
     /// When the journal was last written.
@@ -42,6 +51,9 @@ pub struct SagaRecord {
     /// Why it went back, or why it is stuck.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Error>,
+    /// What the saga published when it was compensated: the first 100.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<EventId>,
 }
 
 impl Document for SagaRecord {
@@ -123,6 +135,9 @@ pub struct StepRecord {
     /// What it last failed with, unless it was done in the end; or what undoing it failed with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Error>,
+    /// What it published in its own unit, also when it was undone: the first 100. Its commands have records that name theirs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<EventId>,
 }
 
 /// What became of a step.

@@ -193,7 +193,7 @@ fn verbosity_and_what_overrules_it() {
 #[test]
 fn directives_decide_about_the_spans_of_messages_by_their_target() {
     for (directives, are_there) in
-        [("mlops=info", true), ("message=off,mlops=info", false), ("mlops=info, message=warn", false)]
+        [("mlops=info", true), ("message=off,mlops=info", false), ("mlops=info,message=warn", false)]
     {
         let line = captured(Options::default(), Some(directives), || {
             let _span = message_span("event", "mlops", "data_quality.check_completed", &context()).entered();

@@ -8,6 +8,8 @@ fn record(request: &str, outcome: Outcome, code: Option<&str>) -> CommandRecorde
         acting: None,
         module: "till".into(),
         request: request.into(),
+        asked_by: None,
+        key: None,
         subject: (request == "till.pay-in").then(|| "till/main".into()),
         purpose: None,
         outcome,
@@ -30,7 +32,7 @@ async fn every_command_leaves_one_record_of_how_it_ended() {
     shop.requests.ask(&shop.cx, Break { amount: 0 }).await.unwrap_err();
     shop.requests.ask(&shop.cx, Balance { amount: 0 }).await.unwrap();
     let expected = [
-        record("till.pay-in", Outcome::Done, None),
+        CommandRecorded { key: Some("order-1".into()), ..record("till.pay-in", Outcome::Done, None) },
         record("till.pay-in", Outcome::Refused, Some("invalid")),
         record("till.pay-in", Outcome::Refused, Some("denied")),
         record("till.close", Outcome::Refused, Some("till.not_empty")),
