@@ -8,7 +8,7 @@ use super::{
     Counts, Progress,
     draft::Draft,
     file_fault,
-    line::{FORMAT, Line, VERSION},
+    line::{FORMAT, Line, Place, VERSION},
     verify,
 };
 use crate::{
@@ -49,7 +49,8 @@ pub fn import(
     schema::migrate(&mut connection, &file)?;
     let mut halt = Halt::from_env();
     let (counts, numbers) = (Counts::default(), Numbers::default());
-    let reading = Reading { file: &file, connection: &connection, counts, numbers, number: 0, halt: &mut halt };
+    let (number, place) = (0, Place::default());
+    let reading = Reading { file: &file, connection: &connection, counts, numbers, number, place, halt: &mut halt };
     let counts = reading.read(reader, progress)?;
     connection.close().map_err(|(_, cause)| file.fault(&cause))?;
     if let Some(finding) = verify(draft.path(), &mut |_| {})?.first() {
@@ -96,6 +97,8 @@ struct Reading<'a> {
     numbers: Numbers,
     /// Of the line at hand, from 1.
     number: u64,
+    /// Of the line before it.
+    place: Place,
     halt: &'a mut Option<Halt>,
 }
 
@@ -109,6 +112,7 @@ impl Reading<'_> {
             }
             let line =
                 serde_json::from_str(&text).map_err(|cause| self.wrong(&format!("is none of an export ({cause})")))?;
+            self.is_as_exported(&line, &text)?;
             match line {
                 Line::Header { format, version } => self.begin(&format, version)?,
                 _ if self.number == 1 => return Err(self.wrong("does not say that this is an export")),
@@ -151,6 +155,22 @@ impl Reading<'_> {
             return Err(self.wrong("is cut off"));
         }
         Ok(read > 0)
+    }
+
+    /// What the store does not keep would be gone without a word.
+    fn is_as_exported(&mut self, line: &Line, text: &str) -> Result<(), StoreError> {
+        let place = line.place();
+        // Those of events have numbers, which are looked at where they are counted.
+        if self.number > 1 && place <= self.place && !matches!(line, Line::Event(_)) {
+            return Err(self.wrong("is not in the order of an export, or is there twice"));
+        }
+        self.place = place;
+        if serde_json::to_string(line).ok().as_deref() != text.strip_suffix('\n') {
+            return Err(self.wrong(
+                "is not written as an export writes it: there is something in it that the store would not keep",
+            ));
+        }
+        Ok(())
     }
 
     fn begin(&self, format: &str, version: u32) -> Result<(), StoreError> {

@@ -20,6 +20,23 @@ pub(super) enum Line {
     End { events: u64, documents: u64, checkpoints: u64, sha256: String },
 }
 
+/// Where a line stands among the others: lines of one sort are together, and in the order of these names.
+pub(super) type Place = (u8, String, String);
+
+impl Line {
+    pub fn place(&self) -> Place {
+        let place = |sort, first: &str, second: &str| (sort, first.to_owned(), second.to_owned());
+        match self {
+            Self::Header { .. } => place(0, "", ""),
+            Self::Collection { name, .. } => place(1, name, ""),
+            Self::Event(_) => place(2, "", ""),
+            Self::Document { collection, key, .. } => place(3, collection, key),
+            Self::Checkpoint { subscriber, .. } => place(4, subscriber, ""),
+            Self::End { .. } => place(5, "", ""),
+        }
+    }
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct EventLine {
     pub stream: String,

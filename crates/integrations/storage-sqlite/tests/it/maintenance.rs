@@ -242,18 +242,29 @@ async fn what_no_store_can_have_is_not_imported() {
     let whole = String::from_utf8(exported(&path).unwrap()).unwrap();
     let lines: Vec<&str> = whole.split_inclusive('\n').collect();
     let copy = path.with_file_name("copy.db");
+    let collection = *lines.iter().find(|line| line.starts_with("{\"collection\"")).unwrap_or(&lines[3]);
+    let twice = collection.repeat(2);
     for (from, to, says) in [
         (r#""revision":1"#, r#""revision":0"#, "0, is none that a store gives out"),
         (r#""revision":1"#, r#""revision":18446744073709551615"#, "is none that a store gives out"),
         (r#""revision":1,"version":1"#, r#""revision":1,"version":0"#, "its version counts from 1"),
         (r#""numbered","position":1"#, r#""numbered","position":9"#, "is at 9, and the log ends at"),
+        (
+            r#""event":{"event_id""#,
+            r#""event":{"unknown":1,"event_id""#,
+            "something in it that the store would not keep",
+        ),
+        (r#""source_module""#, r#""source_module":"twice","source_module""#, "duplicate field"),
+        (r#"{"checkpoint""#, r#"{ "checkpoint""#, "is not written as an export writes it"),
+        (collection, &twice, "is not in the order of an export, or is there twice"),
     ] {
         let changed: Vec<String> = lines[..lines.len() - 1].iter().map(|line| line.replace(from, to)).collect();
         let changed = changed.concat();
         assert_ne!(changed, lines[..lines.len() - 1].concat(), "{from}");
-        let mut end: Value = serde_json::from_str(lines[lines.len() - 1]).unwrap();
-        end["end"]["sha256"] = json!(format!("{:x}", Sha256::digest(&changed)));
-        let error = imported(&copy, format!("{changed}{end}\n").as_bytes()).unwrap_err();
+        let [before, now] =
+            [lines[..lines.len() - 1].concat(), changed.clone()].map(|lines| format!("{:x}", Sha256::digest(lines)));
+        let end = lines[lines.len() - 1].replace(&before, &now);
+        let error = imported(&copy, format!("{changed}{end}").as_bytes()).unwrap_err();
         assert_eq!(error.kind, StoreErrorKind::Corrupt, "{error}");
         assert!(error.message.contains("was not imported") && error.message.contains(says), "{to}: {error}");
         assert_eq!(files(&folder), ["borough.db"], "{to}");
