@@ -2,8 +2,6 @@
 
 use std::{
     collections::HashMap,
-    future,
-    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -34,6 +32,8 @@ pub(crate) struct Stretch<'a> {
     pub events: &'a Excerpt,
     /// The event that is being handled; those before it are done and wrote nothing. Whoever polls looks at it.
     pub at: &'a AtomicUsize,
+    /// How often it was polled: once more than before an event where the handler had to wait. Whoever polls counts.
+    pub polls: &'a AtomicUsize,
     /// Not to begin with another event.
     pub hold: &'a AtomicBool,
     pub seat: &'a mut Seat,
@@ -43,16 +43,16 @@ pub(crate) struct Stretch<'a> {
 impl Stretch<'_> {
     /// Up to the end, the first event that wrote something, or the first that failed: `at` says which.
     pub async fn run<H: Handles>(self, handler: &H) -> Result<(), Fault> {
-        let Self { subscription, events, at, hold, seat, inline } = self;
+        let Self { subscription, events, at, polls, hold, seat, inline } = self;
         seat.began = Instant::now();
+        let mut seen = polls.load(Ordering::Relaxed);
         let mut next = at.load(Ordering::Relaxed);
         while let Some(event) = events.get(next).filter(|_| !hold.load(Ordering::Relaxed)) {
             if subscription.takes(event) {
                 seat.take(subscription, event)?;
                 let Seat { cx, unit, .. } = &mut *seat;
                 let span = observability::delivery_span(subscription.module, subscription.name, &event.event_type, cx);
-                let mut waited = false;
-                let handling = noticing(&mut waited, handler.handle_one(cx, event, unit, None));
+                let handling = handler.handle_one(cx, event, unit, None);
                 // Where nobody looks at spans, to enter and to leave one costs more than many handlers.
                 if span.is_disabled() {
                     handling.await?;
@@ -64,8 +64,9 @@ impl Stretch<'_> {
                 }
                 seat.handled += 1;
                 seat.turn = seat.turn.wrapping_add(1);
-                if waited || seat.turn.is_multiple_of(TICK) {
-                    seat.began = Instant::now();
+                let polled = polls.load(Ordering::Relaxed);
+                if polled != seen || seat.turn.is_multiple_of(TICK) {
+                    (seen, seat.began) = (polled, Instant::now());
                 }
             }
             next += 1;
@@ -79,17 +80,6 @@ impl Stretch<'_> {
         seat.began = Instant::now();
         Ok(())
     }
-}
-
-/// Sets `waited` if the work was not through at once.
-async fn noticing<F: Future>(waited: &mut bool, work: F) -> F::Output {
-    let mut work = pin!(work);
-    future::poll_fn(|cx| {
-        let polled = work.as_mut().poll(cx);
-        *waited |= polled.is_pending();
-        polled
-    })
-    .await
 }
 
 /// Context and unit of the event that is being handled. They go on to the next event as long as nothing was written.

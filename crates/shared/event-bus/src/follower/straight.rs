@@ -1,4 +1,5 @@
 use std::{
+    future::poll_fn,
     mem,
     ops::Range,
     panic::AssertUnwindSafe,
@@ -117,9 +118,14 @@ impl Follower {
         let behind = |index: usize| Position(position(&page[index]).0 - 1);
         let hold = AtomicBool::new(false);
         let Delivery { subscription, inline, .. } = &**delivery;
-        let stretch = Stretch { subscription, events: page, at, hold: &hold, seat, inline };
+        let polls = AtomicUsize::new(0);
+        let stretch = Stretch { subscription, events: page, at, polls: &polls, hold: &hold, seat, inline };
         let result = 'handled: {
             let mut handling = pin!(AssertUnwindSafe(handler.stretch(stretch)).catch_unwind());
+            let mut handling = pin!(poll_fn(|cx| {
+                polls.store(polls.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+                handling.as_mut().poll(cx)
+            }));
             if let Poll::Ready(ended) = futures::poll!(&mut handling) {
                 break 'handled ended;
             }
