@@ -21,7 +21,8 @@ pub enum Expected {
     Any,
     /// The stream has no event yet, there is no document under the key.
     Absent,
-    /// The stream's version or the document's revision; both count from 1.
+    /// The stream's version or the document's revision; both count from 1. A document that was deleted and put again counts from 1 again:
+    /// whoever must tell it from the one before keeps it, and empties it, or gives it another key.
     Exact(u64),
 }
 
