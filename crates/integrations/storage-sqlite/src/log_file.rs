@@ -77,6 +77,37 @@ pub(crate) fn check(file: &StoreFile) -> Result<(), StoreError> {
     Err(file.error(StoreErrorKind::Corrupt, &what))
 }
 
+/// What stands behind the end of the log, of a commit that failed. SQLite does not see it while the process runs; one that is killed would
+/// leave a log in which it looks like a commit that was made, or like one that is damaged.
+#[derive(Default)]
+pub(crate) struct Leftovers {
+    /// SQLite's index of the log. Never closed: with any of its handles to a file a process gives up all locks that SQLite has on it there.
+    index: Option<ManuallyDrop<File>>,
+}
+
+impl Leftovers {
+    /// To be called by the writer, outside of a transaction.
+    pub fn remove(&mut self, file: &StoreFile) -> io::Result<()> {
+        /// Where the number of its frames stands: https://www.sqlite.org/walformat.html#the_wal_index_file_format
+        const FRAMES: u64 = 16;
+        let index = match self.index.take() {
+            Some(index) => index,
+            None => ManuallyDrop::new(File::open(file.beside("-shm"))?),
+        };
+        let mut frames = [0; 4];
+        let read = (&*index).seek(SeekFrom::Start(FRAMES)).and_then(|_| (&*index).read_exact(&mut frames));
+        self.index = Some(index);
+        read?;
+        let end = HEADER as u64 + u64::from(u32::from_ne_bytes(frames)) * FRAME as u64;
+        let log = File::options().write(true).open(file.log_path())?;
+        if log.metadata()?.len() > end {
+            log.set_len(end)?;
+            log.sync_all()?;
+        }
+        Ok(())
+    }
+}
+
 /// SQLite removes a log whose file is empty. A store has its first page before it has a log, and never less from then on.
 fn has_its_file(file: &StoreFile) -> Result<(), StoreError> {
     let length = |path: &Path| match fs::metadata(path) {
@@ -172,12 +203,17 @@ fn damage(log: &[u8], pages: &Pages<'_>) -> Option<usize> {
         holds
     });
     let first = whole.count();
-    // Of a frame in which nothing holds the length of the store, which ends a commit, says no less than that of the others.
+    // A frame whose salts alone have changed still follows the one before.
+    let before = first.checked_sub(1).map_or(pair(header, 24), |last| pair(frames[last], 16));
+    let is_of_it = |index: usize, frame: &[u8]| pair(frame, 8) == salts || index == 0 && follows(before, frame);
     let ends = |frame: &[u8]| number(frame, 4) != 0;
     let mut has_ended = false;
-    for two in frames.get(first..)?.windows(2) {
-        has_ended |= ends(two[0]);
-        if has_ended && pair(two[1], 8) == salts && follows(pair(two[0], 16), two[1]) {
+    for (index, two) in frames.get(first..)?.windows(2).enumerate() {
+        let is_followed = pair(two[1], 8) == salts && follows(pair(two[0], 16), two[1]);
+        // What has stood in the same place before the log began anew ends commits too, and what was being written when the machine stopped
+        // need not have reached the disk in order. Mutant `older_frames_count`: a store is refused for that.
+        has_ended |= ends(two[0]) && (is_of_it(index, two[0]) || is_followed || cfg!(mutant = "older_frames_count"));
+        if has_ended && is_followed {
             return Some(HEADER + first * FRAME);
         }
     }
@@ -186,9 +222,6 @@ fn damage(log: &[u8], pages: &Pages<'_>) -> Option<usize> {
         return None;
     }
     // What a transaction that was given up has left has no end, and may be the same as what stands in the file.
-    // A frame whose salts alone have changed still follows the one before.
-    let before = first.checked_sub(1).map_or(pair(header, 24), |last| pair(frames[last], 16));
-    let is_of_it = |index: usize, frame: &[u8]| pair(frame, 8) == salts || index == 0 && follows(before, frame);
     if !frames[first..].iter().enumerate().any(|(index, frame)| ends(frame) && is_of_it(index, frame)) {
         return None;
     }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use event_sourcing::{Appends, CommitError, Deadline, Position, Receipt, StoreError, StoreErrorKind, Unit, Write};
-use rusqlite::{Connection, hooks::Wal};
+use rusqlite::{Connection, ErrorCode, hooks::Wal};
 use tokio::sync::{
     mpsc::{
         self,
@@ -21,6 +21,7 @@ use crate::{
     fault::StoreFile,
     fold::{self, Folder},
     halt::Halt,
+    log_file::Leftovers,
     sync::{Builder, JoinHandle, block_on},
     transaction::{Known, Transaction},
 };
@@ -88,7 +89,8 @@ impl Writer {
         connection.wal_hook(Some(count)).map_err(|cause| file.fault(&cause))?;
         let (known, halt) = (Known::default(), Halt::from_env());
         let folder = Folder::new(file.clone(), queue.downgrade());
-        let desk = Desk { folder, connection, file: file.clone(), known, log_pages, appended, halt };
+        let leftovers = Leftovers::default();
+        let desk = Desk { folder, connection, file: file.clone(), known, log_pages, appended, leftovers, halt };
         let thread = Builder::new().name("sqlite-writer".into()).spawn(|| desk.work(orders)).map_err(|cause| {
             let what = format!("cannot be written: no thread for it ({cause})");
             file.error(StoreErrorKind::Unavailable, &what)
@@ -171,6 +173,7 @@ struct Desk {
     /// After the last commit.
     log_pages: Arc<AtomicU32>,
     appended: Appends,
+    leftovers: Leftovers,
     halt: Option<Halt>,
 }
 
@@ -261,6 +264,13 @@ impl Desk {
             {
                 tracing::error!(store = %self.file, %cause, "cannot roll back");
             }
+            // Mutant `leftovers_kept`: what a commit that failed has left is there after a kill, or has the store be refused.
+            if self.file.lost().is_none()
+                && !cfg!(mutant = "leftovers_kept")
+                && let Err(cause) = self.leftovers.remove(&self.file)
+            {
+                tracing::error!(store = %self.file, %cause, "what a commit that failed has left in the log cannot be removed");
+            }
         }
         outcomes
     }
@@ -285,7 +295,12 @@ impl Desk {
         if cfg!(mutant = "answered_before_commit") {
             group.drain(..).zip(&outcomes).for_each(|(job, outcome)| job.settle(outcome.clone()));
         }
-        let head = Halt::around(&mut self.halt, written, || transaction.commit()).map_err(Failure::Group)?;
+        let head = Halt::around(&mut self.halt, written, || transaction.commit());
+        // A full disk often shows here first.
+        let head = head.map_err(|cause| match cause.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Failure::Unit(cause),
+            _ => Failure::Group(cause),
+        })?;
         let head = Position(head);
         self.appended.announce(head);
         self.fold();

@@ -18,7 +18,7 @@ use serde_json::json;
 use storage_sqlite::SqliteStore;
 use testing::{
     faults::{Seed, each_seed},
-    store::{Card, Filed, Noted, Tagged},
+    store::{Card, CardIndex, Filed, Noted, Tagged},
 };
 
 use crate::{
@@ -232,6 +232,46 @@ async fn a_damaged_log_is_never_taken_for_the_truth() {
     let outcomes = outcomes.into_inner();
     let earlier = outcomes.iter().any(|outcome| matches!(outcome, Outcome::Earlier(_)));
     assert!(earlier && outcomes.contains(&Outcome::Named) || outcomes.len() < 100, "{outcomes:?}");
+}
+
+/// The machine stops while a unit is being written over what the log had been before it began anew, and of its blocks some have reached the disk.
+/// It was not acknowledged; all that was is there.
+#[tokio::test]
+async fn what_a_power_failure_leaves_of_the_last_unit_hides_nothing() {
+    let (_folder, path) = place();
+    let store = open(&path).unwrap();
+    for n in 1..=12 {
+        store.commit(numbered(n)).await.unwrap();
+    }
+    let folding = Connection::open(&path).unwrap();
+    folding.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(())).unwrap();
+    store.commit(numbered(13)).await.unwrap();
+    let read = |path: &Path| [fs::read(path).unwrap(), fs::read(log_path(path)).unwrap()];
+    let [file, before] = read(&path);
+    let mut last = numbered(14);
+    for n in 0..40 {
+        last.put(format!("{n}"), &CardIndex { entries: json!("x".repeat(1000)) }, Expected::Any);
+    }
+    store.commit(last).await.unwrap();
+    let [same, after] = read(&path);
+    assert!(file == same && before.len() == after.len(), "it is in the log alone, over what stood there");
+    let (_elsewhere, torn) = place();
+    let acknowledged: Vec<u64> = (1..=13).collect();
+    each_seed(40, async |seed| {
+        let block = [512, 4096][seed.below(2) as usize];
+        let kept = seed.below(10);
+        let blocks = before.chunks(block).zip(after.chunks(block)).enumerate();
+        let log = blocks.flat_map(|(index, (before, after))| {
+            let is_lost = index > 0 && if kept == 0 { index == 1 } else { seed.below(10) >= kept };
+            if is_lost { before } else { after }
+        });
+        fs::write(&torn, &file).unwrap();
+        fs::write(log_path(&torn), log.copied().collect::<Vec<u8>>()).unwrap();
+        let found = numbers(&open(&torn).unwrap()).await;
+        assert!(found == acknowledged || found == (1..=14).collect::<Vec<u64>>(), "{found:?}");
+        assert_eq!(storage_sqlite::verify(&torn, &mut |_| {}).unwrap(), []);
+    })
+    .await;
 }
 
 /// A page of it is in the log as it was before the last unit, another in the file as it is behind it.

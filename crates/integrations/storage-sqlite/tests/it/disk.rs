@@ -8,6 +8,7 @@ use std::{
     io::{self, Write as _},
     path::{Path, PathBuf},
     process::Command,
+    sync::Arc,
 };
 
 use event_sourcing::{CommitError, Expected, Store as _, StoreError, StoreErrorKind, Unit};
@@ -22,6 +23,7 @@ use crate::{
     leftovers::killed,
     maintenance::{exported, verified},
     numbered, numbers, open, options, place,
+    queue::hold,
 };
 
 /// Tells the test that it has a disk, and where.
@@ -295,5 +297,112 @@ fn what_is_read_without_locks_and_changes_meanwhile_is_not_believed() {
         let parts = ["borough.db` was written while it was read without SQLite's locks", "try again"];
         says(&error, StoreErrorKind::Locked, &parts);
         assert!(!copy.exists());
+    });
+}
+
+/// Tells the test that its disk fails to flush while a file of this name is there.
+const FAILS: &str = "FLUSHES_FAIL_WHILE_THIS_IS_THERE";
+
+/// Takes the place of what flushes a file.
+const SHIM: &str = r#"
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static int flush(const char *name, int fd) {
+    if (access(getenv("FLUSHES_FAIL_WHILE_THIS_IS_THERE"), F_OK) == 0) {
+        errno = EIO;
+        return -1;
+    }
+    int (*real)(int) = dlsym(RTLD_NEXT, name);
+    return real(fd);
+}
+
+int fdatasync(int fd) { return flush("fdatasync", fd); }
+int fsync(int fd) { return flush("fsync", fd); }
+"#;
+
+/// What was refused is not there, neither now nor after a kill, and what it has left hides nothing of what comes.
+#[tokio::test]
+async fn a_flush_that_fails_refuses_its_unit_and_nothing_else() {
+    if let Some(fails) = env::var_os(FAILS) {
+        return refused_flushes(Path::new(&fails)).await;
+    }
+    let folder = TempDir::new().unwrap();
+    let [source, shim, fails] = ["shim.c", "shim.so", "fails"].map(|name| folder.path().join(name));
+    fs::write(&source, SHIM).unwrap();
+    let compiled =
+        Command::new("cc").args(["-shared", "-fPIC", "-o"]).args([&shim, &source]).arg("-ldl").output().unwrap();
+    assert!(compiled.status.success(), "{compiled:?}");
+    let mut itself = Command::new(env::current_exe().unwrap());
+    itself.args(["--exact", "disk::a_flush_that_fails_refuses_its_unit_and_nothing_else", "--nocapture"]);
+    let played = itself.env(FAILS, &fails).env("LD_PRELOAD", &shim).output().unwrap();
+    let [out, err] = [&played.stdout, &played.stderr].map(|bytes| String::from_utf8_lossy(bytes));
+    assert!(played.status.success() && out.contains("1 passed"), "{out}{err}");
+}
+
+async fn refused_flushes(fails: &Path) {
+    let (_folder, path) = place();
+    let store = open(&path).unwrap();
+    let large = |n: u64, cards: u64| {
+        let mut unit = numbered(n);
+        (0..cards).for_each(|n| {
+            unit.put(format!("card {n}"), &CardIndex { entries: json!("x".repeat(3000)) }, Expected::Any)
+        });
+        unit
+    };
+    let killed = async |expected: &[u64]| {
+        let (_elsewhere, copy) = place();
+        for suffix in ["db", "db-wal", "db.lock"] {
+            fs::copy(path.with_extension(suffix), copy.with_extension(suffix)).unwrap();
+        }
+        assert_eq!(numbers(&open(&copy).unwrap()).await, expected);
+        assert_eq!(verified(&path), []);
+    };
+    store.commit(numbered(1)).await.unwrap();
+    fs::write(fails, "").unwrap();
+    for cards in [40, 20] {
+        let CommitError::Store(refused) = store.commit(large(2, cards)).await.unwrap_err() else {
+            panic!("the disk fails")
+        };
+        says(&refused, StoreErrorKind::Unavailable, &["borough.db", "check its disk"]);
+        killed(&[1]).await;
+    }
+    fs::remove_file(fails).unwrap();
+    store.commit(numbered(2)).await.unwrap();
+    killed(&[1, 2]).await;
+    assert_eq!(numbers(&store).await, [1, 2]);
+}
+
+/// They are written together, and that there is no room shows when they are committed.
+#[test]
+fn a_unit_without_room_does_not_take_its_neighbours_with_it() {
+    with_a_disk("disk::a_unit_without_room_does_not_take_its_neighbours_with_it", async |disk| {
+        let path = disk.store();
+        two_units(&path).await;
+        let store = Arc::new(open(&path).unwrap());
+        store.commit(numbered(3)).await.unwrap();
+        disk.fill(200 << 10);
+        let (gate, held) = hold(&store).await;
+        let mut large = Unit::new(testing::origin("test"));
+        large.put("large", &CardIndex { entries: json!("x".repeat(700 << 10)) }, Expected::Any);
+        let commits = [numbered(4), large, numbered(5)].map(|unit| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move { store.commit(unit).await })
+        });
+        // They have been queued when they have been polled.
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        gate.send(()).unwrap();
+        held.await.unwrap();
+        let [before, large, behind] = commits;
+        before.await.unwrap().unwrap();
+        let CommitError::Store(refused) = large.await.unwrap().unwrap_err() else { panic!("there is no room") };
+        says(&refused, StoreErrorKind::Full, &["borough.db` has no room left", ROOM]);
+        behind.await.unwrap().unwrap();
+        let there = store.documents("testing.cards", None, 99).await.unwrap();
+        let there: Vec<&str> = there.iter().map(|card| card.key.as_str()).collect();
+        assert_eq!(there, ["held", "unit 1", "unit 2", "unit 3", "unit 4", "unit 5"]);
     });
 }

@@ -33,7 +33,7 @@ impl Clock for Gate {
 }
 
 /// The writer stands at the gate: let go by the sender, and the unit that it holds is then written.
-async fn hold(store: &Arc<SqliteStore>) -> (mpsc::Sender<()>, JoinHandle<()>) {
+pub async fn hold(store: &Arc<SqliteStore>) -> (mpsc::Sender<()>, JoinHandle<()>) {
     let (arrive, arrived) = mpsc::channel();
     let (opener, open) = mpsc::channel();
     let clock = Arc::new(Gate { arrived: Mutex::new(arrive), open: Mutex::new(open) });
