@@ -250,6 +250,11 @@ impl Follower {
         self.obeyed.paused || self.obeyed.leaving || self.obeyed.stop || self.halted.is_some()
     }
 
+    /// Whether there is an order, carried out or not, other than to go on.
+    fn is_ordered(&self) -> bool {
+        self.is_held() || *self.orders.borrow() != self.obeyed
+    }
+
     /// Carries out what was ordered since.
     async fn obey(&mut self) -> Result<(), StoreError> {
         let mut orders = *self.orders.borrow_and_update();

@@ -456,6 +456,10 @@ impl Run<'_> {
         let mut record = self.at(SagaState::Compensated);
         let mut unit = self.unit();
         self.definition.compensated(&record, &mut unit)?;
+        if let Err(error) = self.engine.requests.complete(&mut unit).await {
+            let record = SagaRecord { error: Some(error), ..self.at(SagaState::Stuck) };
+            return self.commit(record, self.unit()).await;
+        }
         record.events = unit.event_ids().take(EVENTS).collect();
         self.commit(record, unit).await
     }

@@ -58,6 +58,7 @@ pub async fn bus_conformance<H: BusHome>(make: impl AsyncFn() -> H) {
     failures::a_handler_that_does_not_end_is_reported(&make().await).await;
     control::a_restart_repeats_nothing(&make().await).await;
     control::a_pause_survives_a_restart(&make().await).await;
+    control::a_pause_holds_what_has_not_begun(&make().await).await;
     control::another_process_pauses_and_resumes(&make().await).await;
     control::subscribers_come_and_go(&make().await).await;
     control::draining_waits_for_what_handlers_publish(&make().await).await;

@@ -57,7 +57,7 @@ impl Follower {
                 self.gather(&page, &mut batch, options.size, handler).await? || (is_end && damage.is_some());
             let is_due = is_complete || batch.len() == options.size || since.elapsed() >= options.delay;
             if !batch.is_empty() && is_due && !self.is_held() {
-                self.hand_over(take(&mut batch), handler).await?;
+                batch = self.hand_over(take(&mut batch), handler).await?;
             } else if batch.is_empty() && is_end {
                 match damage {
                     Some(damage) => self.halt_before(&damage),
@@ -140,42 +140,42 @@ impl Follower {
         Ok(true)
     }
 
-    /// Until it is handled or parked.
+    /// Until it is handled or parked, or there is an order: then it gives back what is neither.
     async fn hand_over(
         &mut self,
-        batch: Vec<Arc<Envelope>>,
+        mut batch: Vec<Arc<Envelope>>,
         handler: &Arc<dyn BatchHandler>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<Arc<Envelope>>, StoreError> {
         let mut first: Waiting = Arc::clone(&batch[0]).into();
         loop {
             first.attempts += 1;
             let fault = match self.try_batch(&batch, handler, first.attempts).await? {
-                Ok(()) => return Ok(()),
-                Err(Failure::Stopped) => return Ok(()),
+                Ok(()) => return Ok(Vec::new()),
+                Err(Failure::Stopped) => return Ok(batch),
                 Err(Failure::Fault(fault)) => fault,
             };
             self.pay_in();
             match self.delivery.verdict(&mut first, fault) {
                 Verdict::Retry(wait) => tokio::select! {
                     biased;
-                    () = stopped(&mut self.orders) => return Ok(()),
+                    _ = self.orders.changed() => return Ok(batch),
                     () = sleep(wait) => {}
                 },
                 Verdict::Park(error) | Verdict::Skip(error) | Verdict::Halt(error) if batch.len() == 1 => {
-                    return self.give_up(&batch[0], error, first.attempts).await;
+                    self.give_up(&batch[0], error, first.attempts).await?;
+                    return Ok(Vec::new());
                 }
                 Verdict::Park(_) | Verdict::Skip(_) | Verdict::Halt(_) => {
-                    for event in batch {
-                        if self.orders.borrow().stop {
-                            return Ok(());
-                        }
+                    while !batch.is_empty() && !self.is_ordered() {
+                        let event = batch.remove(0);
                         if self.parked.contains(&event.metadata.key) {
                             self.give_up(&event, Delivery::behind(), 0).await?;
                         } else {
-                            Box::pin(self.hand_over(vec![event], handler)).await?;
+                            let rest = Box::pin(self.hand_over(vec![event], handler)).await?;
+                            batch.splice(0..0, rest);
                         }
                     }
-                    return Ok(());
+                    return Ok(batch);
                 }
             }
         }

@@ -10,6 +10,7 @@ use event_sourcing::{Expected, MemoryStore, Origin, Store, StoreExt, Unit};
 use kernel::{Error, ErrorKind, ManualClock, SequentialIds};
 use request::{Requests, ServiceTable};
 use saga::{ResumeError, Saga, SagaEngine, SagaId, SagaRecord, SagaState, Silent, Step, StepContext, Undo};
+use testing::store::Noted;
 
 /// One step whose run and undo fail so many times with such a kind.
 struct Failing {
@@ -85,7 +86,7 @@ impl Process {
     }
 }
 
-async fn drive(saga: Failing) -> (SagaEngine, SagaRecord) {
+async fn drive<S: Saga<State = ()>>(saga: S) -> (SagaEngine, SagaRecord) {
     let process = Process::new(Arc::new(MemoryStore::default()));
     process.store.declare(&saga::collections()).await.unwrap();
     let id = process.begin(&saga).await;
@@ -117,6 +118,36 @@ async fn an_undo_that_keeps_failing_is_stuck_until_somebody_resumes_it() {
     let record = engine.drive(record.id, &Silent).await.unwrap();
     assert_eq!(record.state, SagaState::Compensated);
     assert!(engine.open().await.unwrap().is_empty());
+}
+
+/// Fails, and publishes a note of so many bytes about it.
+struct Loud(Failing, Arc<AtomicU32>);
+
+impl Saga for Loud {
+    type State = ();
+    const NAME: &'static str = "test.loud";
+    const VERSION: u32 = 1;
+
+    fn steps(&self) -> Vec<Box<dyn Step<()>>> {
+        self.0.steps()
+    }
+
+    fn compensated(&self, _: SagaId, (): &(), _: &Error, unit: &mut Unit) {
+        unit.publish(&Noted::new("x".repeat(self.1.load(Ordering::SeqCst) as usize), 1));
+    }
+}
+
+/// What a service or a step may not publish, a saga does not publish either when it has gone back.
+#[tokio::test(start_paused = true)]
+async fn what_a_compensated_saga_publishes_is_held_to_the_rules() {
+    let size = Arc::new(AtomicU32::new(2 << 20));
+    let (engine, record) = drive(Loud(Failing::new(ErrorKind::Invalid, 1, 0), Arc::clone(&size))).await;
+    assert_eq!((record.state, record.events.len()), (SagaState::Stuck, 0));
+    assert!(record.error.unwrap().message.contains("testing.noted"));
+
+    size.store(1, Ordering::SeqCst);
+    let record = engine.drive(record.id, &Silent).await.unwrap();
+    assert_eq!((record.state, record.events.len()), (SagaState::Compensated, 1));
 }
 
 #[tokio::test(start_paused = true)]

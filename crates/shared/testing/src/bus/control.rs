@@ -7,7 +7,7 @@ use event_bus::{
 use event_sourcing::{Expected, Position, Unit};
 use kernel::{Context, Error, ManualClock, SystemIds};
 
-use super::{BusHome, Probe, drained, options, publish, publish_together, records, start, until};
+use super::{Action, BusHome, Probe, drained, options, publish, publish_together, records, start, until};
 use crate::{actors::origin, store::Noted};
 
 fn to(probe: &Probe) -> Subscription {
@@ -18,8 +18,7 @@ pub(super) async fn a_restart_repeats_nothing(home: &impl BusHome) {
     for round in 1..=3 {
         let store = home.open().await;
         publish(&store, &[("a", round), ("b", round)]).await;
-        let (writes, looks) =
-            (Probe::writing("writes", &store), Probe::new("looks", &store, |_, _, _| super::Action::Look));
+        let (writes, looks) = (Probe::writing("writes", &store), Probe::new("looks", &store, |_, _, _| Action::Look));
         let bus = start(&store, vec![to(&writes), to(&looks)]).await;
         drained(&bus).await;
         bus.stop().await;
@@ -31,6 +30,28 @@ pub(super) async fn a_restart_repeats_nothing(home: &impl BusHome) {
 
 async fn is_paused(bus: &EventBus) -> bool {
     bus.status().await.unwrap()[0].paused
+}
+
+/// The event that is being handled is the last one.
+pub(super) async fn a_pause_holds_what_has_not_begun(home: &impl BusHome) {
+    for (form, concurrency, events) in [("straight", 1, 60), ("lanes", 2, 120)] {
+        let store = home.open().await;
+        let probe = Probe::new(form, &store, |_, _, _| Action::Sleep(20));
+        let bus = start(&store, vec![to(&probe).with_concurrency(concurrency)]).await;
+        let notes: Vec<_> = ["a", "b"].into_iter().cycle().zip(1..=60).collect();
+        publish(&store, &notes).await;
+        until("it is at it", async || probe.tries().len() >= 3).await;
+        bus.pause(form).await.unwrap();
+        let begun = probe.tries().len();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        // Whoever takes the order may be in the middle of taking the next event.
+        assert!(probe.tries().len() <= begun + concurrency, "{form}: {} begun, {} now", begun, probe.tries().len());
+        bus.resume(form).await.unwrap();
+        drained(&bus).await;
+        let seen = [probe.seen("a").await, probe.seen("b").await].map(|seen| seen.len());
+        assert_eq!((seen[0] + seen[1], probe.tries().len()), (events, events), "those of before as well");
+        bus.stop().await;
+    }
 }
 
 pub(super) async fn a_pause_survives_a_restart(home: &impl BusHome) {
@@ -116,7 +137,7 @@ impl Subscriber<Noted> for Countdown {
 pub(super) async fn draining_waits_for_what_handlers_publish(home: &impl BusHome) {
     let store = home.open().await;
     let probe = Probe::writing("ledger", &store);
-    let stuck = Probe::new("stuck", &store, |_, _, _| super::Action::Wait);
+    let stuck = Probe::new("stuck", &store, |_, _, _| Action::Wait);
     let countdown = Subscription::new::<Noted>("countdown", "countdown", Countdown);
     let bus = start(&store, vec![to(&probe), countdown]).await;
     publish(&store, &[("a", 5)]).await;
