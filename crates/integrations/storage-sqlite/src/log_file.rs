@@ -210,8 +210,9 @@ fn damage(log: &[u8], pages: &Pages<'_>) -> Option<usize> {
     let mut has_ended = false;
     for (index, two) in frames.get(first..)?.windows(2).enumerate() {
         let is_followed = pair(two[1], 8) == salts && follows(pair(two[0], 16), two[1]);
-        // What has stood in the same place before the log began anew ends commits too, and what was being written when the machine stopped
-        // need not have reached the disk in order. Mutant `older_frames_count`: a store is refused for that.
+        // What has stood in the same place before the log began anew ends commits too, and what was being written when the machine
+        // stopped need not have reached the disk in order.
+        // Mutant `older_frames_count`: a sound store is refused after a power failure.
         has_ended |= ends(two[0]) && (is_of_it(index, two[0]) || is_followed || cfg!(mutant = "older_frames_count"));
         if has_ended && is_followed {
             return Some(HEADER + first * FRAME);

@@ -113,6 +113,17 @@ pub(crate) struct Shared {
     /// None where there is no node.
     keeper: OnceLock<Keeper>,
     running: Mutex<Vec<Arc<Running>>>,
+    /// Names of those that are being removed and have not ended yet.
+    leaving: Mutex<Vec<&'static str>>,
+}
+
+/// A name that nobody else may have as long as this is there.
+struct Leaving<'a>(&'a Shared, &'static str);
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        self.0.leaving().retain(|name| *name != self.1);
+    }
 }
 
 /// Whether everything was handled in time.
@@ -149,8 +160,9 @@ impl EventBus {
         if let Some(fault) = node.as_ref().and_then(Node::fault) {
             return Err(BusError::Options(fault));
         }
-        let (running, keeper) = (Mutex::default(), OnceLock::new());
-        let shared = Arc::new(Shared { store, is_durable, clock, ids, options, inline, threads, keeper, running });
+        let (running, leaving, keeper) = (Mutex::default(), Mutex::default(), OnceLock::new());
+        let shared =
+            Arc::new(Shared { store, is_durable, clock, ids, options, inline, threads, keeper, running, leaving });
         // Owns the tasks from the first one on, so that an error on the way stops them.
         let mut bus = Self { caretaker: tokio::spawn(take_care(Arc::clone(&shared))), keeper: None, shared };
         if let Some(node) = node.filter(|_| is_durable) {
@@ -205,6 +217,9 @@ impl EventBus {
             return Err(BusError::NoStore(name));
         }
         let is_taken = self.shared.running().iter().any(|running| running.subscription.name == name);
+        // The one that leaves may be about to commit what it has done.
+        // Mutant `added_too_early`: whoever comes in its place does the same once more.
+        let is_taken = is_taken || self.shared.leaving().contains(&name) && !cfg!(mutant = "added_too_early");
         if is_taken || self.shared.inline.has(name) {
             return Err(BusError::Twice(name));
         }
@@ -227,7 +242,7 @@ impl EventBus {
         Ok(())
     }
 
-    /// Stops one subscriber. What it was in the middle of is delivered again when it is added again.
+    /// Stops one subscriber. What it was in the middle of is delivered again when it is added again, which it can be when this has ended.
     ///
     /// # Errors
     /// There is none of that name.
@@ -235,10 +250,13 @@ impl EventBus {
     /// # Cancel safety
     /// Dropped, it stops nevertheless.
     pub async fn remove(&self, name: &str) -> Result<Subscription, BusError> {
-        let removed = {
+        let (removed, _leaving) = {
             let mut running = self.shared.running();
             let index = running.iter().position(|running| running.subscription.name == name);
-            running.remove(index.ok_or_else(|| BusError::Unknown(name.into()))?)
+            let removed = running.remove(index.ok_or_else(|| BusError::Unknown(name.into()))?);
+            let name = removed.subscription.name;
+            self.shared.leaving().push(name);
+            (removed, Leaving(&self.shared, name))
         };
         match self.shared.keeper.get() {
             Some(keeper) => keeper.give_up(&self.shared, &removed).await,
@@ -484,6 +502,10 @@ impl Drop for EventBus {
 }
 
 impl Shared {
+    fn leaving(&self) -> std::sync::MutexGuard<'_, Vec<&'static str>> {
+        self.leaving.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn running(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Running>>> {
         // No operation on the list can stop half way.
         self.running.lock().unwrap_or_else(PoisonError::into_inner)

@@ -61,6 +61,7 @@ pub async fn bus_conformance<H: BusHome>(make: impl AsyncFn() -> H) {
     control::a_pause_holds_what_has_not_begun(&make().await).await;
     control::another_process_pauses_and_resumes(&make().await).await;
     control::subscribers_come_and_go(&make().await).await;
+    control::who_leaves_has_gone_before_it_comes_again(&make().await).await;
     control::draining_waits_for_what_handlers_publish(&make().await).await;
     control::records_are_kept_for_a_time_and_of_the_latest_events(&make().await).await;
     classes::inline_is_atomic_with_its_publisher(&make().await).await;

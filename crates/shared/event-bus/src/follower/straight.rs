@@ -71,8 +71,8 @@ impl Follower {
                 }
                 End::Through => return if self.progress.is_late() { self.flush().await } else { Ok(()) },
                 End::Written if here + 1 == page.len() => return Ok(()),
-                // What was not begun is read again, when that is wanted. Mutant `pause_at_the_end`: a page that writes is gone through whatever is
-                // ordered.
+                // What was not begun is read again, when that is wanted.
+                // Mutant `pause_at_the_end`: a page that writes is gone through whatever is ordered.
                 End::Written if self.is_ordered() && !cfg!(mutant = "pause_at_the_end") => return Ok(()),
                 End::Written => at.store(here + 1, Ordering::Relaxed),
                 End::Failed(fault) => {

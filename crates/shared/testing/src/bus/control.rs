@@ -8,7 +8,7 @@ use event_sourcing::{Expected, Position, Unit};
 use kernel::{Context, Error, ManualClock, SystemIds};
 
 use super::{Action, BusHome, Probe, drained, options, publish, publish_together, records, start, until};
-use crate::{actors::origin, store::Noted};
+use crate::{actors::origin, polled, store::Noted};
 
 fn to(probe: &Probe) -> Subscription {
     Subscription::new::<Noted>(probe.name(), "ledger", probe.clone())
@@ -119,6 +119,30 @@ pub(super) async fn subscribers_come_and_go(home: &impl BusHome) {
     drained(&bus).await;
     assert_eq!(second.seen("a").await, [1, 2], "from where it was");
     assert_eq!(bus.remove("third").await.unwrap_err(), BusError::Unknown("third".into()));
+    bus.stop().await;
+}
+
+/// It may be in the middle of something until it has gone.
+pub(super) async fn who_leaves_has_gone_before_it_comes_again(home: &impl BusHome) {
+    let store = home.open().await;
+    let probe = Probe::new("slow", &store, |_, _, _| Action::Sleep(200));
+    let bus = start(&store, vec![to(&probe)]).await;
+    publish(&store, &[("a", 1)]).await;
+    until("it is at it", async || probe.inside() == 1).await;
+    let removed = {
+        let mut removing = Box::pin(bus.remove("slow"));
+        // On a thread of its own it may end at once.
+        match polled(&mut removing, 1).await {
+            Some(removed) => removed,
+            None => {
+                assert_eq!(bus.add(to(&probe)).await.unwrap_err(), BusError::Twice("slow"));
+                removing.await
+            }
+        }
+    };
+    bus.add(removed.unwrap()).await.unwrap();
+    drained(&bus).await;
+    assert_eq!(probe.seen("a").await, [1]);
     bus.stop().await;
 }
 
