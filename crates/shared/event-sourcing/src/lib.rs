@@ -51,7 +51,7 @@ pub use memory::MemoryStore;
 pub use projection::{
     Applies, BATCH, CatchUpError, EventType, Events, Generation, GenerationStatus, Halt, OnPoison, Projected,
     Projection, ProjectionError, ProjectionStanding, ProjectionStatus, Projections, Projector, ProjectorPorts,
-    ReadModel, RebuildEnd, RebuildProgress, View, collections, follow_rebuild, projections,
+    ReadModel, RebuildEnd, RebuildProgress, View, collections, follow_rebuild, position_in, projections,
 };
 pub use query::{Direction, EventQuery, LogQuery, QueryItem, StreamQuery};
 pub use readable::{Damage, Readable};
@@ -61,5 +61,5 @@ pub use store::{
     StoredDocument, Unreadable,
 };
 pub use subscription::{LogPage, Subscription};
-pub use unit::{Deadline, Expected, Origin, Unit, Write};
+pub use unit::{Deadline, Expected, Origin, Unit, Write, check_document, check_event};
 pub use wait::WaitError;

@@ -26,6 +26,6 @@ pub use desk::{ProjectionError, Projections};
 pub use projector::{BATCH, Projector, ProjectorPorts};
 pub use read_model::{CatchUpError, ReadModel};
 pub use rebuild::{RebuildEnd, RebuildProgress, follow_rebuild};
-pub use record::{Generation, GenerationStatus, Halt, ProjectionStatus, collections, projections};
+pub use record::{Generation, GenerationStatus, Halt, ProjectionStatus, collections, position_in, projections};
 pub use standing::ProjectionStanding;
 pub use view::View;

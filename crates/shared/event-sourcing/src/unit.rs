@@ -288,12 +288,8 @@ impl Unit {
             return Err(reason.clone());
         }
         self.writes.iter().try_for_each(|write| match write {
-            Write::Append { envelope, .. } => {
-                fits(&envelope.data, DEEPEST - AROUND, LARGEST / 2, || format!("event `{}`", envelope.event_type))
-            }
-            Write::Put { collection, key, body, .. } => {
-                fits(body, DEEPEST, LARGEST, || format!("document `{collection}/{key}`"))
-            }
+            Write::Append { envelope, .. } => check_event(envelope),
+            Write::Put { collection, key, body, .. } => check_document(collection, key, body),
             Write::Delete { .. } | Write::Guard { .. } | Write::Require { .. } | Write::Checkpoint { .. } => Ok(()),
         })
     }
@@ -324,6 +320,22 @@ impl Unit {
     pub fn into_writes(self) -> Vec<Write> {
         self.writes
     }
+}
+
+/// For adapters: whether each store can write this event, and each reader read it.
+///
+/// # Errors
+/// Unwritable: its data is too large, or nests too deep.
+pub fn check_event(event: &Envelope) -> Result<(), CommitError> {
+    fits(&event.data, DEEPEST - AROUND, LARGEST / 2, || format!("event `{}`", event.event_type))
+}
+
+/// For adapters: whether each store can write this document, and each reader read it.
+///
+/// # Errors
+/// Unwritable: it is too large, or nests too deep.
+pub fn check_document(collection: &str, key: &str, body: &Json) -> Result<(), CommitError> {
+    fits(body, DEEPEST, LARGEST, || format!("document `{collection}/{key}`"))
 }
 
 /// Whether each store can write it, and each reader read it.

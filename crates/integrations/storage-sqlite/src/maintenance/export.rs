@@ -3,7 +3,7 @@ use std::{
     path::Path,
 };
 
-use event_sourcing::StoreError;
+use event_sourcing::{StoreError, position_in};
 use rusqlite::{Connection, Row};
 use sha2::{Digest, Sha256};
 
@@ -130,21 +130,35 @@ fn print(connection: &Connection, press: &mut Press<'_>, counts: Counts) -> Resu
     let mut tags = connection.prepare("SELECT tag, event, checksum FROM tags ORDER BY event, tag")?;
     let mut tags = tags.query_map([], rows::tag)?.peekable();
     let events = concat!("SELECT ", event_columns!(), ", checksum FROM events ORDER BY position");
+    // Nothing is exported that no import would take.
+    let mut head = 0;
     let mut names = Names::new(connection);
     press.print_all(connection, events, |row| {
         let event = rows::envelope(row, &mut names)?;
         let position = rows::number(row, 0)?;
+        if position != head + 1 {
+            return Err(rows::unreadable(format!("event {position}: it comes after {head}: positions have no gaps")));
+        }
+        head = position;
         let is_of_another = |tag: &rusqlite::Result<(String, u64)>| matches!(tag, Ok((_, event)) if *event != position);
         let own = std::iter::from_fn(|| tags.next_if(|tag| !is_of_another(tag)));
         let tags = own.map(|tag| Ok(tag?.0)).collect::<rusqlite::Result<_>>()?;
         let stream = names.get(row.get(12)?)?.to_owned();
         Ok(Line::Event(EventLine::new(stream, rows::number(row, 13)?, tags, event)))
     })?;
+    if let Some(tag) = tags.next() {
+        let (tag, event) = tag?;
+        return Err(rows::unreadable(format!("tag `{tag}`: it is of event {event}, and the log ends at {head}")).into());
+    }
     let documents = concat!("SELECT ", document_columns!(), ", checksum FROM documents ORDER BY collection, key");
     press.print_all(connection, documents, |row| {
-        let document = rows::document(row)?;
+        let (collection, document): (String, _) = (row.get(0)?, rows::document(row)?);
+        if let Some(at) = position_in(&document, &collection).filter(|at| at.0 > head) {
+            let what = format!("document `{collection}/{}`: it is at {at}, and the log ends at {head}", document.key);
+            return Err(rows::unreadable(what));
+        }
         Ok(Line::Document {
-            collection: row.get(0)?,
+            collection,
             key: document.key,
             revision: document.revision,
             version: document.version,
@@ -153,7 +167,12 @@ fn print(connection: &Connection, press: &mut Press<'_>, counts: Counts) -> Resu
     })?;
     let checkpoints = "SELECT subscriber, position, checksum FROM checkpoints ORDER BY subscriber";
     press.print_all(connection, checkpoints, |row| {
-        Ok(Line::Checkpoint { position: rows::checkpoint(row)?.0, subscriber: row.get(0)? })
+        let (subscriber, position): (String, _) = (row.get(0)?, rows::checkpoint(row)?.0);
+        if position > head {
+            let what = format!("checkpoint `{subscriber}`: it is at {position}, and the log ends at {head}");
+            return Err(rows::unreadable(what));
+        }
+        Ok(Line::Checkpoint { subscriber, position })
     })?;
     let Counts { events, documents, checkpoints } = counts;
     let sha256 = format!("{:x}", press.digest.clone().finalize());

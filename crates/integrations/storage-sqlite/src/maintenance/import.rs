@@ -177,6 +177,9 @@ impl Reading<'_> {
         if self.number != 1 || format != FORMAT {
             return Err(self.wrong("is none of an export of a store"));
         }
+        if version == 0 {
+            return Err(self.wrong("is of no version of an export"));
+        }
         if version > VERSION {
             let what = format!(
                 "was not imported: a newer version of Borough exported this (form {version}, this one knows {VERSION}): use that version"
@@ -196,7 +199,7 @@ impl Reading<'_> {
             Line::Event(line) => {
                 self.counts.events += 1;
                 let (stream, version, tags) = (line.stream.clone(), line.version, line.tags.clone());
-                let event = line.into_event();
+                let event = line.into_event().map_err(|what| self.wrong(&format!("is of no store: {what}")))?;
                 if event.metadata.position != Some(self.counts.events) {
                     return Err(self.wrong(&format!("is not that of event {}", self.counts.events)));
                 }

@@ -56,10 +56,20 @@ impl EventLine {
         Self { stream, version, tags, nanoseconds, event }
     }
 
-    pub fn into_event(self) -> Envelope {
+    /// Its event, or what of it no export says.
+    pub fn into_event(self) -> Result<Envelope, &'static str> {
         let mut event = self.event;
-        event.timestamp += TimeDelta::nanoseconds(self.nanoseconds.into());
-        event
+        if !self.tags.is_sorted_by(|one, next| one < next) {
+            return Err("its tags are not in order, each once");
+        }
+        // Those of a second that was left in are in the milliseconds.
+        let is_within = self.nanoseconds < 1_000_000 && event.timestamp.timestamp_subsec_millis() < 1000;
+        let at = event.timestamp.checked_add_signed(TimeDelta::nanoseconds(self.nanoseconds.into()));
+        match at.filter(|at| is_within && at.timestamp_nanos_opt().is_some()) {
+            Some(at) => event.timestamp = at,
+            None => return Err("its time is none that a store keeps"),
+        }
+        Ok(event)
     }
 }
 

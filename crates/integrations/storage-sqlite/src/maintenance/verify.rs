@@ -1,6 +1,6 @@
 use std::{fmt, path::Path};
 
-use event_sourcing::{StoreError, StoreErrorKind, StoredDocument};
+use event_sourcing::{StoreError, StoreErrorKind, StoredDocument, check_document, check_event, position_in};
 use rusqlite::{Connection, ErrorCode, Row};
 use serde::Serialize;
 
@@ -117,7 +117,14 @@ impl Look<'_> {
                 found(Some(position.to_string()), format!("comes after {last}: positions have no gaps"));
             }
             last = position;
-            rows::envelope(row, &mut names).map(drop).or_else(|cause| unread(&cause, found, position.to_string()))
+            match rows::envelope(row, &mut names).map(|event| check_event(&event)) {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(unwritable)) => {
+                    found(Some(position.to_string()), unwritable.to_string());
+                    Ok(())
+                }
+                Err(cause) => unread(&cause, found, position.to_string()),
+            }
         })
     }
 
@@ -172,6 +179,7 @@ impl Look<'_> {
     }
 
     fn documents(&mut self) -> rusqlite::Result<()> {
+        let head = readers::head(self.connection)?;
         let sql = concat!("SELECT ", document_columns!(), ", checksum FROM documents ORDER BY collection, key");
         self.rows("documents", sql, |row, found| {
             let place = format!("`{}/{}`", rows::shown(row, 0)?, rows::shown(row, 1)?);
@@ -183,7 +191,14 @@ impl Look<'_> {
                 Ok(StoredDocument { revision, .. }) if !(1..i64::MAX.cast_unsigned()).contains(&revision) => {
                     found(Some(place), format!("its revision, {revision}, is none that a store gives out"));
                 }
-                Ok(_) => {}
+                Ok(document) => {
+                    let collection: String = row.get(0)?;
+                    if let Err(unwritable) = check_document(&collection, &document.key, &document.body) {
+                        found(Some(place), unwritable.to_string());
+                    } else if let Some(position) = position_in(&document, &collection).filter(|at| *at > head) {
+                        found(Some(place), format!("the projection is at {position}, and the log ends at {head}"));
+                    }
+                }
                 Err(cause) => unread(&cause, found, place)?,
             }
             Ok(())

@@ -244,6 +244,7 @@ async fn what_no_store_can_have_is_not_imported() {
     let copy = path.with_file_name("copy.db");
     let collection = *lines.iter().find(|line| line.starts_with("{\"collection\"")).unwrap_or(&lines[3]);
     let twice = collection.repeat(2);
+    let deep = format!(r#""body":{}{}"#, "[".repeat(200), "]".repeat(200));
     for (from, to, says) in [
         (r#""revision":1"#, r#""revision":0"#, "0, is none that a store gives out"),
         (r#""revision":1"#, r#""revision":18446744073709551615"#, "is none that a store gives out"),
@@ -256,6 +257,16 @@ async fn what_no_store_can_have_is_not_imported() {
         ),
         (r#""source_module""#, r#""source_module":"twice","source_module""#, "duplicate field"),
         (r#"{"checkpoint""#, r#"{ "checkpoint""#, "is not written as an export writes it"),
+        (r#""version":1}}"#, r#""version":0}}"#, "line 1 is of no version of an export"),
+        (r#""event":{"event_id""#, r#""tags":["b","a"],"event":{"event_id""#, "its tags are not in order"),
+        (
+            r#""event":{"event_id""#,
+            r#""nanoseconds":1000000,"event":{"event_id""#,
+            "its time is none that a store keeps",
+        ),
+        ("1970-01-01T", "3000-01-01T", "its time is none that a store keeps"),
+        ("1970-01-01T00:00:00.", "1970-01-01T23:59:60.", "its time is none that a store keeps"),
+        (r#""body":{"n":1}"#, &deep, "nests deeper than 127 levels"),
         (collection, &twice, "is not in the order of an export, or is there twice"),
     ] {
         let changed: Vec<String> = lines[..lines.len() - 1].iter().map(|line| line.replace(from, to)).collect();
@@ -269,6 +280,51 @@ async fn what_no_store_can_have_is_not_imported() {
         assert!(error.message.contains("was not imported") && error.message.contains(says), "{to}: {error}");
         assert_eq!(files(&folder), ["borough.db"], "{to}");
     }
+}
+
+/// As a projection keeps it.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct HowFar {
+    position: u64,
+    applied: u64,
+}
+
+impl event_sourcing::Document for HowFar {
+    const COLLECTION: &'static str = "event_sourcing.projection_progress";
+}
+
+/// What no import would take is said when it is exported.
+#[tokio::test]
+async fn what_is_not_whole_is_not_exported() {
+    let says = |path: &Path, parts: [&str; 2]| {
+        let error = exported(path).unwrap_err();
+        assert_eq!(error.kind, StoreErrorKind::Corrupt, "{error}");
+        assert!(parts.iter().all(|part| error.message.contains(part)), "{error}");
+        assert_ne!(verified(path), [], "{error}");
+    };
+    for (sql, parts) in [
+        ("DELETE FROM events WHERE position = 3", ["event 4", "comes after 2"]),
+        ("DELETE FROM events WHERE position > 1; DELETE FROM checkpoints", ["tag `", "the log ends at 1"]),
+        (
+            "DELETE FROM events WHERE position > 1; DELETE FROM tags WHERE event > 1",
+            ["checkpoint `", "the log ends at 1"],
+        ),
+    ] {
+        let (_folder, path) = place();
+        fill(&path, 20).await;
+        exported(&path).unwrap();
+        Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+        says(&path, parts);
+    }
+    let (_folder, path) = place();
+    let store = open(&path).unwrap();
+    let mut unit = numbered(1);
+    unit.put("days/00000001", &HowFar { position: 3, applied: 1 }, Expected::Any);
+    store.commit(unit).await.unwrap();
+    drop(store);
+    says(&path, ["event_sourcing.projection_progress/days/00000001", "it is at 3, and the log ends at 2"]);
+    let findings = verified(&path);
+    assert!(findings[0].to_string().contains("the projection is at 3, and the log ends at 2"), "{findings:?}");
 }
 
 #[tokio::test]

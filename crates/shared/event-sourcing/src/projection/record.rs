@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use kernel::EventId;
 use serde::{Deserialize, Serialize};
 
-use crate::{Collection, Damage, Document, Found, Position, Store, StoreError, StoreExt};
+use crate::{Collection, Damage, Document, Found, Position, Store, StoreError, StoreExt, StoredDocument};
 
 /// What projections keep beside their documents: to be declared to the store at the start, by whoever assembles the modules, so that
 /// what a later version has written is refused before anything runs.
@@ -70,6 +70,12 @@ pub(super) struct Progress {
 
 impl Document for Progress {
     const COLLECTION: &'static str = "event_sourcing.projection_progress";
+}
+
+/// For adapters that look at what they hold: how far a generation of a projection is, if that is what this document says.
+pub fn position_in(document: &StoredDocument, collection: &str) -> Option<Position> {
+    let is_progress = collection == Progress::COLLECTION;
+    is_progress.then(|| document.body.read::<Progress>()).and_then(Result::ok).map(|progress| progress.position)
 }
 
 /// An event that a projection stands before, because it could not be applied. Display: which event, and why.
