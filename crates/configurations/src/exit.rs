@@ -4,6 +4,8 @@ use std::{io::Write, process::ExitCode};
 
 use kernel::{Error, ErrorKind};
 
+use crate::report::figures::visible;
+
 /// Why a verb did not succeed. Display is one sentence: what happened, where, what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -56,7 +58,8 @@ impl Failure {
         if !matches!(self, Self::ClosedOutput) {
             let style = anstyle::AnsiColor::Red.on_default().bold();
             // A closed stderr leaves nobody to tell.
-            let _ = writeln!(anstream::stderr(), "{style}error{style:#}: {}", self);
+            let told: Vec<String> = self.to_string().lines().map(visible).collect();
+            let _ = writeln!(anstream::stderr(), "{style}error{style:#}: {}", told.join("\n"));
         }
         ExitCode::from(self.code())
     }

@@ -97,6 +97,14 @@ impl Monitoring {
         health
     }
 
+    /// From here on nobody sends it work, though it lives.
+    pub fn stopping(&self) {
+        self.probe.send_modify(|probe| {
+            probe.ready = false;
+            probe.reasons.push("the process is stopping".into());
+        });
+    }
+
     pub fn report(&self) -> MetricsReport {
         MetricsReport { text: self.exporter.render(), metrics: self.exporter.readings() }
     }

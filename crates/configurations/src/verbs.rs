@@ -70,10 +70,10 @@ pub(crate) fn print_json<T: Serialize + ?Sized>(value: &T) -> Result<(), Failure
     print(&serde_json::to_string_pretty(value)?)
 }
 
-/// A text on stdout, with colours only where they can be shown.
+/// A text on stdout, with colours only where they can be shown, and nothing of others in it that steers a terminal.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = anstream::stdout().lock();
-    writeln!(out, "{}", text.trim_end())?;
+    writeln!(out, "{}", observability::without_commands(text.trim_end()))?;
     Ok(out.flush()?)
 }
 

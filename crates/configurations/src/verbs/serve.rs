@@ -200,31 +200,44 @@ impl Serving {
         let timeout = self.config.serve.drain;
         let (runs, calls) = (self.runs.len(), self.calls.len());
         tracing::info!(runs, calls, "asked to stop: what is under way has {timeout:?} to end");
+        self.monitoring.stopping();
+        let again = interrupted()?;
         let deadline = tokio::time::Instant::now() + timeout;
         let ending = async {
-            while let Some(call) = self.calls.join_next().await {
-                self.answered(call).await;
-            }
-            while let Some(ended) = self.runs.join_next_with_id().await {
-                if let Ok((_, Err(error))) = &ended {
-                    tracing::warn!("{error}");
+            let work = async {
+                while let Some(call) = self.calls.join_next().await {
+                    self.answered(call).await;
                 }
-            }
+                while let Some(ended) = self.runs.join_next_with_id().await {
+                    if let Ok((_, Err(error))) = &ended {
+                        tracing::warn!("{error}");
+                    }
+                }
+            };
+            let in_time = tokio::time::timeout_at(deadline, work).await.is_ok();
+            let left = deadline.saturating_duration_since(tokio::time::Instant::now());
+            Ok::<_, Failure>(self.platform.drain(left).await? == Drain::Complete && in_time)
         };
-        let in_time = tokio::time::timeout_at(deadline, ending).await.is_ok();
-        let left = deadline.saturating_duration_since(tokio::time::Instant::now());
-        let drained = self.platform.drain(left).await;
+        let drained = tokio::select! {
+            drained = ending => drained,
+            // Whoever asks a second time does not want to wait.
+            () = again => Ok(false),
+        };
         self.calls.shutdown().await;
         self.runs.shutdown().await;
         self.platform.stop().await;
         self.monitoring.stop().await;
-        let all = in_time && drained? == Drain::Complete;
+        let all = drained?;
         if all {
             tracing::info!("stopped");
         } else {
-            tracing::warn!("stopped before all was done: the next process goes on with it");
+            tracing::warn!("stopped before all had ended");
         }
-        print(if all { "stopped" } else { "stopped; what was not finished goes on with the next process" })
+        print(if all {
+            "stopped"
+        } else {
+            "stopped before all had ended: runs and deliveries go on with the next process, calls do not"
+        })
     }
 }
 

@@ -112,6 +112,8 @@ fn dead_letters_are_discarded_with_a_reason_and_without_a_serving_process() {
     assert_eq!((none.code, none.stdout.trim()), (Some(0), "0 discarded"), "{}", none.stderr);
     assert!(home.run(&["dead-letters", "--subscriber", LEDGER]).stdout.starts_with(LEDGER), "it was tried meanwhile");
     assert_eq!(home.run(&["dead-letters", "--subscriber", "nobody"]).stdout, "");
+    let steered = home.run(&["subscribers", "pause", "no\u{9b}31m\u{202e}body"]);
+    assert!(steered.code == Some(2) && steered.stderr.contains("no\\u{9b}31m\\u{202e}body"), "{}", steered.stderr);
     let nobody = home.run(&["dead-letters", "--subscriber", "nobody"]);
     assert!(nobody.code == Some(2) && nobody.stderr.contains("there is no subscriber `nobody`"), "{}", nobody.stderr);
     let silent = home.run(&["dead-letters", "discard", "--all", "--reason", " "]);

@@ -259,6 +259,16 @@ impl Delivery {
         unit.put(record.key(), &record, Expected::Any);
     }
 
+    /// What the tries so far failed with, as the record of them has it.
+    pub async fn failures(&self, event: Position) -> Result<Vec<Error>, StoreError> {
+        let records = DeliveryRecord::of(&*self.store, event).await?.into_iter();
+        let mut own = records.filter(|record| record.subscriber == self.subscription.name);
+        let Some(DeliveryRecord { mut failures, error, .. }) = own.next() else { return Ok(Vec::new()) };
+        failures.extend(error);
+        failures.drain(..failures.len().saturating_sub(DeliveryRecord::FAILURES));
+        Ok(failures)
+    }
+
     fn before(&self, took: Duration) -> DateTime<Utc> {
         self.clock.now() - took
     }

@@ -20,6 +20,7 @@ mod metric;
 mod plain;
 mod span;
 mod trace;
+mod visible;
 
 pub use bounded::{Bounded, Bounds, Catalogue, LABELS, MetricInfo, MetricKind};
 pub use fields::{Field, FieldValue};
@@ -32,3 +33,4 @@ pub use span::{
     message_span, originated, saga_span, step_span,
 };
 pub use trace::{EndedSpan, Export, ExportError, SpanLine, SpanSink, export_spans, traceparent};
+pub use visible::without_commands;

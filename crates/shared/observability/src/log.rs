@@ -10,7 +10,7 @@ use tracing_subscriber::{
     util::{SubscriberInitExt, TryInitError},
 };
 
-use crate::{SPAN_TARGET, plain::PlainFields, trace::Tracer};
+use crate::{SPAN_TARGET, plain::PlainFields, trace::Tracer, visible::Plainly};
 
 /// The environment variable that overrules [`Options::verbosity`].
 const FILTER_VARIABLE: &str = "RUST_LOG";
@@ -77,7 +77,7 @@ where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
     let (tracer, switch) = Tracer::new();
-    let lines = fmt::layer().with_timer(Stamp(clock)).with_writer(writer);
+    let lines = fmt::layer().with_timer(Stamp(clock)).with_writer(Plainly(writer));
     let lines = if options.json {
         lines.json().boxed()
     } else {

@@ -13,6 +13,8 @@ use tracing_subscriber::{
     fmt::{FormatFields, format::Writer},
 };
 
+use crate::visible::is_hidden;
+
 /// Bytes that a thread keeps for the next text.
 const KEPT: usize = 16 << 10;
 
@@ -76,10 +78,10 @@ impl Drafting<'_> {
     fn write(&mut self, value: fmt::Arguments<'_>) {
         let start = self.draft.len();
         self.result = self.result.and(self.draft.write_fmt(value));
-        if self.draft[start..].contains(char::is_control) {
+        if self.draft[start..].contains(is_hidden) {
             let value = self.draft.split_off(start);
             for char in value.chars() {
-                if char.is_control() {
+                if is_hidden(char) {
                     self.draft.extend(char.escape_debug());
                 } else {
                     self.draft.push(char);
@@ -212,7 +214,7 @@ mod tests {
 
     #[test]
     fn no_value_ends_its_line_or_commands_a_terminal() {
-        let hostile = "it\n2026-11-22 ERROR all is lost\r\u{1b}[2J\u{9b}31m\u{7}";
+        let hostile = "it\n2026-11-22 ERROR all is lost\r\u{1b}[2J\u{9b}31m\u{7}\u{2028}\u{202e}";
         let lines = || {
             let _span = info_span!("span", text = hostile, shown = %hostile, told = ?hostile).entered();
             let failure = Failure(hostile, Some(Failure(hostile, None).into()));
@@ -222,7 +224,7 @@ mod tests {
         let said = written(PlainFields, false, lines);
         assert_eq!(said.matches(char::is_control).collect::<Vec<_>>(), ["\n", "\n"], "the ends of the lines: {said}");
         assert_eq!(
-            said.matches("it\\n2026-11-22 ERROR all is lost\\r\\u{1b}[2J\\u{9b}31m\\u{7}").count(),
+            said.matches("it\\n2026-11-22 ERROR all is lost\\r\\u{1b}[2J\\u{9b}31m\\u{7}\\u{2028}\\u{202e}").count(),
             11,
             "{said}"
         );
@@ -230,7 +232,8 @@ mod tests {
         let coloured = written(PlainFields, true, lines);
         let without_colours = coloured.replace("\u{1b}[3m", "").replace("\u{1b}[2m", "").replace("\u{1b}[0m", "");
         assert!(
-            !without_colours.contains(['\r', '\u{9b}', '\u{7}']) && !coloured.contains("\u{1b}[2J"),
+            !without_colours.contains(['\r', '\u{9b}', '\u{7}', '\u{2028}', '\u{202e}'])
+                && !coloured.contains("\u{1b}[2J"),
             "{coloured:?}"
         );
         assert_eq!(coloured.lines().count(), 2, "{coloured:?}");

@@ -1,4 +1,7 @@
-use std::{io::BufRead, path::Path};
+use std::{
+    io::{self, BufRead},
+    path::Path,
+};
 
 use event_sourcing::{StoreError, StoreErrorKind};
 use rusqlite::{Connection, OpenFlags, params};
@@ -23,6 +26,8 @@ use crate::{
     schema, store,
 };
 
+/// Bytes that a line does not have: the largest document has half of them, and so has what stands around it.
+const LONGEST: u64 = 128 << 20;
 /// Lines in one transaction.
 const GROUP: u64 = 10_000;
 
@@ -147,10 +152,13 @@ impl Reading<'_> {
     fn next(&mut self, reader: &mut dyn BufRead, text: &mut String) -> Result<bool, StoreError> {
         text.clear();
         self.number += 1;
-        let read = reader.read_line(text).map_err(|cause| match cause.kind() {
-            std::io::ErrorKind::InvalidData => self.wrong("is not UTF-8"),
+        let read = io::Read::take(&mut *reader, LONGEST).read_line(text).map_err(|cause| match cause.kind() {
+            io::ErrorKind::InvalidData => self.wrong("is not UTF-8"),
             _ => file_fault("the export", "cannot be read", &cause),
         })?;
+        if read as u64 == LONGEST {
+            return Err(self.wrong("is longer than any of an export"));
+        }
         if read > 0 && !text.ends_with('\n') {
             return Err(self.wrong("is cut off"));
         }

@@ -220,7 +220,8 @@ impl Redelivery {
     async fn redeliver_one(&self, found: Found<DeadLetter>) -> Result<End, StoreError> {
         let Found { key: id, value: letter, revision } = found;
         let delivery = &self.delivery;
-        let waiting = Waiting { attempts: letter.attempts, ..delivery.event_of(&letter).await?.into() };
+        let mut waiting = Waiting { attempts: letter.attempts, ..delivery.event_of(&letter).await?.into() };
+        waiting.failures = delivery.failures(position(&waiting.event)).await?;
         let Tried { waiting, mut unit, result, took } = self.try_letter(waiting).await;
         delivery.meters.took(took);
         let fault = match result {

@@ -93,6 +93,25 @@ async fn every_failure_stands_in_its_span() {
     .assert_eq(&told.join("\n"));
 }
 
+/// What was tried before somebody asked for it once more is told as well.
+#[tokio::test(start_paused = true)]
+async fn a_letter_that_is_tried_again_keeps_what_it_failed_with() {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
+    let probe = Probe::new("ledger", &store, |_, _, attempt| if attempt < 5 { Action::Fail } else { Action::Write });
+    let twice = RetryPolicy { attempts: 2, ..RetryPolicy::default() };
+    let to = Subscription::new::<Noted>("ledger", "ledger", probe).with_retry(twice);
+    let bus = start(&store, vec![to]).await;
+    publish(&store, &[("a", 1)]).await;
+    drained(&bus).await;
+    for tries in 3..=5 {
+        bus.retry_dead_letters(&LetterFilter::of("ledger")).await.unwrap();
+        let record = records(&store).await.remove(0);
+        let failed = record.failures.len() + usize::from(record.error.is_some());
+        assert_eq!((record.attempts, failed), (tries, tries.min(4) as usize), "{record:?}");
+    }
+    bus.stop().await;
+}
+
 /// An inline subscriber fails whoever publishes: each has a span of its own, also where a dead letter is tried again.
 #[tokio::test(start_paused = true)]
 async fn an_inline_failure_stands_in_both_spans() {

@@ -207,6 +207,15 @@ fn directives_decide_about_the_spans_of_messages_by_their_target() {
 }
 
 #[test]
+fn nothing_in_a_line_of_json_commands_a_terminal() {
+    let hostile = "a\n\u{9b}31m\u{85}\u{7f}\u{2028}\u{202e}z";
+    let line = captured(Options { json: true, ..Options::default() }, None, || error!(hostile, "{hostile}"));
+    assert_eq!(line.matches(|char: char| char.is_control() || !char.is_ascii()).collect::<Vec<_>>(), ["\n"], "{line}");
+    let escaped = r"a\n\u009b31m\u0085\u007f\u2028\u202ez";
+    assert_eq!(line.matches(escaped).count(), 2, "as JSON has it: {line}");
+}
+
+#[test]
 fn directives_that_cannot_be_understood() {
     let error = |directives: &str| {
         let error = subscriber(Options::default(), Some(directives), ManualClock::default(), io::sink).err().unwrap();
