@@ -359,6 +359,9 @@ pub enum DeadLettersVerb {
 pub struct LetterList {
     #[command(flatten)]
     pub which: Letters,
+    /// Those that were given up for good instead, each with who did it, when and why
+    #[arg(long)]
+    pub discarded: bool,
     /// One JSON object a line
     #[arg(long)]
     pub json: bool,

@@ -7,19 +7,20 @@ use std::{
     time::Duration,
 };
 
-use event_bus::{BusOptions, Drain, EventBus, Node, Ports, Retention, RetryPolicy};
-use event_sourcing::{Blobs, EventLimits, MemoryBlobs, MemoryStore, Store};
+use event_bus::{BusOptions, Drain, EventBus, Node, Ports, Retention, RetryPolicy, SubscriberStatus};
+use event_sourcing::{Blobs, EventLimits, MemoryBlobs, MemoryStore, Position, Store};
 use kernel::{
-    AuthenticationError, Authenticator, Claims, Clock, Context, CorrelationId, Ids, Principal, SystemClock, SystemIds,
+    AuthenticationError, Authenticator, Claims, Clock, Context, CorrelationId, Error, ErrorKind, Ids, Principal,
+    SystemClock, SystemIds,
 };
 use module::{Application, AssemblyError, Grants, Infrastructure, Module, Options, Selection, Timeouts};
 use request::Limits;
-use saga::SagaId;
+use saga::{SagaEngine, SagaId};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use settings::Settings;
 use storage_objects::FileBlobs;
 use storage_sqlite::SqliteStore;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::{
     cli::{Acting, Global},
@@ -268,6 +269,17 @@ impl Config {
     }
 }
 
+/// How long the store may take to say how far it is.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How far the log is, and those who follow it.
+pub struct Standing {
+    /// Last position of the log.
+    pub head: Position,
+    /// In the order in which they were added.
+    pub subscribers: Vec<SubscriberStatus>,
+}
+
 /// The application on its store, modules and subscribers running.
 pub struct Platform {
     pub application: Application,
@@ -316,22 +328,29 @@ impl Platform {
         Ok(Context::new(Arc::new(principal), CorrelationId::new(self.ids.next())))
     }
 
-    /// The runs that a piece of work has begun and nobody has ended.
-    pub async fn begun(&self, work: CorrelationId) -> Result<Vec<SagaId>, Failure> {
-        let open = self.application.sagas.open().await?;
-        Ok(open.into_iter().filter(|run| run.correlation_id == work).map(|run| run.id).collect())
-    }
-
     pub fn bus(&self) -> &Arc<EventBus> {
         &self.bus
     }
 
+    /// # Errors
+    /// The store fails, or does not answer: a disk that hangs gives no error.
+    pub async fn standing(&self) -> Result<Standing, Error> {
+        let asked = async { Ok(Standing { head: self.store.head().await?, subscribers: self.bus.status().await? }) };
+        timeout(PATIENCE, asked).await.unwrap_or_else(|_| {
+            let message = format!("the store has not answered for {PATIENCE:?}: look at the disk that it is on");
+            Err(Error::new(ErrorKind::Unavailable, message))
+        })
+    }
+
     /// Lets the subscribers and the projections finish what is in the log.
-    pub async fn drain(&mut self, timeout: Duration) -> Result<Drain, Failure> {
-        let until = Instant::now() + timeout;
-        let drained = self.bus.drain(timeout).await?;
-        let left = until.saturating_duration_since(Instant::now());
-        Ok(if self.application.projections.drain(left).await? { drained } else { Drain::TimedOut })
+    pub fn drain(&self, time: Duration) -> impl Future<Output = Result<Drain, Failure>> + use<> {
+        let (bus, projections) = (Arc::clone(&self.bus), self.application.projections.clone());
+        async move {
+            let until = Instant::now() + time;
+            let drained = bus.drain(time).await?;
+            let left = until.saturating_duration_since(Instant::now());
+            Ok(if projections.drain(left).await? { drained } else { Drain::TimedOut })
+        }
     }
 
     /// Stops the subscribers and the modules, and closes the store.
@@ -342,6 +361,12 @@ impl Platform {
         }
         stop(&mut self.application).await;
     }
+}
+
+/// The runs that a piece of work has begun and nobody has ended.
+pub async fn begun(sagas: &SagaEngine, work: CorrelationId) -> Result<Vec<SagaId>, Failure> {
+    let open = sagas.open().await?;
+    Ok(open.into_iter().filter(|run| run.correlation_id == work).map(|run| run.id).collect())
 }
 
 /// What goes wrong at the end is for the log: what counts is in the store.

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use tokio::sync::watch;
 
 use crate::{
-    composition::{Platform, seconds},
+    composition::{Platform, Standing, seconds},
     control::MetricsReport,
     exit::Failure,
 };
@@ -87,22 +87,14 @@ impl Monitoring {
     }
 
     /// Brings up to date what is not kept so by itself.
-    pub async fn look(&self, platform: &Platform) -> Health {
+    pub async fn look(&self, platform: &Platform) -> (Health, Result<Standing, Error>) {
         self.exporter.keep_up();
         platform.application.container.publish_tallies();
-        let subscribers = platform.bus().status().await.map_err(Error::from);
-        let health = platform.application.health(subscribers.as_deref());
+        let standing = platform.standing().await;
+        let health = platform.application.health(standing.as_ref().map(|standing| &*standing.subscribers));
         let Health { live, ready, reasons, .. } = &health;
         self.probe.send_replace(Probe { live: *live, ready: *ready, reasons: reasons.clone() });
-        health
-    }
-
-    /// From here on nobody sends it work, though it lives.
-    pub fn stopping(&self) {
-        self.probe.send_modify(|probe| {
-            probe.ready = false;
-            probe.reasons.push("the process is stopping".into());
-        });
+        (health, standing)
     }
 
     pub fn report(&self) -> MetricsReport {

@@ -6,7 +6,7 @@ use request::IdempotencyKey;
 
 use crate::{
     cli::{Call, Global},
-    composition::{Config, Platform},
+    composition::{Config, Platform, begun},
     control::{CallOrder, Client},
     exit::Failure,
     progress::Progress,
@@ -47,11 +47,11 @@ pub async fn call(global: &Global, args: &Call) -> Result<(), Failure> {
 
 /// The result of the call, beside what keeps it from being made. What it has set off is done too: runs that it began, and
 /// what subscribers do.
-async fn here(config: &Config, mut platform: Platform, order: CallOrder) -> Result<Result<Json, Error>, Failure> {
+async fn here(config: &Config, platform: Platform, order: CallOrder) -> Result<Result<Json, Error>, Failure> {
     let cx = order.context(platform.context(config)?, &*platform.clock)?;
     let key = order.key.as_deref().map(IdempotencyKey::try_new).transpose()?;
     let answer = platform.application.requests.call(&cx, &order.name, key.as_ref(), &order.request).await;
-    for run in platform.begun(cx.correlation()).await? {
+    for run in begun(&platform.application.sagas, cx.correlation()).await? {
         // Its end is in its journal, and not the answer of this call.
         if let Err(failure) = drive(&platform, run, &Progress::new()).await {
             tracing::error!("the call is answered, and what it began is still open: {failure}");

@@ -1,5 +1,5 @@
-use chrono::SecondsFormat;
-use event_bus::{DeadLetter, EventBus, LetterFilter, Retried};
+use chrono::{DateTime, SecondsFormat, Utc};
+use event_bus::{DeadLetter, Discarded, EventBus, LetterFilter, Retried};
 use event_sourcing::{Found, Position};
 use kernel::{Context, Error, Json};
 use serde::Serialize;
@@ -35,6 +35,15 @@ struct Entry<'a> {
     letter: &'a str,
     #[serde(flatten)]
     content: &'a DeadLetter,
+    #[serde(flatten)]
+    discarded: Option<Discard<'a>>,
+}
+
+#[derive(Serialize)]
+struct Discard<'a> {
+    reason: &'a str,
+    by: &'a str,
+    at: DateTime<Utc>,
 }
 
 async fn list(config: &Config, args: &LetterList) -> Result<(), Failure> {
@@ -42,20 +51,24 @@ async fn list(config: &Config, args: &LetterList) -> Result<(), Failure> {
     let Letters { subscriber, event, key } = &args.which;
     let filter =
         LetterFilter { subscriber: subscriber.clone(), event_type: event.clone(), key: key.clone(), position: None };
+    let letters = event_bus::DeadLetters::of(&*store);
+    if args.discarded {
+        return list_discarded(letters, &filter, args.json).await;
+    }
     let mut after: Option<String> = None;
     loop {
-        let page = event_bus::DeadLetters::of(&*store).list(&filter, after.as_deref(), PAGE).await?;
+        let page = letters.list(&filter, after.as_deref(), PAGE).await?;
         let Some(last) = page.last() else { break };
         after = Some(last.key.clone());
         for Found { key, value, .. } in &page {
             if args.json {
-                print(&serde_json::to_string(&Entry { letter: key, content: value })?)?;
+                print(&serde_json::to_string(&Entry { letter: key, content: value, discarded: None })?)?;
             } else {
                 print(&line(key, value))?;
             }
         }
     }
-    let unreadable = event_bus::DeadLetters::of(&*store).unreadable().await?;
+    let unreadable = letters.unreadable().await?;
     if let Some(first) = unreadable.first() {
         return Err(Failure::impossible(format!(
             "{} dead letters cannot be read, which neither `retry` nor `discard` touches; the first: {first}",
@@ -65,6 +78,25 @@ async fn list(config: &Config, args: &LetterList) -> Result<(), Failure> {
     match subscriber {
         Some(name) if after.is_none() => is_known(config, name).await,
         _ => Ok(()),
+    }
+}
+
+async fn list_discarded(letters: event_bus::DeadLetters<'_>, filter: &LetterFilter, json: bool) -> Result<(), Failure> {
+    let mut after: Option<String> = None;
+    loop {
+        let page = letters.discarded(filter, after.as_deref(), PAGE).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = Some(last.key.clone());
+        for Found { key, value: Discarded { letter, reason, by, at }, .. } in &page {
+            if json {
+                let discarded = Some(Discard { reason, by, at: *at });
+                print(&serde_json::to_string(&Entry { letter: key, content: letter, discarded })?)?;
+            } else {
+                let at = at.to_rfc3339_opts(SecondsFormat::Millis, true);
+                print(&line(key, letter))?;
+                print(&visible(&format!("    discarded {at} by {by}: {reason}")))?;
+            }
+        }
     }
 }
 
@@ -89,7 +121,7 @@ async fn show(config: &Config, args: &LetterShow) -> Result<(), Failure> {
         None => None,
     };
     let found = found.ok_or_else(|| unknown(&args.letter))?;
-    print_json(&Entry { letter: &found.key, content: &found.value })
+    print_json(&Entry { letter: &found.key, content: &found.value, discarded: None })
 }
 
 async fn retry(config: &Config, args: &LetterRetry) -> Result<(), Failure> {
@@ -159,7 +191,7 @@ fn filter(picked: &PickedLetters) -> Result<LetterFilter, Failure> {
 /// By the serving process, or by this one while it holds the store.
 pub(super) async fn carry_out(config: &Config, order: BusOrder) -> Result<Json, Failure> {
     is_there(&config.store.path)?;
-    let mut platform = match Platform::start(config, "borough").await {
+    let platform = match Platform::start(config, "borough").await {
         Ok(platform) => platform,
         Err(Failure::Locked(message)) => {
             return match Client::in_place_of(config).await? {

@@ -91,7 +91,7 @@ fn generation(generation: &GenerationStatus) -> String {
 /// By the serving process, or by this one while it holds the store. A rebuild is followed to its end.
 async fn carry_out(config: &Config, order: &ProjectionOrder) -> Result<(), Failure> {
     is_there(&config.store.path)?;
-    let mut platform = match Platform::start(config, "borough projections").await {
+    let platform = match Platform::start(config, "borough projections").await {
         Ok(platform) => platform,
         Err(Failure::Locked(message)) => {
             let Some(client) = Client::in_place_of(config).await? else { return Err(Failure::Locked(message)) };

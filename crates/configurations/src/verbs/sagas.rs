@@ -151,7 +151,7 @@ fn outcome(resumed: &[SagaRecord]) -> Result<(), Failure> {
 }
 
 /// Each run goes on by itself; one that cannot does not keep the others from it.
-async fn here(mut platform: Platform, ids: &[SagaId]) -> Result<Vec<SagaRecord>, Failure> {
+async fn here(platform: Platform, ids: &[SagaId]) -> Result<Vec<SagaRecord>, Failure> {
     let mut resumed = Vec::new();
     let mut failure = None;
     for id in ids {

@@ -1,22 +1,23 @@
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, convert::Infallible, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use event_bus::Drain;
 use interfaces_ai::{PipelineStarted, StartPipeline};
-use kernel::{CorrelationId, Error, ErrorKind, Json, SystemClock, SystemIds};
+use kernel::{Context, Error, ErrorKind, Json, SystemClock, SystemIds};
 use module::ModuleStatus;
 use request::IdempotencyKey;
 use saga::{ResumeError, SagaId, SagaRecord, Silent};
 use tokio::{
-    sync::oneshot,
-    task::{Id, JoinError, JoinSet},
-    time::MissedTickBehavior,
+    runtime::Handle,
+    sync::{mpsc, oneshot},
+    task::{Id, JoinError, JoinSet, spawn_blocking},
+    time::{Instant, Interval, MissedTickBehavior, timeout_at},
 };
 use uuid::Uuid;
 
 use crate::{
     cli::{Global, Serve},
-    composition::{Config, Platform},
+    composition::{Config, Platform, Standing, begun},
     control::{CallOrder, ModuleReport, Order, Server, StatusReport},
     exit::Failure,
     monitoring::Monitoring,
@@ -34,6 +35,8 @@ pub async fn serve(global: &Global, args: &Serve) -> Result<(), Failure> {
     let platform = Platform::start(&config, "borough serve").await?;
     monitoring.listen(&config.monitoring.prometheus).await?;
     let (server, mut orders) = Server::start(&config, &*platform.ids).await?;
+    let mut looks = tokio::time::interval(LOOK);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut serving = Serving {
         since: platform.clock.now(),
         config,
@@ -42,30 +45,24 @@ pub async fn serve(global: &Global, args: &Serve) -> Result<(), Failure> {
         runs: JoinSet::new(),
         driving: HashMap::new(),
         calls: JoinSet::new(),
+        looks,
+        stopping: false,
     };
     serving.take_up_open_runs().await?;
-    serving.monitoring.look(&serving.platform).await;
+    let _shown = serving.monitoring.look(&serving.platform).await;
     let (store, process) = (serving.config.store.path.display(), std::process::id());
     let modules = serving.platform.application.modules().len();
     tracing::info!(%store, process, modules, version = env!("CARGO_PKG_VERSION"), "serving");
     print(&format!("serving {store}, stop with Ctrl-C or SIGTERM"))?;
 
-    tokio::pin!(end);
-    let mut look = tokio::time::interval(LOOK);
-    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        // Everything that can happen to a serving process stands here.
-        tokio::select! {
-            () = &mut end => break,
-            Some(order) = orders.recv() => serving.carry_out(order).await,
-            Some(ended) = serving.runs.join_next_with_id() => serving.ended(ended),
-            _ = look.tick() => drop(serving.monitoring.look(&serving.platform).await),
-            Some(answered) = serving.calls.join_next() => serving.answered(answered).await,
-        }
+    tokio::select! {
+        () = end => {}
+        never = serving.go_on(&mut orders) => match never {},
     }
+    let all = serving.drain(&mut orders).await;
     drop(orders);
     drop(server);
-    serving.drain().await
+    serving.stop(all).await
 }
 
 /// The serving process: the one owner of all that runs in it.
@@ -74,10 +71,13 @@ struct Serving {
     platform: Platform,
     monitoring: Monitoring,
     since: DateTime<Utc>,
+    looks: Interval,
     runs: JoinSet<Result<SagaRecord, ResumeError>>,
     driving: HashMap<Id, Uuid>,
-    /// Each ends with the work that it was a part of.
-    calls: JoinSet<Option<CorrelationId>>,
+    /// Each ends with the runs that it has begun, which are driven here.
+    calls: JoinSet<Vec<SagaId>>,
+    /// From here on it takes nothing on.
+    stopping: bool,
 }
 
 impl Serving {
@@ -89,30 +89,50 @@ impl Serving {
         Ok(())
     }
 
+    async fn go_on(&mut self, orders: &mut mpsc::Receiver<Order>) -> Infallible {
+        loop {
+            self.happen(orders).await;
+        }
+    }
+
+    /// The next of all that can happen to a serving process. Nothing here waits for long: what takes its time runs beside it.
+    async fn happen(&mut self, orders: &mut mpsc::Receiver<Order>) {
+        tokio::select! {
+            Some(order) = orders.recv() => self.carry_out(order).await,
+            Some(ended) = self.runs.join_next_with_id() => self.ended(ended),
+            Some(begun) = self.calls.join_next() => self.answered(begun),
+            _ = self.looks.tick() => drop(self.monitoring.look(&self.platform).await),
+        }
+    }
+
     async fn carry_out(&mut self, order: Order) {
+        if self.stopping && !matches!(order, Order::Status(_) | Order::Metrics(_)) {
+            // The endpoint tells whoever is left without an answer that the process is stopping.
+            return;
+        }
         // A client that has gone does not need its answer.
         match order {
             Order::Status(answer) => drop(answer.send(self.status().await)),
             Order::Metrics(answer) => {
-                self.monitoring.look(&self.platform).await;
+                let _shown = self.monitoring.look(&self.platform).await;
                 let _ = answer.send(self.monitoring.report());
             }
-            Order::Start(request, answer) => drop(answer.send(self.start(*request).await)),
+            Order::Start(request, answer) => self.start(*request, answer),
             Order::Call(order, answer) => self.call(order, answer),
             Order::Bus(order, answer) => {
-                let cx = self.platform.context(&self.config).map_err(|e| Error::new(ErrorKind::Denied, e.to_string()));
+                let cx = self.context();
                 let bus = Arc::clone(self.platform.bus());
                 self.calls.spawn(async move {
                     let done = async { order.carry_out(&bus, &cx?).await };
                     let _ = answer.send(done.await);
-                    None
+                    Vec::new()
                 });
             }
             Order::Projections(order, answer) => {
                 let projections = self.platform.application.projections.clone();
                 self.calls.spawn(async move {
                     let _ = answer.send(order.carry_out(&projections).await);
-                    None
+                    Vec::new()
                 });
             }
             Order::Resume(runs, answer) => {
@@ -122,18 +142,21 @@ impl Serving {
         }
     }
 
-    async fn start(&mut self, request: StartPipeline) -> Result<PipelineStarted, Error> {
-        let cx = self.platform.context(&self.config).map_err(|e| Error::new(ErrorKind::Denied, e.to_string()))?;
-        let started = self.platform.application.requests.ask(&cx, request).await?;
-        self.drive(started.saga_id);
-        Ok(started)
+    fn start(&mut self, request: StartPipeline, answer: oneshot::Sender<Result<PipelineStarted, Error>>) {
+        let cx = self.context();
+        let requests = self.platform.application.requests.clone();
+        self.calls.spawn(async move {
+            let started = async { requests.ask(&cx?, request).await }.await;
+            let run = started.as_ref().ok().map(|started| SagaId(started.saga_id));
+            let _ = answer.send(started);
+            run.into_iter().collect()
+        });
     }
 
-    /// Asks beside the loop, which goes on with other orders.
+    /// What it begins is driven here, as what `run` begins.
     fn call(&mut self, order: CallOrder, answer: oneshot::Sender<Result<Json, Error>>) {
-        let cx = self.platform.context(&self.config).map_err(|e| Error::new(ErrorKind::Denied, e.to_string()));
-        let cx = cx.and_then(|cx| order.context(cx, &*self.platform.clock));
-        let requests = self.platform.application.requests.clone();
+        let cx = self.context().and_then(|cx| order.context(cx, &*self.platform.clock));
+        let (requests, sagas) = (self.platform.application.requests.clone(), self.platform.application.sagas.clone());
         self.calls.spawn(async move {
             let result = async {
                 let cx = cx?;
@@ -146,17 +169,20 @@ impl Serving {
                 Err(error) => (Err(error), None),
             };
             let _ = answer.send(result);
-            work
+            let Some(work) = work else { return Vec::new() };
+            begun(&sagas, work).await.unwrap_or_else(|failure| {
+                tracing::error!("what a call has begun is taken up at the next start: {failure}");
+                Vec::new()
+            })
         });
     }
 
-    /// What a call has begun is driven here, as what `run` begins.
-    async fn answered(&mut self, call: Result<Option<CorrelationId>, JoinError>) {
-        let Ok(Some(work)) = call else { return };
-        match self.platform.begun(work).await {
-            Ok(runs) => runs.into_iter().for_each(|run| self.drive(run.0)),
-            Err(failure) => tracing::error!("what a call has begun is taken up at the next start: {failure}"),
-        }
+    fn context(&self) -> Result<Context, Error> {
+        self.platform.context(&self.config).map_err(|e| Error::new(ErrorKind::Denied, e.to_string()))
+    }
+
+    fn answered(&mut self, begun: Result<Vec<SagaId>, JoinError>) {
+        begun.unwrap_or_default().into_iter().for_each(|run| self.drive(run.0));
     }
 
     fn drive(&mut self, run: Uuid) {
@@ -180,14 +206,15 @@ impl Serving {
     }
 
     async fn status(&self) -> Result<StatusReport, Error> {
-        let subscribers = self.platform.bus().status().await?;
+        let (health, standing) = self.monitoring.look(&self.platform).await;
+        let Standing { head, subscribers } = standing?;
         Ok(StatusReport {
             version: env!("CARGO_PKG_VERSION").into(),
             process: std::process::id(),
             since: self.since,
             store: std::path::absolute(&self.config.store.path).unwrap_or_else(|_| self.config.store.path.clone()),
-            health: self.monitoring.look(&self.platform).await,
-            head: self.platform.store.head().await?,
+            health,
+            head,
             modules: self.platform.application.modules().into_iter().map(reported).collect(),
             subscribers: subscribers.into_iter().map(Into::into).collect(),
             projections: self.platform.application.projections.standings().into_iter().map(Into::into).collect(),
@@ -195,39 +222,59 @@ impl Serving {
         })
     }
 
-    /// Lets runs and subscribers end; what does not in time is in the journal and the log, and goes on with the next process.
-    async fn drain(mut self) -> Result<(), Failure> {
+    /// Lets runs and subscribers end, and tells whoever asks how far that is; whether all have ended.
+    async fn drain(&mut self, orders: &mut mpsc::Receiver<Order>) -> Result<bool, Failure> {
         let timeout = self.config.serve.drain;
         let (runs, calls) = (self.runs.len(), self.calls.len());
         tracing::info!(runs, calls, "asked to stop: what is under way has {timeout:?} to end");
-        self.monitoring.stopping();
+        self.stopping = true;
+        self.platform.application.stopping();
+        // Before anything else happens, nobody sends it work.
+        self.looks.reset_immediately();
         let again = interrupted()?;
-        let deadline = tokio::time::Instant::now() + timeout;
+        let deadline = Instant::now() + timeout;
         let ending = async {
             let work = async {
-                while let Some(call) = self.calls.join_next().await {
-                    self.answered(call).await;
-                }
-                while let Some(ended) = self.runs.join_next_with_id().await {
-                    if let Ok((_, Err(error))) = &ended {
-                        tracing::warn!("{error}");
-                    }
+                while !(self.runs.is_empty() && self.calls.is_empty()) {
+                    self.happen(orders).await;
                 }
             };
-            let in_time = tokio::time::timeout_at(deadline, work).await.is_ok();
-            let left = deadline.saturating_duration_since(tokio::time::Instant::now());
-            Ok::<_, Failure>(self.platform.drain(left).await? == Drain::Complete && in_time)
+            let in_time = timeout_at(deadline, work).await.is_ok();
+            let caught_up = self.platform.drain(deadline.saturating_duration_since(Instant::now()));
+            tokio::select! {
+                drained = caught_up => Ok(drained? == Drain::Complete && in_time),
+                never = self.go_on(orders) => match never {},
+            }
         };
-        let drained = tokio::select! {
-            drained = ending => drained,
+        tokio::select! {
+            all = ending => all,
             // Whoever asks a second time does not want to wait.
             () = again => Ok(false),
+        }
+    }
+
+    /// What has not ended is in the journal and the log, and goes on with the next process.
+    async fn stop(mut self, all: Result<bool, Failure>) -> Result<(), Failure> {
+        let again = interrupted()?;
+        let closing = async move {
+            self.calls.shutdown().await;
+            self.runs.shutdown().await;
+            self.platform.stop().await;
+            self.monitoring.stop().await;
         };
-        self.calls.shutdown().await;
-        self.runs.shutdown().await;
-        self.platform.stop().await;
-        self.monitoring.stop().await;
-        let all = drained?;
+        // A disk that hangs holds the thread that closes the store.
+        let runtime = Handle::current();
+        let closed = spawn_blocking(move || runtime.block_on(closing));
+        tokio::select! {
+            closed = closed => closed.map_err(Failure::impossible)?,
+            () = again => {
+                return Err(Failure::impossible(
+                    "stopped before the store was closed: what it has acknowledged is in it and its log, and goes on with the \
+                     next process",
+                ));
+            }
+        }
+        let all = all?;
         if all {
             tracing::info!("stopped");
         } else {

@@ -105,6 +105,7 @@ impl Node {
         let outcome = match record.outcome {
             DeliveryOutcome::Done => "done",
             DeliveryOutcome::Parked => "parked",
+            DeliveryOutcome::Discarded => "discarded",
             DeliveryOutcome::Skipped => "skipped",
         };
         Self {

@@ -121,6 +121,13 @@ fn dead_letters_are_discarded_with_a_reason_and_without_a_serving_process() {
     let discarded = home.run(&["dead-letters", "discard", "--all", "--reason", "a test"]);
     assert_eq!((discarded.code, discarded.stdout.trim()), (Some(0), "1 discarded"), "{}", discarded.stderr);
     assert_eq!(home.run(&["dead-letters"]).stdout, "");
+    let listed = home.run(&["dead-letters", "--discarded"]).stdout;
+    assert!(listed.starts_with(LEDGER) && listed.trim().ends_with("by local: a test"), "{listed}");
+    let listed = home.json(&["dead-letters", "list", "--discarded", "--subscriber", LEDGER, "--json"]);
+    assert_eq!((&listed["reason"], &listed["subscriber"]), (&json!("a test"), &json!(LEDGER)));
+    let correlation = listed["event"]["metadata"]["correlation_id"].as_str().unwrap();
+    let traced = home.run(&["events", "trace", correlation]).stdout;
+    assert!(traced.contains("discarded") && !traced.contains("parked"), "{traced}");
     for letter in [LEDGER, "nobody"] {
         let letter = format!("{letter}/1");
         for args in [&["retry", &letter][..], &["discard", &letter, "--reason", "x"], &["show", &letter]] {

@@ -151,9 +151,15 @@ impl Running {
     /// Sends a signal and waits for the end.
     #[cfg(unix)]
     pub fn signal(mut self, signal: &str) -> Ended {
+        self.send(signal);
+        self.end()
+    }
+
+    /// The same, while it goes on.
+    #[cfg(unix)]
+    pub fn send(&self, signal: &str) {
         let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
-        self.end()
     }
 
     pub fn end(&mut self) -> Ended {

@@ -1,9 +1,11 @@
 //! The serving process: status, work on behalf of other processes, the end.
 
+use std::time::Duration;
+
 use rusqlite::Connection;
 use serde_json::json;
 
-use crate::home::Home;
+use crate::home::{Home, Running};
 
 #[test]
 fn it_serves_until_sigterm_and_does_what_others_ask() {
@@ -237,24 +239,116 @@ fn its_metrics_and_its_health_are_asked_of_the_serving_process() {
     assert_eq!(serving.signal("-TERM").code, Some(0));
 }
 
-#[test]
-fn it_is_scraped_and_probed_where_the_settings_say() {
+/// Serves with an endpoint to be scraped; what is asked there, and how it answers.
+fn probed(home: &Home, args: &[&str], environment: &[(&str, &str)]) -> (Running, impl Fn(&str) -> String + use<>) {
     use std::{
         io::{Read, Write},
-        net::TcpStream,
+        net::{TcpListener, TcpStream},
     };
 
-    let home = Home::with_data();
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     home.write("borough.toml", format!("[monitoring.prometheus]\nenabled = true\naddress = \"{free}\"\n"));
-    let mut serving = home.spawn(&["serve"], &[]);
+    let mut serving = home.spawn(args, environment);
     assert!(serving.prints("serving borough.db"));
-    for (path, told) in [("/metrics", "borough_ready 1\n"), ("/ready", "\"ready\":true"), ("/live", "\"live\":true")] {
+    let ask = move |path: &str| {
         let mut stream = TcpStream::connect(free).unwrap();
         write!(stream, "GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    (serving, ask)
+}
+
+/// Asks until it is answered so.
+fn asked_until(ask: impl Fn(&str) -> String, path: &str, told: &str) {
+    let mut answer = String::new();
+    let is_so = (0..600).any(|_| {
+        std::thread::sleep(Duration::from_millis(50));
+        answer = ask(path);
+        answer.contains(told)
+    });
+    assert!(is_so, "{path} never said `{told}`: {answer}");
+}
+
+#[test]
+fn it_is_scraped_and_probed_where_the_settings_say() {
+    let home = Home::with_data();
+    let (serving, ask) = probed(&home, &["serve"], &[]);
+    for (path, told) in [("/metrics", "borough_ready 1\n"), ("/ready", "\"ready\":true"), ("/live", "\"live\":true")] {
+        let answer = ask(path);
         assert!(answer.starts_with("HTTP/1.0 200") && answer.contains(told), "{path}: {answer}");
     }
+    assert_eq!(serving.signal("-TERM").code, Some(0));
+}
+
+/// A run that does not end, since its commit hangs: time to look at a process that ends what is under way.
+#[cfg(unix)]
+#[test]
+fn while_it_ends_what_is_under_way_it_answers_and_is_not_ready_and_further_signals_end_that() {
+    let home = Home::with_data();
+    let halted = [("BOROUGH_HALT_AT_COMMIT", "before:6")];
+    let (mut serving, ask) = probed(&home, &["serve", "--drain", "600"], &halted);
+    let mut client = home.spawn(&["run", "data.csv"], &[]);
+    assert!(serving.says("halted"));
+    serving.send("-TERM");
+    asked_until(&ask, "/ready", "the process is stopping");
+    assert!(ask("/ready").starts_with("HTTP/1.0 503") && ask("/live").starts_with("HTTP/1.0 200"));
+    assert!(ask("/metrics").contains("borough_ready 0\n"));
+    let status = home.json(&["status", "--json"]);
+    assert_eq!(status["health"]["reasons"], json!(["the process is stopping"]));
+    assert_eq!(status["driving"].as_array().unwrap().len(), 1, "whoever follows the run is told that it is driven");
+    for verb in [&["call", "data-quality.check", "{}"][..], &["run", "data.csv"], &["dead-letters", "retry", "--all"]] {
+        let told = home.run(verb);
+        assert_eq!(told.code, Some(2), "{verb:?}");
+        assert!(told.stderr.contains("the serving process is stopping"), "{verb:?}: {}", told.stderr);
+    }
+    serving.send("-TERM");
+    let told = client.end();
+    assert!(told.stderr.contains("nothing is lost"), "{}", told.stderr);
+    // The store cannot be closed: a third one ends the process.
+    let ended = serving.signal("-TERM");
+    assert_eq!((ended.code, ended.stdout.trim()), (Some(2), ""));
+    assert!(ended.stderr.contains("stopped before the store was closed"), "{}", ended.stderr);
+    let resumed = home.run(&["sagas", "resume"]);
+    assert_eq!(resumed.code, Some(0), "{}", resumed.stderr);
+}
+
+/// Takes the place of what reads a file: while a file of this name is there, nothing is read.
+#[cfg(target_os = "linux")]
+const HANGING: &str = r#"
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+ssize_t pread64(int fd, void *bytes, size_t count, off64_t at) {
+    const char *hangs = getenv("READS_HANG_WHILE_THIS_IS_THERE");
+    while (hangs && access(hangs, F_OK) == 0) usleep(10000);
+    ssize_t (*real)(int, void *, size_t, off64_t) = dlsym(RTLD_NEXT, "pread64");
+    return real(fd, bytes, count, at);
+}
+"#;
+
+/// A disk that hangs gives no error.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_store_that_does_not_answer_is_told_and_the_process_still_stops() {
+    let home = Home::with_data();
+    home.json(&["run", "data.csv", "--json"]);
+    let (source, shim, hangs) = (home.write("shim.c", HANGING), home.path("shim.so"), home.path("hangs"));
+    let mut cc = std::process::Command::new("cc");
+    let compiled = cc.args(["-shared", "-fPIC", "-o"]).args([&shim, &source]).arg("-ldl").output().unwrap();
+    assert!(compiled.status.success(), "{compiled:?}");
+    let [shim, hangs] = [shim, hangs].map(|path| path.to_str().unwrap().to_owned());
+    let environment = [("LD_PRELOAD", &*shim), ("READS_HANG_WHILE_THIS_IS_THERE", &*hangs)];
+    let (serving, ask) = probed(&home, &["serve", "--drain", "1"], &environment);
+    home.write("hangs", "");
+    asked_until(&ask, "/ready", "the store has not answered for 2s");
+    let told = home.run(&["status"]);
+    assert_eq!((told.code, told.stderr.contains("look at the disk")), (Some(2), true), "{}", told.stderr);
+    serving.send("-TERM");
+    asked_until(&ask, "/ready", "the process is stopping");
+    std::fs::remove_file(&hangs).unwrap();
     assert_eq!(serving.signal("-TERM").code, Some(0));
 }

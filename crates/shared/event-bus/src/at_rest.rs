@@ -1,9 +1,11 @@
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
-use event_sourcing::{LogQuery, Store, StoreError, StoreExt};
+use event_sourcing::{Position, Store, StoreError, StoreExt};
 
-use crate::{DeadLetters, DeliveryClass, LetterFilter, Pause, SubscriberStatus, Subscription, slot::Slot};
+use crate::{
+    DeadLetters, DeliveryClass, LetterFilter, Pause, SubscriberStatus, Subscription, delivery::position, slot::Slot,
+};
 
 const PAGE: usize = 256;
 
@@ -23,12 +25,12 @@ pub async fn at_rest(
     let head = store.head().await?;
     let durable = subscriptions.iter().filter(|subscription| subscription.class == DeliveryClass::Durable);
     let mut all = Vec::new();
-    for &Subscription { name, module, event_type, class, slots, .. } in durable {
+    for subscription in durable {
+        let &Subscription { name, module, event_type, class, slots, .. } = subscription;
         let mut position = head;
         for index in 0..slots {
             position = position.min(store.checkpoint(&Slot { index, of: slots }.stored_name(name)).await?);
         }
-        let next = store.log(LogQuery::after(position, 1)).await?;
         all.push(SubscriberStatus {
             name,
             module,
@@ -38,7 +40,7 @@ pub async fn at_rest(
             head,
             queued: 0,
             in_flight: 0,
-            oldest: next.first().map(|event| (now - event.timestamp).to_std().unwrap_or_default()),
+            oldest: next(store, subscription, position).await?.map(|at| (now - at).to_std().unwrap_or_default()),
             parked_keys: parked_keys(store, name).await?,
             paused: store.get::<Pause>(name).await?.is_some(),
             halted: None,
@@ -48,6 +50,22 @@ pub async fn at_rest(
         });
     }
     Ok(all)
+}
+
+/// When the first event happened that it will be given.
+async fn next(
+    store: &dyn Store,
+    subscription: &Subscription,
+    mut after: Position,
+) -> Result<Option<DateTime<Utc>>, StoreError> {
+    loop {
+        let page = store.readable(after, PAGE).await?.events;
+        if let Some(event) = page.iter().find(|event| subscription.takes(event)) {
+            return Ok(Some(event.timestamp));
+        }
+        let Some(last) = page.iter().last() else { return Ok(None) };
+        after = position(last);
+    }
 }
 
 async fn parked_keys(store: &dyn Store, subscriber: &str) -> Result<usize, StoreError> {

@@ -4,7 +4,6 @@ use std::{
     time::Duration,
 };
 
-use chrono::{DateTime, TimeDelta, Utc};
 use event_sourcing::{
     CommitError, EventRules, Expected, MemoryStore, Position, Receipt, Store, StoreError, StoreExt, Unit,
 };
@@ -22,10 +21,12 @@ use crate::{
     delivery::Delivery,
     follower::PATIENCE,
     handler::Threads,
+    inline::OVERLONG,
     lease::{Group, fence::Fence, keeper::Keeper},
     meters::Meters,
     principals::{itself, part},
     redelivery::Desk,
+    retention::Sweeper,
     running::{Post, Running},
     slot::Slot,
     timekeeper::Timekeeper,
@@ -33,9 +34,6 @@ use crate::{
 
 /// How long a subscriber that is told to stop may take, which is to answer for a commit that it has begun.
 pub(crate) const STOP: Duration = Duration::from_secs(5);
-
-/// Between two looks at which records are kept no longer.
-const SWEEP: TimeDelta = TimeDelta::minutes(1);
 
 /// Threads for computations at most.
 const THREADS: usize = 1024;
@@ -85,7 +83,7 @@ impl Default for BusOptions {
         Self {
             retry: RetryPolicy::default(),
             records: Retention::default(),
-            overlong: Duration::from_secs(30),
+            overlong: OVERLONG,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             seed: 0,
             rules: EventRules::default(),
@@ -537,7 +535,7 @@ impl Shared {
             retry,
             inline: self.inline.clone(),
             threads: Arc::clone(&self.threads),
-            records: !self.options.records.is_none(),
+            records: !self.options.records.keeps_none(),
             watch: Arc::clone(&post.watch),
             desk: Desk::default(),
             abandoned: Arc::default(),
@@ -593,24 +591,6 @@ impl Shared {
     }
 }
 
-impl Shared {
-    /// Removes records of deliveries, unless that was done less than a minute ago. When all of them were last removed.
-    async fn sweep(&self, swept: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {
-        let now = self.clock.now();
-        // A clock that was set back must not put it off for ever.
-        if swept.is_some_and(|swept| (now - swept).abs() < SWEEP) {
-            return swept;
-        }
-        match self.options.records.sweep(&*self.store, now, || self.own_unit()).await {
-            Ok(all) => all.then_some(now),
-            Err(error) => {
-                tracing::warn!("records of deliveries are kept for longer: {error}");
-                swept
-            }
-        }
-    }
-}
-
 /// Has them end side by side.
 async fn stop(running: &[Arc<Running>]) {
     running.iter().for_each(|running| running.order(|orders| orders.stop = true));
@@ -629,20 +609,44 @@ async fn keep(shared: Arc<Shared>) {
     }
 }
 
-/// Every second: what is due by the clock, whom somebody has paused or resumed, perhaps in another process, what the gauges
-/// show; and once a minute which records of deliveries are kept no longer.
+/// Every second, and none of it waits for another.
 async fn take_care(shared: Arc<Shared>) {
+    if shared.is_durable {
+        tokio::join!(keep_time(&shared), clear_records(&shared), look_after(&shared));
+    } else {
+        look_after(&shared).await;
+    }
+}
+
+/// What is due by the clock.
+async fn keep_time(shared: &Shared) {
     let (store, inline) = (Arc::clone(&shared.store), shared.inline.clone());
     let mut timekeeper = Timekeeper::new(store, Arc::clone(&shared.clock), Arc::clone(&shared.ids), inline);
-    let mut swept: Option<DateTime<Utc>> = None;
     loop {
         sleep(PATIENCE).await;
         let running = shared.running().clone();
-        if shared.is_durable {
-            swept = shared.sweep(swept).await;
-            let is_named = |event: &str| running.iter().any(|running| running.subscription.event_type == event);
-            timekeeper.tick(|event| is_named(event) || shared.inline.name(event)).await;
+        let is_named = |event: &str| running.iter().any(|running| running.subscription.event_type == event);
+        timekeeper.tick(|event| is_named(event) || shared.inline.name(event)).await;
+    }
+}
+
+/// Once a minute, which records of deliveries are kept no longer.
+async fn clear_records(shared: &Shared) {
+    let mut sweeper = Sweeper::default();
+    loop {
+        sleep(PATIENCE).await;
+        let now = shared.clock.now();
+        if let Err(error) = sweeper.sweep(shared.options.records, &*shared.store, now, || shared.own_unit()).await {
+            tracing::warn!("records of deliveries are kept for longer: {error}");
         }
+    }
+}
+
+/// Whom somebody has paused or resumed, perhaps in another process, and what the gauges show.
+async fn look_after(shared: &Shared) {
+    loop {
+        sleep(PATIENCE).await;
+        let running = shared.running().clone();
         let said: Vec<u64> = running.iter().map(|running| running.said()).collect();
         match paused(&*shared.store).await {
             Ok(paused) => running.iter().zip(said).for_each(|(running, said)| {
@@ -653,7 +657,7 @@ async fn take_care(shared: Arc<Shared>) {
             }),
             Err(error) => tracing::warn!("who is paused cannot be read: {error}"),
         }
-        if let Err(error) = measure(&shared, &running).await {
+        if let Err(error) = measure(shared, &running).await {
             tracing::debug!("the gauges of subscribers stay as they are: {error}");
         }
     }

@@ -5,7 +5,7 @@ use event_sourcing::{
 use kernel::Error;
 use serde::{Deserialize, Serialize};
 
-use crate::{DeadLetter, progress::key};
+use crate::{DeadLetter, DeliveryOutcome, DeliveryRecord, delivery::position, progress::key};
 
 /// Letters read from the store at once.
 const PAGE: usize = 256;
@@ -69,7 +69,7 @@ impl LetterFilter {
     }
 }
 
-fn key_of(letter: &Result<Found<DeadLetter>, Unreadable>) -> &str {
+fn key_of<D>(letter: &Result<Found<D>, Unreadable>) -> &str {
     match letter {
         Ok(found) => &found.key,
         Err(unreadable) => &unreadable.key,
@@ -93,15 +93,38 @@ impl<'a> DeadLetters<'a> {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<Found<DeadLetter>>, StoreError> {
+        self.matching(filter, after, limit, |letter| letter).await
+    }
+
+    /// As [`list`](Self::list), of those that were given up for good.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn discarded(
+        &self,
+        filter: &LetterFilter,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Found<Discarded>>, StoreError> {
+        self.matching(filter, after, limit, |discarded: &Discarded| &discarded.letter).await
+    }
+
+    async fn matching<D: Document>(
+        &self,
+        filter: &LetterFilter,
+        after: Option<&str>,
+        limit: usize,
+        letter: fn(&D) -> &DeadLetter,
+    ) -> Result<Vec<Found<D>>, StoreError> {
         let first = filter.subscriber.as_ref().map(|subscriber| format!("{subscriber}/"));
         let mut after = first.as_deref().max(after).map(str::to_owned);
         let mut letters = Vec::new();
         while letters.len() < limit {
-            let page = self.store.list_each::<DeadLetter>(after.as_deref(), PAGE).await?;
+            let page = self.store.list_each::<D>(after.as_deref(), PAGE).await?;
             let Some(last) = page.last().map(key_of) else { break };
             let is_past = first.as_ref().is_some_and(|first| !last.starts_with(first));
             after = Some(last.to_owned());
-            letters.extend(page.into_iter().flatten().filter(|letter| filter.takes(&letter.value)));
+            letters.extend(page.into_iter().flatten().filter(|found| filter.takes(letter(&found.value))));
             if is_past {
                 break;
             }
@@ -168,6 +191,7 @@ impl<'a> DeadLetters<'a> {
         let mut found = Some(found);
         // A letter that fails again meanwhile is another revision of the same letter.
         while let Some(Found { key, value: letter, revision }) = found {
+            let record = DeliveryRecord::one(self.store, position(&letter.event), &letter.subscriber).await?;
             let unit = letter.into_unit(|letter| {
                 let (letter, by) = (letter.clone(), origin.context.principal().user().to_owned());
                 let discarded = Discarded { letter, reason: reason.into(), by, at: origin.clock.now() };
@@ -176,6 +200,11 @@ impl<'a> DeadLetters<'a> {
                 // Mutant `discarded_in_silence`: a letter that was discarded leaves no record.
                 if !cfg!(mutant = "discarded_in_silence") {
                     unit.put(key.as_str(), &discarded, Expected::Any);
+                }
+                // Whoever traces the event sees what became of it.
+                if let Some(Found { key, value, revision }) = &record {
+                    let value = DeliveryRecord { outcome: DeliveryOutcome::Discarded, ..value.clone() };
+                    unit.put(key.as_str(), &value, Expected::Exact(*revision));
                 }
                 unit
             });

@@ -167,6 +167,7 @@ impl Delivery {
     pub fn verdict(&self, waiting: &mut Waiting, fault: Fault) -> Verdict {
         let event = &waiting.event;
         let (subscriber, attempt) = (self.subscription.name, waiting.attempts);
+        self.meters.failed.increment(1);
         let error = match fault {
             Fault::Unreadable(error) => {
                 tracing::warn!(subscriber, event_id = %event.event_id, "cannot be read: {error}");
@@ -178,7 +179,6 @@ impl Delivery {
             }
             Fault::Failed(error) => error,
         };
-        self.meters.failed.increment(1);
         let detail = error.detail.as_deref();
         tracing::warn!(subscriber, event_id = %event.event_id, attempt, detail, "{error}");
         if attempt >= self.policy.attempts || EventRules::refused(&error) {
@@ -261,9 +261,10 @@ impl Delivery {
 
     /// What the tries so far failed with, as the record of them has it.
     pub async fn failures(&self, event: Position) -> Result<Vec<Error>, StoreError> {
-        let records = DeliveryRecord::of(&*self.store, event).await?.into_iter();
-        let mut own = records.filter(|record| record.subscriber == self.subscription.name);
-        let Some(DeliveryRecord { mut failures, error, .. }) = own.next() else { return Ok(Vec::new()) };
+        let record = DeliveryRecord::one(&*self.store, event, self.subscription.name).await?;
+        let Some(DeliveryRecord { mut failures, error, .. }) = record.map(|found| found.value) else {
+            return Ok(Vec::new());
+        };
         failures.extend(error);
         failures.drain(..failures.len().saturating_sub(DeliveryRecord::FAILURES));
         Ok(failures)

@@ -1,8 +1,12 @@
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc, task::Poll, time::Duration};
 
 use event_sourcing::{Completion, EventRules, Origin, Store, Unit, Write};
-use kernel::{Context, Envelope, Error};
-use tokio::time::Instant;
+use futures::{
+    future::{Either, select},
+    poll,
+};
+use kernel::{Context, Envelope, Error, ErrorKind};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
     DeliveryClass, Subscription,
@@ -13,6 +17,9 @@ use crate::{
     schedule::planned,
     subscription::Calls,
 };
+
+/// A handler that takes longer is told of, and time does not wait for one that is inline.
+pub(crate) const OVERLONG: Duration = Duration::from_secs(30);
 
 /// Events of one unit, those that inline subscribers add included. More than that go round in a circle.
 const MOST: usize = 1000;
@@ -91,6 +98,17 @@ impl InlineSubscribers {
         }
     }
 
+    /// The same for whoever has nobody to wait for it.
+    ///
+    /// # Errors
+    /// It took too long, beside those.
+    pub(crate) async fn add_in_time(&self, unit: &mut Unit) -> Result<(), Error> {
+        timeout(OVERLONG, self.add_to(unit)).await.unwrap_or_else(|_| {
+            let message = format!("inline subscribers have not ended for {OVERLONG:?}");
+            Err(Error::new(ErrorKind::Deadline, message))
+        })
+    }
+
     /// Whether one of them subscribes to exactly these events.
     pub(crate) fn name(&self, event_type: &str) -> bool {
         self.subscriptions.iter().any(|(subscription, _)| subscription.event_type == event_type)
@@ -146,8 +164,33 @@ impl InlineSubscribers {
         *unit.origin_mut() = Origin { module: subscription.module, context: cx.clone(), ..origin.clone() };
         let span = observability::delivery_span(subscription.module, subscription.name, &event.event_type, &cx);
         let thread = thread(&**handler, &self.threads).await;
-        let handled = caught(&span, handler.one(&cx, event, unit, thread)).await;
+        let handled = {
+            let mut handling = pin!(caught(&span, handler.one(&cx, event, unit, thread)));
+            match poll!(&mut handling) {
+                Poll::Ready(handled) => handled,
+                Poll::Pending => match select(handling, pin!(sleep(OVERLONG))).await {
+                    Either::Left((handled, _)) => handled,
+                    Either::Right(((), handling)) => {
+                        tell_overlong(subscription, event);
+                        handling.await
+                    }
+                },
+            }
+        };
         *unit.origin_mut() = origin;
         handled.map_err(|(Fault::Failed(error) | Fault::Unreadable(error))| failed(error))
     }
+}
+
+/// Whoever commits waits for it, and knows nothing of it.
+fn tell_overlong(subscription: &Subscription, event: &Envelope) {
+    let Envelope { event_id, event_type, metadata, .. } = event;
+    tracing::warn!(
+        subscriber = subscription.name,
+        module = subscription.module,
+        %event_id,
+        key = metadata.key,
+        "the inline handler of `{event_type}` has not ended for {OVERLONG:?}: what publishes it waits; let it wait with a \
+         timeout, or make it durable"
+    );
 }

@@ -98,11 +98,10 @@ impl Meters {
         self.duration.record(time);
     }
 
-    /// Handlers that wrote nothing and were not looked at one by one: each counts with their mean.
-    pub fn stretch(&self, deliveries: usize, time: Duration) {
+    /// Handlers that were not looked at one by one.
+    pub fn took_each(&self, deliveries: u32, time: Duration) {
         if deliveries > 0 {
-            self.done.increment(deliveries as u64);
-            self.duration.record_many(time.as_secs_f64() / deliveries as f64, deliveries);
+            self.duration.record_many(time, deliveries as usize);
         }
     }
 }

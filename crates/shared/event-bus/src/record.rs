@@ -1,5 +1,5 @@
 use chrono::{DateTime, Utc};
-use event_sourcing::{Document, Position, Store, StoreError, StoreExt};
+use event_sourcing::{Document, Found, Position, Store, StoreError, StoreExt};
 use kernel::{CorrelationId, Error, EventId};
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +31,8 @@ pub struct DeliveryRecord {
     /// How it ended.
     pub outcome: DeliveryOutcome,
     /// What the tries before the last one failed with, in their order: the latest [`FAILURES`](Self::FAILURES) of those of this
-    /// process. They are kept in memory until the delivery ends, and batches keep none.
+    /// process. They are kept in memory until the delivery ends. Of an event that was tried with others, those
+    /// of the batch; tried by itself afterwards, those of these tries.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failures: Vec<Error>,
     /// What the last try failed with.
@@ -47,6 +48,8 @@ pub enum DeliveryOutcome {
     Done,
     /// Among the dead letters.
     Parked,
+    /// Given up for good: it was among the dead letters.
+    Discarded,
     /// Not handled, because it cannot be read and the subscription says so.
     Skipped,
 }
@@ -76,6 +79,15 @@ impl DeliveryRecord {
                 return Ok(records);
             }
         }
+    }
+
+    /// The one of this event and this subscriber.
+    pub(crate) async fn one(
+        store: &dyn Store,
+        event: Position,
+        subscriber: &str,
+    ) -> Result<Option<Found<Self>>, StoreError> {
+        store.get(&(prefix(event) + subscriber)).await
     }
 
     pub(crate) fn key(&self) -> String {

@@ -10,13 +10,20 @@ use crate::DeliveryRecord;
 /// Records removed in one unit.
 const PAGE: usize = 256;
 
-/// Units at once: whoever removes them has other things to do.
+/// Units at once: the store has other things to do.
 const PAGES: usize = 64;
+
+/// Pages among those that are kept, in which it is looked whether there are old ones.
+const BEHIND: usize = 8;
+
+/// Between two looks.
+const SWEEP: TimeDelta = TimeDelta::minutes(1);
 
 /// Which [`DeliveryRecord`]s are kept: those to which both applies. What is not is removed within a minute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
-    /// Deliveries that were tried no longer ago.
+    /// Deliveries that were tried no longer ago. An older one that stands in the log behind one that was tried later is found within
+    /// hours: 2,048 records a minute are looked at.
     pub age: Duration,
     /// Of so many of the latest events in the log.
     pub events: u64,
@@ -33,46 +40,77 @@ impl Retention {
     /// No records.
     pub const NONE: Self = Self { age: Duration::ZERO, events: 0 };
 
-    pub(crate) fn is_none(&self) -> bool {
+    pub(crate) fn keeps_none(&self) -> bool {
         self.age.is_zero() || self.events == 0
     }
+}
 
-    /// Removes the first of those that are not kept any more; whether that were all.
-    pub(crate) async fn sweep(
-        &self,
+/// Removes what is not kept any more, a part of it at a time.
+#[derive(Default)]
+pub(crate) struct Sweeper {
+    /// When it was last through.
+    swept: Option<DateTime<Utc>>,
+    /// The last record that it has looked at among those that are kept.
+    at: Option<String>,
+}
+
+impl Sweeper {
+    /// Does its part, unless that was done less than a minute ago.
+    pub async fn sweep(
+        &mut self,
+        retention: Retention,
         store: &dyn Store,
         now: DateTime<Utc>,
         unit: impl Fn() -> Unit,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<(), StoreError> {
+        // A clock that was set back must not put it off for ever.
         // Mutant `records_for_ever`: what became of deliveries is remembered until the disk is full.
-        if cfg!(mutant = "records_for_ever") {
-            return Ok(true);
+        if self.swept.is_some_and(|swept| (now - swept).abs() < SWEEP) || cfg!(mutant = "records_for_ever") {
+            return Ok(());
         }
-        let oldest = TimeDelta::from_std(self.age).ok().and_then(|age| now.checked_sub_signed(age));
-        let passed = Position(store.head().await?.0.saturating_sub(self.events));
+        let oldest = TimeDelta::from_std(retention.age).ok().and_then(|age| now.checked_sub_signed(age));
+        let passed = Position(store.head().await?.0.saturating_sub(retention.events));
         let is_old = |record: &DeliveryRecord| {
-            self.is_none() || record.position <= passed || oldest.is_some_and(|oldest| record.started < oldest)
+            retention.keeps_none() || record.position <= passed || oldest.is_some_and(|oldest| record.started < oldest)
         };
         let mut after: Option<String> = None;
         for _ in 0..PAGES {
-            let page = store.list::<DeliveryRecord>(after.as_deref(), PAGE).await?;
-            after = page.last().map(|last| last.key.clone());
-            let old: Vec<Found<DeliveryRecord>> = page.into_iter().filter(|found| is_old(&found.value)).collect();
-            // They are in the order of the log, which but for dead letters is that of time.
-            if old.is_empty() {
-                return Ok(true);
-            }
-            let mut removal = unit();
-            for Found { key, revision, .. } in old {
-                removal.delete::<DeliveryRecord>(key, Expected::Exact(revision));
-            }
-            match store.commit(removal).await {
-                // A dead letter among them was tried again meanwhile: the next look takes the others.
-                Ok(_) | Err(CommitError::Conflict(_) | CommitError::Late { .. }) => {}
-                Err(CommitError::Store(error)) => return Err(error),
-                Err(CommitError::Unwritable(message)) => return Err(StoreError::unwritable(message)),
+            // They are in the order of the log, which is mostly that of time.
+            if !remove_page(store, &mut after, is_old, &unit).await? {
+                // Who came late has written fresh records about old events, and others are behind those: bit by bit.
+                after = after.max(self.at.take());
+                for _ in 0..BEHIND {
+                    remove_page(store, &mut after, is_old, &unit).await?;
+                }
+                (self.swept, self.at) = (Some(now), after);
+                return Ok(());
             }
         }
-        Ok(false)
+        Ok(())
+    }
+}
+
+/// Removes those of the next page that are old, and says whether there were such. At the end it begins anew.
+async fn remove_page(
+    store: &dyn Store,
+    after: &mut Option<String>,
+    is_old: impl Fn(&DeliveryRecord) -> bool,
+    unit: &impl Fn() -> Unit,
+) -> Result<bool, StoreError> {
+    let page = store.list::<DeliveryRecord>(after.as_deref(), PAGE).await?;
+    *after = page.last().map(|last| last.key.clone());
+    let old: Vec<Found<DeliveryRecord>> = page.into_iter().filter(|found| is_old(&found.value)).collect();
+    if old.is_empty() {
+        return Ok(false);
+    }
+    let mut removal = unit();
+    for Found { key, revision, .. } in old {
+        removal.delete::<DeliveryRecord>(key, Expected::Exact(revision));
+    }
+    match store.commit(removal).await {
+        // A dead letter among them was tried again meanwhile: the next look takes the others.
+        Ok(_) | Err(CommitError::Conflict(_) | CommitError::Late { .. }) => Ok(true),
+        Err(CommitError::Store(error)) => Err(error),
+        Err(CommitError::Unwritable(message)) => Err(StoreError::unwritable(message)),
     }
 }

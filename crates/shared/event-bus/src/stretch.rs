@@ -6,6 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use event_sourcing::{Excerpt, Unit};
@@ -16,6 +17,7 @@ use crate::{
     InlineSubscribers, Subscription,
     delivery::caught,
     handler::{Fault, Handles},
+    meters::Meters,
     principals::caused_by,
 };
 
@@ -38,12 +40,13 @@ pub(crate) struct Stretch<'a> {
     pub hold: &'a AtomicBool,
     pub seat: &'a mut Seat,
     pub inline: &'a InlineSubscribers,
+    pub meters: &'a Meters,
 }
 
 impl Stretch<'_> {
     /// Up to the end, the first event that wrote something, or the first that failed: `at` says which.
     pub async fn run<H: Handles>(self, handler: &H) -> Result<(), Fault> {
-        let Self { subscription, events, at, polls, hold, seat, inline } = self;
+        let Self { subscription, events, at, polls, hold, seat, inline, meters } = self;
         seat.began = Instant::now();
         let mut seen = polls.load(Ordering::Relaxed);
         let mut next = at.load(Ordering::Relaxed);
@@ -63,10 +66,12 @@ impl Stretch<'_> {
                     return caught(&span, async { inline.add_to(unit).await.map_err(Fault::Failed) }).await;
                 }
                 seat.handled += 1;
+                seat.untimed += 1;
                 seat.turn = seat.turn.wrapping_add(1);
                 let polled = polls.load(Ordering::Relaxed);
                 if polled != seen || seat.turn.is_multiple_of(TICK) {
-                    (seen, seat.began) = (polled, Instant::now());
+                    seat.time(meters, polled != seen);
+                    seen = polled;
                 }
             }
             next += 1;
@@ -77,7 +82,7 @@ impl Stretch<'_> {
                 tokio::task::yield_now().await;
             }
         }
-        seat.began = Instant::now();
+        seat.time(meters, false);
         Ok(())
     }
 }
@@ -92,6 +97,10 @@ pub(crate) struct Seat {
     user: String,
     /// Deliveries that wrote nothing, until somebody takes note of them.
     pub handled: usize,
+    /// Those of them of which it is not known yet how long they took; none of them has waited.
+    untimed: u32,
+    /// What one took of those that were timed last.
+    pace: Duration,
     /// Events since others had a turn.
     turn: u8,
     principals: HashMap<String, Arc<Principal>>,
@@ -105,9 +114,31 @@ impl Seat {
             began: Instant::now(),
             user: String::new(),
             handled: 0,
+            untimed: 0,
+            pace: Duration::ZERO,
             turn: 0,
             principals: HashMap::new(),
         }
+    }
+
+    /// Reads the clock. Where the last one has waited, what is more than the others usually take is its time.
+    fn time(&mut self, meters: &Meters, has_waited: bool) {
+        let now = Instant::now();
+        let took = now - std::mem::replace(&mut self.began, now);
+        if has_waited && self.untimed > 0 {
+            self.untimed -= 1;
+            meters.took(took.saturating_sub(self.time_others(meters)));
+        } else if self.untimed > 0 {
+            self.pace = took / self.untimed;
+            self.time_others(meters);
+        }
+    }
+
+    /// Those that have not waited, at the usual pace; what they took together.
+    pub fn time_others(&mut self, meters: &Meters) -> Duration {
+        let others = std::mem::take(&mut self.untimed);
+        meters.took_each(others, self.pace);
+        self.pace * others
     }
 
     /// Makes room for this event.

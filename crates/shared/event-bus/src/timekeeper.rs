@@ -90,7 +90,7 @@ impl Timekeeper {
         let Scheduled { stream, mut event, tags, .. } = value.clone();
         event.timestamp = now;
         unit.take_up(stream, event, tags);
-        if let Err(error) = self.inline.add_to(&mut unit).await {
+        if let Err(error) = self.inline.add_in_time(&mut unit).await {
             return self.refused(Found { key, value, revision }, error).await;
         }
         if let Err(error) = unit.check() {
@@ -165,7 +165,7 @@ impl Timekeeper {
         for (began, ended) in passed {
             let mut unit = self.unit(CorrelationId::new(self.ids.next()));
             span.publish(&mut unit, (began, ended));
-            self.inline.add_to(&mut unit).await?;
+            self.inline.add_in_time(&mut unit).await?;
             // Mutant `time_passes_again`: an hour that has passed passes again at the next look.
             if !cfg!(mutant = "time_passes_again") {
                 unit.put(name, &Passage { until: ended }, Expected::Exact(revision));

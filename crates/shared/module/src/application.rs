@@ -59,6 +59,11 @@ impl Application {
         self.lifecycle.start().await
     }
 
+    /// From here on it is not ready: nobody is to send it work, while it ends what is under way and until it is stopped.
+    pub fn stopping(&mut self) {
+        self.lifecycle.is_stopping = true;
+    }
+
     /// Stops the modules in reverse: each refuses requests, ends its background jobs and runs its stop hooks, the last one
     /// first; at last the stop hooks of what they have registered. Not started, it does nothing; afterwards it can be started again.
     ///

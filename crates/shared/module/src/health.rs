@@ -25,7 +25,7 @@ pub struct Health {
     pub status: HealthStatus,
     /// Its runtime gets round to its tasks. If not, only starting it anew helps.
     pub live: bool,
-    /// It can take on work: every module answers, no event waits for too long, and no subscriber and no projection has halted.
+    /// It can take on work: it is not about to stop, every module answers, no event waits for too long, and no subscriber and no projection has halted.
     pub ready: bool,
     /// Why it is not alive or not ready.
     pub reasons: Vec<String>,
@@ -76,6 +76,9 @@ impl Health {
         let mut reasons = Vec::new();
         if !live {
             reasons.push("nothing has looked at its health for too long: its threads are held by something".into());
+        }
+        if application.lifecycle.is_stopping {
+            reasons.push("the process is stopping".into());
         }
         let here = application.description.modules.iter().filter(|module| !module.left_out);
         let here: Vec<&str> = here.map(|module| module.name).collect();

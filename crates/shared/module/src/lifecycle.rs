@@ -44,6 +44,8 @@ pub(crate) struct Lifecycle {
     pulse: Pulse,
     /// What modules publish outside of units.
     announcements: Option<Announcements>,
+    /// It is about to be stopped.
+    pub is_stopping: bool,
 }
 
 impl Lifecycle {
@@ -58,6 +60,7 @@ impl Lifecycle {
             watch: JoinSet::new(),
             pulse: Pulse::default(),
             announcements: None,
+            is_stopping: false,
         }
     }
 

@@ -64,6 +64,7 @@ pub async fn bus_conformance<H: BusHome>(make: impl AsyncFn() -> H) {
     control::who_leaves_has_gone_before_it_comes_again(&make().await).await;
     control::draining_waits_for_what_handlers_publish(&make().await).await;
     control::records_are_kept_for_a_time_and_of_the_latest_events(&make().await).await;
+    control::records_are_removed_behind_fresh_ones(&make().await).await;
     classes::inline_is_atomic_with_its_publisher(&make().await).await;
     classes::ephemeral_starts_at_the_end_and_counts_what_it_drops(&make().await).await;
     classes::ephemeral_drops_what_is_damaged(&make().await).await;
@@ -125,7 +126,8 @@ fn author() -> Origin {
 }
 
 /// The same in one unit.
-async fn publish_together(store: &Arc<dyn Store>, notes: impl IntoIterator<Item = Noted>) {
+/// These notes, in one unit.
+pub async fn publish_together(store: &Arc<dyn Store>, notes: impl IntoIterator<Item = Noted>) {
     let mut unit = Unit::new(author());
     notes.into_iter().for_each(|note| _ = unit.publish(&note));
     store.commit(unit).await.unwrap();

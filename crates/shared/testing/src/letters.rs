@@ -7,7 +7,10 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use event_bus::{BatchOptions, BusError, DeadLetter, DeadLetters, Discarded, LetterFilter, Retried, Subscription};
+use event_bus::{
+    BatchOptions, BusError, DeadLetter, DeadLetters, DeliveryOutcome, DeliveryRecord, Discarded, LetterFilter, Retried,
+    Subscription,
+};
 use event_sourcing::{Document, Expected, Position, Store, StoreExt, Unit};
 use serde::{Deserialize, Serialize};
 
@@ -134,6 +137,14 @@ async fn one_that_cannot_be_read_is_named_and_left_alone(home: &impl BusHome) {
     assert!(unreadable[0].to_string().contains("cannot be read"), "{}", unreadable[0]);
     let of_b = LetterFilter { key: Some("b".into()), ..LetterFilter::default() };
     assert_eq!(letters.discard(&of_b, "a test", &origin("admin")).await.unwrap(), 1);
+    let discarded = letters.discarded(&of_b, None, 10).await.unwrap();
+    let told: Vec<_> = discarded.iter().map(|found| (&*found.value.reason, &*found.value.by)).collect();
+    assert_eq!(told, [("a test", "tester")]);
+    let record = DeliveryRecord::of(&*store, Position(5)).await.unwrap().remove(0);
+    assert_eq!(
+        (record.outcome, &record.error),
+        (DeliveryOutcome::Discarded, &Some(discarded[0].value.letter.error.clone()))
+    );
     let bus = start(&store, vec![to(&Probe::writing("ledger", &store))]).await;
     publish(&store, &[("d", 8)]).await;
     drained(&bus).await;

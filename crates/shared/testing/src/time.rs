@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use event_bus::{
-    BusOptions, DayPassed, DeadLetter, DeliveryClass, EventBus, HourPassed, MonthPassed, Ports, RefusedPublish,
+    BusOptions, DayPassed, DeadLetter, DeliveryClass, EventBus, HourPassed, MonthPassed, Pause, Ports, RefusedPublish,
     Schedule, ScheduleId, Scheduled, Subscriber, Subscription, scheduled,
 };
 use event_sourcing::{
@@ -33,6 +33,7 @@ pub async fn time_conformance<H: BusHome>(make: impl AsyncFn() -> H) {
     what_is_cancelled_is_not_published(&make().await).await;
     a_restart_changes_nothing(&make().await).await;
     what_is_refused_stays_scheduled(&make().await).await;
+    one_that_does_not_end_holds_up_no_other(&make().await).await;
     what_is_against_the_rules_is_not_scheduled(&make().await).await;
     what_is_against_the_rules_when_it_is_due_is_set_aside(&make().await).await;
     what_an_earlier_version_has_scheduled_holds_up_no_other(&make().await).await;
@@ -185,6 +186,36 @@ async fn what_is_refused_stays_scheduled(home: &impl BusHome) {
     town.clock.advance(TimeDelta::days(1));
     town.look().await;
     assert_eq!(town.notes().await, [2, 1]);
+    bus.stop().await;
+}
+
+/// Does not come to an end with the first note.
+struct Endless;
+
+impl Subscriber<Noted> for Endless {
+    async fn handle(&self, _: &Context, event: &Noted, _: &mut Unit) -> Result<(), Error> {
+        if event.n == 1 { std::future::pending().await } else { Ok(()) }
+    }
+}
+
+async fn one_that_does_not_end_holds_up_no_other(home: &impl BusHome) {
+    let town = Town::open(home).await;
+    let endless = Subscription::new::<Noted>("endless", "calendar", Endless);
+    let other = Subscription::new::<Noted>("other", "calendar", Strict(START.parse().unwrap()));
+    let bus = town.start(vec![endless.with_class(DeliveryClass::Inline { order: 0 }), other]).await;
+    town.schedule(1, 1).await;
+    town.schedule(2, 2).await;
+    town.clock.advance(TimeDelta::seconds(5));
+    town.look().await;
+    assert_eq!(town.notes().await, [0; 0], "it is waited for");
+    let mut unit = town.unit();
+    unit.put("other", &Pause { since: START.parse().unwrap() }, Expected::Absent);
+    town.store.commit(unit).await.unwrap();
+    town.look().await;
+    assert!(bus.status().await.unwrap()[0].paused, "what another process orders does not wait for it");
+    sleep(Duration::from_secs(30)).await;
+    assert_eq!(town.notes().await, [2]);
+    assert_eq!(scheduled(&*town.store, None, 10).await.unwrap().len(), 1, "it is due still");
     bus.stop().await;
 }
 

@@ -16,7 +16,8 @@ use crate::{
 
 /// A batch was not handled.
 enum Failure {
-    Fault(Fault),
+    /// After so long.
+    Fault(Fault, Duration),
     Stopped,
 }
 
@@ -110,7 +111,7 @@ impl Follower {
             if is_done {
                 self.progress.done(at);
             } else if is_behind {
-                self.give_up(event, Delivery::behind(), 0).await?;
+                self.give_up(Arc::clone(event).into(), Delivery::behind(), Duration::ZERO).await?;
             } else {
                 batch.push(Arc::clone(event));
             }
@@ -128,12 +129,12 @@ impl Follower {
         }
         self.progress.admit(position(event), event.timestamp);
         match verdict {
-            Verdict::Park(error) => self.give_up(event, error, 1).await?,
+            Verdict::Park(error) => self.give_up(waiting, error, Duration::ZERO).await?,
             Verdict::Skip(error) => {
                 let mut unit = self.delivery.own_unit(event);
                 self.delivery.record(&mut unit, &waiting, Duration::ZERO, DeliveryOutcome::Skipped, Some(&error));
-                self.delivery.meters.skipped.increment(1);
                 self.end(event, unit).await?;
+                self.delivery.meters.skipped.increment(1);
             }
             Verdict::Halt(_) | Verdict::Retry(_) => {}
         }
@@ -149,10 +150,10 @@ impl Follower {
         let mut first: Waiting = Arc::clone(&batch[0]).into();
         loop {
             first.attempts += 1;
-            let fault = match self.try_batch(&batch, handler, first.attempts).await? {
+            let (fault, took) = match self.try_batch(&batch, handler, &first).await? {
                 Ok(()) => return Ok(Vec::new()),
                 Err(Failure::Stopped) => return Ok(batch),
-                Err(Failure::Fault(fault)) => fault,
+                Err(Failure::Fault(fault, took)) => (fault, took),
             };
             self.pay_in();
             match self.delivery.verdict(&mut first, fault) {
@@ -162,14 +163,14 @@ impl Follower {
                     () = sleep(wait) => {}
                 },
                 Verdict::Park(error) | Verdict::Skip(error) | Verdict::Halt(error) if batch.len() == 1 => {
-                    self.give_up(&batch[0], error, first.attempts).await?;
+                    self.give_up(first, error, took).await?;
                     return Ok(Vec::new());
                 }
                 Verdict::Park(_) | Verdict::Skip(_) | Verdict::Halt(_) => {
                     while !batch.is_empty() && !self.is_ordered() {
                         let event = batch.remove(0);
                         if self.parked.contains(&event.metadata.key) {
-                            self.give_up(&event, Delivery::behind(), 0).await?;
+                            self.give_up(event.into(), Delivery::behind(), Duration::ZERO).await?;
                         } else {
                             let rest = Box::pin(self.hand_over(vec![event], handler)).await?;
                             batch.splice(0..0, rest);
@@ -185,7 +186,7 @@ impl Follower {
         &mut self,
         batch: &[Arc<Envelope>],
         handler: &Arc<dyn BatchHandler>,
-        attempts: u32,
+        first: &Waiting,
     ) -> Result<Result<(), Failure>, StoreError> {
         let delivery = Arc::clone(&self.delivery);
         self.publish(batch.len());
@@ -197,11 +198,12 @@ impl Follower {
         delivery.meters.took(took);
         let mut unit = match handled {
             Ok(unit) => unit,
-            Err(fault) => return Ok(Err(Failure::Fault(fault))),
+            Err(fault) => return Ok(Err(Failure::Fault(fault, took))),
         };
-        if !unit.is_empty() || attempts > 1 {
+        if !unit.is_empty() || first.attempts > 1 {
             for event in batch {
-                let waiting = Waiting { attempts, ..Arc::clone(event).into() };
+                let (attempts, failures) = (first.attempts, first.failures.clone());
+                let waiting = Waiting { attempts, failures, ..Arc::clone(event).into() };
                 delivery.record(&mut unit, &waiting, took, DeliveryOutcome::Done, None);
             }
         }
@@ -211,7 +213,7 @@ impl Follower {
             match delivery.commit(unit).await {
                 Ok(_) => self.progress.stepped(&step),
                 Err(CommitError::Store(error)) => return Err(error),
-                Err(refused) => return Ok(Err(Failure::Fault(Fault::Failed(refused.into())))),
+                Err(refused) => return Ok(Err(Failure::Fault(Fault::Failed(refused.into()), took))),
             }
         }
         batch.iter().for_each(|event| self.progress.done(position(event)));
@@ -225,12 +227,11 @@ impl Follower {
         self.progress.through(position(&batch[batch.len() - 1]))
     }
 
-    async fn give_up(&mut self, event: &Arc<Envelope>, error: Error, attempts: u32) -> Result<(), StoreError> {
-        let waiting = Waiting { attempts, ..Arc::clone(event).into() };
-        let parking = self.delivery.parking(&waiting, error, Duration::ZERO);
+    async fn give_up(&mut self, waiting: Waiting, error: Error, took: Duration) -> Result<(), StoreError> {
+        let parking = self.delivery.parking(&waiting, error, took);
+        self.end(&waiting.event, parking).await?;
         self.delivery.meters.parked.increment(1);
-        self.end(event, parking).await?;
-        self.parks(&event.metadata.key);
+        self.parks(&waiting.event.metadata.key);
         Ok(())
     }
 

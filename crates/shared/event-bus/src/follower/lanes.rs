@@ -176,18 +176,22 @@ impl Follower {
         if let Err(fault) = result {
             return self.failed(waiting, fault, took, work);
         }
-        self.delivery.meters.done.increment(1);
-        self.successes = self.successes.saturating_add(1);
         if !unit.is_empty() || waiting.attempts > 1 {
             self.delivery.record(&mut unit, &waiting, took, DeliveryOutcome::Done, None);
         }
         let at = position(&waiting.event);
         if unit.is_empty() && self.progress.can_wait(&self.progress.step(at)) {
+            self.delivered();
             self.progress.done(at);
             self.mailbox.release(&waiting.event.metadata.key);
         } else {
             self.begin_commit(waiting, unit, DeliveryOutcome::Done, work);
         }
+    }
+
+    fn delivered(&mut self) {
+        self.delivery.meters.done.increment(1);
+        self.successes = self.successes.saturating_add(1);
     }
 
     fn failed(&mut self, mut waiting: Waiting, fault: Fault, took: Duration, work: &mut Work) {
@@ -246,9 +250,10 @@ impl Follower {
                 }
                 self.progress.stepped(&step);
                 match outcome {
-                    DeliveryOutcome::Done => {}
+                    DeliveryOutcome::Done => self.delivered(),
                     DeliveryOutcome::Skipped => self.delivery.meters.skipped.increment(1),
-                    DeliveryOutcome::Parked => {
+                    // Nobody discards in the middle of a delivery.
+                    DeliveryOutcome::Parked | DeliveryOutcome::Discarded => {
                         self.delivery.meters.parked.increment(1);
                         self.parks(key);
                     }

@@ -54,8 +54,8 @@ impl Follower {
             }
             let end = self.stretch(&**handler, page, &at, start, &mut outlook).await;
             let here = at.load(Ordering::Relaxed);
-            let took = self.seat.began.elapsed();
-            self.passed(page, from..here, self.seat.began - start);
+            let took = self.seat.began.elapsed().saturating_sub(self.seat.time_others(&self.delivery.meters));
+            self.passed(page, from..here);
             let end = if matches!(end, End::Written) { self.commit(&page[here], took).await? } else { end };
             if let (End::Written, Some(outlook)) =
                 (&end, outlook.as_mut().filter(|outlook| outlook.due().is_some_and(|due| Instant::now() >= due)))
@@ -120,9 +120,9 @@ impl Follower {
         let from = at.load(Ordering::Relaxed);
         let behind = |index: usize| Position(position(&page[index]).0 - 1);
         let hold = AtomicBool::new(false);
-        let Delivery { subscription, inline, .. } = &**delivery;
+        let Delivery { subscription, inline, meters, .. } = &**delivery;
         let polls = AtomicUsize::new(0);
-        let stretch = Stretch { subscription, events: page, at, polls: &polls, hold: &hold, seat, inline };
+        let stretch = Stretch { subscription, events: page, at, polls: &polls, hold: &hold, seat, inline, meters };
         let result = 'handled: {
             let mut handling = pin!(AssertUnwindSafe(handler.stretch(stretch)).catch_unwind());
             let mut handling = pin!(poll_fn(|cx| {
@@ -180,7 +180,7 @@ impl Follower {
     }
 
     /// Events that are done and wrote nothing.
-    fn passed(&mut self, page: &Excerpt, events: Range<usize>, took: Duration) {
+    fn passed(&mut self, page: &Excerpt, events: Range<usize>) {
         if events.is_empty() {
             return;
         }
@@ -188,7 +188,7 @@ impl Follower {
         let taken = mem::take(&mut self.seat.handled);
         self.progress.pass(position(last), taken > 0);
         self.successes = self.successes.saturating_add(taken as u32);
-        self.delivery.meters.stretch(taken, took);
+        self.delivery.meters.done.increment(taken as u64);
     }
 
     /// Commits what the event's handler wrote.

@@ -1,24 +1,29 @@
 //! What traces and reports tell of deliveries that fail or do not end.
 
 use std::{
+    collections::BTreeMap,
     io,
-    sync::{Arc, Mutex, mpsc},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc,
+    },
     time::Duration,
 };
 
 use event_bus::{
-    BatchOptions, BusOptions, CpuSubscriber, DeliveryClass, EventBus, LetterFilter, Overflow, Ports, RetryPolicy,
-    Subscriber, Subscription,
+    BatchOptions, BusOptions, CpuSubscriber, DeliveryClass, DeliveryOutcome, EventBus, InlineSubscribers, LetterFilter,
+    Overflow, Ports, RetryPolicy, Subscriber, Subscription, at_rest,
 };
-use event_sourcing::{MemoryStore, Store, Unit};
+use event_sourcing::{Expected, MemoryStore, Store, Unit};
 use expect_test::expect;
-use kernel::{Context, Error, ManualClock, SequentialIds};
+use kernel::{Clock as _, Context, Envelope, Error, ManualClock, SequentialIds};
 use metrics::{Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString};
 use observability::{EndedSpan, Export, SUBSCRIBER, SpanSink};
 use testing::{
-    bus::{Action, Probe, drained, options, publish, records, start, start_with, until},
-    faults::{Fault, FaultPlan},
-    store::{Noted, Tagged},
+    bus::{Action, Probe, drained, options, publish, publish_together, records, start, start_with, until},
+    faults::{Fault, FaultPlan, Reading},
+    store::{Card, Noted, Tagged},
 };
 use tracing::{Dispatch, dispatcher::DefaultGuard};
 
@@ -154,25 +159,40 @@ impl Subscriber<Noted> for Slow {
     }
 }
 
-/// Seconds of all histograms.
+/// Seconds of all histograms, and all counters by their labels.
 #[derive(Default)]
-struct Seconds(Mutex<Vec<f64>>);
+struct Measured {
+    seconds: Mutex<Vec<f64>>,
+    counts: Mutex<BTreeMap<String, Arc<AtomicU64>>>,
+}
 
-impl HistogramFn for Seconds {
+impl HistogramFn for Measured {
     fn record(&self, value: f64) {
-        self.0.lock().unwrap().push(value);
+        self.seconds.lock().unwrap().push(value);
     }
 }
 
-struct Histograms(Arc<Seconds>);
+impl Measured {
+    /// Those that are not nothing.
+    fn counts(&self) -> String {
+        let counts = self.counts.lock().unwrap();
+        let counts = counts.iter().map(|(name, count)| (name, count.load(Ordering::SeqCst)));
+        let counted: Vec<_> = counts.filter(|(_, count)| *count > 0).map(|(name, n)| format!("{name} {n}")).collect();
+        counted.join(", ")
+    }
+}
 
-impl Recorder for Histograms {
+struct Measures(Arc<Measured>);
+
+impl Recorder for Measures {
     fn describe_counter(&self, _: KeyName, _: Option<metrics::Unit>, _: SharedString) {}
     fn describe_gauge(&self, _: KeyName, _: Option<metrics::Unit>, _: SharedString) {}
     fn describe_histogram(&self, _: KeyName, _: Option<metrics::Unit>, _: SharedString) {}
 
-    fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
-        Counter::noop()
+    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+        let outcome = key.labels().find(|label| label.key() == "outcome");
+        let name = outcome.map_or_else(|| key.name(), |label| label.value()).to_owned();
+        Counter::from_arc(Arc::clone(self.0.counts.lock().unwrap().entry(name).or_default()))
     }
 
     fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
@@ -184,6 +204,13 @@ impl Recorder for Histograms {
     }
 }
 
+async fn measured(store: &Arc<dyn Store>, to: Subscription) -> (EventBus, Arc<Measured>) {
+    let measured = Arc::new(Measured::default());
+    let measures = Measures(Arc::clone(&measured));
+    let _recorder = metrics::set_default_local_recorder(&measures);
+    (start(store, vec![to]).await, measured)
+}
+
 /// What came before it in the same page is not counted with it.
 #[tokio::test(start_paused = true)]
 async fn each_delivery_is_told_with_its_own_time() {
@@ -191,20 +218,164 @@ async fn each_delivery_is_told_with_its_own_time() {
         let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
         let notes: Vec<_> = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"].into_iter().zip(1..).collect();
         publish(&store, &notes).await;
-        let seconds = Arc::new(Seconds::default());
-        let bus = {
-            let histograms = Histograms(Arc::clone(&seconds));
-            let _recorder = metrics::set_default_local_recorder(&histograms);
-            let once = RetryPolicy { attempts: 1, ..RetryPolicy::default() };
-            start(&store, vec![Subscription::new::<Noted>("slow", "ledger", Slow(fails)).with_retry(once)]).await
-        };
-        until("it is through", async || seconds.0.lock().unwrap().len() >= 10).await;
+        let once = RetryPolicy { attempts: 1, ..RetryPolicy::default() };
+        let to = Subscription::new::<Noted>("slow", "ledger", Slow(fails)).with_retry(once);
+        let (bus, measured) = measured(&store, to).await;
+        until("it is through", async || measured.seconds.lock().unwrap().len() >= 10).await;
         let told: Vec<_> = records(&store).await.iter().map(|record| record.seconds.round()).collect();
         assert_eq!(told, [1.0, 1.0], "those that wrote, or failed at {fails}");
         bus.stop().await;
-        let measured: Vec<_> = seconds.0.lock().unwrap().iter().map(|seconds| seconds.round()).collect();
-        assert_eq!(measured, [1.0; 10], "each is counted once; it fails at {fails}");
+        let seconds: Vec<_> = measured.seconds.lock().unwrap().iter().map(|seconds| seconds.round()).collect();
+        assert_eq!(seconds, [1.0; 10], "each is counted once; it fails at {fails}");
     }
+}
+
+/// Looks at all events, and takes its time with one.
+struct SlowAt(u64);
+
+impl Subscriber<Noted> for SlowAt {
+    async fn handle(&self, _: &Context, event: &Noted, _: &mut Unit) -> Result<(), Error> {
+        if event.n == self.0 {
+            tokio::time::sleep(Duration::from_secs(8)).await;
+        }
+        Ok(())
+    }
+}
+
+/// A mean would hide it.
+#[tokio::test(start_paused = true)]
+async fn one_slow_handler_is_seen_among_fast_ones() {
+    for slow in [1, 5, 20] {
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
+        publish_together(&store, (1..=20).map(|n| Noted::new("a", n))).await;
+        let (bus, measured) = measured(&store, Subscription::new::<Noted>("slow", "ledger", SlowAt(slow))).await;
+        drained(&bus).await;
+        bus.stop().await;
+        let mut seconds: Vec<_> = measured.seconds.lock().unwrap().iter().map(|seconds| seconds.round()).collect();
+        seconds.sort_by(f64::total_cmp);
+        assert_eq!(seconds, [&[0.0; 19][..], &[8.0]].concat(), "that of {slow}");
+    }
+}
+
+/// The first try counts on what is not there, so that the store refuses what it wrote.
+struct Overtaken(AtomicBool);
+
+impl Subscriber<Noted> for Overtaken {
+    async fn handle(&self, _: &Context, _: &Noted, unit: &mut Unit) -> Result<(), Error> {
+        let expected = if self.0.swap(false, Ordering::SeqCst) { Expected::Exact(7) } else { Expected::Any };
+        unit.put("card", &Card { n: 1 }, expected);
+        Ok(())
+    }
+}
+
+/// `done` is what the store has taken; every try is either done or failed.
+#[tokio::test(start_paused = true)]
+async fn each_try_is_counted_as_it_ended() {
+    for concurrency in [1, 2] {
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
+        publish(&store, &[("a", 1)]).await;
+        let to = Subscription::new::<Noted>("ledger", "ledger", Overtaken(true.into())).with_concurrency(concurrency);
+        let (bus, measured) = measured(&store, to).await;
+        drained(&bus).await;
+        bus.stop().await;
+        assert_eq!(measured.counts(), "borough_event_retries_total 1, borough_retries_total 1, done 1, failed 1");
+
+        let store: Arc<dyn Store> = Arc::new(Reading::of(store, |event: &mut Envelope| {
+            event.metadata.schema_version += 1;
+            Ok(())
+        }));
+        let to = Subscription::new::<Noted>("later", "ledger", Overtaken(false.into())).with_concurrency(concurrency);
+        let (bus, measured) = self::measured(&store, to).await;
+        drained(&bus).await;
+        bus.retry_dead_letters(&LetterFilter::of("later")).await.unwrap();
+        bus.stop().await;
+        assert_eq!(measured.counts(), "failed 2, parked 1", "it cannot be read, neither at first nor when asked again");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn batches_keep_what_they_failed_with() {
+    let batch = BatchOptions { size: 2, delay: Duration::ZERO };
+    let together = [(DeliveryOutcome::Done, 3, 2); 2];
+    let alone = [(DeliveryOutcome::Parked, 3, 2), (DeliveryOutcome::Done, 1, 0)];
+    for (tries, ends) in [(3, together), (9, alone)] {
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
+        let probe = Probe::new(
+            "batch",
+            &store,
+            move |_, n, attempt| {
+                if n == 1 && attempt < tries { Action::Fail } else { Action::Write }
+            },
+        );
+        let bus = start(&store, vec![Subscription::batches::<Noted>("batch", "ledger", batch, probe)]).await;
+        publish_together(&store, [Noted::new("a", 1), Noted::new("b", 2)]).await;
+        drained(&bus).await;
+        bus.stop().await;
+        let records = records(&store).await.into_iter();
+        let told: Vec<_> = records.map(|record| (record.outcome, record.attempts, record.failures.len())).collect();
+        assert_eq!(told, ends);
+    }
+}
+
+/// Says when it has been written to.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Ends when the world does.
+struct Endless;
+
+impl Subscriber<Noted> for Endless {
+    async fn handle(&self, _: &Context, _: &Noted, _: &mut Unit) -> Result<(), Error> {
+        std::future::pending().await
+    }
+}
+
+/// Whoever publishes waits for it, and would not know for whom.
+#[tokio::test(start_paused = true)]
+async fn an_inline_handler_that_does_not_end_is_told_of() {
+    let lines = Lines::default();
+    let written = lines.clone();
+    let options = observability::Options::default();
+    let subscriber =
+        observability::subscriber(options, Some("warn"), ManualClock::default(), move || written.clone()).unwrap();
+    let _listening = tracing::subscriber::set_default(subscriber);
+    let endless = Subscription::new::<Noted>("endless", "ledger", Endless);
+    let inline = InlineSubscribers::of(&[endless.with_class(DeliveryClass::Inline { order: 0 })]);
+    let mut unit = Unit::new(testing::origin("shop"));
+    unit.publish(&Noted::new("a", 1));
+    assert!(tokio::time::timeout(Duration::from_secs(29), inline.add_to(&mut unit)).await.is_err());
+    assert_eq!(lines.0.lock().unwrap().len(), 0);
+    assert!(tokio::time::timeout(Duration::from_secs(61), inline.add_to(&mut unit)).await.is_err());
+    let told = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    for part in ["subscriber=\"endless\"", "`testing.noted` has not ended for 30s", "make it durable"] {
+        assert_eq!(told.matches(part).count(), 1, "{part}: {told}");
+    }
+}
+
+/// As far as the store tells: of the events that it takes, not of those of others.
+#[tokio::test(start_paused = true)]
+async fn at_rest_the_oldest_event_is_one_that_it_takes() {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
+    let mut unit = Unit::new(testing::origin("shop"));
+    unit.publish(&Tagged { n: 1, tags: Vec::new() });
+    store.commit(unit).await.unwrap();
+    let later = ManualClock::default();
+    later.advance(chrono::TimeDelta::hours(1));
+    let to = [Subscription::new::<Noted>("ledger", "ledger", Echo)];
+    let oldest = async || at_rest(&to, &*store, later.now()).await.unwrap()[0].oldest;
+    assert_eq!(oldest().await, None);
+    publish(&store, &[("a", 1)]).await;
+    assert!(oldest().await.is_some());
 }
 
 /// Publishes what it hears.

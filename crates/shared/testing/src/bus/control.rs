@@ -173,6 +173,30 @@ pub(super) async fn draining_waits_for_what_handlers_publish(home: &impl BusHome
     assert_eq!(store.checkpoint("stuck").await.unwrap(), Position(0), "it lost nothing");
 }
 
+/// Who comes late writes fresh records about old events, and what is older may stand behind them.
+pub(super) async fn records_are_removed_behind_fresh_ones(home: &impl BusHome) {
+    let hour = Retention { age: Duration::from_secs(3600), events: 1000 };
+    let (store, clock) = (home.open().await, Arc::new(ManualClock::default()));
+    let begin = async |name, script: fn(&str, u64, u32) -> Action| {
+        let ids = Arc::new(SystemIds);
+        let ports = Ports { store: Some(Arc::clone(&store)), clock: Arc::<ManualClock>::clone(&clock), ids };
+        let subscriptions = vec![to(&Probe::new(name, &store, script))];
+        EventBus::start(subscriptions, ports, BusOptions { records: hour, ..options() }).await.unwrap()
+    };
+    publish_together(&store, (1..=310).map(|n| Noted::new("a", n))).await;
+    let early = begin("early", |_, n, _| if n > 300 { Action::Write } else { Action::Look }).await;
+    drained(&early).await;
+    early.stop().await;
+    clock.advance(TimeDelta::minutes(59));
+    let late = begin("late", |_, n, _| if n > 300 { Action::Look } else { Action::Write }).await;
+    drained(&late).await;
+    assert_eq!(records(&store).await.len(), 310);
+    clock.advance(TimeDelta::minutes(2));
+    until("the old ones are removed", async || records(&store).await.len() == 300).await;
+    assert!(records(&store).await.iter().all(|record| record.subscriber == "late"));
+    late.stop().await;
+}
+
 /// Those of deliveries too long ago, and those of events too far back; and what is kept is found by its event.
 pub(super) async fn records_are_kept_for_a_time_and_of_the_latest_events(home: &impl BusHome) {
     let store = home.open().await;
