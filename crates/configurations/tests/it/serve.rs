@@ -342,7 +342,7 @@ fn a_store_that_does_not_answer_is_told_and_the_process_still_stops() {
     assert!(compiled.status.success(), "{compiled:?}");
     let [shim, hangs] = [shim, hangs].map(|path| path.to_str().unwrap().to_owned());
     let environment = [("LD_PRELOAD", &*shim), ("READS_HANG_WHILE_THIS_IS_THERE", &*hangs)];
-    let (serving, ask) = probed(&home, &["serve", "--drain", "1"], &environment);
+    let (mut serving, ask) = probed(&home, &["serve", "--drain", "1"], &environment);
     home.write("hangs", "");
     asked_until(&ask, "/ready", "the store has not answered for 2s");
     let told = home.run(&["status"]);
@@ -350,5 +350,6 @@ fn a_store_that_does_not_answer_is_told_and_the_process_still_stops() {
     serving.send("-TERM");
     asked_until(&ask, "/ready", "the process is stopping");
     std::fs::remove_file(&hangs).unwrap();
-    assert_eq!(serving.signal("-TERM").code, Some(0));
+    let ended = serving.end();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
 }
