@@ -590,7 +590,7 @@ pub struct DbBackup {
 /// Write events, documents and checkpoints as JSON Lines
 #[derive(Debug, Args)]
 pub struct DbExport {
-    /// A file that is not there yet [default: stdout]
+    /// A file that is not there yet; `-` is stdout, as without one
     #[arg(value_hint = ValueHint::FilePath)]
     pub file: Option<PathBuf>,
 }

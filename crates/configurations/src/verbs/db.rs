@@ -99,7 +99,7 @@ fn backup(store: &Path, args: &DbBackup) -> Result<(), Failure> {
 }
 
 fn export(store: &Path, args: &DbExport) -> Result<(), Failure> {
-    let Some(path) = &args.file else {
+    let Some(path) = args.file.as_ref().filter(|file| file.as_os_str() != "-") else {
         // Whoever takes it for whole although its reader has gone before the end loses the rest: that is a failure here.
         let mut out = BufWriter::new(io::stdout().lock());
         let exported = with_bar(|progress| storage_sqlite::export(store, &mut out, progress))?;

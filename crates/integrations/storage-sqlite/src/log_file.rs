@@ -12,8 +12,10 @@
 
 use std::{
     cell::OnceCell,
+    collections::HashSet,
     fs::{self, File},
-    io::{self, Read as _, Seek as _, SeekFrom},
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    io::{self, BufReader, Read as _, Seek as _, SeekFrom},
     mem::ManuallyDrop,
     path::Path,
 };
@@ -56,8 +58,8 @@ pub(crate) fn check(file: &StoreFile) -> Result<(), StoreError> {
     has_its_file(file)?;
     is_sqlites(file)?;
     let path = file.log_path();
-    let look = || match fs::read(&path) {
-        Ok(bytes) => Ok(damage(&bytes, &Pages::of(file))),
+    let look = || match File::open(&path).and_then(|log| damage(Log::of(log), &Pages::of(file))) {
+        Ok(damage) => Ok(damage),
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(cause) => {
             let what = format!("cannot be read: its log `{}` does not answer ({cause})", path.display());
@@ -98,7 +100,7 @@ impl Leftovers {
         let read = (&*index).seek(SeekFrom::Start(FRAMES)).and_then(|_| (&*index).read_exact(&mut frames));
         self.index = Some(index);
         read?;
-        let end = HEADER as u64 + u64::from(u32::from_ne_bytes(frames)) * FRAME as u64;
+        let end = place(u32::from_ne_bytes(frames) as usize);
         let log = File::options().write(true).open(file.log_path())?;
         if log.metadata()?.len() > end {
             log.set_len(end)?;
@@ -181,60 +183,117 @@ impl<'a> Pages<'a> {
     }
 }
 
-/// Where the first byte stands that hides commits.
-fn damage(log: &[u8], pages: &Pages<'_>) -> Option<usize> {
-    let (header, frames) = log.split_at_checked(HEADER)?;
-    let big_endian = number(header, 0) == MAGIC[1];
-    let frames: Vec<&[u8]> = frames.chunks_exact(FRAME).collect();
-    let sum = |seed, bytes: &[u8]| checksum(seed, bytes, big_endian);
-    let follows = |seed, frame: &[u8]| sum(sum(seed, &frame[..8]), &frame[FRAME_HEADER..]) == pair(frame, 16);
+/// The frames of a log, one in memory at a time: where somebody has been reading for long there may be many.
+struct Log {
+    reader: BufReader<File>,
+}
 
-    let header_holds = sum((0, 0), &header[..24]) == pair(header, 24) && number(header, 8) as usize == PAGE;
+type Frame = [u8; FRAME];
+
+impl Log {
+    fn of(file: File) -> Self {
+        Self { reader: BufReader::with_capacity(16 * FRAME, file) }
+    }
+
+    /// `None` if it is too short to have one.
+    fn header(&mut self) -> io::Result<Option<[u8; HEADER]>> {
+        let mut header = [0; HEADER];
+        whole(self.reader.read_exact(&mut header), header)
+    }
+
+    /// The next one. What is cut off at the end is none.
+    fn frame(&mut self) -> io::Result<Option<Frame>> {
+        let mut frame = [0; FRAME];
+        whole(self.reader.read_exact(&mut frame), frame)
+    }
+
+    /// Goes to the frame of this index.
+    fn seek(&mut self, index: usize) -> io::Result<()> {
+        self.reader.seek(SeekFrom::Start(place(index))).map(drop)
+    }
+}
+
+fn whole<T>(read: io::Result<()>, bytes: T) -> io::Result<Option<T>> {
+    match read {
+        Ok(()) => Ok(Some(bytes)),
+        Err(cause) if cause.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+        Err(cause) => Err(cause),
+    }
+}
+
+fn place(index: usize) -> u64 {
+    HEADER as u64 + index as u64 * FRAME as u64
+}
+
+/// Where the first byte stands that hides commits.
+fn damage(mut log: Log, pages: &Pages<'_>) -> io::Result<Option<u64>> {
+    let Some(header) = log.header()? else { return Ok(None) };
+    let big_endian = number(&header, 0) == MAGIC[1];
+    let sum = |seed, bytes: &[u8]| checksum(seed, bytes, big_endian);
+    let follows = |seed, frame: &Frame| sum(sum(seed, &frame[..8]), &frame[FRAME_HEADER..]) == pair(frame, 16);
+    let ends = |frame: &Frame| number(frame, 4) != 0;
+
+    let header_holds = sum((0, 0), &header[..24]) == pair(&header, 24) && number(&header, 8) as usize == PAGE;
     if !header_holds {
         // It is on the disk before the first frame is written.
-        let is_used = frames.windows(2).next().is_some_and(|two| follows(pair(two[0], 16), two[1]));
-        return is_used.then_some(0);
+        let (Some(first), Some(second)) = (log.frame()?, log.frame()?) else { return Ok(None) };
+        return Ok(follows(pair(&first, 16), &second).then_some(0));
     }
-    let salts = pair(header, 16);
-    let mut seed = pair(header, 24);
-    let whole = frames.iter().take_while(|frame| {
-        let holds = pair(frame, 8) == salts && follows(seed, frame);
-        seed = pair(frame, 16);
-        holds
-    });
-    let first = whole.count();
+    let salts = pair(&header, 16);
     // A frame whose salts alone have changed still follows the one before.
-    let before = first.checked_sub(1).map_or(pair(header, 24), |last| pair(frames[last], 16));
-    let is_of_it = |index: usize, frame: &[u8]| pair(frame, 8) == salts || index == 0 && follows(before, frame);
-    let ends = |frame: &[u8]| number(frame, 4) != 0;
-    let mut has_ended = false;
-    for (index, two) in frames.get(first..)?.windows(2).enumerate() {
-        let is_followed = pair(two[1], 8) == salts && follows(pair(two[0], 16), two[1]);
+    let (mut before, mut first, mut committed) = (pair(&header, 24), 0, 0);
+    let mut previous = loop {
+        let Some(frame) = log.frame()? else { return Ok(None) };
+        if pair(&frame, 8) != salts || !follows(before, &frame) {
+            break frame;
+        }
+        (before, first) = (pair(&frame, 16), first + 1);
+        if ends(&frame) {
+            committed = first;
+        }
+    };
+    let is_of_it = |index: usize, frame: &Frame| pair(frame, 8) == salts || index == 0 && follows(before, frame);
+    let (mut has_ended, mut may_be_unseen) = (false, ends(&previous) && is_of_it(0, &previous));
+    for index in 0.. {
+        let Some(frame) = log.frame()? else { break };
+        let is_followed = pair(&frame, 8) == salts && follows(pair(&previous, 16), &frame);
         // What has stood in the same place before the log began anew ends commits too, and what was being written when the machine
         // stopped need not have reached the disk in order.
         // Mutant `older_frames_count`: a sound store is refused after a power failure.
-        has_ended |= ends(two[0]) && (is_of_it(index, two[0]) || is_followed || cfg!(mutant = "older_frames_count"));
+        has_ended |=
+            ends(&previous) && (is_of_it(index, &previous) || is_followed || cfg!(mutant = "older_frames_count"));
         if has_ended && is_followed {
-            return Some(HEADER + first * FRAME);
+            return Ok(Some(place(first)));
         }
+        may_be_unseen |= ends(&frame) && pair(&frame, 8) == salts;
+        previous = frame;
     }
     // Mutant `folded_frames_unseen`: half of a commit is taken from the log, half of it from the file.
-    if cfg!(mutant = "folded_frames_unseen") {
-        return None;
-    }
     // What a transaction that was given up has left has no end, and may be the same as what stands in the file.
-    if !frames[first..].iter().enumerate().any(|(index, frame)| ends(frame) && is_of_it(index, frame)) {
-        return None;
+    if cfg!(mutant = "folded_frames_unseen") || !may_be_unseen {
+        return Ok(None);
     }
-    let (seen, unseen) =
-        frames.split_at(frames[..first].iter().rposition(|frame| ends(frame)).map_or(0, |last| last + 1));
+    log.seek(committed)?;
+    let mut folded = HashSet::new();
+    while let Some(frame) = log.frame()? {
+        if pair(&frame, 8) == salts && pages.have(number(&frame, 0), &frame[FRAME_HEADER..]) {
+            folded.insert(content(&frame));
+        }
+    }
     // What a transaction that was given up has left may be the same as what was committed after it.
-    let is_seen =
-        |of: &[u8]| seen.iter().any(|frame| frame[..4] == of[..4] && frame[FRAME_HEADER..] == of[FRAME_HEADER..]);
-    let mut unseen = unseen.iter().filter(|frame| pair(frame, 8) == salts);
-    unseen
-        .any(|frame| pages.have(number(frame, 0), &frame[FRAME_HEADER..]) && !is_seen(frame))
-        .then_some(HEADER + first * FRAME)
+    log.seek(0)?;
+    for _ in 0..committed {
+        let Some(frame) = log.frame()?.filter(|_| !folded.is_empty()) else { break };
+        folded.remove(&content(&frame));
+    }
+    Ok((!folded.is_empty()).then(|| place(first)))
+}
+
+/// Page number and what is in the page, the same for the same.
+fn content(frame: &Frame) -> (u32, u64) {
+    let mut hasher = DefaultHasher::new();
+    frame[FRAME_HEADER..].hash(&mut hasher);
+    (number(frame, 0), hasher.finish())
 }
 
 /// As the file format of SQLite has it: https://www.sqlite.org/fileformat2.html#checksum_algorithm
