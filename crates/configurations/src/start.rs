@@ -48,10 +48,23 @@ fn with_runtime(cli: Cli) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::impossible(format!("the threads of the program cannot be started: {error}")))?;
+    #[cfg(unix)]
+    let _limited = bear_limits(&runtime)?;
     let result = runtime.block_on(dispatch(cli));
     // Interrupted work may still compute; its results have nowhere to go, so nobody waits for it.
     runtime.shutdown_background();
     result
+}
+
+/// A file that would become larger than `ulimit -f` allows ends a process without a word, unless it listens: then it is told by whatever
+/// writes the file.
+#[cfg(unix)]
+fn bear_limits(runtime: &tokio::runtime::Runtime) -> Result<tokio::signal::unix::Signal, Failure> {
+    /// `SIGXFSZ`, on Linux, macOS and the BSDs.
+    const TOO_LARGE: i32 = 25;
+    let _entered = runtime.enter();
+    tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(TOO_LARGE))
+        .map_err(|error| Failure::impossible(format!("signals cannot be listened for: {error}")))
 }
 
 async fn dispatch(cli: Cli) -> Result<(), Failure> {

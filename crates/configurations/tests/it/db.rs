@@ -71,6 +71,28 @@ fn a_store_is_looked_at_and_verified() {
     is(&home.run(&["db", "verify"]), 2, "", "is not a Borough store");
 }
 
+/// A limit of the shell, which ends programs that do not expect it.
+#[cfg(unix)]
+#[test]
+fn a_file_that_may_not_become_so_large_is_an_error() {
+    let home = Home::with_data();
+    let limited = |blocks: u32| {
+        let script = format!("ulimit -f {blocks}; exec \"$0\" run data.csv");
+        let mut shell = std::process::Command::new("sh");
+        let ended = shell.args(["-c", &script, env!("CARGO_BIN_EXE_borough")]).current_dir(home.path("")).output();
+        let ended = ended.unwrap();
+        (ended.status.code(), String::from_utf8(ended.stderr).unwrap())
+    };
+    for blocks in [1, 120] {
+        let (code, told) = limited(blocks);
+        let is_said = told.contains("borough.db` cannot be written") && told.contains("whether `ulimit -f` allows");
+        assert!(code == Some(2) && is_said, "{code:?}: {told}");
+    }
+    is(&home.run(&["db", "verify"]), 0, "borough.db is sound", "");
+    is(&home.run(&["sagas", "resume"]), 0, "", "");
+    is(&home.run(&["run", "data.csv"]), 0, "", "");
+}
+
 #[test]
 fn a_store_is_copied_and_carried_elsewhere() {
     let home = with_a_run();
@@ -83,6 +105,7 @@ fn a_store_is_copied_and_carried_elsewhere() {
 
     is(&home.run(&["db", "export", "whole.jsonl"]), 0, "whole.jsonl: ", "");
     assert_eq!(std::fs::read_to_string(home.path("whole.jsonl")).unwrap(), whole.stdout);
+    assert_eq!(home.run(&["db", "export", "-"]).stdout, whole.stdout);
     is(
         &home.run(&["db", "export", "whole.jsonl"]),
         2,

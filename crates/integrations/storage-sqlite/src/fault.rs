@@ -7,7 +7,7 @@ use std::{
 use event_sourcing::{StoreError, StoreErrorKind};
 use rusqlite::{
     ErrorCode,
-    ffi::{SQLITE_CONSTRAINT_COMMITHOOK, SQLITE_IOERR_SHMSIZE, SQLITE_IOERR_SHORT_READ},
+    ffi::{SQLITE_CONSTRAINT_COMMITHOOK, SQLITE_IOERR_SHMSIZE, SQLITE_IOERR_SHORT_READ, SQLITE_IOERR_WRITE},
 };
 
 use crate::lock::Watch;
@@ -217,6 +217,14 @@ impl StoreFile {
                     "cannot be read: its log is not at its place, `{}`, while another process has it open: stop that one, which \
                      writes nothing any more, put the log back where it was if you have it, and start it again",
                     self.log_path().display()
+                );
+                return self.error(StoreErrorKind::Unavailable, &what);
+            }
+            // A process hears of its limit only if it does not end of it.
+            Some(SQLITE_IOERR_WRITE) => {
+                let what = format!(
+                    "cannot be written ({cause}), and nothing of this was: check its disk, and whether `ulimit -f` allows files \
+                     of that size, and try again"
                 );
                 return self.error(StoreErrorKind::Unavailable, &what);
             }
