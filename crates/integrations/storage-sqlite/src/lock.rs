@@ -117,8 +117,8 @@ impl Lock {
     }
 
     /// What it means that a writer was killed and its log is gone.
-    pub const WITHOUT_LOG: &str =
-        "the process that wrote it last was killed, and its log, the `-wal` file, is gone: what that held is missing";
+    pub const WITHOUT_LOG: &str = "the process that wrote it last was killed, and its log, the `-wal` file, is gone: what that held \
+                                   is missing, unless another program of SQLite has taken it in since, as `sqlite3` does";
 
     /// Whether a writer was killed and its log is gone.
     pub fn is_without_log(&self, store: &StoreFile) -> bool {
