@@ -21,6 +21,9 @@ use crate::{
 /// Reads that run at a time.
 const READERS: usize = 4;
 
+/// Reads that wait for their turn at most: on a disk that hangs there would soon be any number of them.
+const WAITING: usize = 4096;
+
 /// How long a connection waits for another program that holds the file.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -118,6 +121,11 @@ impl Readers {
 
     fn ask(&self, job: Job) -> Result<(), StoreError> {
         let mut jobs = self.desk.jobs();
+        if jobs.queue.len() >= WAITING {
+            let what =
+                format!("has {WAITING} reads waiting for their turn, and this one was not done: try again later");
+            return Err(self.file.error(StoreErrorKind::Busy, &what));
+        }
         jobs.queue.push_back(job);
         let is_short = jobs.queue.len() > jobs.idle;
         drop(jobs);
@@ -277,6 +285,30 @@ mod tests {
     };
 
     use super::*;
+
+    /// All threads are at reads that do not come to an end.
+    #[test]
+    fn more_reads_than_may_wait_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = StoreFile::locate(&folder.path().join("borough.db")).unwrap();
+        check_random(
+            move || {
+                let (readers, gate) = (Readers::new(file.clone()), Arc::new(Mutex::new(())));
+                let held = gate.lock().unwrap();
+                let ask = || {
+                    let gate = Arc::clone(&gate);
+                    readers.ask(Box::new(move |_| drop(gate.lock())))
+                };
+                let refused = (0..).find_map(|asked| ask().err().map(|error| (asked, error)));
+                let (asked, error) = refused.unwrap();
+                assert!((WAITING..=WAITING + READERS).contains(&asked), "{asked} wait");
+                assert_eq!(error.kind, StoreErrorKind::Busy);
+                drop(held);
+                readers.rest();
+            },
+            3,
+        );
+    }
 
     /// Two ask for three reads each, more than wait for one at any time, and hear of each before they ask for the next; then
     /// the threads end. Nobody is left waiting: shuttle finds every thread that is.

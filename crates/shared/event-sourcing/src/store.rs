@@ -395,7 +395,7 @@ pub enum StoreErrorKind {
     Corrupt,
     /// Written by a newer version of this program.
     Newer,
-    /// More units wait for it than it takes, and have for as long as it lets them.
+    /// More units or reads wait for it than it takes; units, for as long as it lets them.
     Busy,
     /// It does not have the index that was asked.
     Undeclared,
