@@ -103,7 +103,10 @@ impl Court {
         for program in &programs {
             ended = match run(program.command(None))? {
                 Ended::Well => continue,
-                Ended::Never => Verdict::Hangs { target: program.target.clone() },
+                Ended::Never => match self.without(mutant, program.target.clone(), program.target.clone())? {
+                    Verdict::Killed { target, .. } => Verdict::Hangs { target },
+                    spoilt => spoilt,
+                },
                 Ended::Failed(by) => self.without(mutant, program.target.clone(), by)?,
             };
             break;

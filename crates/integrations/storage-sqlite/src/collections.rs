@@ -265,10 +265,6 @@ fn replace(
         Err(StoreError { kind: StoreErrorKind::Corrupt, message: format!("{message}: mend it and start again") })
     });
     let body = migrated.map_err(|error| file.error(error.kind, &format!("was not migrated: {error}")))?;
-    if rows::is_too_deep(&body) {
-        let what = format!("was not migrated: document `{key}` of `{name}` would nest deeper than 127 levels");
-        return Err(file.error(StoreErrorKind::Corrupt, &what));
-    }
     let sum = checksum::of_document(name, &key, revision, version, body.text());
     transaction
         .prepare_cached(

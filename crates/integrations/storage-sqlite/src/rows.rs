@@ -7,7 +7,6 @@ use rusqlite::{
     Connection, Error, Row, Statement,
     types::{FromSqlError, FromSqlResult, ToSqlOutput, Type, ValueRef},
 };
-use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
@@ -292,17 +291,6 @@ pub(crate) fn checkpoint(row: &Row<'_>) -> rusqlite::Result<Position> {
 pub(crate) fn nanoseconds(time: DateTime<Utc>) -> i64 {
     let beyond = if time < DateTime::UNIX_EPOCH { i64::MIN } else { i64::MAX };
     time.timestamp_nanos_opt().unwrap_or(beyond)
-}
-
-/// The deepest JSON that is read back; any depth is written.
-const DEEPEST: usize = 127;
-
-/// Whether it could be stored and never read again.
-pub(crate) fn is_too_deep(json: &Json) -> bool {
-    let text = json.text();
-    // A level takes two brackets: hardly any text is looked through, and hardly any of those is read.
-    let brackets = || text.bytes().filter(|byte| matches!(byte, b'{' | b'[')).count();
-    text.len() > 2 * DEEPEST && brackets() > DEEPEST && json.read::<Value>().is_err()
 }
 
 /// Beyond what SQLite can count there are no rows, so the largest number says the same.

@@ -143,6 +143,9 @@ impl<'c, 'k> Transaction<'c, 'k> {
                     revision
                 }
                 Write::Guard { .. } if cfg!(mutant = "expectations_ignored") => 0,
+                Write::Guard { query, after } if after.0 > self.head => {
+                    return Ok(Err(Conflict::beyond(query, *after, self.head)));
+                }
                 Write::Guard { query, after } => {
                     // The units before this one in the transaction are in the tables already.
                     if let Some(event) = events::first_match(self.connection, query, *after)? {

@@ -397,7 +397,7 @@ impl EventBus {
     }
 
     /// Waits until every subscriber that is not paused or halted has handled all that is in the log, what it publishes itself
-    /// included.
+    /// included. What is on slots on which another process works is that one's affair, once it has shown that it lives.
     ///
     /// # Errors
     /// The store does not say how long its log is.
@@ -418,7 +418,20 @@ impl EventBus {
             for post in running.iter().flat_map(|running| &running.posts) {
                 post.slate.wait_for(|standing| standing.is_through(head, post.orders())).await;
             }
-            if self.shared.store.head().await? == head {
+            if let Some(keeper) = self.shared.keeper.get() {
+                for post in
+                    running.iter().filter(|running| !running.is_paused()).flat_map(|running| running.elsewhere())
+                {
+                    let sign = keeper.sign_of_life(&post.place);
+                    let is_silent = || !post.is_at_work() && keeper.sign_of_life(&post.place) == sign;
+                    while is_silent() && self.shared.store.checkpoint(&post.place).await? < head {
+                        sleep(PATIENCE / 10).await;
+                    }
+                }
+            }
+            let is_here = |post: &Arc<Post>| post.slate.read().is_through(head, post.orders());
+            let mut posts = running.iter().flat_map(|running| &running.posts);
+            if self.shared.store.head().await? == head && posts.all(is_here) {
                 return Ok(());
             }
         }

@@ -5,7 +5,7 @@
 //! `Member` for all that it holds; a claim is written only when it changes hands, so its revision is the **fencing token**.
 //!
 //! * A claim is taken when there is none, when it was given back, and when the lease of its owner has ended by the clock of
-//!   whoever takes it; never because it is old. The unit that takes it requires that the owner has not renewed meanwhile.
+//!   whoever takes it, or ends so far ahead that only a wrong clock can have given it; never because it is old. The unit that takes it requires that the owner has not renewed meanwhile.
 //! * Whoever works on a slot has every unit of it require the very revision of the claim: see [`fence`]. A process that was
 //!   paused beyond its lease, or whose clock is wrong, may believe what it likes, but what it commits is refused. So a clock
 //!   decides when a slot changes hands, and never whether an effect is done twice.
@@ -54,8 +54,18 @@ pub(crate) struct Member {
     pub node: String,
     /// When its lease ends.
     pub until: DateTime<Utc>,
+    /// How long it is when it has just been renewed; of a process of an earlier version, not said.
+    #[serde(default = "Member::longest")]
+    pub lease_ms: i64,
     /// The subscribers that it can work on, and in how many slots.
     pub groups: BTreeMap<String, u32>,
+}
+
+impl Member {
+    /// A day.
+    fn longest() -> i64 {
+        TimeDelta::days(1).num_milliseconds()
+    }
 }
 
 impl Document for Member {

@@ -85,14 +85,22 @@ impl Running {
         self.posts.iter().filter(|post| post.is_at_work())
     }
 
-    /// How it stands as a whole, as far as this process works on it; where it does not, it is at the end of the log.
+    /// Posts on which nobody works in this process, though others may.
+    pub fn elsewhere(&self) -> impl Iterator<Item = &Arc<Post>> {
+        let is_durable = self.subscription.class == DeliveryClass::Durable;
+        self.posts.iter().filter(move |post| is_durable && !post.is_at_work() && !post.slate.read().is_dead)
+    }
+
+    /// How it stands as a whole; where this process does not work on it, as the store has it.
     pub async fn standing(&self, store: &dyn Store, head: Position) -> Result<Standing, StoreError> {
         let mut whole = Standing { position: head, ..Standing::default() };
         for post in &self.posts {
             let standing = post.standing();
-            if !post.is_at_work() && !standing.is_dead {
-                continue;
-            }
+            let standing = match self.elsewhere().any(|elsewhere| Arc::ptr_eq(elsewhere, post)) {
+                true => Standing { position: store.checkpoint(&post.place).await?, ..Standing::default() },
+                false if post.is_at_work() || standing.is_dead => standing,
+                false => continue,
+            };
             let oldest = post.oldest(store, &standing, head).await?;
             whole.position = whole.position.min(standing.position);
             whole.queued += standing.queued;

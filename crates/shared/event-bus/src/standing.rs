@@ -43,8 +43,8 @@ pub struct SubscriberStatus {
     pub dropped: u64,
     /// Handlers that do not end.
     pub overlong: Vec<Overlong>,
-    /// Who works on which part of its keys. All that stands above is about those parts on which this process works; with none
-    /// of them, it is at the end of the log.
+    /// Who works on which part of its keys. Of those on which this process does not, the store tells how far they are; what is in
+    /// memory is not known of them.
     pub slots: Vec<SlotStatus>,
 }
 

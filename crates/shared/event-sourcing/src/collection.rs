@@ -7,7 +7,7 @@ use serde::{
 };
 use serde_json::{Value, value::RawValue};
 
-use crate::{StoreError, StoreErrorKind, StoredDocument};
+use crate::{StoreError, StoreErrorKind, StoredDocument, check_document};
 
 /// State of a domain that is kept by key, in a named collection. The value is stored as JSON.
 ///
@@ -70,11 +70,11 @@ impl Index {
     /// `name` is unique within the collection. Dots in `field` lead into objects: `event.metadata.key`.
     ///
     /// # Panics
-    /// If they hold other characters than letters, digits, `_` and those dots; in a constant, when it is compiled.
+    /// If they hold other characters than letters, of a name small ones, digits, `_` and those dots; in a constant, when it is compiled.
     pub const fn new(name: &'static str, field: &'static str) -> Self {
         assert!(
-            is_plain(name, false) && is_plain(field, true),
-            "an index has letters, digits and `_` in its name and field"
+            is_plain(name, false) && is_small(name) && is_plain(field, true),
+            "an index has small letters, digits and `_` in its name; letters, digits, `_` and dots in its field"
         );
         Self { name, field }
     }
@@ -132,13 +132,22 @@ fn first_of<'a>(object: &'a str, name: &str) -> Option<&'a str> {
 const fn is_name(text: &str) -> bool {
     let (bytes, mut i, mut has_dot) = (text.as_bytes(), 0, false);
     while i < bytes.len() {
-        if bytes[i].is_ascii_uppercase() {
-            return false;
-        }
         has_dot |= bytes[i] == b'.';
         i += 1;
     }
-    has_dot && is_plain(text, true)
+    has_dot && is_small(text) && is_plain(text, true)
+}
+
+/// SQLite takes two names for one that differ in case only.
+const fn is_small(text: &str) -> bool {
+    let (bytes, mut i) = (text.as_bytes(), 0);
+    while i < bytes.len() {
+        if bytes[i].is_ascii_uppercase() {
+            return false;
+        }
+        i += 1;
+    }
+    true
 }
 
 const fn is_plain(text: &str, with_dots: bool) -> bool {
@@ -352,20 +361,23 @@ impl Collection {
     /// The document's body in this version.
     ///
     /// # Errors
-    /// Newer: it is of a later one. Corrupt: it is of an earlier one, and cannot be migrated.
+    /// Newer: it is of a later one. Corrupt: it is of an earlier one, and cannot be migrated, or into what no store takes.
     pub fn migrated(&self, document: StoredDocument) -> Result<Json, StoreError> {
         let StoredDocument { key, body, version, .. } = document;
         if version == self.version {
             return Ok(body);
         }
         self.is_known(version)?;
-        (self.migrate)(version, body).map_err(|cause| StoreError {
+        let failed = |cause: Box<dyn StdError + Send + Sync>| StoreError {
             kind: StoreErrorKind::Corrupt,
             message: format!(
                 "document `{key}` of collection `{}` cannot be migrated from version {version} to {}: {cause}",
                 self.name, self.version
             ),
-        })
+        };
+        let migrated = (self.migrate)(version, body).map_err(failed)?;
+        check_document(&self.name, &key, &migrated).map_err(|refused| failed(refused.into()))?;
+        Ok(migrated)
     }
 
     /// # Errors
@@ -396,7 +408,7 @@ impl fmt::Debug for Collection {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_name, is_plain};
+    use super::{is_name, is_plain, is_small};
 
     #[test]
     fn names_are_plain() {
@@ -409,6 +421,7 @@ mod tests {
         for text in ["", "a", "bank/sub.accounts", "bank.Accounts", "bank.", ".accounts", "bänk.accounts"] {
             assert!(!is_name(text), "{text}");
         }
+        assert!(is_small("by_a2") && !is_small("By_A"));
         for text in ["", ".", "a.", ".a", "a..b", "a-b", "a\"b", "a'b", "ä", "a b"] {
             assert!(!is_plain(text, true) && !is_plain(text, false), "{text}");
         }

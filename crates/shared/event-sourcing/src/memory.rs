@@ -231,6 +231,10 @@ impl State {
             let what = format!("the first event that is kept, asked for {query},");
             return Err(Conflict { what, expected: after.0, actual: forgotten + 1, event: None });
         }
+        let head = log.len() as u64;
+        if after.0 > head {
+            return Err(Conflict::beyond(query, after, head));
+        }
         let found = log.read(index(after.0)..usize::MAX, 1, |index, event| {
             query.matches(&event.event_type, |tag| self.has_tag(index, tag))
         });

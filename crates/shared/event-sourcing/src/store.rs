@@ -311,7 +311,7 @@ pub enum CommitError {
         /// By the clock of the unit.
         now: DateTime<Utc>,
     },
-    /// No store will ever take it: some of it is too large, or nests too deep to be read back.
+    /// No store will ever take it: some of it is too large, nests too deep to be read back, or is nothing that JSON can hold.
     #[error("{0}")]
     Unwritable(String),
     /// The store could not do it, whatever was in the unit.
@@ -348,6 +348,11 @@ impl Conflict {
         let intruder = Intruder { event_type: event.event_type.clone().into_owned(), event_id: event.event_id };
         let actual = event.metadata.position.unwrap_or_default();
         Self { what: query.to_string(), expected: after.0, actual, event: Some(intruder) }
+    }
+
+    /// For adapters: whoever guards has read further than the log goes, which is another one then, such as one from a copy.
+    pub fn beyond(query: &EventQuery, after: Position, head: u64) -> Self {
+        Self { what: format!("the log, asked for {query},"), expected: after.0, actual: head, event: None }
     }
 }
 

@@ -167,22 +167,22 @@ impl Unit {
         self.originate([package, &key].join("-"), Expected::Any, event, key)
     }
 
-    /// # Panics
-    /// If the event cannot be written as JSON (a map with keys that are not text): a fault of its type, found by any test
-    /// that publishes it.
+    /// Behind those that this stream has. An event that JSON cannot hold (a number that is none, a map with keys that are not text)
+    /// has the unit [refused](Self::refuse).
     pub fn append<E: Event>(&mut self, stream: impl Into<String>, expected: Expected, event: &E) -> EventId {
         self.originate(stream.into(), expected, event, event.key())
     }
 
     fn originate<E: Event>(&mut self, stream: String, expected: Expected, event: &E, key: String) -> EventId {
         let event_id = EventId::new(self.origin.ids.next());
+        let data = self.json(event, || format!("event `{}`", E::NAME));
         let context = &self.origin.context;
         let envelope = Envelope {
             event_id,
             timestamp: self.origin.clock.now(),
             source_module: self.origin.module.into(),
             event_type: E::NAME.into(),
-            data: to_json(event),
+            data,
             metadata: Metadata {
                 correlation_id: context.correlation(),
                 causation_id: context.causation(),
@@ -210,11 +210,24 @@ impl Unit {
         });
     }
 
-    /// # Panics
-    /// As [`Unit::append`].
+    /// In place of the one that is there, if one is. What JSON cannot hold is refused as by [`append`](Self::append).
     pub fn put<D: Document>(&mut self, key: impl Into<String>, document: &D, expected: Expected) {
-        let (collection, version, body) = (D::COLLECTION.into(), D::VERSION, to_json(document));
-        self.writes.push(Write::Put { collection, key: key.into(), body, version, expected });
+        let key = key.into();
+        let body = self.json(document, || format!("document `{}/{key}`", D::COLLECTION));
+        self.put_body::<D>(key, body, expected);
+    }
+
+    /// The same of one that was put into words already.
+    pub(crate) fn put_body<D: Document>(&mut self, key: String, body: Json, expected: Expected) {
+        let (collection, version) = (D::COLLECTION.into(), D::VERSION);
+        self.writes.push(Write::Put { collection, key, body, version, expected });
+    }
+
+    fn json<T: Serialize>(&mut self, value: &T, what: impl FnOnce() -> String) -> Json {
+        Json::of(value).unwrap_or_else(|error| {
+            self.refuse(CommitError::Unwritable(format!("{} cannot be written as JSON: {error}", what())));
+            Json::of(&()).expect("nothing is JSON")
+        })
     }
 
     /// Takes a document away. With [`Expected::Any`] there need be none.
@@ -325,8 +338,14 @@ impl Unit {
 /// For adapters: whether each store can write this event, and each reader read it.
 ///
 /// # Errors
-/// Unwritable: its data is too large, or nests too deep.
+/// Unwritable: its data is too large, or nests too deep; its time is centuries away.
 pub fn check_event(event: &Envelope) -> Result<(), CommitError> {
+    if event.timestamp.timestamp_nanos_opt().is_none() {
+        let (of, at) = (&event.event_type, event.timestamp);
+        let message =
+            format!("event `{of}` happened at {at}, and a store holds the years 1678 to 2261: set the clock right");
+        return Err(CommitError::Unwritable(message));
+    }
     fits(&event.data, DEEPEST - AROUND, LARGEST / 2, || format!("event `{}`", event.event_type))
 }
 

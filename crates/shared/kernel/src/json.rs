@@ -4,6 +4,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned, ser::Error as _};
 use serde_json::{Error, value::RawValue};
 
+use crate::finite;
+
 /// JSON as the text that is stored and sent: made once, where the value is known, and read once, by whoever knows its type.
 ///
 /// Always well-formed. Two are equal if their texts are. In JSON it stands as the value that it is.
@@ -20,12 +22,16 @@ thread_local! {
 
 impl Json {
     /// # Errors
-    /// JSON cannot hold the value: a map whose keys are not text.
+    /// JSON cannot hold the value: a map whose keys are not text, or a number that is none, for which it would have `null`.
     pub fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self, Error> {
         let mut draft = DRAFT.take();
         draft.clear();
         serde_json::to_writer(&mut draft, value)?;
-        let text = str::from_utf8(&draft).map_err(Error::custom)?.into();
+        let text: Box<str> = str::from_utf8(&draft).map_err(Error::custom)?.into();
+        // Mostly there is nothing to look at.
+        if text.contains("null") {
+            finite::check(value)?;
+        }
         if draft.capacity() <= KEPT {
             DRAFT.set(draft);
         }

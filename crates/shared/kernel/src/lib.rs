@@ -12,6 +12,7 @@ mod dataset;
 mod decode;
 mod error;
 mod event;
+mod finite;
 mod ids;
 mod json;
 mod problem;

@@ -38,6 +38,7 @@ pub async fn aggregate_conformance<S: Store>(make: impl AsyncFn() -> S) {
     snapshots::those_of_another_form_are_not_used(make().await).await;
     snapshots::those_of_other_events_are_not_used(make().await).await;
     snapshots::damaged_ones_fail_no_load(make().await).await;
+    snapshots::a_state_that_no_store_takes_is_saved_without(make().await).await;
     snapshots::random_histories_are_what_their_replay_is(&make).await;
     cancellation::dropped_at_any_poll(make().await).await;
 }

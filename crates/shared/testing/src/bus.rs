@@ -78,6 +78,8 @@ pub async fn bus_conformance<H: BusHome>(make: impl AsyncFn() -> H) {
     leases::the_number_of_slots_is_stored(&make().await).await;
     leases::letters_are_of_the_subscriber(&make().await).await;
     leases::a_slot_is_taken_when_its_lease_has_ended(&make().await).await;
+    leases::what_nobody_works_on_is_behind(&make().await).await;
+    leases::a_lease_of_a_clock_that_was_ahead_ends(&make().await).await;
     leases::whoever_stops_lets_go_at_once(&make().await).await;
     leases::a_stalled_owner_commits_nothing(&make().await, "straight", 1).await;
     leases::a_stalled_owner_commits_nothing(&make().await, "lanes", 2).await;

@@ -40,6 +40,7 @@ pub async fn store_conformance<S: Store>(make: impl AsyncFn() -> S) {
     guards::documents_are_guarded_by_revision(&make().await).await;
     guards::a_unit_sees_its_own_writes(&make().await).await;
     guards::what_nobody_could_read_back_is_refused(&make().await).await;
+    guards::a_guard_beyond_the_log_is_refused(&make().await).await;
     boundaries::a_query_guards_a_unit(&make().await).await;
     boundaries::what_a_unit_writes_does_not_stand_in_its_way(&make().await).await;
     boundaries::a_document_can_be_required(&make().await).await;
@@ -48,7 +49,7 @@ pub async fn store_conformance<S: Store>(make: impl AsyncFn() -> S) {
     queries::the_log_is_filtered(&make().await).await;
     queries::the_log_is_read_backward_in_pages(&make().await).await;
     queries::streams_are_read_as_of(&make().await).await;
-    queries::times_that_are_centuries_away_keep_their_order(&make().await).await;
+    queries::times_are_kept_or_refused(&make().await).await;
     following::subscriptions_miss_nothing(Arc::new(make().await)).await;
     following::a_subscription_follows(Arc::new(make().await)).await;
     following::positions_are_waited_for(Arc::new(make().await)).await;
@@ -62,6 +63,7 @@ pub async fn store_conformance<S: Store>(make: impl AsyncFn() -> S) {
     collections::of_a_name_that_is_there_twice_the_first_counts(&make().await).await;
     collections::only_what_is_declared_is_found(&make().await).await;
     collections::documents_are_migrated(&make().await).await;
+    collections::a_migration_into_what_no_store_takes_is_refused(&make().await).await;
     collections::a_migration_goes_on_where_it_failed(&make().await).await;
     let (start, endurance) = (Instant::now(), endurance());
     loop {

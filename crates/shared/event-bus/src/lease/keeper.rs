@@ -54,7 +54,8 @@ impl Keeper {
                 continue;
             }
             let until = shared.clock.now() + node.lease();
-            let member = Member { node: node.id.clone(), until, groups: Default::default() };
+            let lease_ms = node.lease().num_milliseconds();
+            let member = Member { node: node.id.clone(), until, lease_ms, groups: Default::default() };
             let mut unit = shared.own_unit();
             unit.put(session.as_str(), &member, Expected::Absent);
             match shared.store.commit(unit).await {
@@ -84,6 +85,14 @@ impl Keeper {
             token: *revision,
             until: member.map(|member| member.until),
         })
+    }
+
+    /// Changes whenever whoever holds the slot says that he lives, or somebody else takes it.
+    pub fn sign_of_life(&self, slot: &str) -> Option<(String, u64)> {
+        let seen = self.seen();
+        let owner = seen.claims.get(slot)?.owner.clone()?;
+        let revision = seen.members.get(&owner).map_or(0, |(_, revision)| *revision);
+        Some((owner, revision))
     }
 
     /// Reads the documents and does what follows from them.
@@ -186,7 +195,8 @@ impl Keeper {
         match step {
             Move::Announce { revision } => {
                 let until = shared.clock.now() + self.node.lease();
-                let member = Member { node: self.node.id.clone(), until, groups: me.groups.clone() };
+                let lease_ms = self.node.lease().num_milliseconds();
+                let member = Member { node: self.node.id.clone(), until, lease_ms, groups: me.groups.clone() };
                 let mut unit = shared.own_unit();
                 unit.put(self.session.as_str(), &member, expected(revision));
                 return done(shared.store.commit(unit).await);

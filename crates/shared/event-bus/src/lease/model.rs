@@ -139,7 +139,7 @@ impl Town {
                 Move::Announce { .. } => {
                     let groups = BTreeMap::from([(SLOT.to_owned(), 1)]);
                     let until = now + TimeDelta::seconds(LEASE);
-                    let member = Member { node: who.to_string(), until, groups };
+                    let member = Member { node: who.to_string(), until, lease_ms: LEASE * 1000, groups };
                     // Grows with every announcement, as the revision in a store does.
                     members.insert(me.session.clone(), (member, until.timestamp() as u64));
                 }

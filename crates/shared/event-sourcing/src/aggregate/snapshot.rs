@@ -8,7 +8,7 @@ use schemars::{JsonSchema, generate::SchemaSettings, transform::RecursiveTransfo
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{Aggregate, Loaded};
-use crate::{Document, Expected, Store, StoreError, StoreErrorKind, Unit};
+use crate::{Document, Expected, Store, StoreError, StoreErrorKind, Unit, check_document};
 
 const UNUSED: Metric<Counter, 1> = Metric::counter(
     "borough_snapshots_unused_total",
@@ -173,15 +173,27 @@ impl<A: Aggregate> Keeper<A> {
 
 /// The append beside it is guarded by the version, so this need not be.
 fn put<A: Snapshotted>(keeper: &Keeper<A>, loaded: &Loaded<A>, event_id: EventId, unit: &mut Unit) {
-    let snapshot = Snapshot {
+    let key = loaded.id.to_string();
+    let snapshot = |state: Json| Snapshot {
         version: loaded.version,
         event_id,
         state_version: keeper.state_version,
         schema: keeper.schema.clone(),
-        state: Json::of(&loaded.state).expect("the state of an aggregate is plain data that JSON can hold"),
+        state,
         of: PhantomData::<fn() -> A>,
     };
-    unit.put(loaded.id.to_string(), &snapshot, Expected::Any);
+    let body = Json::of(&loaded.state).and_then(|state| Json::of(&snapshot(state))).map_err(|error| error.to_string());
+    let body = body.and_then(|body| match check_document(A::COLLECTION, &key, &body) {
+        Ok(()) => Ok(body),
+        Err(refused) => Err(refused.to_string()),
+    });
+    match body {
+        Ok(body) => unit.put_body::<Snapshot<A>>(key, body, Expected::Any),
+        // The events say it all.
+        Err(why) => {
+            tracing::warn!(collection = A::COLLECTION, key, "no snapshot is kept, the stream is replayed: {why}")
+        }
+    }
 }
 
 /// Of the form alone: another text about a field is no other form.

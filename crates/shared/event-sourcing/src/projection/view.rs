@@ -54,7 +54,7 @@ impl<'a, P: Projection> View<'a, P> {
     /// In place of the document under this key, if there is one.
     ///
     /// # Panics
-    /// If JSON cannot hold the document (a map with keys that are not text); the event is then one that could not be applied.
+    /// If JSON cannot hold the document (a map with keys that are not text, a number that is none); the event is then one that could not be applied.
     pub fn put<D: Projected<By = P>>(&mut self, key: impl Into<String>, document: &D) {
         declared::<P, D>();
         self.batch.write(D::COLLECTION, key.into(), Some(to_json(document)));

@@ -1,12 +1,15 @@
 use std::{fmt::Debug, num::NonZeroU64, sync::Arc};
 
 use event_sourcing::{
-    Expected, Loaded, MemoryStore, Moment, Repository, Snapshot, SnapshotPolicy, Snapshotted, Store, StoreExt, Unit,
+    Aggregate, Expected, Loaded, MemoryStore, Moment, Repository, Snapshot, SnapshotPolicy, Snapshotted, Store,
+    StoreExt, Unit, event_set,
 };
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
-    account::{Account, Forged, moved},
+    account::{Account, Forged, Moved, moved},
     writing::{Nobody, author, opened, tries},
 };
 use crate::faults::{Seed, each_seed};
@@ -242,4 +245,46 @@ async fn happens(seed: &Seed, store: &Arc<dyn Store>, repository: &Repository<Ac
     if seed.below(8) > 0 {
         store.commit(unit).await.unwrap();
     }
+}
+
+event_set! {
+    #[derive(Debug, Clone, PartialEq)]
+    pub enum TreeEvent {
+        Moved(Moved),
+    }
+}
+
+/// Grows deeper with each event.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+struct Tree {
+    inside: Option<Box<Tree>>,
+}
+
+impl Aggregate for Tree {
+    type Id = String;
+    type Event = TreeEvent;
+    const STREAM: &'static str = "tree";
+
+    fn apply(&mut self, _: TreeEvent) {
+        *self = Self { inside: Some(Box::new(std::mem::take(self))) };
+    }
+}
+
+impl Snapshotted for Tree {
+    const COLLECTION: &'static str = "testing.tree_snapshots";
+}
+
+/// The events say it all: to keep no snapshot harms nobody.
+pub(super) async fn a_state_that_no_store_takes_is_saved_without(store: Arc<dyn Store>) {
+    let (repository, id) = (Repository::<Tree>::new(Arc::clone(&store)).with_snapshots(every(1)), "oak".to_owned());
+    for saves in 1..=150 {
+        let mut tree = repository.load(&id).await.unwrap();
+        let mut unit = Unit::new(author());
+        let grows = Moved { account: id.clone(), cents: 1, reason: "it is spring".into() };
+        repository.save(&mut tree, [TreeEvent::Moved(grows)], &mut unit);
+        store.commit(unit).await.unwrap();
+        assert_eq!(repository.load(&id).await.unwrap().version(), saves);
+    }
+    let kept = store.get::<Snapshot<Tree>>("oak").await.unwrap().unwrap().value.version;
+    assert!((100..150).contains(&kept), "the last that could be kept is of version {kept}");
 }

@@ -10,7 +10,7 @@ use std::{
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
-use event_bus::{BusError, BusOptions, EventBus, Lease, LetterFilter, Node, Ports, Subscription, slot_of};
+use event_bus::{BusError, BusOptions, Drain, EventBus, Lease, LetterFilter, Node, Ports, Subscription, slot_of};
 use event_sourcing::{
     Appended, Collection, Commit, IndexQuery, LogQuery, Position, Receipt, Store, StoreError, StoredDocument,
     StreamQuery, Unit, WaitError,
@@ -111,6 +111,45 @@ pub(super) async fn slots_divide_the_keys(home: &impl BusHome) {
             assert!(store.checkpoint(&format!("ledger#{slot}")).await.unwrap() > Position(0));
         }
     }
+}
+
+/// Rule 4: what nobody works on is no event less.
+pub(super) async fn what_nobody_works_on_is_behind(home: &impl BusHome) {
+    let store = home.open().await;
+    let probe = Probe::writing("ledger", &store);
+    let dead = Process::start("dead", &store, vec![to(&probe)]).await;
+    drop(dead);
+    let heir = Process::start("heir", &store, vec![to(&probe)]).await;
+    publish(&store, &[("a", 1), ("b", 2)]).await;
+    let status = heir.bus.status().await.unwrap().remove(0);
+    assert!(!status.slots[0].here, "its lease has not ended");
+    assert_eq!((status.position, status.oldest.is_some()), (Position(0), true));
+    assert_eq!(heir.bus.drain(Duration::from_millis(50)).await.unwrap(), Drain::TimedOut);
+    heir.clock.advance(TimeDelta::milliseconds(2 * LEASE.as_millis() as i64));
+    super::drained(&heir.bus).await;
+    assert_eq!(probe.tries().len(), 2);
+    assert_eq!(heir.bus.status().await.unwrap()[0].position, Position(2));
+    // Of what another one works on the store tells.
+    let other = Process::start("other", &store, vec![to(&probe)]).await;
+    super::drained(&other.bus).await;
+    assert_eq!(other.bus.status().await.unwrap()[0].position, Position(2));
+    heir.bus.stop().await;
+    other.bus.stop().await;
+}
+
+/// A process whose clock is ahead says so until when it is to be believed, and dies.
+pub(super) async fn a_lease_of_a_clock_that_was_ahead_ends(home: &impl BusHome) {
+    let store = home.open().await;
+    let probe = Probe::writing("ledger", &store);
+    let dead = Process::start("dead", &store, vec![to(&probe)]).await;
+    pass(&[&dead], 1000 * 60 * 60 * 24 * 30).await;
+    drop(dead);
+    publish(&store, &[("a", 1)]).await;
+    let heir = Process::start("heir", &store, vec![to(&probe)]).await;
+    pass(&[&heir], 1).await;
+    super::drained(&heir.bus).await;
+    assert_eq!(probe.seen("a").await, [1]);
+    heir.bus.stop().await;
 }
 
 /// Rule 5: which events were done is stored for so many slots, so there can be no other number.

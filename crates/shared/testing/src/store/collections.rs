@@ -395,3 +395,43 @@ pub(super) async fn a_migration_goes_on_where_it_failed(store: &dyn Store) {
     assert_eq!(all.iter().map(|found| found.value.euros).collect::<Vec<_>>(), (0..800).collect::<Vec<_>>());
     declare::<Stumbling>(store).await;
 }
+
+/// A later form of which no store takes some documents.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Growing {
+    text: String,
+}
+
+impl Document for Growing {
+    const COLLECTION: &'static str = "testing.growing";
+    const VERSION: u32 = 2;
+
+    fn migrate(_: u32, body: Json) -> Result<Json, Box<dyn Error + Send + Sync>> {
+        let First { euros } = body.read()?;
+        Ok(match euros {
+            1 => Json::of(&Self { text: "x".repeat(65 << 20) })?,
+            _ => Json::of(&super::nested(200))?,
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Ungrown {
+    euros: i64,
+}
+
+impl Document for Ungrown {
+    const COLLECTION: &'static str = "testing.growing";
+}
+
+/// It would be there, and in no copy of the store.
+pub(super) async fn a_migration_into_what_no_store_takes_is_refused(store: &dyn Store) {
+    for (euros, says) in [(1, "are the most"), (2, "nests deeper")] {
+        put(store, [("purse".to_owned(), Ungrown { euros })]).await;
+        let error = store.declare(&[Collection::of::<Growing>()]).await.unwrap_err();
+        let is_said = error.message.contains("document `purse` of collection `testing.growing`");
+        assert!(error.kind == StoreErrorKind::Corrupt && is_said && error.message.contains(says), "{error}");
+        let stored = store.document("testing.growing", "purse").await.unwrap().unwrap();
+        assert_eq!((stored.version, stored.body.text()), (1, &*format!("{{\"euros\":{euros}}}")));
+    }
+}

@@ -1,5 +1,10 @@
-use event_sourcing::{CommitError, Conflict, EventRules, Expected, Position, Store, StoreExt as _, StreamQuery, Unit};
-use kernel::Error;
+use event_sourcing::{
+    CommitError, Conflict, Document, EventQuery, EventRules, Expected, Position, Store, StoreExt as _, StreamQuery,
+    Unit,
+};
+use kernel::{Error, Event};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::{Card, CardIndex, Noted, card, nested, notes, of_levels, unit, whole_log};
 use crate::actors::origin;
@@ -178,5 +183,53 @@ pub(super) async fn what_nobody_could_read_back_is_refused(store: &dyn Store) {
         assert!(EventRules::refused(&error) && !error.kind.is_transient(), "{error:?}");
         assert!(error.message.starts_with(what) && error.message.ends_with("make it flatter"), "{error}");
     }
+    for weight in [f64::NAN, f64::INFINITY] {
+        let weighed =
+            Weighed { scales: vec![Scales { tons: 1.0, rough: None }, Scales { tons: weight, rough: Some(weight) }] };
+        let (mut event, mut document) = (Unit::new(origin.clone()), Unit::new(origin.clone()));
+        event.publish(&weighed);
+        document.put("heavy", &weighed, Expected::Any);
+        for (unit, what) in [(event, "event `testing.weighed`"), (document, "document `testing.weights/heavy`")] {
+            let refused = store.commit(unit).await.unwrap_err();
+            let said =
+                format!("{what} cannot be written as JSON: `scales.tons` is {weight}, and JSON has no such number");
+            assert_eq!(refused, CommitError::Unwritable(said));
+        }
+    }
     assert_eq!(store.head().await.unwrap(), Position(2), "nothing of them is there");
+}
+
+#[derive(Serialize, Deserialize, JsonSchema)]
+struct Weighed {
+    scales: Vec<Scales>,
+}
+
+#[derive(Serialize, Deserialize, JsonSchema)]
+struct Scales {
+    tons: f64,
+    rough: Option<f64>,
+}
+
+impl Event for Weighed {
+    const NAME: &'static str = "testing.weighed";
+
+    fn key(&self) -> String {
+        "a".into()
+    }
+}
+
+impl Document for Weighed {
+    const COLLECTION: &'static str = "testing.weights";
+}
+
+/// Whoever has read a log that goes further has read another one.
+pub(super) async fn a_guard_beyond_the_log_is_refused(store: &dyn Store) {
+    let origin = origin("test");
+    store.commit(notes(&origin, "s", 2)).await.unwrap();
+    for (after, refused) in [(2, None), (3, Some((3, 2))), (u64::MAX, Some((u64::MAX, 2)))] {
+        let mut unit = Unit::new(origin.clone());
+        unit.guard(EventQuery::of(&["testing.noted"], &[]), Position(after));
+        let said = conflict(store, unit).await.map(|conflict| (conflict.expected, conflict.actual));
+        assert_eq!(said, refused);
+    }
 }
