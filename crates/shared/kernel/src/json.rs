@@ -1,8 +1,8 @@
-use std::{cell::Cell, fmt};
+use std::{cell::Cell, fmt, io};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned, ser::Error as _};
-use serde_json::{Error, value::RawValue};
+use serde_json::{Error, ser::Formatter, value::RawValue};
 
 use crate::finite;
 
@@ -20,18 +20,29 @@ thread_local! {
     static DRAFT: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
+/// As texts are made without being asked, and whether there is a `null` in it.
+struct Compact<'n>(&'n mut bool);
+
+impl Formatter for Compact<'_> {
+    fn write_null<W: io::Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
+        *self.0 = true;
+        writer.write_all(b"null")
+    }
+}
+
 impl Json {
     /// # Errors
     /// JSON cannot hold the value: a map whose keys are not text, or a number that is none, for which it would have `null`.
     pub fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self, Error> {
         let mut draft = DRAFT.take();
         draft.clear();
-        serde_json::to_writer(&mut draft, value)?;
-        let text: Box<str> = str::from_utf8(&draft).map_err(Error::custom)?.into();
+        let mut has_null = false;
+        value.serialize(&mut serde_json::Serializer::with_formatter(&mut draft, Compact(&mut has_null)))?;
         // Mostly there is nothing to look at.
-        if text.contains("null") {
+        if has_null {
             finite::check(value)?;
         }
+        let text = str::from_utf8(&draft).map_err(Error::custom)?.into();
         if draft.capacity() <= KEPT {
             DRAFT.set(draft);
         }
