@@ -63,6 +63,7 @@ pub async fn store_conformance<S: Store>(make: impl AsyncFn() -> S) {
     collections::of_a_name_that_is_there_twice_the_first_counts(&make().await).await;
     collections::only_what_is_declared_is_found(&make().await).await;
     collections::documents_are_migrated(&make().await).await;
+    collections::declarations_and_reads_are_dropped_at_any_poll(&make().await).await;
     collections::a_migration_into_what_no_store_takes_is_refused(&make().await).await;
     collections::a_migration_goes_on_where_it_failed(&make().await).await;
     let (start, endurance) = (Instant::now(), endurance());

@@ -1,7 +1,8 @@
 use std::{sync::Arc, time::Duration};
 
-use event_bus::{BusError, Pause, Subscription};
-use event_sourcing::{StoreExt, Unit};
+use chrono::DateTime;
+use event_bus::{BusError, DeliveryRecord, Pause, Subscription, at_rest, scheduled};
+use event_sourcing::{Position, StoreExt, Unit};
 
 use super::{Action, BusHome, Probe, Seen, author, drained, letters, publish, start, until};
 use crate::{patience::polled, store::Noted};
@@ -110,7 +111,7 @@ pub(super) async fn calls_are_dropped_at_any_poll(home: &impl BusHome) {
     let bus = start(&store, vec![to(&probe)]).await;
     let settle = async || drop(store.commit(Unit::new(author())).await.unwrap());
     let mut published = 0;
-    for call in ["pause", "resume", "commit", "remove", "add", "status", "drain"] {
+    for call in ["pause", "resume", "commit", "remove", "add", "status", "at rest", "scheduled", "records", "drain"] {
         for polls in 0.. {
             let done = match call {
                 "pause" => polled(bus.pause("ledger"), polls).await.map(|done| done.unwrap()),
@@ -130,6 +131,11 @@ pub(super) async fn calls_are_dropped_at_any_poll(home: &impl BusHome) {
                     added.map(|added| assert!(matches!(added, Ok(()) | Err(BusError::Twice(_))), "{added:?}"))
                 }
                 "status" => polled(bus.status(), polls).await.map(|status| assert_eq!(status.unwrap().len(), 1)),
+                "at rest" => polled(at_rest(&[to(&probe)], &*store, DateTime::UNIX_EPOCH), polls)
+                    .await
+                    .map(|all| _ = all.unwrap()),
+                "scheduled" => polled(scheduled(&*store, None, 9), polls).await.map(|all| _ = all.unwrap()),
+                "records" => polled(DeliveryRecord::of(&*store, Position(1)), polls).await.map(|all| _ = all.unwrap()),
                 _ => polled(bus.drain(Duration::from_secs(60)), polls).await.map(|drain| _ = drain.unwrap()),
             };
             settle().await;

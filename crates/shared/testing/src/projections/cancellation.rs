@@ -48,7 +48,7 @@ pub(super) async fn orders_and_reads_are_dropped_at_any_poll(home: &impl BusHome
     publish(&store, 100..110).await;
     let running = Running::start::<Tally<1>>(&store);
     let (orders, model) = (&running.projections, ReadModel::<Tally<1>>::new(store.clone()));
-    let mut ended = [false; 10];
+    let mut ended = [false; 13];
     for polls in 0..40 {
         let receipt = publish(&store, [200 + polls as u64]).await;
         let mut note = |which: usize, came: bool| ended[which] |= came;
@@ -62,12 +62,15 @@ pub(super) async fn orders_and_reads_are_dropped_at_any_poll(home: &impl BusHome
         note(7, polled(model.wait_for(Position(1), SOON), polls).await.is_some());
         note(8, polled(model.wait_for_receipt(&receipt, SOON), polls).await.is_some());
         note(9, polled(follow_rebuild(&*store, NAME, 1, |_| ()), polls).await.is_some());
+        note(10, polled(model.find::<Score<1>>(Score::<1>::BY_SUM, 0.., None, 9), polls).await.is_some());
+        note(11, polled(model.position(), polls).await.is_some());
+        note(12, polled(orders.drain(SOON), polls).await.is_some());
         let mut unit =
             Unit::new(event_sourcing::Origin { ids: std::sync::Arc::new(kernel::SystemIds), ..origin("notes") });
         unit.publish(&Withdrawn { writer: "b".into() });
         store.commit(unit).await.unwrap();
     }
-    assert_eq!(ended, [true; 10], "each came to its end once");
+    assert_eq!(ended, [true; 13], "each came to its end once");
     orders.resume(NAME).await.unwrap();
     rested(&*store, 1).await;
     running.stop().await;

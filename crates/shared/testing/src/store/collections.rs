@@ -3,17 +3,19 @@ use std::{
     error::Error,
     ops::Bound,
     sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
 };
 
 use event_sourcing::{
-    Collection, Document, Expected, Index, IndexPlace, Position, Store, StoreErrorKind, StoreExt as _, Unit, Wanted,
+    Collection, Document, Expected, Index, IndexPlace, IndexQuery, LogQuery, Position, Store, StoreErrorKind,
+    StoreExt as _, StreamQuery, Unit, Wanted,
 };
 use kernel::Json;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{card, unit};
-use crate::actors::origin;
+use crate::{actors::origin, patience::polled};
 
 /// A document that is found by what stands in it, whatever that is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -434,4 +436,42 @@ pub(super) async fn a_migration_into_what_no_store_takes_is_refused(store: &dyn 
         let stored = store.document("testing.growing", "purse").await.unwrap().unwrap();
         assert_eq!((stored.version, stored.body.text()), (1, &*format!("{{\"euros\":{euros}}}")));
     }
+}
+
+/// A migration is dropped after so many polls, for every number of polls, and begun again: each document is of the one version or the
+/// other, and at last all are of the later one. Reads are dropped as well, and the store goes on.
+pub(super) async fn declarations_and_reads_are_dropped_at_any_poll(store: &dyn Store) {
+    put(store, (0..600).map(|n| (format!("{n:04}"), First { euros: n }))).await;
+    declare::<First>(store).await;
+    let mut unit = unit(&origin("test"));
+    unit.append("s", Expected::Any, &super::Noted::new("a", 1));
+    let receipt = store.commit(unit).await.unwrap();
+    let later = [Collection::of::<Third>()];
+    let index =
+        IndexQuery { collection: PURSES.into(), index: Third::INDEXES[0], wanted: (0..).into(), after: None, limit: 9 };
+    let mut ended = [false; 10];
+    for polls in 0..200 {
+        let mut note = |which: usize, came: bool| ended[which] |= came;
+        note(0, polled(store.declare(&later), polls).await.map(Result::unwrap).is_some());
+        note(1, polled(store.document(PURSES, "0001"), polls).await.is_some());
+        note(2, polled(store.documents(PURSES, None, 9), polls).await.is_some());
+        note(3, polled(store.indexed(index.clone()), polls).await.is_some());
+        note(4, polled(store.log(LogQuery::after(Position(0), 9)), polls).await.is_some());
+        note(5, polled(store.excerpt(Position(0), 9), polls).await.is_some());
+        note(6, polled(store.stream("s", StreamQuery::after(0, 9)), polls).await.is_some());
+        note(7, polled(store.head(), polls).await.is_some());
+        note(8, polled(store.position(&receipt, Duration::from_secs(9)), polls).await.is_some());
+        note(9, polled(store.checkpoint("nobody"), polls).await.is_some());
+        let all = store.documents(PURSES, None, usize::MAX).await.unwrap();
+        assert!(
+            all.len() == 600 && all.iter().all(|document| matches!(document.version, 1 | 3)),
+            "after {polls} polls"
+        );
+        if ended == [true; 10] {
+            break;
+        }
+    }
+    assert_eq!(ended, [true; 10], "each came to its end once");
+    let page = store.find::<Third>(Third::INDEXES[0], 0.., None, usize::MAX).await.unwrap();
+    assert_eq!(page.documents.len(), 600, "all are migrated and found");
 }
