@@ -689,10 +689,13 @@ async fn paused(store: &dyn Store) -> Result<HashSet<String>, StoreError> {
     let mut paused = HashSet::new();
     let mut after: Option<String> = None;
     loop {
-        let page = store.list::<Pause>(after.as_deref(), PAGE).await?;
+        let page = store.list_each::<Pause>(after.as_deref(), PAGE).await?;
         let is_last = page.len() < PAGE;
-        after = page.last().map(|pause| pause.key.clone());
-        paused.extend(page.into_iter().map(|pause| pause.key));
+        // Also one that cannot be read says whom it holds.
+        let names = page.into_iter().map(|pause| pause.map_or_else(|unreadable| unreadable.key, |found| found.key));
+        let names: Vec<String> = names.collect();
+        after = names.last().cloned();
+        paused.extend(names);
         if is_last {
             return Ok(paused);
         }

@@ -1,5 +1,5 @@
 use chrono::{DateTime, Utc};
-use event_sourcing::{Document, Found, Position, Store, StoreError, StoreExt};
+use event_sourcing::{Document, Found, Position, Store, StoreError, StoreErrorKind, StoreExt};
 use kernel::{CorrelationId, Error, EventId};
 use serde::{Deserialize, Serialize};
 
@@ -62,7 +62,7 @@ impl DeliveryRecord {
     /// Tries before the last one whose errors are kept.
     pub const FAILURES: usize = 10;
 
-    /// Those of the event at this place of the log, by subscriber.
+    /// Those of the event at this place of the log, by subscriber. One that cannot be read is left out.
     ///
     /// # Errors
     /// What the store says.
@@ -70,11 +70,15 @@ impl DeliveryRecord {
         let prefix = prefix(event);
         let (mut records, mut after) = (Vec::new(), prefix.clone());
         loop {
-            let page = store.list::<Self>(Some(&after), PAGE).await?;
+            let page = store.list_each::<Self>(Some(&after), PAGE).await?;
             let Some(last) = page.last() else { return Ok(records) };
-            after.clone_from(&last.key);
+            after = match last {
+                Ok(found) => found.key.clone(),
+                Err(unreadable) => unreadable.key.clone(),
+            };
             let is_past = !after.starts_with(&prefix);
-            records.extend(page.into_iter().filter(|found| found.key.starts_with(&prefix)).map(|found| found.value));
+            let found = page.into_iter().flatten().filter(|found| found.key.starts_with(&prefix));
+            records.extend(found.map(|found| found.value));
             if is_past {
                 return Ok(records);
             }
@@ -87,7 +91,15 @@ impl DeliveryRecord {
         event: Position,
         subscriber: &str,
     ) -> Result<Option<Found<Self>>, StoreError> {
-        store.get(&(prefix(event) + subscriber)).await
+        match store.get(&(prefix(event) + subscriber)).await {
+            // Of an earlier or a later program, or damaged: as if there were none.
+            Err(error) if error.kind == StoreErrorKind::Corrupt => Ok(None),
+            found => found,
+        }
+    }
+
+    pub(crate) fn position_in(key: &str) -> Option<Position> {
+        key.split_once('/').and_then(|(position, _)| position.parse().ok()).map(Position)
     }
 
     pub(crate) fn key(&self) -> String {

@@ -69,18 +69,18 @@ impl Sweeper {
             return Ok(());
         }
         let oldest = TimeDelta::from_std(retention.age).ok().and_then(|age| now.checked_sub_signed(age));
-        let passed = Position(store.head().await?.0.saturating_sub(retention.events));
-        let is_old = |record: &DeliveryRecord| {
-            retention.keeps_none() || record.position <= passed || oldest.is_some_and(|oldest| record.started < oldest)
-        };
+        let head = store.head().await?;
+        let passed = if retention.keeps_none() { head } else { Position(head.0.saturating_sub(retention.events)) };
+        let is_old =
+            |record: &DeliveryRecord| record.position <= passed || oldest.is_some_and(|oldest| record.started < oldest);
         let mut after: Option<String> = None;
         for _ in 0..PAGES {
             // They are in the order of the log, which is mostly that of time.
-            if !remove_page(store, &mut after, is_old, &unit).await? {
+            if !remove_page(store, &mut after, passed, is_old, &unit).await? {
                 // Who came late has written fresh records about old events, and others are behind those: bit by bit.
                 after = after.max(self.at.take());
                 for _ in 0..BEHIND {
-                    remove_page(store, &mut after, is_old, &unit).await?;
+                    remove_page(store, &mut after, passed, is_old, &unit).await?;
                 }
                 (self.swept, self.at) = (Some(now), after);
                 return Ok(());
@@ -94,18 +94,29 @@ impl Sweeper {
 async fn remove_page(
     store: &dyn Store,
     after: &mut Option<String>,
+    passed: Position,
     is_old: impl Fn(&DeliveryRecord) -> bool,
     unit: &impl Fn() -> Unit,
 ) -> Result<bool, StoreError> {
-    let page = store.list::<DeliveryRecord>(after.as_deref(), PAGE).await?;
-    *after = page.last().map(|last| last.key.clone());
-    let old: Vec<Found<DeliveryRecord>> = page.into_iter().filter(|found| is_old(&found.value)).collect();
-    if old.is_empty() {
-        return Ok(false);
-    }
+    let page = store.list_each::<DeliveryRecord>(after.as_deref(), PAGE).await?;
     let mut removal = unit();
-    for Found { key, revision, .. } in old {
-        removal.delete::<DeliveryRecord>(key, Expected::Exact(revision));
+    *after = None;
+    for found in page {
+        let (key, expected) = match found {
+            Ok(Found { key, value, revision }) => (key, is_old(&value).then_some(Expected::Exact(revision))),
+            // One of an earlier or a later program, or damaged: it goes with those around it.
+            Err(unreadable) => {
+                let is_old = DeliveryRecord::position_in(&unreadable.key).is_some_and(|position| position <= passed);
+                (unreadable.key, is_old.then_some(Expected::Any))
+            }
+        };
+        *after = Some(key.clone());
+        if let Some(expected) = expected {
+            removal.delete::<DeliveryRecord>(key, expected);
+        }
+    }
+    if removal.is_empty() {
+        return Ok(false);
     }
     match store.commit(removal).await {
         // A dead letter among them was tried again meanwhile: the next look takes the others.

@@ -79,7 +79,10 @@ impl Stretch<'_> {
             // Handlers that never wait must let others have the thread.
             if seat.turn == TURN {
                 seat.turn = 0;
+                seat.time(meters, false);
                 tokio::task::yield_now().await;
+                // What others have done meanwhile is nobody's time here.
+                (seen, seat.began) = (polls.load(Ordering::Relaxed), Instant::now());
             }
         }
         seat.time(meters, false);

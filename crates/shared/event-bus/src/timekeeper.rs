@@ -100,9 +100,18 @@ impl Timekeeper {
         if !cfg!(mutant = "fired_again") {
             unit.delete::<Scheduled>(key.as_str(), Expected::Exact(revision));
         }
-        // Where it was not settled, somebody has cancelled it in the last moment, or an inline subscriber was overtaken: then it
-        // is due still.
-        settled(self.store.commit(unit).await).map(drop)
+        match self.store.commit(unit).await {
+            Ok(_) => Ok(()),
+            // Somebody has cancelled it in the last moment, or published it; or an inline subscriber was overtaken, and will be
+            // again if it counts on what is not so. Then it is due still.
+            Err(CommitError::Conflict(conflict)) => match self.store.get::<Scheduled>(&key).await? {
+                Some(found) if found.revision == revision => {
+                    self.refused(found, CommitError::Conflict(conflict).into()).await
+                }
+                _ => Ok(()),
+            },
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// What an inline subscriber refuses today it may take tomorrow: it stays scheduled. What is against the rules will always be.
@@ -170,10 +179,15 @@ impl Timekeeper {
             if !cfg!(mutant = "time_passes_again") {
                 unit.put(name, &Passage { until: ended }, Expected::Exact(revision));
             }
-            if !settled(self.store.commit(unit).await)? {
-                return Ok(());
+            match self.store.commit(unit).await {
+                Ok(_) => revision += 1,
+                Err(CommitError::Conflict(conflict)) => {
+                    let is_so_still =
+                        self.store.get::<Passage>(name).await?.is_some_and(|now| now.revision == revision);
+                    return if is_so_still { Err(CommitError::Conflict(conflict).into()) } else { Ok(()) };
+                }
+                Err(error) => return Err(error.into()),
             }
-            revision += 1;
         }
         Ok(())
     }

@@ -44,6 +44,8 @@ pub async fn bus_conformance<H: BusHome>(make: impl AsyncFn() -> H) {
     failures::other_keys_flow_while_one_waits_for_its_next_try(&make().await).await;
     failures::other_keys_are_read_behind_one_that_waits(&make().await).await;
     failures::a_poison_event_parks_its_key_and_only_its_key(&make().await).await;
+    failures::a_batch_that_is_given_back_parks_its_keys_nevertheless(&make().await).await;
+    failures::nothing_is_parked_before_what_comes_before_it(&make().await).await;
     failures::what_no_store_takes_is_parked_at_once(&make().await).await;
     failures::the_deepest_event_can_be_parked(&make().await).await;
     depths::what_is_written_has_room_everywhere(&make().await).await;
@@ -65,6 +67,7 @@ pub async fn bus_conformance<H: BusHome>(make: impl AsyncFn() -> H) {
     control::draining_waits_for_what_handlers_publish(&make().await).await;
     control::records_are_kept_for_a_time_and_of_the_latest_events(&make().await).await;
     control::records_are_removed_behind_fresh_ones(&make().await).await;
+    control::one_record_that_cannot_be_read_keeps_no_other(&make().await).await;
     classes::inline_is_atomic_with_its_publisher(&make().await).await;
     classes::ephemeral_starts_at_the_end_and_counts_what_it_drops(&make().await).await;
     classes::ephemeral_drops_what_is_damaged(&make().await).await;

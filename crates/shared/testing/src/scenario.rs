@@ -180,7 +180,7 @@ impl Scenario {
     /// stimulus.
     ///
     /// # Panics
-    /// If no answer matches [within](Setup::within) the time.
+    /// If the subscribers come to no end, or no answer matches, [within](Setup::within) the time.
     #[track_caller]
     pub fn expect_state<R: Request + Clone>(
         &self,
@@ -189,7 +189,11 @@ impl Scenario {
     ) -> impl Future<Output = R::Response> {
         let place = Location::caller();
         async move {
-            self.settled().await;
+            if !self.settled().await {
+                let expected = format!("`{}` {} to be answered once all is handled", R::NAME, as_json(&request));
+                let instead = format!("subscribers that are not done within {:?}", self.within);
+                return self.fail(place, expected, instead).await;
+            }
             let latest = RwLock::new(String::new());
             let found = async || {
                 let told = match self.ask(request.clone()).await {

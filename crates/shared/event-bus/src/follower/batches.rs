@@ -31,6 +31,8 @@ impl Follower {
         handler: &Arc<dyn BatchHandler>,
     ) -> Result<(), StoreError> {
         let (mut batch, mut since) = (Vec::new(), Instant::now());
+        // Of a batch that was given back, how often it was tried.
+        let mut tried: Option<Waiting> = None;
         loop {
             self.obey().await?;
             if self.obeyed.stop {
@@ -58,7 +60,11 @@ impl Follower {
                 self.gather(&page, &mut batch, options.size, handler).await? || (is_end && damage.is_some());
             let is_due = is_complete || batch.len() == options.size || since.elapsed() >= options.delay;
             if !batch.is_empty() && is_due && !self.is_held() {
-                batch = self.hand_over(take(&mut batch), handler).await?;
+                batch = self.put_behind(take(&mut batch)).await?;
+                let Some(event) = batch.first() else { continue };
+                let first = tried.take().filter(|tried| tried.event.event_id == event.event_id);
+                let first = first.unwrap_or_else(|| Arc::clone(event).into());
+                (batch, tried) = self.hand_over(take(&mut batch), first, handler).await?;
             } else if batch.is_empty() && is_end {
                 match damage {
                     Some(damage) => self.halt_before(&damage),
@@ -98,8 +104,10 @@ impl Follower {
             let is_behind = !is_done && self.parked.contains(&event.metadata.key);
             let fault = if is_done || is_behind { None } else { handler.check(event).err() };
             if let Some(fault) = fault {
-                // What was gathered is handed over first. Then it halts and has not taken this one in: it is read again.
-                if self.delivery.subscription.on_unknown == OnUnknown::Halt && !batch.is_empty() {
+                // What was gathered is handed over first. Then it halts and has not taken this one in: it is read again. Nor is
+                // one parked before those of its key that come before it.
+                let halts = self.delivery.subscription.on_unknown == OnUnknown::Halt && !batch.is_empty();
+                if halts || batch.iter().any(|before| before.metadata.key == event.metadata.key) {
                     return Ok(true);
                 }
                 if !self.unreadable(event, fault).await? {
@@ -141,42 +149,55 @@ impl Follower {
         Ok(true)
     }
 
-    /// Until it is handled or parked, or there is an order: then it gives back what is neither.
+    /// What is left of a batch without the events of keys that are parked, which follow those. Since it was gathered one may have
+    /// been.
+    async fn put_behind(&mut self, batch: Vec<Arc<Envelope>>) -> Result<Vec<Arc<Envelope>>, StoreError> {
+        let mut left = Vec::with_capacity(batch.len());
+        for event in batch {
+            if self.parked.contains(&event.metadata.key) {
+                self.give_up(event.into(), Delivery::behind(), Duration::ZERO).await?;
+            } else {
+                left.push(event);
+            }
+        }
+        Ok(left)
+    }
+
+    /// Until it is handled or parked, or there is an order: then it gives back what is neither, and how often it was tried.
     async fn hand_over(
         &mut self,
         mut batch: Vec<Arc<Envelope>>,
+        mut first: Waiting,
         handler: &Arc<dyn BatchHandler>,
-    ) -> Result<Vec<Arc<Envelope>>, StoreError> {
-        let mut first: Waiting = Arc::clone(&batch[0]).into();
+    ) -> Result<(Vec<Arc<Envelope>>, Option<Waiting>), StoreError> {
         loop {
             first.attempts += 1;
             let (fault, took) = match self.try_batch(&batch, handler, &first).await? {
-                Ok(()) => return Ok(Vec::new()),
-                Err(Failure::Stopped) => return Ok(batch),
+                Ok(()) => return Ok((Vec::new(), None)),
+                Err(Failure::Stopped) => return Ok((batch, None)),
                 Err(Failure::Fault(fault, took)) => (fault, took),
             };
             self.pay_in();
             match self.delivery.verdict(&mut first, fault) {
                 Verdict::Retry(wait) => tokio::select! {
                     biased;
-                    _ = self.orders.changed() => return Ok(batch),
+                    _ = self.orders.changed() => return Ok((batch, Some(first))),
                     () = sleep(wait) => {}
                 },
                 Verdict::Park(error) | Verdict::Skip(error) | Verdict::Halt(error) if batch.len() == 1 => {
                     self.give_up(first, error, took).await?;
-                    return Ok(Vec::new());
+                    return Ok((Vec::new(), None));
                 }
                 Verdict::Park(_) | Verdict::Skip(_) | Verdict::Halt(_) => {
+                    let mut tried = None;
                     while !batch.is_empty() && !self.is_ordered() {
-                        let event = batch.remove(0);
-                        if self.parked.contains(&event.metadata.key) {
-                            self.give_up(event.into(), Delivery::behind(), Duration::ZERO).await?;
-                        } else {
-                            let rest = Box::pin(self.hand_over(vec![event], handler)).await?;
-                            batch.splice(0..0, rest);
-                        }
+                        let Some(event) = self.put_behind(vec![batch.remove(0)]).await?.pop() else { continue };
+                        let alone = Arc::clone(&event).into();
+                        let rest;
+                        (rest, tried) = Box::pin(self.hand_over(vec![event], alone, handler)).await?;
+                        batch.splice(0..0, rest);
                     }
-                    return Ok(batch);
+                    return Ok((batch, tried));
                 }
             }
         }

@@ -209,12 +209,12 @@ impl Lines {
             file.write_all(&text)?;
             file.sync_all()?;
             std::fs::rename(&beside, &self.path)?;
-            sync_folder(&self.path)?;
             Ok((file, text.len() as u64))
         };
         let (file, length) = write().map_err(|cause| self.error(cause))?;
+        // From here on the old one has no name.
         (self.file, self.length, self.stale) = (file, length, 0);
-        Ok(())
+        sync_folder(&self.path).map_err(|cause| self.error(cause))
     }
 
     fn error(&self, cause: io::Error) -> SpoolError {

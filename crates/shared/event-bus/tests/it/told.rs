@@ -13,7 +13,7 @@ use std::{
 
 use event_bus::{
     BatchOptions, BusOptions, CpuSubscriber, DeliveryClass, DeliveryOutcome, EventBus, InlineSubscribers, LetterFilter,
-    Overflow, Ports, RetryPolicy, Subscriber, Subscription, at_rest,
+    Overflow, Ports, RetryPolicy, Schedule, Subscriber, Subscription, at_rest,
 };
 use event_sourcing::{Expected, MemoryStore, Store, Unit};
 use expect_test::expect;
@@ -360,6 +360,37 @@ async fn an_inline_handler_that_does_not_end_is_told_of() {
     for part in ["subscriber=\"endless\"", "`testing.noted` has not ended for 30s", "make it durable"] {
         assert_eq!(told.matches(part).count(), 1, "{part}: {told}");
     }
+}
+
+/// Counts on what is not so.
+struct Mistaken;
+
+impl Subscriber<Noted> for Mistaken {
+    async fn handle(&self, _: &Context, _: &Noted, unit: &mut Unit) -> Result<(), Error> {
+        unit.put("card", &Card { n: 1 }, Expected::Exact(7));
+        Ok(())
+    }
+}
+
+/// It is due for ever, and nobody would know why.
+#[tokio::test(start_paused = true)]
+async fn what_is_due_and_always_refused_is_told_of_once() {
+    let lines = Lines::default();
+    let written = lines.clone();
+    let options = observability::Options::default();
+    let subscriber =
+        observability::subscriber(options, Some("warn"), ManualClock::default(), move || written.clone()).unwrap();
+    let _listening = tracing::subscriber::set_default(subscriber);
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
+    let mut unit = Unit::new(testing::origin("shop"));
+    unit.schedule(&Noted::new("a", 1), chrono::DateTime::UNIX_EPOCH);
+    store.commit(unit).await.unwrap();
+    let mistaken = Subscription::new::<Noted>("mistaken", "ledger", Mistaken);
+    let bus = start(&store, vec![mistaken.with_class(DeliveryClass::Inline { order: 0 })]).await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    bus.stop().await;
+    let told = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    assert_eq!(told.matches("`testing.noted` is due and refused: document `testing.cards/card`").count(), 1, "{told}");
 }
 
 /// As far as the store tells: of the events that it takes, not of those of others.

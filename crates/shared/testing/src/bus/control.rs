@@ -4,10 +4,11 @@ use chrono::TimeDelta;
 use event_bus::{
     BusError, BusOptions, DeliveryRecord, Drain, EventBus, Pause, Ports, Retention, Subscriber, Subscription,
 };
-use event_sourcing::{Expected, Position, Unit};
+use event_sourcing::{Document, Expected, Position, Unit};
 use kernel::{Context, Error, ManualClock, SystemIds};
+use serde::{Deserialize, Serialize};
 
-use super::{Action, BusHome, Probe, drained, options, publish, publish_together, records, start, until};
+use super::{Action, BusHome, Probe, drained, options, publish, publish_together, records, start, start_with, until};
 use crate::{actors::origin, polled, store::Noted};
 
 fn to(probe: &Probe) -> Subscription {
@@ -234,5 +235,35 @@ pub(super) async fn records_are_kept_for_a_time_and_of_the_latest_events(home: &
     bus.stop().await;
     let bus = begin(Retention::NONE).await;
     until("none is left", async || records(&store).await.is_empty()).await;
+    bus.stop().await;
+}
+
+/// As another program writes it.
+#[derive(Serialize, Deserialize)]
+struct Alien {}
+
+impl Document for Alien {
+    const COLLECTION: &'static str = DeliveryRecord::COLLECTION;
+}
+
+/// Of a later program, whose words this one does not know.
+pub(super) async fn one_record_that_cannot_be_read_keeps_no_other(home: &impl BusHome) {
+    let store = home.open().await;
+    let mut unit = Unit::new(origin("later"));
+    for position in [0, 10] {
+        unit.put(format!("{position:020}/later"), &Alien {}, Expected::Any);
+    }
+    store.commit(unit).await.unwrap();
+    let records = Retention { events: 2, ..Retention::default() };
+    let to = vec![to(&Probe::writing("ledger", &store))];
+    let bus = start_with(&store, to, BusOptions { records, ..options() }).await;
+    publish_together(&store, (1..=9).map(|n| Noted::new("a", n))).await;
+    drained(&bus).await;
+    let keys = async || {
+        let left = store.documents(DeliveryRecord::COLLECTION, None, 99).await.unwrap().into_iter();
+        left.map(|document| document.key.trim_start_matches('0').to_owned()).collect::<Vec<_>>()
+    };
+    until("what is old is removed", async || keys().await == ["8/ledger", "9/ledger", "10/later"]).await;
+    assert_eq!(DeliveryRecord::of(&*store, Position(10)).await.unwrap(), [], "who traces it sees the others");
     bus.stop().await;
 }

@@ -1,18 +1,20 @@
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
 use event_bus::{
-    BatchOptions, DeadLetter, DeliveryOutcome, LetterFilter, OnUnknown, RetryPolicy, Subscriber, Subscription,
+    BatchOptions, BatchSubscriber, DeadLetter, DeliveryOutcome, LetterFilter, OnUnknown, RetryPolicy, Subscriber,
+    Subscription,
 };
-use event_sourcing::{Expected, Position, StoreExt, Unit};
+use event_sourcing::{Expected, Position, Store, StoreExt, Unit};
 use kernel::{Context, Error, Event};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 
 use super::{
     Action, BusHome, Probe, author, drained, letters, options, publish, publish_together, records, start, start_with,
@@ -347,4 +349,94 @@ pub(super) async fn a_handler_that_does_not_end_is_reported(home: &impl BusHome)
         assert_eq!(probe.seen("a").await, [1], "it was reported, not stopped");
         bus.stop().await;
     }
+}
+
+/// Fails whatever has the fifth note in it, alone not before it may; what it has done, in order.
+struct Packs {
+    done: Mutex<Vec<u64>>,
+    alone: AtomicBool,
+    gate: Semaphore,
+}
+
+impl Packs {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { done: Mutex::default(), alone: AtomicBool::new(false), gate: Semaphore::new(0) })
+    }
+
+    fn done(&self) -> Vec<u64> {
+        self.done.lock().unwrap().clone()
+    }
+}
+
+impl BatchSubscriber<Noted> for Arc<Packs> {
+    async fn handle(&self, _: &Context, events: &[Noted], _: &mut Unit) -> Result<(), Error> {
+        let notes: Vec<u64> = events.iter().map(|event| event.n).collect();
+        if notes == [5] {
+            self.alone.store(true, Ordering::SeqCst);
+            self.gate.acquire().await.unwrap().forget();
+        }
+        if notes.contains(&5) {
+            return Err(Error::internal("told to fail"));
+        }
+        self.done.lock().unwrap().extend(notes);
+        Ok(())
+    }
+}
+
+/// A batch that fails is gone through one by one, and given back in the middle of that.
+/// Rule 6 of docs/durability.md.
+pub(super) async fn a_batch_that_is_given_back_parks_its_keys_nevertheless(home: &impl BusHome) {
+    let (store, packs) = (home.open().await, Packs::new());
+    let batch = BatchOptions { size: 3, delay: Duration::ZERO };
+    let once = RetryPolicy { attempts: 1, ..RetryPolicy::default() };
+    let to = Subscription::batches::<Noted>("packs", "ledger", batch, Arc::clone(&packs)).with_retry(once);
+    let bus = start(&store, vec![to]).await;
+    publish_together(&store, [Noted::new("k", 5), Noted::new("k", 6), Noted::new("l", 7)]).await;
+    until("it is tried alone", async || packs.alone.load(Ordering::SeqCst)).await;
+    bus.pause("packs").await.unwrap();
+    packs.gate.add_permits(9);
+    until("it is parked", async || letters(&store).await.len() == 1).await;
+    bus.resume("packs").await.unwrap();
+    drained(&bus).await;
+    bus.stop().await;
+    assert_eq!(packs.done(), [7]);
+    let parked: Vec<_> = letters(&store).await.into_iter().map(|(_, key, n, tries)| (key, n, tries)).collect();
+    assert_eq!(parked, [("k".to_owned(), 5, 1), ("k".to_owned(), 6, 0)]);
+}
+
+/// As a later program writes it.
+#[derive(Serialize, Deserialize, JsonSchema)]
+struct NotedLater {
+    writer: String,
+}
+
+impl Event for NotedLater {
+    const NAME: &'static str = Noted::NAME;
+    const VERSION: u32 = 9;
+
+    fn key(&self) -> String {
+        self.writer.clone()
+    }
+}
+
+/// An event that cannot be read comes while one of its key waits for its batch to be full.
+/// Rule 2 of docs/durability.md.
+pub(super) async fn nothing_is_parked_before_what_comes_before_it(home: &impl BusHome) {
+    let (store, packs) = (home.open().await, Packs::new());
+    let batch = BatchOptions { size: 100, delay: Duration::from_secs(60) };
+    let bus = start(&store, vec![Subscription::batches::<Noted>("packs", "ledger", batch, Arc::clone(&packs))]).await;
+    publish(&store, &[("k", 1)]).await;
+    let mut unit = Unit::new(author());
+    unit.publish(&NotedLater { writer: "k".into() });
+    store.commit(unit).await.unwrap();
+    publish(&store, &[("k", 3)]).await;
+    until("what cannot be read is parked", async || letters_of(&store).await == 2).await;
+    bus.discard_dead_letters(&LetterFilter::one("packs", Position(2)), "a test", &author().context).await.unwrap();
+    until("all are done", async || packs.done().len() == 2).await;
+    assert_eq!(packs.done(), [1, 3]);
+    bus.stop().await;
+}
+
+async fn letters_of(store: &Arc<dyn Store>) -> usize {
+    store.list::<DeadLetter>(None, 9).await.unwrap().len()
 }

@@ -2,6 +2,7 @@
 
 use std::{panic::AssertUnwindSafe, time::Duration};
 
+use event_bus::{BusOptions, RetryPolicy};
 use expect_test::{Expect, expect};
 use futures::FutureExt;
 use testing::Scenario;
@@ -210,4 +211,16 @@ async fn the_place_is_that_of_the_expectation() {
 async fn modules_that_do_not_fit_together_do_not_start() {
     let told = message(Scenario::of([shop()]).settings(SETTINGS).start()).await;
     assert!(told.contains("asks `prices.get-price`, which no module serves"), "{told}");
+}
+
+/// What is under way may still change it.
+#[tokio::test(start_paused = true)]
+async fn a_state_is_asked_for_once_all_is_handled() {
+    let setup = Scenario::of([shop(), stock()]).settings(SETTINGS).answering(|_: GetPrice| Ok(7));
+    let retry = RetryPolicy { attempts: 1000, ..RetryPolicy::default() };
+    let options = BusOptions { retry, ..BusOptions::default() };
+    let scenario = setup.within(Duration::from_secs(2)).delivering(options).start().await;
+    scenario.when(order("ghost")).await;
+    let told = message(scenario.expect_state(CountReserved {}, |count| *count == 0)).await;
+    assert!(told.contains("to be answered once all is handled") && told.contains("not done within 2s"), "{told}");
 }
