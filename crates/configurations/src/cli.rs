@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
+use crate::composition::Product;
+
 /// A modular monolith for data quality, anomaly detection and machine learning.
 #[derive(Debug, Parser)]
 #[command(
@@ -40,6 +42,8 @@ pub struct Global {
     /// When to use colours
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub color: Color,
+    #[arg(skip)]
+    pub product: Product,
 }
 
 /// Of verbs that send requests.

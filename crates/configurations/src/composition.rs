@@ -28,9 +28,20 @@ use crate::{
     monitoring::MonitoringConfig,
 };
 
-/// Every module of the product. The order is that of the pages that describe them.
-pub fn modules() -> Vec<Module> {
-    vec![data_quality::module(), anomaly_detection::module(), machine_learning::module(), mlops::module()]
+/// What the verbs are about. Other modules make another product.
+#[derive(Debug, Clone, Copy)]
+pub struct Product {
+    /// Every module. The order is that of the pages that describe them.
+    pub modules: fn() -> Vec<Module>,
+}
+
+impl Default for Product {
+    /// Borough itself.
+    fn default() -> Self {
+        let modules =
+            || vec![data_quality::module(), anomaly_detection::module(), machine_learning::module(), mlops::module()];
+        Self { modules }
+    }
 }
 
 /// The crates whose log lines `-v` shows.
@@ -64,6 +75,7 @@ pub struct Config {
     pub grants: Grants,
     /// Whom the person at the terminal acts as.
     pub as_user: Option<String>,
+    product: Product,
     selection: Selection,
     settings: Settings,
 }
@@ -211,6 +223,7 @@ impl Config {
             monitoring: settings.section("monitoring")?,
             grants: settings.section::<AccessConfig>("access")?.grants,
             as_user: None,
+            product: global.product,
             settings,
         })
     }
@@ -301,7 +314,7 @@ impl Platform {
         let blobs: Arc<dyn Blobs> = Arc::new(files);
         let infrastructure =
             Infrastructure { store: Arc::clone(&store), blobs, clock: Arc::clone(&clock), ids: Arc::clone(&ids) };
-        let mut application = module::assemble(modules(), infrastructure, config.options()).await?;
+        let mut application = module::assemble((config.product.modules)(), infrastructure, config.options()).await?;
         for warning in &application.warnings {
             tracing::debug!("{warning}");
         }
@@ -384,7 +397,7 @@ pub async fn assemble_in_memory(config: &Config) -> Result<Application, Assembly
         clock: Arc::new(SystemClock),
         ids: Arc::new(SystemIds),
     };
-    module::assemble(modules(), infrastructure, config.options()).await
+    module::assemble((config.product.modules)(), infrastructure, config.options()).await
 }
 
 fn open(config: &Config, holder: &str, clock: &dyn Clock) -> Result<SqliteStore, Failure> {

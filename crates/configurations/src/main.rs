@@ -1,5 +1,7 @@
 use std::process::ExitCode;
 
+use configurations::Product;
+
 fn main() -> ExitCode {
-    configurations::main(std::env::args_os())
+    configurations::main(Product::default(), std::env::args_os())
 }

@@ -3,16 +3,16 @@ use std::{ffi::OsString, io::IsTerminal, process::ExitCode};
 use clap::Parser;
 
 use crate::{
-    cli::{Cli, Color, Verb},
-    composition::LOGGED,
+    cli::{Cli, Color, Global, Verb},
+    composition::{LOGGED, Product},
     exit::Failure,
     verbs,
 };
 
-/// Parses the arguments, runs the verb, and gives the exit code.
-pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+/// Parses the arguments, runs the verb on the modules of this product, and gives the exit code.
+pub fn main(product: Product, args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(args) {
-        Ok(cli) => cli,
+        Ok(Cli { global, verb }) => Cli { global: Global { product, ..global }, verb },
         Err(error) => {
             // Usage errors go to stderr with exit code 2; help and version to stdout with 0.
             let code = u8::try_from(error.exit_code()).unwrap_or(2);

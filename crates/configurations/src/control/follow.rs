@@ -7,7 +7,7 @@ use module::Infrastructure;
 use saga::{Observer, SagaId, SagaRecord, SagaState, StepRecord, StepState};
 
 use crate::{
-    composition::{Config, Terminal, modules, open_for_reading},
+    composition::{Config, Terminal, open_for_reading},
     control::Client,
     exit::Failure,
     progress::Progress,
@@ -30,7 +30,7 @@ pub async fn run_there(client: &Client, config: &Config, request: StartPipeline)
         clock: Arc::new(SystemClock),
         ids: Arc::new(SystemIds),
     };
-    let application = module::assemble(modules(), infrastructure, config.options()).await?.answering();
+    let application = module::assemble((config.product.modules)(), infrastructure, config.options()).await?.answering();
     let principal = Principal::authenticate(&Terminal(&config.grants), &config.as_user)?;
     let cx = Context::new(Arc::new(principal), CorrelationId::new(id.0));
     collect(config, &application.requests, &*store, &cx, &record, from).await

@@ -9,6 +9,7 @@ mod modules;
 mod people;
 mod reminders;
 mod requests;
+mod served;
 mod sessions;
 mod story;
 

@@ -1,0 +1,47 @@
+//! The practice as a program: the verbs of `borough` over its modules, `therapy serve` and all others. Its mail goes into a folder.
+
+use std::{
+    fs::OpenOptions,
+    io::{self, Write as _},
+    path::Path,
+    process::ExitCode,
+    sync::Arc,
+};
+
+use async_trait::async_trait;
+use configurations::Product;
+use kernel::{Error, ErrorKind};
+use module::Module;
+use notifications::{Mail, Message};
+use therapy_session::{Outside, people};
+
+fn main() -> ExitCode {
+    configurations::main(Product { modules }, std::env::args_os())
+}
+
+fn modules() -> Vec<Module> {
+    therapy_session::modules(Outside { records: Arc::new(people()), mail: Arc::new(Folder) })
+}
+
+/// A file for each address, in `mail` below the present folder: what has none yet takes no mail.
+struct Folder;
+
+#[async_trait]
+impl Mail for Folder {
+    async fn send(&self, message: Message) -> Result<(), Error> {
+        put(&message).map_err(|cause| {
+            let message = format!("the mail for {} cannot be put into the folder `mail` ({cause}): make it", message.to);
+            Error::new(ErrorKind::Unavailable, message)
+        })
+    }
+}
+
+fn put(Message { id, to, subject, text }: &Message) -> io::Result<()> {
+    let path = Path::new("mail").join(to);
+    let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+    let line = format!("{id} {subject}: {text}").replace('\n', " ");
+    if !io::read_to_string(&file)?.contains(id.as_str()) {
+        writeln!(file, "{line}")?;
+    }
+    Ok(())
+}

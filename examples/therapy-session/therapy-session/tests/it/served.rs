@@ -1,0 +1,89 @@
+//! The practice as a program that serves, and what people order of it from other terminals.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    process::{Child, Command, Output, Stdio},
+    thread::sleep,
+    time::Duration,
+};
+
+use tempfile::TempDir;
+
+const SETTINGS: &str = r#"
+[events]
+attempts = 2
+
+[access.grants]
+local = ["mental-health:schedule", "users:read"]
+"module:notifications" = ["users:read"]
+"#;
+
+const SESSION: &str =
+    r#"{"patient_id": 1, "therapist_id": 2, "scheduled_at": "2099-12-01T09:00:00Z", "session_type": "individual"}"#;
+
+struct Practice(TempDir);
+
+impl Practice {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("borough.toml"), SETTINGS).unwrap();
+        Self(folder)
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_therapy"));
+        command.current_dir(self.0.path()).env_remove("RUST_LOG").env("NO_COLOR", "1").args(args).stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> (Option<i32>, String) {
+        let Output { status, stdout, stderr } = self.command(args).output().unwrap();
+        (status.code(), [stdout, stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat())
+    }
+
+    fn wait_for(&self, args: &[&str], text: &str) {
+        let mut told = String::new();
+        let is_said = (0..300).any(|_| {
+            sleep(Duration::from_millis(50));
+            told = self.run(args).1;
+            told.contains(text)
+        });
+        assert!(is_said, "{args:?} never said `{text}`: {told}");
+    }
+}
+
+/// Killed when the test is done with it.
+struct Serving(Child);
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn mail_that_fails_is_parked_and_sent_by_command_while_the_practice_serves() {
+    let practice = Practice::new();
+    let mut serving = Serving(practice.command(&["serve"]).stdout(Stdio::piped()).spawn().unwrap());
+    let mut line = String::new();
+    BufReader::new(serving.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.starts_with("serving borough.db"), "{line}");
+
+    let (code, told) = practice.run(&["call", "mental-health.schedule-session", SESSION]);
+    assert_eq!(code, Some(0), "{told}");
+    practice.wait_for(&["events"], "billing.");
+    practice.wait_for(&["dead-letters"], "notifications.session-messages/");
+    let (_, letters) = practice.run(&["dead-letters"]);
+    assert!(letters.contains("2 tries") && letters.contains("cannot be put into the folder `mail`"), "{letters}");
+    let (code, told) = practice.run(&["dead-letters", "retry", "--all"]);
+    assert_eq!((code, told.lines().next()), (Some(1), Some("0 delivered, 1 failed again, 0 wait behind those")), "{told}");
+
+    std::fs::create_dir(practice.0.path().join("mail")).unwrap();
+    let (code, told) = practice.run(&["dead-letters", "retry", "--subscriber", "notifications.session-messages"]);
+    assert_eq!((code, told.trim()), (Some(0), "1 delivered, 0 failed again, 0 wait behind those"));
+    assert_eq!(practice.run(&["dead-letters"]).1, "");
+    let mail = std::fs::read_to_string(practice.0.path().join("mail/ada@example.org")).unwrap();
+    assert_eq!(mail.lines().count(), 1, "{mail}");
+}
