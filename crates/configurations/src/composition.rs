@@ -75,7 +75,7 @@ pub struct Config {
     pub grants: Grants,
     /// Whom the person at the terminal acts as.
     pub as_user: Option<String>,
-    product: Product,
+    pub product: Product,
     selection: Selection,
     settings: Settings,
 }

@@ -30,7 +30,8 @@ struct Folder;
 impl Mail for Folder {
     async fn send(&self, message: Message) -> Result<(), Error> {
         put(&message).map_err(|cause| {
-            let message = format!("the mail for {} cannot be put into the folder `mail` ({cause}): make it", message.to);
+            let message =
+                format!("the mail for {} cannot be put into the folder `mail` ({cause}): make it", message.to);
             Error::new(ErrorKind::Unavailable, message)
         })
     }

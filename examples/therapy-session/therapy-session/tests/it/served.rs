@@ -14,7 +14,14 @@ const SETTINGS: &str = r#"
 attempts = 2
 
 [access.grants]
-local = ["mental-health:schedule", "users:read"]
+local = [
+    "billing:read",
+    "mental-health:conduct",
+    "mental-health:read",
+    "mental-health:schedule",
+    "users:manage",
+    "users:read",
+]
 "module:notifications" = ["users:read"]
 "#;
 
@@ -66,7 +73,8 @@ impl Drop for Serving {
 #[test]
 fn mail_that_fails_is_parked_and_sent_by_command_while_the_practice_serves() {
     let practice = Practice::new();
-    let mut serving = Serving(practice.command(&["serve"]).stdout(Stdio::piped()).spawn().unwrap());
+    let mut serving =
+        Serving(practice.command(&["serve"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
     let mut line = String::new();
     BufReader::new(serving.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
     assert!(line.starts_with("serving borough.db"), "{line}");
@@ -78,7 +86,11 @@ fn mail_that_fails_is_parked_and_sent_by_command_while_the_practice_serves() {
     let (_, letters) = practice.run(&["dead-letters"]);
     assert!(letters.contains("2 tries") && letters.contains("cannot be put into the folder `mail`"), "{letters}");
     let (code, told) = practice.run(&["dead-letters", "retry", "--all"]);
-    assert_eq!((code, told.lines().next()), (Some(1), Some("0 delivered, 1 failed again, 0 wait behind those")), "{told}");
+    assert_eq!(
+        (code, told.lines().next()),
+        (Some(1), Some("0 delivered, 1 failed again, 0 wait behind those")),
+        "{told}"
+    );
 
     std::fs::create_dir(practice.0.path().join("mail")).unwrap();
     let (code, told) = practice.run(&["dead-letters", "retry", "--subscriber", "notifications.session-messages"]);
