@@ -28,6 +28,11 @@ use crate::{
     monitoring::MonitoringConfig,
 };
 
+/// Every module of the product. The order is that of the pages that describe them.
+pub fn modules() -> Vec<Module> {
+    vec![data_quality::module(), anomaly_detection::module(), machine_learning::module(), mlops::module()]
+}
+
 /// What the verbs are about. Other modules make another product.
 #[derive(Debug, Clone, Copy)]
 pub struct Product {
@@ -38,8 +43,6 @@ pub struct Product {
 impl Default for Product {
     /// Borough itself.
     fn default() -> Self {
-        let modules =
-            || vec![data_quality::module(), anomaly_detection::module(), machine_learning::module(), mlops::module()];
         Self { modules }
     }
 }
