@@ -14,6 +14,7 @@ mod case;
 mod container;
 mod data;
 mod events;
+mod hooks;
 mod instructions;
 mod job;
 mod mark;
@@ -80,7 +81,7 @@ struct Cli {
 
 type Group = fn(&Setting) -> Vec<Case>;
 
-const GROUPS: [Group; 8] = [
+const GROUPS: [Group; 9] = [
     container::cases,
     request::cases,
     events::cases,
@@ -89,6 +90,7 @@ const GROUPS: [Group; 8] = [
     data::cases,
     job::cases,
     boundaries::cases,
+    hooks::cases,
 ];
 
 fn main() -> ExitCode {

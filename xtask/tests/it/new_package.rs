@@ -70,6 +70,37 @@ fn a_package_is_made_wired_and_passes_every_check() {
     // All of the workspace, for a part of it cargo would build the dependencies anew.
     run(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]);
     run(&["test", "--package", "sales-forecast", "--package", "ledger"]);
+    the_hook_refuses_a_commit(&copy);
+}
+
+/// The one that git runs, with the checks of the copy.
+fn the_hook_refuses_a_commit(copy: &Path) {
+    let (went_well, said) = cargo(copy, &["xtask", "hooks", "install"]);
+    assert!(went_well, "{said}");
+    git(copy, &["add", "--all"]);
+    assert_eq!(commit(copy), (true, String::new()));
+
+    let source = copy.join("crates/data/sales-forecast/src/lib.rs");
+    let text = fs::read_to_string(&source).unwrap();
+    let cases = [
+        (format!("{text}\nuse   std::fs ;\n"), "`cargo fmt` has not been run"),
+        (format!("{text}\npub use mlops as other;\n"), "sales-forecast"),
+    ];
+    for (spoilt, told) in cases {
+        fs::write(&source, spoilt).unwrap();
+        git(copy, &["add", "--all"]);
+        let (went_well, said) = commit(copy);
+        assert!(!went_well && said.contains(told), "{told}: {said}");
+    }
+}
+
+/// Whether git made the commit, and what was said if it did not.
+fn commit(copy: &Path) -> (bool, String) {
+    let mut git = Command::new("git");
+    git.args(["-c", "user.name=it", "-c", "user.email=it@localhost", "commit", "--quiet", "--message", "x"]);
+    let output = git.current_dir(copy).env("CARGO_TARGET_DIR", crate::workspace().target_directory).output().unwrap();
+    let said = if output.status.success() { Vec::new() } else { [output.stdout, output.stderr].concat() };
+    (output.status.success(), String::from_utf8_lossy(&said).into_owned())
 }
 
 #[test]

@@ -20,7 +20,7 @@
 //!   several names (hard links) is refused; who writes one whose file, log or lock is moved or removed meanwhile stops writing.
 //! - A commit waits for the disk (`synchronous = FULL`). Units that arrive meanwhile share the next flush, up to 512.
 //! - 1,024 units wait at most; the next `commit` waits for room, five seconds unless it is said otherwise, and is refused as
-//!   Busy then. What is queued is not dropped, but a unit whose deadline passes meanwhile is refused when its turn comes.
+//!   Busy then, or as Late at its deadline. What is queued is not dropped, but a unit whose deadline passes meanwhile is refused when its turn comes.
 //! - A guard over types without a tag looks at every event behind its position; with a tag, at those that have it.
 //! - Four reads run at a time; the others wait their turn.
 //! - A unit, or a read, is held in memory as a whole. What is large is a blob: a document ends at 64 MiB and 127 levels of JSON, an

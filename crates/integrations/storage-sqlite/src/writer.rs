@@ -49,6 +49,16 @@ pub(crate) enum Order {
     Folded,
 }
 
+impl Order {
+    fn deadline(&self) -> Option<&Deadline> {
+        if let Self::Write(job) = self { job.deadline.as_ref() } else { None }
+    }
+
+    fn late(&self) -> Option<CommitError> {
+        self.deadline()?.check().err()
+    }
+}
+
 pub(crate) struct Job {
     writes: Vec<Write>,
     deadline: Option<Deadline>,
@@ -105,30 +115,37 @@ impl Writer {
         let (answer, answered) = oneshot::channel();
         let deadline = unit.deadline();
         let job = Job { writes: unit.into_writes(), deadline, answer };
-        self.queue(Order::Write(job)).await?;
+        if let Err(refused) = self.queue(Order::Write(job)).await {
+            let late = if let SendTimeoutError::Timeout(order) = &refused { order.late() } else { None };
+            return Err(late.unwrap_or_else(|| self.refusal(&refused).into()));
+        }
         answered.await.map_or_else(|_| Err(self.stopped().into()), |answer| answer.outcome)
     }
 
-    async fn queue(&self, order: Order) -> Result<(), StoreError> {
+    async fn queue(&self, order: Order) -> Result<(), SendTimeoutError<Order>> {
         let queue = self.queue.as_ref().expect("the queue is taken away only when the writer is dropped");
         // A timer only for those who must wait.
-        let queued = match queue.try_send(order) {
+        match queue.try_send(order) {
             Ok(()) => Ok(()),
-            Err(TrySendError::Full(order)) => queue.send_timeout(order, self.patience).await,
+            Err(TrySendError::Full(order)) => {
+                let patience = order.deadline().map_or(self.patience, |deadline| deadline.left().min(self.patience));
+                queue.send_timeout(order, patience).await
+            }
             Err(TrySendError::Closed(order)) => Err(SendTimeoutError::Closed(order)),
-        };
-        queued.map_err(|error| match error {
-            SendTimeoutError::Timeout(_) => self.busy(),
-            SendTimeoutError::Closed(_) => self.stopped(),
-        })
+        }
     }
 
-    fn busy(&self) -> StoreError {
-        let what = format!(
-            "has had {QUEUE} units waiting for its writer for {:?}, and nothing of this one was written: try again later",
-            self.patience
-        );
-        self.file.error(StoreErrorKind::Busy, &what)
+    fn refusal(&self, refused: &SendTimeoutError<Order>) -> StoreError {
+        match refused {
+            SendTimeoutError::Timeout(_) => {
+                let what = format!(
+                    "has had {QUEUE} units waiting for its writer for {:?}, and nothing of this one was written: try again later",
+                    self.patience
+                );
+                self.file.error(StoreErrorKind::Busy, &what)
+            }
+            SendTimeoutError::Closed(_) => self.stopped(),
+        }
     }
 
     /// Does something with the connection, between the units.
@@ -141,7 +158,7 @@ impl Writer {
     ) -> Result<T, StoreError> {
         let (answer, answered) = oneshot::channel();
         let task = Box::new(move |connection: &mut Connection| drop(answer.send(task(connection))));
-        self.queue(Order::Run(task)).await?;
+        self.queue(Order::Run(task)).await.map_err(|refused| self.refusal(&refused))?;
         answered.await.unwrap_or_else(|_| Err(self.stopped()))
     }
 

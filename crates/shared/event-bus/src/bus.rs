@@ -551,6 +551,7 @@ impl Shared {
             records: !self.options.records.keeps_none(),
             watch: Arc::clone(&post.watch),
             desk: Desk::default(),
+            unreadable: Mutex::default(),
             abandoned: Arc::default(),
             fence,
         };

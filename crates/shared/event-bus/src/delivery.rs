@@ -2,11 +2,12 @@
 
 use std::{
     any::Any,
+    collections::HashSet,
     future::poll_fn,
     panic::AssertUnwindSafe,
     pin::pin,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -59,6 +60,8 @@ pub(crate) struct Delivery {
     pub watch: Arc<Watch>,
     /// Where it is asked to try dead letters again.
     pub desk: Desk,
+    /// Letters that cannot be read, of which it was told.
+    pub unreadable: Mutex<HashSet<String>>,
     /// Nobody waits for it any more, and another one may be at work in its place.
     pub abandoned: Arc<AtomicBool>,
     /// Where others may take its place.
@@ -323,7 +326,12 @@ impl Delivery {
             Ok(letter) if slot.has(&letter.event.metadata.key) => see(position, letter),
             Ok(_) => {}
             // Of what key it is nobody knows; to stop for it would hold up all of them.
-            Err(unreadable) => tracing::warn!(subscriber = name, "a dead letter is passed over: {unreadable}"),
+            Err(unreadable) => {
+                let mut told = self.unreadable.lock().unwrap_or_else(PoisonError::into_inner);
+                if told.insert(unreadable.key.clone()) {
+                    tracing::warn!(subscriber = name, "a dead letter is passed over: {unreadable}");
+                }
+            }
         };
         self.page(name, after, see).await
     }

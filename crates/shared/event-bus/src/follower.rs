@@ -15,12 +15,7 @@ mod letters;
 mod outlook;
 mod straight;
 
-use std::{
-    collections::{BTreeSet, HashSet},
-    pin::Pin,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, pin::Pin, sync::Arc, time::Duration};
 
 use event_sourcing::{Appended, Bell, CommitError, Damage, Excerpt, Position, Readable, Receipt, StoreError, StoreExt};
 use kernel::Envelope;
@@ -34,6 +29,7 @@ use crate::{
     control::{Orders, stopped},
     delivery::{Delivery, position},
     mailbox::Mailbox,
+    parked::Parked,
     progress::Progress,
     standing::Slate,
     stretch::Seat,
@@ -49,7 +45,7 @@ pub(crate) struct Follower {
     delivery: Arc<Delivery>,
     progress: Progress,
     mailbox: Mailbox,
-    parked: HashSet<String>,
+    parked: Parked,
     letters: Letters,
     seat: Seat,
     /// Why it takes nothing until it is resumed.
@@ -88,7 +84,7 @@ impl Follower {
             delivery: Arc::new(delivery),
             progress: Progress::default(),
             mailbox: Mailbox::default(),
-            parked: HashSet::new(),
+            parked: Parked::default(),
             letters: Letters::default(),
             seat,
             halted: None,

@@ -68,6 +68,7 @@ mod letter;
 mod listener;
 mod mailbox;
 mod meters;
+mod parked;
 mod passage;
 mod principals;
 mod progress;

@@ -1,4 +1,4 @@
-use std::{borrow::Cow, mem, sync::Arc};
+use std::{borrow::Cow, mem, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use kernel::{Clock, Context, Envelope, Event, EventId, Ids, Json, Metadata};
@@ -59,6 +59,11 @@ pub struct Deadline {
 }
 
 impl Deadline {
+    /// For adapters that wait: how long it is until then; nothing, if it has passed.
+    pub fn left(&self) -> Duration {
+        (self.at - self.clock.now()).to_std().unwrap_or_default()
+    }
+
     /// For adapters: to be asked when it is the unit's turn, before anything of it is written.
     ///
     /// # Errors

@@ -130,7 +130,6 @@ fn author() -> Origin {
     Origin { ids: Arc::new(SystemIds), ..origin("notes") }
 }
 
-/// The same in one unit.
 /// These notes, in one unit.
 pub async fn publish_together(store: &Arc<dyn Store>, notes: impl IntoIterator<Item = Noted>) {
     let mut unit = Unit::new(author());

@@ -88,6 +88,37 @@ async fn a_full_queue_is_busy_after_a_while() {
     assert_eq!(there.len() as u64, QUEUE + 2, "what was refused is not there, the rest is");
 }
 
+/// Paused, as the patience is: with it goes the clock of the deadline.
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_room_beyond_the_deadline_is_told_so_then() {
+    let (_folder, path) = place();
+    let store = Arc::new(SqliteStore::open(&path, options()).unwrap());
+    let (gate, held) = hold(&store).await;
+    let mut queued: Vec<_> = (1..=QUEUE).map(|n| store.commit(put(n))).collect();
+    for commit in &mut queued {
+        assert!(testing::polled(commit, 1).await.is_none(), "the writer stands still");
+    }
+    let start = tokio::time::Instant::now();
+    let clock = Arc::new(Ticking(start));
+    let context = testing::context(&[]).until(DateTime::UNIX_EPOCH + TimeDelta::seconds(2));
+    let mut unit = Unit::new(Origin { clock, context, ..testing::origin("test") });
+    unit.put("hurried", &Card { n: 0 }, Expected::Absent);
+    let refused = store.commit(unit).await.unwrap_err();
+    assert!(matches!(refused, CommitError::Late { .. }), "{refused}");
+    assert_eq!(start.elapsed().as_secs(), 2, "of the five that others wait");
+    drop(gate);
+    held.await.unwrap();
+}
+
+/// The time since then.
+struct Ticking(tokio::time::Instant);
+
+impl Clock for Ticking {
+    fn now(&self) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + self.0.elapsed()
+    }
+}
+
 #[tokio::test]
 async fn a_unit_that_waits_beyond_its_deadline_is_not_written() {
     let (_folder, path) = place();

@@ -158,8 +158,7 @@ impl Follower {
     fn take(&mut self, handler: &Arc<dyn Handler>, work: &mut Work) {
         while !self.is_held() && work.in_flight() < self.delivery.subscription.concurrency {
             let Some(waiting) = self.mailbox.take() else { return };
-            // Mutant `parked_key_flows`: events of a parked key are handled before those of it that are parked.
-            if self.parked.contains(&waiting.event.metadata.key) && !cfg!(mutant = "parked_key_flows") {
+            if self.parked.holds(&waiting.event.metadata.key) {
                 let parking = self.delivery.parking(&waiting, Delivery::behind(), Duration::ZERO);
                 self.begin_commit(waiting, parking, DeliveryOutcome::Parked, work);
                 continue;
@@ -255,7 +254,7 @@ impl Follower {
                     // Nobody discards in the middle of a delivery.
                     DeliveryOutcome::Parked | DeliveryOutcome::Discarded => {
                         self.delivery.meters.parked.increment(1);
-                        self.parks(key);
+                        self.parked.park(key);
                     }
                 }
                 self.mailbox.release(key);

@@ -4,12 +4,7 @@
 //! A letter that was never tried waits for one before it. As soon as there is none, because it was handled or discarded, by
 //! whomever, it is delivered by itself: nothing has to be remembered for that, and a crash changes nothing about it.
 
-use std::{
-    collections::{HashMap, HashSet},
-    mem::take,
-    pin::Pin,
-    sync::Arc,
-};
+use std::{collections::HashMap, mem::take, pin::Pin, sync::Arc};
 
 use event_sourcing::{CommitError, Expected, Found, StoreError, StoreExt};
 use tokio::sync::watch;
@@ -40,8 +35,6 @@ struct Look {
     after: Option<String>,
     /// Of each key that was seen, whether its first letter was never tried.
     keys: HashMap<String, bool>,
-    /// Keys that were parked since it began.
-    parked: HashSet<String>,
 }
 
 /// Letters that are being tried again.
@@ -85,6 +78,7 @@ impl Follower {
     pub(super) async fn look_at_letters(&mut self) -> Result<(), StoreError> {
         self.letters.asked.extend(self.delivery.desk.take());
         self.letters.look = Look::default();
+        self.parked.look();
         while !self.look_on().await? {}
         Ok(())
     }
@@ -100,16 +94,10 @@ impl Follower {
         if after.is_some() {
             return Ok(false);
         }
-        let Look { keys, parked, .. } = take(&mut self.letters.look);
+        let Look { keys, .. } = take(&mut self.letters.look);
         self.letters.loose = keys.values().any(|loose| *loose);
-        self.parked = keys.into_keys().chain(parked).collect();
+        self.parked.looked(keys.into_keys());
         Ok(true)
-    }
-
-    /// Later events of this key are parked as well.
-    pub(super) fn parks(&mut self, key: &str) {
-        self.parked.insert(key.to_owned());
-        self.letters.look.parked.insert(key.to_owned());
     }
 
     /// What is to be tried again, if something is and may be now.

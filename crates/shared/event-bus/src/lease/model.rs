@@ -1,7 +1,8 @@
 //! Two processes, one slot, three events of two keys, in every order in which things can happen: looks that are out of date when
 //! they are acted upon, units that arrive after whoever sent them has died, clocks that differ.
 //!
-//! What a process does about the lease is [`decide`], and how far it has come is [`Progress`]: the very functions of the engine.
+//! What a process does about the lease is [`decide`], how far it has come is [`Progress`], and which keys it knows to be parked is
+//! [`Parked`]: the very functions of the engine.
 //! The tests below also put wrong ones in their place, and the checker must find what breaks.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,11 +15,14 @@ use super::{
     Member,
     decision::{Me, Move, Seen, SeenClaim, decide},
 };
-use crate::progress::{Progress, Step};
+use crate::{
+    parked::Parked,
+    progress::{Progress, Step},
+};
 
 const SLOT: &str = "ledger";
 /// Keys of the events at positions 1, 2 and 3. The first is poison, so the third follows it to the dead letters.
-const KEYS: [char; 3] = ['a', 'b', 'a'];
+const KEYS: [&str; 3] = ["a", "b", "a"];
 const POISON: u64 = 1;
 /// Seconds.
 const LEASE: i64 = 1;
@@ -34,7 +38,7 @@ struct Town {
     /// Whether a unit is refused whose claim is not the one that is stored.
     is_fenced: bool,
     has_marks: bool,
-    parks_keys: bool,
+    holds: fn(&Parked, &str) -> bool,
     /// Seconds that the second process's clock is ahead.
     skew: i64,
     crashes: u8,
@@ -42,7 +46,15 @@ struct Town {
 
 impl Town {
     fn sound() -> Self {
-        Self { decide, step: Progress::step, is_fenced: true, has_marks: true, parks_keys: true, skew: 0, crashes: 1 }
+        Self {
+            decide,
+            step: Progress::step,
+            is_fenced: true,
+            has_marks: true,
+            holds: Parked::holds,
+            skew: 0,
+            crashes: 1,
+        }
     }
 }
 
@@ -80,7 +92,7 @@ struct Work {
     claim: u64,
     progress: Progress,
     done: BTreeSet<u64>,
-    parked: BTreeSet<char>,
+    parked: Parked,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -196,7 +208,8 @@ impl Town {
                 done.insert(event);
             }
         }
-        let parked = world.letters.iter().map(|letter| KEYS[index(*letter)]).collect();
+        let mut parked = Parked::default();
+        parked.looked(world.letters.iter().map(|letter| KEYS[index(*letter)].to_owned()));
         Work { claim, progress, done, parked }
     }
 
@@ -204,7 +217,7 @@ impl Town {
         let process = &mut world.processes[who];
         let session = process.session;
         let work = process.work.as_mut().expect("only who works handles events");
-        let is_behind = self.parks_keys && work.parked.contains(&KEYS[index(event)]);
+        let is_behind = (self.holds)(&work.parked, KEYS[index(event)]);
         let step = (self.step)(&work.progress, Position(event));
         let is_parking = event == POISON || is_behind;
         world.sent.push(Sent { by: who, session, claim: work.claim, event, is_parking, step });
@@ -236,7 +249,7 @@ impl Town {
             work.progress.done(Position(event));
             work.done.insert(event);
             if is_parking {
-                work.parked.insert(KEYS[index(event)]);
+                work.parked.park(KEYS[index(event)]);
             }
         }
         work.progress.stepped(&step);
@@ -446,5 +459,5 @@ fn an_event_without_its_mark_is_done_again() {
 
 #[test]
 fn a_parked_key_that_flows_is_found() {
-    finds(Town { parks_keys: false, ..Town::sound() }, PARKED);
+    finds(Town { holds: |_, _| false, ..Town::sound() }, PARKED);
 }

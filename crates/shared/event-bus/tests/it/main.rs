@@ -6,6 +6,7 @@ mod edges;
 mod faults;
 mod nodes;
 mod orders;
+mod parking;
 mod random;
 mod simulation;
 mod told;

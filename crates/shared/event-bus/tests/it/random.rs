@@ -122,7 +122,7 @@ async fn check(store: &Arc<dyn Store>, probe: &Probe, published: &[u64; KEYS.len
     assert_eq!(store.list::<DeadLetter>(None, 9).await.unwrap(), []);
 }
 
-fn simulated(future: impl Future<Output = ()>) {
+pub fn simulated(future: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(future);
 }

@@ -15,11 +15,12 @@ use event_bus::{
     BatchOptions, BusOptions, CpuSubscriber, DeliveryClass, DeliveryOutcome, EventBus, InlineSubscribers, LetterFilter,
     Overflow, Ports, RetryPolicy, Schedule, Subscriber, Subscription, at_rest,
 };
-use event_sourcing::{Expected, MemoryStore, Store, Unit};
+use event_sourcing::{Document, Expected, MemoryStore, Store, Unit};
 use expect_test::expect;
 use kernel::{Clock as _, Context, Envelope, Error, ManualClock, SequentialIds};
 use metrics::{Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString};
 use observability::{EndedSpan, Export, SUBSCRIBER, SpanSink};
+use serde::{Deserialize, Serialize};
 use testing::{
     bus::{Action, Probe, drained, options, publish, publish_together, records, start, start_with, until},
     faults::{Fault, FaultPlan, Reading},
@@ -331,6 +332,18 @@ impl io::Write for Lines {
     }
 }
 
+/// What this thread logs from warnings on, until both are dropped.
+fn hear() -> (Lines, (DefaultGuard, Dispatch)) {
+    let lines = Lines::default();
+    let to = |writer: Lines| {
+        let (options, make) = (observability::Options::default(), move || writer.clone());
+        Dispatch::new(observability::subscriber(options, Some("warn"), ManualClock::default(), make).unwrap())
+    };
+    // Two, as above.
+    let (guard, second) = (tracing::dispatcher::set_default(&to(lines.clone())), to(Lines::default()));
+    (lines, (guard, second))
+}
+
 /// Ends when the world does.
 struct Endless;
 
@@ -343,12 +356,7 @@ impl Subscriber<Noted> for Endless {
 /// Whoever publishes waits for it, and would not know for whom.
 #[tokio::test(start_paused = true)]
 async fn an_inline_handler_that_does_not_end_is_told_of() {
-    let lines = Lines::default();
-    let written = lines.clone();
-    let options = observability::Options::default();
-    let subscriber =
-        observability::subscriber(options, Some("warn"), ManualClock::default(), move || written.clone()).unwrap();
-    let _listening = tracing::subscriber::set_default(subscriber);
+    let (lines, _listening) = hear();
     let endless = Subscription::new::<Noted>("endless", "ledger", Endless);
     let inline = InlineSubscribers::of(&[endless.with_class(DeliveryClass::Inline { order: 0 })]);
     let mut unit = Unit::new(testing::origin("shop"));
@@ -519,4 +527,30 @@ async fn a_subscriber_that_is_never_idle_tells_how_far_it_is() {
     }
     drained(&bus).await;
     bus.stop().await;
+}
+
+/// What stands among the dead letters and is none.
+#[derive(Debug, Serialize, Deserialize)]
+struct NoLetter {}
+
+impl Document for NoLetter {
+    const COLLECTION: &'static str = "event_bus.dead_letters";
+}
+
+/// The subscriber looks at its letters every second as long as one of its keys is parked.
+#[tokio::test(start_paused = true)]
+async fn a_letter_that_cannot_be_read_is_told_of_once() {
+    let (lines, _listening) = hear();
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
+    let mut unit = Unit::new(testing::origin("test"));
+    unit.put("fails/00000000000000000007", &NoLetter {}, Expected::Absent);
+    store.commit(unit).await.unwrap();
+    let fails = Probe::new("fails", &store, |_, _, _| Action::Fail);
+    let bus = start(&store, vec![Subscription::new::<Noted>("fails", "ledger", fails)]).await;
+    publish(&store, &[("a", 1)]).await;
+    drained(&bus).await;
+    tokio::time::sleep(Duration::from_secs(9)).await;
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    assert_eq!(text.matches("a dead letter is passed over").count(), 1, "{text}");
+    assert!(text.contains("fails/00000000000000000007"), "{text}");
 }
