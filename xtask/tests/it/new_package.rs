@@ -80,17 +80,20 @@ fn the_hook_refuses_a_commit(copy: &Path) {
     git(copy, &["add", "--all"]);
     assert_eq!(commit(copy), (true, String::new()));
 
-    let source = copy.join("crates/data/sales-forecast/src/lib.rs");
-    let text = fs::read_to_string(&source).unwrap();
+    let package = copy.join("crates/data/sales-forecast");
     let cases = [
-        (format!("{text}\nuse   std::fs ;\n"), "`cargo fmt` has not been run"),
-        (format!("{text}\npub use mlops as other;\n"), "sales-forecast"),
+        ("src/lib.rs", "", "\nuse   std::fs ;\n", "`cargo fmt` has not been run"),
+        ("Cargo.toml", "[dependencies]\n", "[dependencies]\nmlops.workspace = true\n", "mlops"),
     ];
-    for (spoilt, told) in cases {
-        fs::write(&source, spoilt).unwrap();
+    for (file, before, after, told) in cases {
+        let file = package.join(file);
+        let text = fs::read_to_string(&file).unwrap();
+        let spoilt = if before.is_empty() { format!("{text}{after}") } else { text.replacen(before, after, 1) };
+        fs::write(&file, spoilt).unwrap();
         git(copy, &["add", "--all"]);
         let (went_well, said) = commit(copy);
         assert!(!went_well && said.contains(told), "{told}: {said}");
+        fs::write(&file, text).unwrap();
     }
 }
 

@@ -198,7 +198,7 @@ async fn check(store: &Arc<dyn Store>, published: &[u64; KEYS.len()]) {
     for (key, count) in KEYS.iter().zip(published) {
         let of_key = discarded.iter().map(|found| &found.value.letter.event).filter(|event| event.metadata.key == *key);
         let given_up: BTreeSet<u64> = of_key.map(|event| event.decode::<Noted>().unwrap().n).collect();
-        let seen = store.get::<Seen>(*key).await.unwrap().map(|found| found.value.notes).unwrap_or_default();
+        let seen = store.get::<Seen>(key).await.unwrap().map(|found| found.value.notes).unwrap_or_default();
         let rest: Vec<u64> = (1..=*count).filter(|n| !given_up.contains(n)).collect();
         assert_eq!(seen, rest, "{key}: each once, in order, but for {given_up:?}, which were discarded");
     }
