@@ -43,11 +43,19 @@ fn git(folder: &Path, args: &[&str]) {
     assert!(Command::new("git").args(args).current_dir(folder).status().unwrap().success());
 }
 
-/// Runs cargo in the copy, on the target folder of this workspace, and answers whether it went well and what it said.
-fn cargo(copy: &Path, args: &[&str]) -> (bool, String) {
+/// What this workspace has built is there for the copy; the programs of the copy come to a folder of their own, and take no
+/// program's place here that other tests run.
+fn sharing(command: &mut Command) -> &mut Command {
     let target = crate::workspace().target_directory;
+    command
+        .env("CARGO_BUILD_BUILD_DIR", &target)
+        .env("CARGO_TARGET_DIR", target.join("tests").join("new-package-programs"))
+}
+
+/// Runs cargo there, and answers whether it went well and what it said.
+fn cargo(folder: &Path, args: &[&str]) -> (bool, String) {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    let output = cargo.args(args).current_dir(copy).env("CARGO_TARGET_DIR", target).output().unwrap();
+    let output = sharing(&mut cargo).args(args).current_dir(folder).output().unwrap();
     let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
     (output.status.success(), said)
 }
@@ -101,7 +109,7 @@ fn the_hook_refuses_a_commit(copy: &Path) {
 fn commit(copy: &Path) -> (bool, String) {
     let mut git = Command::new("git");
     git.args(["-c", "user.name=it", "-c", "user.email=it@localhost", "commit", "--quiet", "--message", "x"]);
-    let output = git.current_dir(copy).env("CARGO_TARGET_DIR", crate::workspace().target_directory).output().unwrap();
+    let output = sharing(&mut git).current_dir(copy).output().unwrap();
     let said = if output.status.success() { Vec::new() } else { [output.stdout, output.stderr].concat() };
     (output.status.success(), String::from_utf8_lossy(&said).into_owned())
 }

@@ -1,6 +1,6 @@
 //! How far a subscriber has come.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use chrono::{DateTime, Utc};
 use event_sourcing::{Document, Expected, Position, Unit};
@@ -36,8 +36,20 @@ pub(crate) struct Progress {
     outstanding: VecDeque<Outstanding>,
     /// What the store has beyond its checkpoint.
     marks: BTreeSet<u64>,
+    /// What it does not have, since nothing was to be written.
+    idle: Idle,
+    /// As far as there are more of these, whose keys nobody has looked at.
+    nameless: Position,
     /// Whether an event was done since the checkpoint was stored.
     dirty: bool,
+}
+
+/// Events beyond the stored checkpoint that were done without an effect. They may come again; but not behind what comes after
+/// them of their key, so the unit of the next one of their key marks them too.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+struct Idle {
+    keys: BTreeMap<u64, String>,
+    positions: BTreeMap<String, Vec<u64>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -52,13 +64,21 @@ struct Outstanding {
 pub(crate) enum Step {
     /// It is the first that was not: the checkpoint goes to the end of the completed prefix, and passes these marks.
     Checkpoint { to: Position, passed: Vec<u64> },
-    /// Others before it are not done.
-    Mark(Position),
+    /// Others before it are not done. It is marked, and with it those of its key before it that were done without an effect.
+    Mark { of: Position, before: Vec<u64> },
 }
 
 impl Progress {
     pub fn new(stored: Position, marks: BTreeSet<u64>) -> Self {
-        Self { stored, read: stored, outstanding: VecDeque::new(), marks, dirty: false }
+        Self {
+            stored,
+            read: stored,
+            outstanding: VecDeque::new(),
+            marks,
+            idle: Idle::default(),
+            nameless: Position(0),
+            dirty: false,
+        }
     }
 
     /// Everything up to here is done or of no interest.
@@ -95,14 +115,27 @@ impl Progress {
     /// Passes events that are done or of no interest, up to here.
     pub fn pass(&mut self, position: Position, dirty: bool) {
         self.read = self.read.max(position);
-        self.dirty |= dirty;
+        if dirty {
+            self.dirty = true;
+            self.nameless = position;
+        }
     }
 
-    /// How the unit of this event, which has not been done, says that it is.
-    pub fn step(&self, position: Position) -> Step {
+    /// Whether the checkpoint is to be stored before anything is done beside other events: nothing else could say that what it passes
+    /// is done.
+    pub fn is_due(&self) -> bool {
+        self.nameless > self.stored
+    }
+
+    /// How the unit of this event of a key, which has not been done, says that it is.
+    pub fn step(&self, position: Position, key: &str) -> Step {
         let is_first = self.outstanding.front().is_none_or(|first| first.position == position.0);
         // Mutant `checkpoint_of_any_event`: an event that is done moves the checkpoint past earlier ones that are not.
-        if is_first || cfg!(mutant = "checkpoint_of_any_event") { self.through(position) } else { Step::Mark(position) }
+        if is_first || cfg!(mutant = "checkpoint_of_any_event") {
+            self.through(position)
+        } else {
+            Step::Mark { of: position, before: self.idle.of(key) }
+        }
     }
 
     /// As [`step`](Self::step), of all events up to this one together.
@@ -117,7 +150,7 @@ impl Progress {
     pub fn can_wait(&self, step: &Step) -> bool {
         match step {
             Step::Checkpoint { to, .. } => to.0 - self.stored.0 < LAZY,
-            Step::Mark(_) => true,
+            Step::Mark { .. } => true,
         }
     }
 
@@ -143,9 +176,22 @@ impl Progress {
                 for mark in passed {
                     self.marks.remove(mark);
                 }
+                self.idle.pass(*to);
             }
-            Step::Mark(position) => _ = self.marks.insert(position.0),
+            Step::Mark { of, before } => {
+                self.marks.insert(of.0);
+                for position in before {
+                    self.marks.insert(*position);
+                    self.idle.forget(*position);
+                }
+            }
         }
+    }
+
+    /// The event is done, and the store does not hear of it.
+    pub fn idle(&mut self, position: Position, key: &str) {
+        self.idle.add(position, key);
+        self.done(position);
     }
 
     /// The event is done.
@@ -156,6 +202,34 @@ impl Progress {
         }
         while self.outstanding.front().is_some_and(|first| first.done) {
             self.outstanding.pop_front();
+        }
+    }
+}
+
+impl Idle {
+    fn add(&mut self, position: Position, key: &str) {
+        self.keys.insert(position.0, key.to_owned());
+        self.positions.entry(key.to_owned()).or_default().push(position.0);
+    }
+
+    fn of(&self, key: &str) -> Vec<u64> {
+        // Mutant `idle_again`: what was done without an effect is done again after what came behind it.
+        if cfg!(mutant = "idle_again") { Vec::new() } else { self.positions.get(key).cloned().unwrap_or_default() }
+    }
+
+    fn forget(&mut self, position: u64) {
+        let Some(key) = self.keys.remove(&position) else { return };
+        let Some(positions) = self.positions.get_mut(&key) else { return };
+        positions.retain(|of_key| *of_key != position);
+        if positions.is_empty() {
+            self.positions.remove(&key);
+        }
+    }
+
+    /// The checkpoint has passed them.
+    fn pass(&mut self, to: Position) {
+        while let Some(first) = self.keys.first_key_value().map(|(first, _)| *first).filter(|first| *first <= to.0) {
+            self.forget(first);
         }
     }
 }
@@ -174,8 +248,12 @@ impl Step {
                 }
             }
             // Mutant `no_mark`: nobody knows after a crash what was done beyond the checkpoint, so it is done twice.
-            Self::Mark(position) if cfg!(mutant = "no_mark") => _ = position,
-            Self::Mark(position) => unit.put(key(subscriber, *position), &Mark {}, Expected::Any),
+            Self::Mark { .. } if cfg!(mutant = "no_mark") => {}
+            Self::Mark { of, before } => {
+                for position in before.iter().copied().map(Position).chain([*of]) {
+                    unit.put(key(subscriber, position), &Mark {}, Expected::Any);
+                }
+            }
         }
     }
 }
@@ -199,8 +277,12 @@ mod tests {
         Step::Checkpoint { to: Position(to), passed: passed.to_vec() }
     }
 
+    fn mark(of: u64, before: &[u64]) -> Step {
+        Step::Mark { of: Position(of), before: before.to_vec() }
+    }
+
     fn finish(progress: &mut Progress, position: u64) -> Step {
-        let step = progress.step(Position(position));
+        let step = progress.step(Position(position), "k");
         progress.done(Position(position));
         progress.stepped(&step);
         step
@@ -209,8 +291,8 @@ mod tests {
     #[test]
     fn only_the_first_moves_the_checkpoint_and_over_all_that_is_done() {
         let mut progress = progress(&[1, 3, 4, 7]);
-        assert_eq!(finish(&mut progress, 4), Step::Mark(Position(4)));
-        assert_eq!(finish(&mut progress, 3), Step::Mark(Position(3)));
+        assert_eq!(finish(&mut progress, 4), mark(4, &[]));
+        assert_eq!(finish(&mut progress, 3), mark(3, &[]));
         assert_eq!(finish(&mut progress, 1), checkpoint(6, &[3, 4]));
         assert_eq!(progress.position(), Position(6));
         assert_eq!(finish(&mut progress, 7), checkpoint(7, &[]));
@@ -221,13 +303,34 @@ mod tests {
     #[test]
     fn what_ends_during_a_commit_is_marked() {
         let mut progress = progress(&[1, 2]);
-        let first = progress.step(Position(1));
-        assert_eq!(finish(&mut progress, 2), Step::Mark(Position(2)));
+        let first = progress.step(Position(1), "k");
+        assert_eq!(finish(&mut progress, 2), mark(2, &[]));
         progress.done(Position(1));
         progress.stepped(&first);
         assert_eq!((first, progress.stored, progress.position()), (checkpoint(1, &[]), Position(1), Position(2)));
         assert_eq!(progress.flush(), Some(checkpoint(2, &[2])), "the mark is passed when there is time");
         progress.pass(Position(9), true);
         assert_eq!(progress.flush(), Some(checkpoint(9, &[2])));
+    }
+
+    #[test]
+    fn what_was_done_without_an_effect_is_marked_with_the_next_of_its_key() {
+        let mut progress = progress(&[1, 2, 3, 4, 5, 6, 7]);
+        for (position, key) in [(2, "k"), (3, "other"), (4, "k")] {
+            progress.idle(Position(position), key);
+        }
+        assert_eq!(finish(&mut progress, 5), mark(5, &[2, 4]));
+        assert_eq!(finish(&mut progress, 6), mark(6, &[]), "once");
+        assert_eq!(finish(&mut progress, 1), checkpoint(6, &[2, 4, 5, 6]));
+        assert_eq!(progress.idle, Idle::default(), "the other one was passed");
+    }
+
+    /// It is passed, and the store does not have that yet.
+    #[test]
+    fn what_a_checkpoint_has_not_passed_in_the_store_is_marked() {
+        let mut progress = progress(&[1, 2, 3]);
+        progress.idle(Position(1), "k");
+        assert_eq!((progress.position(), progress.stored), (Position(1), Position(0)));
+        assert_eq!(finish(&mut progress, 3), mark(3, &[1]));
     }
 }

@@ -89,6 +89,7 @@ pub async fn bus_conformance<H: BusHome>(make: impl AsyncFn() -> H) {
     leases::shares_are_fair(&make().await).await;
     crashes::dropped_at_any_poll(&make().await).await;
     crashes::what_is_done_beyond_the_checkpoint_is_not_repeated(&make().await).await;
+    crashes::what_had_no_effect_does_not_come_again_behind_its_key(&make().await).await;
     crashes::calls_are_dropped_at_any_poll(&make().await).await;
 }
 

@@ -42,6 +42,15 @@ pub const NODES: usize = node::PUBLISHERS.len();
 /// Longer than any run takes, by the time that is simulated.
 const PATIENCE: Duration = Duration::from_secs(1800);
 
+/// A commit at which the machine stops; where nodes share subscribers by leases, only that of the node whose commit it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CrashPoint {
+    /// Which one, from 1, of those of [`Outcome::commits`].
+    pub commit: u64,
+    /// Whether it is written; nobody hears of that.
+    pub is_written: bool,
+}
+
 /// What came of one seed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
@@ -49,6 +58,8 @@ pub struct Outcome {
     pub hash: u64,
     /// Calls of the store and of handlers, and what was done to the nodes.
     pub operations: u64,
+    /// Units that came to the store's writer before faults ceased, those after a [`CrashPoint`] not counted.
+    pub commits: u64,
     /// How many of each kind were injected, of those there were.
     pub faults: BTreeMap<&'static str, u64>,
     /// The rules that did not hold, each with what shows it. Empty where all is well.
@@ -57,17 +68,17 @@ pub struct Outcome {
     pub trace: Vec<String>,
 }
 
-/// Runs one seed of a scenario on so many nodes, 1 or more, over one store.
+/// Runs one seed of a scenario on so many nodes, 1 or more, over one store. With a crash point it is the same run up to there.
 ///
 /// # Panics
 /// Of other numbers of nodes than 1 to [`NODES`]; within another runtime.
-pub fn simulate(scenario: &'static Scenario, seed: u64, nodes: usize) -> Outcome {
+pub fn simulate(scenario: &'static Scenario, seed: u64, nodes: usize, crash: Option<CrashPoint>) -> Outcome {
     assert!((1..=NODES).contains(&nodes), "a simulation has 1 to {NODES} nodes, not {nodes}");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = runtime.expect("a runtime without threads and I/O needs nothing of the machine");
     // The clock is asked for the runtime's time.
     let guard = runtime.enter();
-    let world = World::new(scenario, seed, nodes);
+    let world = World::new(scenario, seed, nodes, crash);
     drop(guard);
     let run = || {
         runtime.block_on(async {

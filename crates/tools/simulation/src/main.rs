@@ -11,9 +11,9 @@ use std::{
 
 use clap::{CommandFactory as _, Parser, error::ErrorKind};
 use indicatif::{ProgressBar, ProgressStyle};
-use testing::simulation::{NODES, SCENARIOS, Scenario, simulate};
+use testing::simulation::{CrashPoint, NODES, SCENARIOS, Scenario, simulate};
 
-use self::report::Report;
+use self::report::{Report, Run};
 
 /// Run store, bus, timekeeper and projections through faults that a seed decides, and hold them to the rules of durability
 #[derive(Debug, Parser)]
@@ -26,6 +26,7 @@ use self::report::Report;
         Examples:\n  \
         cargo xtask simulate                             every scenario, 100 seeds of each\n  \
         cargo xtask simulate orders --nodes 3 --seeds 5000\n  \
+        cargo xtask simulate orders --seeds 3 --at-every-commit\n  \
         cargo xtask simulate orders --seed 0x2a --trace  one seed, and all that happened in it"
 )]
 struct Cli {
@@ -44,6 +45,15 @@ struct Cli {
     /// Only this one, as a failure names it
     #[arg(long, conflicts_with_all = ["seeds", "from"], value_parser = seed)]
     seed: Option<u64>,
+    /// Run each seed again for each of its commits, and stop the machine there: once before it is written, and once after
+    #[arg(long, conflicts_with_all = ["crash_before", "crash_after", "trace"])]
+    at_every_commit: bool,
+    /// Stop the machine at this commit of the seed, before it is written; with several nodes of `orders`, that of the node whose it is
+    #[arg(long, value_name = "COMMIT", requires = "seed", conflicts_with = "crash_after")]
+    crash_before: Option<u64>,
+    /// The same, after it is written and before anybody hears of it
+    #[arg(long, value_name = "COMMIT", requires = "seed")]
+    crash_after: Option<u64>,
     /// Print what happened in the seed, line by line
     #[arg(long, requires = "seed")]
     trace: bool,
@@ -53,6 +63,17 @@ struct Cli {
 }
 
 impl Cli {
+    fn crash(&self) -> Option<CrashPoint> {
+        let point = |is_written| move |commit| CrashPoint { commit, is_written };
+        self.crash_before.map(point(false)).or_else(|| self.crash_after.map(point(true)))
+    }
+
+    /// Where it is stopped in runs of its own, a seed of so many commits.
+    fn crashes(&self, commits: u64) -> impl Iterator<Item = CrashPoint> + use<> {
+        let commits = if self.at_every_commit { 1..=commits } else { 1..=0 };
+        commits.flat_map(|commit| [false, true].map(|is_written| CrashPoint { commit, is_written }))
+    }
+
     /// Those that are run of each scenario.
     fn seeds(&self) -> Result<RangeInclusive<u64>, clap::Error> {
         if let Some(seed) = self.seed {
@@ -109,12 +130,18 @@ fn run(cli: &Cli, seeds: &RangeInclusive<u64>, out: &mut impl Write) -> io::Resu
     for scenario in scenarios {
         bar.set_message(scenario.name);
         for seed in seeds.clone() {
-            let outcome = simulate(scenario, seed, cli.nodes);
+            let outcome = simulate(scenario, seed, cli.nodes, cli.crash());
             if cli.trace && !cli.json {
                 bar.suspend(|| outcome.trace.iter().try_for_each(|line| writeln!(out, "{line}")))?;
             }
-            let failure = report.add(scenario.name, seed, outcome, cli.trace);
-            if let Some(failure) = failure.filter(|_| !cli.json) {
+            let crashes = cli.crashes(outcome.commits);
+            let mut run = Run { scenario: scenario.name, seed, crash: cli.crash() };
+            let mut failures = vec![report.add(&run, outcome, cli.trace)];
+            for crash in crashes {
+                run.crash = Some(crash);
+                failures.push(report.add(&run, simulate(scenario, seed, cli.nodes, run.crash), false));
+            }
+            for failure in failures.into_iter().flatten().filter(|_| !cli.json) {
                 bar.suspend(|| write!(out, "{failure}"))?;
             }
             bar.inc(1);

@@ -6,7 +6,14 @@ use std::{
 };
 
 use serde::Serialize;
-use testing::simulation::Outcome;
+use testing::simulation::{CrashPoint, Outcome};
+
+/// One seed, once.
+pub struct Run {
+    pub scenario: &'static str,
+    pub seed: u64,
+    pub crash: Option<CrashPoint>,
+}
 
 /// What came of all seeds.
 #[derive(Debug, Serialize)]
@@ -14,6 +21,8 @@ pub struct Report {
     nodes: usize,
     scenarios: Vec<Tally>,
     seeds: u64,
+    /// At which the machine was stopped.
+    crash_points: u64,
     operations: u64,
     /// How many there were of each kind.
     faults: BTreeMap<&'static str, u64>,
@@ -24,6 +33,9 @@ pub struct Report {
     /// One seed need not have every kind of fault.
     #[serde(skip)]
     is_replay: bool,
+    /// The latest run.
+    #[serde(skip)]
+    last: Option<(&'static str, u64)>,
 }
 
 #[derive(Debug, Serialize)]
@@ -31,13 +43,15 @@ struct Tally {
     name: &'static str,
     seeds: u64,
     operations: u64,
-    /// Of the traces of all its seeds.
+    /// Units that came to the store in all of its runs.
+    commits: u64,
+    /// Of the traces of all its runs.
     hash: String,
     #[serde(skip)]
     hashed: u64,
 }
 
-/// A seed in which a rule did not hold.
+/// A run in which a rule did not hold.
 #[derive(Debug, Clone, Serialize)]
 pub struct Failure {
     scenario: &'static str,
@@ -52,13 +66,27 @@ impl Report {
     pub fn new(nodes: usize, kinds: impl Iterator<Item = &'static str>, is_replay: bool) -> Self {
         let faults = kinds.map(|kind| (kind, 0)).collect();
         let (scenarios, failures, trace) = (Vec::new(), Vec::new(), Vec::new());
-        Self { nodes, scenarios, seeds: 0, operations: 0, faults, failures, trace, is_replay }
+        Self {
+            nodes,
+            scenarios,
+            seeds: 0,
+            crash_points: 0,
+            operations: 0,
+            faults,
+            failures,
+            trace,
+            is_replay,
+            last: None,
+        }
     }
 
     /// The failure, if it is one.
-    pub fn add(&mut self, name: &'static str, seed: u64, outcome: Outcome, with_trace: bool) -> Option<&Failure> {
-        let Outcome { hash, operations, faults, failures: rules, trace } = outcome;
-        self.seeds += 1;
+    pub fn add(&mut self, run: &Run, outcome: Outcome, with_trace: bool) -> Option<Failure> {
+        let Run { scenario: name, seed, crash } = *run;
+        let Outcome { hash, operations, commits, faults, failures: rules, trace } = outcome;
+        let is_seed = self.last.replace((name, seed)) != Some((name, seed));
+        self.seeds += u64::from(is_seed);
+        self.crash_points += u64::from(crash.is_some());
         self.operations += operations;
         for (kind, count) in faults {
             *self.faults.entry(kind).or_default() += count;
@@ -67,11 +95,12 @@ impl Report {
             self.trace.extend(trace);
         }
         if self.scenarios.last().is_none_or(|tally| tally.name != name) {
-            self.scenarios.push(Tally { name, seeds: 0, operations: 0, hash: String::new(), hashed: 0 });
+            self.scenarios.push(Tally { name, seeds: 0, operations: 0, commits: 0, hash: String::new(), hashed: 0 });
         }
         let tally = self.scenarios.last_mut().expect("it was just put there");
-        tally.seeds += 1;
+        tally.seeds += u64::from(is_seed);
         tally.operations += operations;
+        tally.commits += commits;
         tally.hashed = tally.hashed.rotate_left(7) ^ hash;
         tally.hash = format!("{:#018x}", tally.hashed);
         if rules.is_empty() {
@@ -79,9 +108,14 @@ impl Report {
         }
         let nodes = if self.nodes == 1 { String::new() } else { format!(" --nodes {}", self.nodes) };
         let seed = format!("{seed:#x}");
-        let replay = format!("cargo xtask simulate {name}{nodes} --seed {seed}");
+        let at = match crash {
+            None => String::new(),
+            Some(CrashPoint { commit, is_written: false }) => format!(" --crash-before {commit}"),
+            Some(CrashPoint { commit, is_written: true }) => format!(" --crash-after {commit}"),
+        };
+        let replay = format!("cargo xtask simulate {name}{nodes} --seed {seed}{at}");
         self.failures.push(Failure { scenario: name, seed, hash: format!("{hash:#018x}"), rules, replay });
-        self.failures.last()
+        self.failures.last().cloned()
     }
 
     /// Says what came of all of them; the last line has the numbers.
@@ -115,9 +149,13 @@ impl Report {
 
 impl Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seeds, operations, faults, failures, .. } = self;
+        let Self { seeds, crash_points, operations, faults, failures, .. } = self;
         let faults: Vec<String> = faults.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
-        write!(f, "{seeds} seeds, {operations} operations, faults: {}; {} failures", faults.join(", "), failures.len())
+        write!(f, "{seeds} seeds, ")?;
+        if *crash_points > 0 {
+            write!(f, "{crash_points} crash points, ")?;
+        }
+        write!(f, "{operations} operations, faults: {}; {} failures", faults.join(", "), failures.len())
     }
 }
 

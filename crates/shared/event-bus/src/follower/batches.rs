@@ -230,7 +230,8 @@ impl Follower {
             }
         }
         let step = self.step_of(batch);
-        if !unit.is_empty() || !self.progress.can_wait(&step) {
+        let is_written = !unit.is_empty() || !self.progress.can_wait(&step);
+        if is_written {
             step.write(&delivery.place, &mut unit);
             match delivery.commit(unit).await {
                 Ok(_) => self.progress.stepped(&step),
@@ -238,7 +239,12 @@ impl Follower {
                 Err(refused) => return Ok(Err(Failure::Fault(Fault::Failed(refused.into()), took))),
             }
         }
-        batch.iter().for_each(|event| self.progress.done(position(event)));
+        for event in batch {
+            match is_written {
+                true => self.progress.done(position(event)),
+                false => self.progress.idle(position(event), &event.metadata.key),
+            }
+        }
         self.successes = self.successes.saturating_add(batch.len() as u32);
         delivery.meters.done.increment(batch.len() as u64);
         Ok(Ok(()))
@@ -259,7 +265,7 @@ impl Follower {
 
     /// Commits the end of one event.
     async fn end(&mut self, event: &Arc<Envelope>, mut unit: Unit) -> Result<(), StoreError> {
-        let step = self.progress.step(position(event));
+        let step = self.progress.step(position(event), &event.metadata.key);
         step.write(&self.delivery.place, &mut unit);
         written(self.delivery.commit(unit).await)?;
         self.progress.done(position(event));

@@ -76,6 +76,9 @@ impl Work {
 impl Follower {
     /// Handles what is in the mailbox and what comes meanwhile, until it is empty.
     pub(super) async fn lanes(&mut self, handler: &Arc<dyn Handler>, mut work: Work) -> Result<(), StoreError> {
+        if self.progress.is_due() {
+            self.flush().await?;
+        }
         let mut broken: Option<StoreError> = None;
         let mut at_end = false;
         loop {
@@ -179,10 +182,11 @@ impl Follower {
             self.delivery.record(&mut unit, &waiting, took, DeliveryOutcome::Done, None);
         }
         let at = position(&waiting.event);
-        if unit.is_empty() && self.progress.can_wait(&self.progress.step(at)) {
+        let key = &waiting.event.metadata.key;
+        if unit.is_empty() && self.progress.can_wait(&self.progress.step(at, key)) {
             self.delivered();
-            self.progress.done(at);
-            self.mailbox.release(&waiting.event.metadata.key);
+            self.progress.idle(at, key);
+            self.mailbox.release(key);
         } else {
             self.begin_commit(waiting, unit, DeliveryOutcome::Done, work);
         }
@@ -220,7 +224,7 @@ impl Follower {
     }
 
     fn begin_commit(&self, waiting: Waiting, mut unit: Unit, outcome: DeliveryOutcome, work: &mut Work) {
-        let step = self.progress.step(position(&waiting.event));
+        let step = self.progress.step(position(&waiting.event), &waiting.event.metadata.key);
         step.write(&self.delivery.place, &mut unit);
         let delivery = Arc::clone(&self.delivery);
         // Mutant `checkpoint_before_effect`: a store that fails between the two loses the effect.

@@ -34,7 +34,7 @@ const CONCURRENCY: usize = 2;
 /// The rules under test.
 struct Town {
     decide: fn(&Seen, &Me, DateTime<Utc>) -> Vec<Move>,
-    step: fn(&Progress, Position) -> Step,
+    step: fn(&Progress, Position, &str) -> Step,
     /// Whether a unit is refused whose claim is not the one that is stored.
     is_fenced: bool,
     has_marks: bool,
@@ -218,7 +218,7 @@ impl Town {
         let session = process.session;
         let work = process.work.as_mut().expect("only who works handles events");
         let is_behind = (self.holds)(&work.parked, KEYS[index(event)]);
-        let step = (self.step)(&work.progress, Position(event));
+        let step = (self.step)(&work.progress, Position(event), KEYS[index(event)]);
         let is_parking = event == POISON || is_behind;
         world.sent.push(Sent { by: who, session, claim: work.claim, event, is_parking, step });
         // They have no order.
@@ -261,8 +261,8 @@ impl Town {
                 *checkpoint = to.0;
                 passed.iter().for_each(|mark| _ = marks.remove(mark));
             }
-            Step::Mark(position) if self.has_marks => _ = marks.insert(position.0),
-            Step::Mark(_) => {}
+            Step::Mark { of, .. } if self.has_marks => _ = marks.insert(of.0),
+            Step::Mark { .. } => {}
         }
     }
 }
@@ -449,7 +449,7 @@ fn a_lease_that_is_taken_early_is_found() {
 
 #[test]
 fn a_checkpoint_of_any_event_is_found() {
-    finds(Town { step: |progress, event| progress.through(event), ..Town::sound() }, PREFIX);
+    finds(Town { step: |progress, event, _| progress.through(event), ..Town::sound() }, PREFIX);
 }
 
 #[test]

@@ -48,7 +48,7 @@ fn what_a_projection_cannot_be_does_not_compile() {
 fn readers_see_what_the_log_says_at_every_moment() {
     let scenario = testing::simulation::Scenario::named("projections").unwrap();
     for seed in 0..12 {
-        let failures = testing::simulation::simulate(scenario, seed, 3).failures;
+        let failures = testing::simulation::simulate(scenario, seed, 3, None).failures;
         assert_eq!(failures, [""; 0], "cargo xtask simulate projections --nodes 3 --seed {seed:#x} --trace");
     }
 }

@@ -1,10 +1,10 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::DateTime;
-use event_bus::{BusError, DeliveryRecord, Pause, Subscription, at_rest, scheduled};
+use event_bus::{BusError, DeliveryRecord, Pause, RetryPolicy, Subscription, at_rest, scheduled};
 use event_sourcing::{Position, StoreExt, Unit};
 
-use super::{Action, BusHome, Probe, Seen, author, drained, letters, publish, start, until};
+use super::{Action, BusHome, Probe, Seen, author, drained, letters, options, publish, start, until};
 use crate::{patience::polled, store::Noted};
 
 fn to(probe: &Probe) -> Subscription {
@@ -94,6 +94,30 @@ pub(super) async fn what_is_done_beyond_the_checkpoint_is_not_repeated(home: &im
                 "marks that were passed are gone"
             );
         }
+    }
+}
+
+/// A crash may have it come again what had no effect; but not behind what has come after it of its key.
+pub(super) async fn what_had_no_effect_does_not_come_again_behind_its_key(home: &impl BusHome) {
+    let store = home.open().await;
+    publish(&store, &[("a", 1), ("b", 1), ("a", 2), ("a", 3)]).await;
+    let hour = Duration::from_secs(3600);
+    let slow = RetryPolicy { first: hour, longest: 2 * hour, ..options().retry };
+    for (name, concurrency) in [("alone", 1), ("beside", 4)] {
+        // What has failed is tried again when nobody looks any more, and keeps the checkpoint where it is.
+        let probe = Probe::new(name, &store, |key, n, _| match (key, n) {
+            ("b", _) => Action::Fail,
+            (_, 3) => Action::Write,
+            _ => Action::Look,
+        });
+        let bus = start(&store, vec![to(&probe).with_concurrency(concurrency).with_retry(slow)]).await;
+        until("the last is done", async || probe.seen("a").await == [3]).await;
+        drop(bus);
+        let again = Probe::writing(name, &store);
+        let bus = start(&store, vec![to(&again).with_concurrency(concurrency)]).await;
+        drained(&bus).await;
+        bus.stop().await;
+        assert_eq!(again.tries(), [("b".to_owned(), 1)], "{name}");
     }
 }
 

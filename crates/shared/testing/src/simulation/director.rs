@@ -120,6 +120,7 @@ impl Director {
             let action = self.draw();
             self.world.tell(format!("-- {action:?}"));
             self.act(action).await;
+            self.bury().await;
             if self.world.has_failed() {
                 return;
             }
@@ -195,11 +196,25 @@ impl Director {
     async fn start(&mut self, index: usize) {
         let is_shared = self.world.has_leases();
         let parts = self.world.scenario.parts.iter().filter(|part| is_shared || self.homes[part.name] == index);
-        let parts = parts.collect();
-        self.runs += 1;
-        let program = Program { index, run: self.runs, parts, version: self.version() };
-        let node = Node::start(&self.world, &self.desk, program).await;
+        let parts: Vec<&Part> = parts.collect();
+        let node = loop {
+            self.runs += 1;
+            let program = Program { index, run: self.runs, parts: parts.clone(), version: self.version() };
+            if let Some(node) = Node::start(&self.world, &self.desk, program).await {
+                break node;
+            }
+        };
         self.nodes.insert(index, node);
+    }
+
+    /// Nodes whose machine has stopped are started again.
+    async fn bury(&mut self) {
+        let is_dead = |(index, node): (&usize, &Node)| node.process.is_killed().then_some(*index);
+        while let Some(index) = self.nodes.iter().find_map(is_dead) {
+            let node = self.nodes.remove(&index).expect("it was found");
+            node.crash().await;
+            self.start(index).await;
+        }
     }
 
     /// Asks something of a node, and drops that after some polls now and then. `None` where nobody knows what came of it.

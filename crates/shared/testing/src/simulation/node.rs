@@ -43,11 +43,12 @@ pub(super) struct Node {
 }
 
 impl Node {
-    /// As often as it takes: a store that fails at the start fails the start.
-    pub async fn start(world: &Arc<World>, desk: &Desk, program: Program) -> Self {
+    /// As often as it takes: a store that fails at the start fails the start. `None` if it was killed meanwhile.
+    pub async fn start(world: &Arc<World>, desk: &Desk, program: Program) -> Option<Self> {
         let Program { index, run, parts, version } = program;
         let world = Arc::clone(world);
         let process = Process::new(format!("node {index} run {run}"));
+        world.started(&process);
         let names: Vec<&str> = parts.iter().map(|part| part.name).collect();
         world.tell(format!("{} starts with {names:?}", process.name));
         let store = NodeStore { world: Arc::clone(&world), process: Arc::clone(&process), desk: desk.clone() };
@@ -67,6 +68,9 @@ impl Node {
                 Ok(bus) => break bus,
                 Err(error) => world.tell(format!("{} does not start: {error}", process.name)),
             }
+            if process.is_killed() {
+                return None;
+            }
             sleep(Duration::from_millis(100)).await;
         };
         let (first, longest) = (Duration::from_millis(20), Duration::from_millis(500));
@@ -81,7 +85,7 @@ impl Node {
             tasks.spawn(Reader::of(&store).look_on());
             chart::running(version, ProjectorPorts { store: port, clock, ids })
         });
-        Self { process, bus, publisher, chart, world, store, tasks }
+        Some(Self { process, bus, publisher, chart, world, store, tasks })
     }
 
     /// Takes up one more subscriber.

@@ -59,6 +59,19 @@ impl Process {
     pub fn kill(&self) {
         self.is_killed.store(true, Ordering::Relaxed);
     }
+
+    /// What runs of it after that can only come to its end: the store does not know it any more.
+    pub fn is_killed(&self) -> bool {
+        self.is_killed.load(Ordering::Relaxed)
+    }
+
+    /// For what it asks of the store.
+    fn lives(&self) -> Result<(), StoreError> {
+        match self.is_killed() {
+            true => Err(store_error(Fault::Fail, "the process was killed".into())),
+            false => Ok(()),
+        }
+    }
 }
 
 /// A unit on its way to the writer. It is written whoever waits for the answer.
@@ -83,7 +96,11 @@ pub(super) async fn write(world: Arc<World>, mut jobs: mpsc::UnboundedReceiver<J
         let mut answers = Vec::new();
         for Job { process, unit, answer } in group {
             world.dither().await;
-            if process.is_killed.load(Ordering::Relaxed) {
+            let crash = if process.is_killed() { None } else { world.crash_point() };
+            if crash.is_some_and(|crash| !crash.is_written) {
+                world.crash(&process);
+            }
+            if process.is_killed() {
                 world.tell(format!("writer loses {} of {}", told(unit.writes()), process.name));
                 continue;
             }
@@ -91,6 +108,9 @@ pub(super) async fn write(world: Arc<World>, mut jobs: mpsc::UnboundedReceiver<J
             let result = world.memory.commit(unit).await;
             if result.is_ok() {
                 world.committed(&writes).await;
+            }
+            if crash.is_some() {
+                world.crash(&process);
             }
             answers.push((answer, result));
         }
@@ -121,9 +141,11 @@ impl NodeStore {
         world.tell(format!("{} #{number} {name} {what}", process.name));
         world.dither().await;
         process.goes_on().await;
+        process.lives()?;
         let result = world.reads.spoil(name, store_error, work).await;
         world.dither().await;
         process.goes_on().await;
+        process.lives()?;
         let answer = result.as_ref().map_or_else(ToString::to_string, tell);
         world.tell(format!("{} #{number} = {answer}", process.name));
         result
@@ -134,8 +156,10 @@ impl NodeStore {
         let number = world.operation();
         world.tell(format!("{} #{number} commit {}", process.name, told(unit.writes())));
         process.goes_on().await;
+        process.lives()?;
         let result = world.commits.spoil("store.commit", commit_error, self.hand_over(unit)).await;
         process.goes_on().await;
+        process.lives()?;
         let answer = result.as_ref().map_or_else(ToString::to_string, |_| "done".into());
         world.tell(format!("{} #{number} = {answer}", process.name));
         result
@@ -201,6 +225,7 @@ impl Store for NodeStore {
         let number = world.operation();
         world.tell(format!("{} #{number} position of {} events", process.name, receipt.events.len()));
         process.goes_on().await;
+        process.lives()?;
         world.reads.spoil("store.position", wait_error, world.memory.position(receipt, within)).await
     }
 

@@ -14,10 +14,11 @@ use tokio::{task::yield_now, time::sleep};
 use uuid::Uuid;
 
 use super::{
-    Outcome, Scenario,
+    CrashPoint, Outcome, Scenario,
     clocks::Wall,
     leases::{LEASE, Leases},
     rules::Rules,
+    store::Process,
     trace::{Trace, hash},
     views::Views,
 };
@@ -44,6 +45,10 @@ pub(super) struct World {
     pub handlers: FaultPlan,
     trace: Trace,
     operations: AtomicU64,
+    units: AtomicU64,
+    crash: Option<CrashPoint>,
+    /// That were started.
+    processes: Mutex<Vec<Arc<Process>>>,
     is_calm: AtomicBool,
     counted: Mutex<BTreeMap<&'static str, u64>>,
     failures: Mutex<Vec<String>>,
@@ -56,7 +61,7 @@ pub(super) struct Drawn {
 }
 
 impl World {
-    pub fn new(scenario: &'static Scenario, number: u64, nodes: usize) -> Arc<Self> {
+    pub fn new(scenario: &'static Scenario, number: u64, nodes: usize, crash: Option<CrashPoint>) -> Arc<Self> {
         // Scenarios of one seed have nothing else in common.
         let of_name = hash(&[scenario.name.to_owned()]);
         let seed = Seed::of(number ^ of_name);
@@ -80,6 +85,9 @@ impl World {
             seed,
             trace: Trace::default(),
             operations: AtomicU64::new(0),
+            units: AtomicU64::new(0),
+            crash,
+            processes: Mutex::default(),
             is_calm: AtomicBool::new(false),
             counted: Mutex::default(),
             failures: Mutex::default(),
@@ -114,6 +122,30 @@ impl World {
         }
         if self.scenario.has_chart {
             self.views.committed(self, writes).await;
+        }
+    }
+
+    /// A process is started.
+    pub fn started(&self, process: &Arc<Process>) {
+        lock(&self.processes).push(Arc::clone(process));
+    }
+
+    /// A unit comes to the writer: the crash point that there is at it.
+    pub fn crash_point(&self) -> Option<CrashPoint> {
+        if self.is_calm() {
+            return None;
+        }
+        let commit = self.units.fetch_add(1, Ordering::Relaxed) + 1;
+        self.crash.filter(|crash| crash.commit == commit)
+    }
+
+    /// The machine stops that the process runs on.
+    pub fn crash(&self, process: &Process) {
+        self.tell(format!("the machine of {} stops", process.name));
+        if self.has_leases() {
+            process.kill();
+        } else {
+            lock(&self.processes).iter().for_each(|process| process.kill());
         }
     }
 
@@ -194,7 +226,8 @@ impl World {
         }
         let trace = std::mem::take(&mut *self.trace.lines());
         let operations = self.operations.load(Ordering::Relaxed);
-        Outcome { hash: hash(&trace), operations, faults, failures: lock(&self.failures).clone(), trace }
+        let commits = self.units.load(Ordering::Relaxed);
+        Outcome { hash: hash(&trace), operations, commits, faults, failures: lock(&self.failures).clone(), trace }
     }
 }
 

@@ -91,8 +91,12 @@ impl Director {
         }
     }
 
+    /// Or will have it, when it is started again.
     async fn has(&self, node: usize, part: &Part) -> bool {
         loop {
+            if self.nodes[&node].process.is_killed() {
+                return true;
+            }
             match self.nodes[&node].bus.status().await {
                 Ok(status) => return status.iter().any(|status| status.name == part.name),
                 Err(_) => sleep(Duration::from_millis(50)).await,
