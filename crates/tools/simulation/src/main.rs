@@ -26,7 +26,7 @@ use self::report::{Report, Run};
         Examples:\n  \
         cargo xtask simulate                             every scenario, 100 seeds of each\n  \
         cargo xtask simulate orders --nodes 3 --seeds 5000\n  \
-        cargo xtask simulate orders --seeds 3 --at-every-commit\n  \
+        cargo xtask simulate orders --seed 3 --at-every-commit \n  \
         cargo xtask simulate orders --seed 0x2a --trace  one seed, and all that happened in it"
 )]
 struct Cli {
@@ -70,8 +70,8 @@ impl Cli {
 
     /// Where it is stopped in runs of its own, a seed of so many commits.
     fn crashes(&self, commits: u64) -> impl Iterator<Item = CrashPoint> + use<> {
-        let commits = if self.at_every_commit { 1..=commits } else { 1..=0 };
-        commits.flat_map(|commit| [false, true].map(|is_written| CrashPoint { commit, is_written }))
+        let last = if self.at_every_commit { commits } else { 0 };
+        (1..=last).flat_map(|commit| [false, true].map(|is_written| CrashPoint { commit, is_written }))
     }
 
     /// Those that are run of each scenario.

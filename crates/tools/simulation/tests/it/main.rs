@@ -76,3 +76,24 @@ fn seeds_behind_the_last_one_are_refused() {
     let said = "there are no 100 seeds from 18446744073709551613 on, the last is 18446744073709551615";
     assert!(text(&output.stderr).contains(said), "{}", text(&output.stderr));
 }
+
+/// Two for each commit, and a point by itself is the run that it was among the others.
+#[test]
+fn the_machine_stops_at_every_commit() {
+    let output = simulate(&["clockwork", "--seed", "3", "--at-every-commit", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+    let all: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let whole: Value = serde_json::from_slice(&simulate(&["clockwork", "--seed", "3", "--json"]).stdout).unwrap();
+    let commits = whole["scenarios"][0]["commits"].as_u64().unwrap();
+    assert!(commits > 20 && whole["crash_points"] == 0, "{whole}");
+    assert_eq!((&all["crash_points"], &all["seeds"]), (&(2 * commits).into(), &1.into()));
+    let point = ["clockwork", "--seed", "3", "--crash-after", "20", "--trace"];
+    let [first, second] = [simulate(&point), simulate(&point)].map(|output| text(&output.stdout));
+    assert_eq!(first, second);
+    assert_eq!(
+        first.lines().filter(|line| line.contains(" stops") && line.contains("the machine of")).count(),
+        1,
+        "{first}"
+    );
+    assert!(first.contains("1 seeds, 1 crash points, "), "{first}");
+}
