@@ -46,6 +46,13 @@ impl Process {
         Self::try_start(id, store, subscriptions).await.unwrap()
     }
 
+    /// As if it were killed. What runs on other threads hears of that a little later.
+    async fn die(self) {
+        let clock = Arc::downgrade(&self.clock);
+        drop(self);
+        until("nothing of it runs any more", async || clock.strong_count() == 0).await;
+    }
+
     /// The slots that it works on, of its first subscriber.
     async fn slots(&self) -> Vec<u32> {
         let slots = self.bus.status().await.unwrap().swap_remove(0).slots;
@@ -118,7 +125,7 @@ pub(super) async fn what_nobody_works_on_is_behind(home: &impl BusHome) {
     let store = home.open().await;
     let probe = Probe::writing("ledger", &store);
     let dead = Process::start("dead", &store, vec![to(&probe)]).await;
-    drop(dead);
+    dead.die().await;
     let heir = Process::start("heir", &store, vec![to(&probe)]).await;
     publish(&store, &[("a", 1), ("b", 2)]).await;
     let status = heir.bus.status().await.unwrap().remove(0);
@@ -143,7 +150,7 @@ pub(super) async fn a_lease_of_a_clock_that_was_ahead_ends(home: &impl BusHome) 
     let probe = Probe::writing("ledger", &store);
     let dead = Process::start("dead", &store, vec![to(&probe)]).await;
     pass(&[&dead], 1000 * 60 * 60 * 24 * 30).await;
-    drop(dead);
+    dead.die().await;
     publish(&store, &[("a", 1)]).await;
     let heir = Process::start("heir", &store, vec![to(&probe)]).await;
     pass(&[&heir], 1).await;
@@ -218,7 +225,7 @@ pub(super) async fn a_slot_is_taken_when_its_lease_has_ended(home: &impl BusHome
         until("it has renewed", async || heir.lease().await.and_then(|lease| lease.until) == Some(end)).await;
         assert_eq!(heir.holder().await, token);
     }
-    drop(dead);
+    dead.die().await;
     publish(&store, &[("a", 2)]).await;
     pass(&[&heir], 239).await;
     assert_eq!((heir.slots().await, probe.seen("a").await), (vec![], vec![1]), "the lease goes on");
