@@ -118,7 +118,10 @@ async fn follow(store: &dyn Store, order: &ProjectionOrder, answer: &Json) -> Re
     let generation: u32 = answer.read()?;
     let status = stored(store).await?.into_iter().find(|status| status.name == *projection);
     if status.is_some_and(|status| status.paused.is_some()) {
-        return Ok(());
+        return Err(Failure::impossible(format!(
+            "the rebuild of {projection} has begun and does not go on, for the projection is paused: `borough projections resume \
+             {projection}`"
+        )));
     }
     let bar = RebuildBar::new(projection);
     let end = tokio::select! {

@@ -255,6 +255,23 @@ pub(crate) fn documents(
         .collect()
 }
 
+/// Whatever the documents are.
+pub(crate) fn keys(
+    connection: &Connection,
+    collection: &str,
+    after: Option<&str>,
+    limit: usize,
+) -> rusqlite::Result<Vec<String>> {
+    let sql = match after {
+        Some(_) => "SELECT key FROM documents WHERE collection = ?1 AND key > ?2 ORDER BY key LIMIT ?3",
+        None => "SELECT key FROM documents WHERE collection = ?1 AND key >= ?2 ORDER BY key LIMIT ?3",
+    };
+    connection
+        .prepare_cached(sql)?
+        .query_map((collection, after.unwrap_or(""), rows::integer(limit as u64)), |row| row.get(0))?
+        .collect()
+}
+
 pub(crate) fn head(connection: &Connection) -> rusqlite::Result<Position> {
     connection
         .prepare_cached("SELECT coalesce(max(position), 0) FROM events")?

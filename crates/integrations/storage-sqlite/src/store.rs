@@ -170,6 +170,11 @@ impl Store for SqliteStore {
         self.readers.read(move |connection| readers::documents(connection, &collection, after.as_deref(), limit)).await
     }
 
+    async fn keys(&self, collection: &str, after: Option<&str>, limit: usize) -> Result<Vec<String>, StoreError> {
+        let (collection, after) = (collection.to_owned(), after.map(str::to_owned));
+        self.readers.read(move |connection| readers::keys(connection, &collection, after.as_deref(), limit)).await
+    }
+
     async fn indexed(&self, query: IndexQuery) -> Result<Vec<StoredDocument>, StoreError> {
         let asked = query.clone();
         let found = self.readers.read(move |connection| collections::indexed(connection, &asked)).await?;

@@ -120,6 +120,11 @@ impl<'c, 'k> Transaction<'c, 'k> {
                     *version += 1;
                     *version
                 }
+                // Of what goes whatever it is, nothing is trusted: damage goes too.
+                Write::Delete { collection, key, expected: Expected::Any } => {
+                    revisions.insert((&**collection, key), 0);
+                    0
+                }
                 Write::Put { collection, key, expected, .. } | Write::Delete { collection, key, expected } => {
                     let revision = match revisions.get(&(&**collection, key.as_str())) {
                         Some(revision) => *revision,

@@ -2,19 +2,22 @@ use std::{
     mem::take,
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicU8, AtomicU32, Ordering},
     },
     time::Duration,
 };
 
 use event_sourcing::{Appends, CommitError, Deadline, Position, Receipt, StoreError, StoreErrorKind, Unit, Write};
 use rusqlite::{Connection, ErrorCode, hooks::Wal};
-use tokio::sync::{
-    mpsc::{
-        self,
-        error::{SendTimeoutError, TrySendError},
+use tokio::{
+    sync::{
+        mpsc::{
+            self,
+            error::{SendTimeoutError, TrySendError},
+        },
+        oneshot,
     },
-    oneshot,
+    time::timeout,
 };
 
 use crate::{
@@ -44,7 +47,7 @@ pub(crate) struct Writer {
 pub(crate) enum Order {
     Write(Job),
     /// Something else that needs the connection, alone.
-    Run(Box<dyn FnOnce(&mut Connection) + Send>),
+    Run(Box<dyn FnOnce(&mut Desk) + Send>),
     /// The folder has done what it can.
     Folded,
 }
@@ -62,6 +65,7 @@ impl Order {
 pub(crate) struct Job {
     writes: Vec<Write>,
     deadline: Option<Deadline>,
+    turn: Arc<Turn>,
     answer: oneshot::Sender<Answer>,
 }
 
@@ -74,7 +78,34 @@ struct Answer {
     _writes: Vec<Write>,
 }
 
+/// Whether the writer has begun with a unit, or whoever sent it has given it up: one of the two.
+#[derive(Default)]
+struct Turn(AtomicU8);
+
+impl Turn {
+    const BEGUN: u8 = 1;
+    const GIVEN_UP: u8 = 2;
+
+    /// Also of one that was begun before.
+    fn begin(&self) -> bool {
+        let was = self.0.compare_exchange(0, Self::BEGUN, Ordering::Relaxed, Ordering::Relaxed);
+        was != Err(Self::GIVEN_UP)
+    }
+
+    fn give_up(&self) -> bool {
+        self.0.compare_exchange(0, Self::GIVEN_UP, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+}
+
 impl Job {
+    /// To be asked when it is its turn, before anything of it is written.
+    fn begin(&self) -> Result<(), CommitError> {
+        let Some(deadline) = &self.deadline else { return Ok(()) };
+        deadline.check()?;
+        // The clock was set back since; the answer was given.
+        if self.turn.begin() { Ok(()) } else { Err(deadline.late()) }
+    }
+
     fn settle(self, outcome: Outcome) {
         // Whoever asked may be gone; what was written stays written.
         let _ = self.answer.send(Answer { outcome, _writes: self.writes });
@@ -112,14 +143,26 @@ impl Writer {
     /// Until the queue takes it the unit is the caller's and is dropped with the future; from then on it is the writer's,
     /// which never looks at whether anybody still waits.
     pub async fn commit(&self, unit: Unit) -> Result<Receipt, CommitError> {
-        let (answer, answered) = oneshot::channel();
+        let (answer, mut answered) = oneshot::channel();
         let deadline = unit.deadline();
-        let job = Job { writes: unit.into_writes(), deadline, answer };
+        let turn = Arc::new(Turn::default());
+        let job = Job { writes: unit.into_writes(), deadline: deadline.clone(), turn: Arc::clone(&turn), answer };
         if let Err(refused) = self.queue(Order::Write(job)).await {
             let late = if let SendTimeoutError::Timeout(order) = &refused { order.late() } else { None };
             return Err(late.unwrap_or_else(|| self.refusal(&refused).into()));
         }
-        answered.await.map_or_else(|_| Err(self.stopped().into()), |answer| answer.outcome)
+        let answer = match deadline {
+            None => answered.await,
+            Some(deadline) => match timeout(deadline.left(), &mut answered).await {
+                Ok(answer) => answer,
+                // What is being written is waited for: nobody could say what became of it.
+                Err(_) => match deadline.check() {
+                    Err(late) if turn.give_up() => return Err(late),
+                    _ => answered.await,
+                },
+            },
+        };
+        answer.map_or_else(|_| Err(self.stopped().into()), |answer| answer.outcome)
     }
 
     async fn queue(&self, order: Order) -> Result<(), SendTimeoutError<Order>> {
@@ -157,7 +200,13 @@ impl Writer {
         task: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (answer, answered) = oneshot::channel();
-        let task = Box::new(move |connection: &mut Connection| drop(answer.send(task(connection))));
+        let task = Box::new(move |desk: &mut Desk| {
+            let result = task(&mut desk.connection);
+            if result.is_err() {
+                desk.undo();
+            }
+            drop(answer.send(result));
+        });
         self.queue(Order::Run(task)).await.map_err(|refused| self.refusal(&refused))?;
         answered.await.unwrap_or_else(|_| Err(self.stopped()))
     }
@@ -181,7 +230,7 @@ impl Drop for Writer {
 }
 
 /// What the thread works with.
-struct Desk {
+pub(crate) struct Desk {
     /// Dropped before the connection, which is the last one to close.
     folder: Folder,
     connection: Connection,
@@ -227,7 +276,7 @@ impl Desk {
                     Order::Write(job) => group.push(job),
                     Order::Run(task) => {
                         self.settle(take(&mut group));
-                        task(&mut self.connection);
+                        task(&mut self);
                         self.fold();
                     }
                     Order::Folded => {
@@ -274,22 +323,27 @@ impl Desk {
     fn write(&mut self, group: &mut Vec<Job>) -> Result<Vec<Outcome>, Failure> {
         let outcomes = self.try_write(group);
         if outcomes.is_err() {
-            self.known.forget();
-            // SQLite has already rolled back by itself after some failures, such as a full disk.
-            if !self.connection.is_autocommit()
-                && let Err(cause) = self.connection.execute_batch("ROLLBACK")
-            {
-                tracing::error!(store = %self.file, %cause, "cannot roll back");
-            }
-            // Mutant `leftovers_kept`: what a commit that failed has left is there after a kill, or has the store be refused.
-            if self.file.lost().is_none()
-                && !cfg!(mutant = "leftovers_kept")
-                && let Err(cause) = self.leftovers.remove(&self.file)
-            {
-                tracing::error!(store = %self.file, %cause, "what a commit that failed has left in the log cannot be removed");
-            }
+            self.undo();
         }
         outcomes
+    }
+
+    /// After a transaction that has failed.
+    fn undo(&mut self) {
+        self.known.forget();
+        // SQLite has already rolled back by itself after some failures, such as a full disk.
+        if !self.connection.is_autocommit()
+            && let Err(cause) = self.connection.execute_batch("ROLLBACK")
+        {
+            tracing::error!(store = %self.file, %cause, "cannot roll back");
+        }
+        // Mutant `leftovers_kept`: what a commit that failed has left is there after a kill, or has the store be refused.
+        if self.file.lost().is_none()
+            && !cfg!(mutant = "leftovers_kept")
+            && let Err(cause) = self.leftovers.remove(&self.file)
+        {
+            tracing::error!(store = %self.file, %cause, "what a commit that failed has left in the log cannot be removed");
+        }
     }
 
     fn try_write(&mut self, group: &mut Vec<Job>) -> Result<Vec<Outcome>, Failure> {
@@ -300,7 +354,7 @@ impl Desk {
         let mut transaction = Transaction::begin(&self.connection, &mut self.known).map_err(Failure::Group)?;
         let mut outcomes = Vec::with_capacity(group.len());
         for job in group.iter() {
-            let outcome = match job.deadline.as_ref().map_or(Ok(()), Deadline::check) {
+            let outcome = match job.begin() {
                 Ok(()) => transaction.write(&job.writes).map_err(Failure::Unit)?.map_err(CommitError::from),
                 Err(late) => Err(late),
             };

@@ -49,13 +49,13 @@ pub(crate) async fn readable<S: Store + ?Sized>(
 }
 
 /// Whoever goes on behind the end of the log, because its checkpoint says so, would pass over what comes next.
-fn beyond(head: Position, after: Position) -> Option<Damage> {
+pub(crate) fn beyond(head: Position, after: Position) -> Option<Damage> {
     // Mutant `beyond_the_end`: what is appended is passed over, up to where the checkpoint is.
     if after <= head || cfg!(mutant = "beyond_the_end") {
         return None;
     }
     let message = format!(
-        "the log ends at {head}, before the checkpoint from which this goes on: restore the store from a copy; a projection can be \
+        "the log ends at {head}, before position {after}, from which this goes on: restore the store from a copy; a projection can be \
          rebuilt instead"
     );
     let error = StoreError { kind: StoreErrorKind::Corrupt, message };

@@ -47,6 +47,13 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<StoredDocument>, StoreError>;
 
+    /// The keys of the documents of a collection, as [`documents`](Self::documents) has them: also of those that are damaged, where
+    /// the store can tell.
+    async fn keys(&self, collection: &str, after: Option<&str>, limit: usize) -> Result<Vec<String>, StoreError> {
+        let documents = self.documents(collection, after, limit).await?;
+        Ok(documents.into_iter().map(|document| document.key).collect())
+    }
+
     /// The documents that an index finds, by value and then by key.
     ///
     /// # Errors

@@ -3,7 +3,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use kernel::Envelope;
 use tokio::time::sleep;
 
-use crate::{Appended, EventQuery, LogQuery, Position, Store, StoreError};
+use crate::{Appended, EventQuery, LogQuery, Position, Store, StoreError, readable::beyond};
 
 /// The slow look beside the wake-ups, which tell of this process only.
 const POLL: Duration = Duration::from_secs(1);
@@ -68,7 +68,8 @@ impl Subscription {
     /// The next events; waits until there are some.
     ///
     /// # Errors
-    /// What the store says. The next call goes on from the same position.
+    /// What the store says; Corrupt where the log ends before the position, as after a store was restored from an older copy. The next
+    /// call goes on from the same position.
     ///
     /// # Cancel safety
     /// Dropped, it has handed out nothing: the next call answers with the same events.
@@ -77,6 +78,9 @@ impl Subscription {
             self.appended.look();
             // What is appended from here on is for the next look, so a page that is not full has all there is up to the head.
             let head = self.store.head().await?;
+            if let Some(damage) = beyond(head, self.position) {
+                return Err(damage.error);
+            }
             if head > self.position {
                 let matching = self.matching.clone();
                 let query = LogQuery { upto: Some(head), matching, ..LogQuery::after(self.position, self.page) };

@@ -53,6 +53,7 @@ pub struct Unit {
 }
 
 /// From when on a unit must not be written any more: [`Unit::deadline`].
+#[derive(Clone)]
 pub struct Deadline {
     at: DateTime<Utc>,
     clock: Arc<dyn Clock>,
@@ -69,13 +70,13 @@ impl Deadline {
     /// # Errors
     /// Late, if the deadline has passed.
     pub fn check(&self) -> Result<(), CommitError> {
-        let now = self.clock.now();
         // Mutant `written_too_late`: what nobody waits for any more is written.
-        if now < self.at || cfg!(mutant = "written_too_late") {
-            Ok(())
-        } else {
-            Err(CommitError::Late { deadline: self.at, now })
-        }
+        if self.clock.now() < self.at || cfg!(mutant = "written_too_late") { Ok(()) } else { Err(self.late()) }
+    }
+
+    /// For adapters: what is said of a unit that came too late.
+    pub fn late(&self) -> CommitError {
+        CommitError::Late { deadline: self.at, now: self.clock.now() }
     }
 }
 

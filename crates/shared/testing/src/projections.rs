@@ -44,6 +44,7 @@ pub async fn projections_conformance<H: BusHome>(make: impl AsyncFn() -> H) {
     rebuilds::readers_keep_the_old_one_until_the_switch(&make().await).await;
     rebuilds::a_raised_version_builds_by_itself(&make().await).await;
     rebuilds::an_older_program_leaves_the_newer_one_alone(&make().await).await;
+    rebuilds::a_newer_program_that_is_gone_holds_up_no_rebuild(&make().await).await;
     rebuilds::a_rebuild_halts_beside_the_live_one(&make().await).await;
     rebuilds::a_rebuild_under_way_goes_on(&make().await).await;
     rebuilds::two_runners_repeat_nothing(&make().await).await;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod anew;
 mod bus;
 #[cfg(debug_assertions)]
 mod crash;

@@ -17,7 +17,7 @@ use crate::{options, place};
 /// Units that the queue holds.
 const QUEUE: u64 = 1024;
 
-/// A clock that whoever looks at it stands still before, until it is let go.
+/// A clock before which the writer stands still, until it is let go.
 struct Gate {
     arrived: Mutex<mpsc::Sender<()>>,
     open: Mutex<mpsc::Receiver<()>>,
@@ -25,6 +25,10 @@ struct Gate {
 
 impl Clock for Gate {
     fn now(&self) -> DateTime<Utc> {
+        // Whoever waits for the unit looks too.
+        if std::thread::current().name() != Some("sqlite-writer") {
+            return DateTime::UNIX_EPOCH;
+        }
         self.arrived.lock().unwrap().send(()).unwrap();
         // Whoever forgets to open it has ended.
         let _ = self.open.lock().unwrap().recv();
@@ -108,6 +112,25 @@ async fn who_waits_for_room_beyond_the_deadline_is_told_so_then() {
     assert_eq!(start.elapsed().as_secs(), 2, "of the five that others wait");
     drop(gate);
     held.await.unwrap();
+}
+
+/// It waits for its turn, and there is room.
+#[tokio::test(start_paused = true)]
+async fn who_waits_in_the_queue_beyond_the_deadline_is_told_so_then_and_nothing_is_written() {
+    let (_folder, path) = place();
+    let store = Arc::new(SqliteStore::open(&path, options()).unwrap());
+    let (gate, held) = hold(&store).await;
+    let start = tokio::time::Instant::now();
+    let context = testing::context(&[]).until(DateTime::UNIX_EPOCH + TimeDelta::seconds(2));
+    let mut unit = Unit::new(Origin { clock: Arc::new(Ticking(start)), context, ..testing::origin("test") });
+    unit.put("hurried", &Card { n: 0 }, Expected::Absent);
+    let refused = store.commit(unit).await.unwrap_err();
+    assert!(matches!(refused, CommitError::Late { .. }), "{refused}");
+    assert_eq!(start.elapsed().as_secs(), 2);
+    gate.send(()).unwrap();
+    held.await.unwrap();
+    store.commit(put(1)).await.unwrap();
+    assert_eq!(store.document("testing.cards", "hurried").await.unwrap(), None);
 }
 
 /// The time since then.

@@ -188,7 +188,11 @@ fn put<A: Snapshotted>(keeper: &Keeper<A>, loaded: &Loaded<A>, event_id: EventId
         Err(refused) => Err(refused.to_string()),
     });
     match body {
-        Ok(body) => unit.put_body::<Snapshot<A>>(key, body, Expected::Any),
+        // In place of what is there, which may be damaged: then a store would not have anything written upon it.
+        Ok(body) => {
+            unit.delete::<Snapshot<A>>(key.as_str(), Expected::Any);
+            unit.put_body::<Snapshot<A>>(key, body, Expected::Any);
+        }
         // The events say it all.
         Err(why) => {
             tracing::warn!(collection = A::COLLECTION, key, "no snapshot is kept, the stream is replayed: {why}")

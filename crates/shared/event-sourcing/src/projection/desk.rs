@@ -112,8 +112,8 @@ impl Projections {
     }
 
     /// Has all documents written anew beside those that readers see. The answer is the generation that will take their place:
-    /// see [`follow_rebuild`](super::follow_rebuild). One that is under way goes on, whoever has begun it; one that has halted is
-    /// given up for another.
+    /// see [`follow_rebuild`](super::follow_rebuild). One of this version that is under way goes on, whoever has begun it; one that has
+    /// halted, or is a newer program's, which may be gone, is given up for another.
     ///
     /// # Errors
     /// There is none of that name; the store does not answer.
@@ -127,6 +127,7 @@ impl Projections {
             let Found { key, value, revision } = projector.record().await?;
             if let Some(rebuild) = status(&*projector.ports.store, key, value.clone()).await?.rebuild
                 && rebuild.halted.is_none()
+                && rebuild.version == projector.version
             {
                 return Ok(rebuild.number);
             }

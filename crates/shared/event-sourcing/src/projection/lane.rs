@@ -11,7 +11,7 @@ use super::{
     projector::{BATCH, Projector, Trouble},
     record::{Generation, Halt, Progress, progress_key},
 };
-use crate::{Excerpt, Expected, Position, Readable, StoreError, StoreExt};
+use crate::{Damage, Excerpt, Expected, Position, Readable, StoreError, StoreErrorKind, StoreExt};
 
 /// Positions that a stored checkpoint may be behind as long as no event was of interest: to pass them again costs a read.
 const LATE: u64 = 4096;
@@ -104,7 +104,12 @@ impl Lane {
         self.halted_at = next.halted.as_ref().map(|_| resumed);
         let halts = next.halted.is_some();
         if of_interest || next.position.0 - self.stored.0 >= LATE {
-            self.commit(projector, batch, next).await?;
+            match self.commit(projector, batch, next).await {
+                Err(Trouble::Store(error)) if error.kind == StoreErrorKind::Corrupt => {
+                    return self.halt_upon(error, &page, projector, resumed).await;
+                }
+                written => written?,
+            }
             projector.meters.duration.record(began.elapsed());
         } else {
             self.progress = next;
@@ -117,6 +122,25 @@ impl Lane {
             Some(last) if !is_all => Turn::Moved(last.timestamp),
             _ => Turn::AtEnd,
         })
+    }
+
+    /// A document is damaged that one of these events is to be written upon: it is not known which, so it halts before all of them. A
+    /// rebuild writes elsewhere.
+    async fn halt_upon(
+        &mut self,
+        error: StoreError,
+        page: &Excerpt,
+        projector: &Projector,
+        resumed: u64,
+    ) -> Result<Turn, Trouble> {
+        let first = page.iter().find(|event| projector.taken(&event.event_type).is_some());
+        let position = first.map_or(self.position(), |event| at(event));
+        let halted = Some(Halt::from(Damage { position, error }));
+        let nothing = Batch::new(Arc::clone(&projector.ports.store), self.generation.number);
+        self.commit(projector, nothing, Progress { halted, ..self.progress.clone() }).await?;
+        self.halted_at = Some(resumed);
+        projector.meters.failed.increment(1);
+        Ok(Turn::Halted)
     }
 
     /// A unit of somebody else has stored its progress as it is.

@@ -73,8 +73,9 @@ pub(super) async fn sweep(projector: &Projector, mut record: Record, revision: u
     let retired = record.retired.remove(0);
     for collection in &retired.collections {
         let name = collection_of(collection, retired.number);
-        let page = store.documents(&name, None, PAGE).await?;
-        page.into_iter().for_each(|document| unit.write(name.clone(), document.key, None));
+        // Whatever they are: a document that is damaged goes with the others.
+        let page = store.keys(&name, None, PAGE).await?;
+        page.into_iter().for_each(|key| unit.write(name.clone(), key, None));
         if !unit.is_empty() {
             break;
         }

@@ -123,6 +123,23 @@ pub(super) async fn an_older_program_leaves_the_newer_one_alone(home: &impl BusH
     check(&*store).await;
 }
 
+/// Rolled back: the newer one that has begun a rebuild is not there to end it.
+pub(super) async fn a_newer_program_that_is_gone_holds_up_no_rebuild(home: &impl BusHome) {
+    let store = home.open().await;
+    publish(&store, 1..=3).await;
+    let running = Running::start::<Tally<1>>(&store);
+    rested(&*store, 1).await;
+    running.stop().await;
+    let newer = Projections::new([Arc::new(projector::<Tally<3>>(&store))]);
+    assert_eq!(newer.rebuild(NAME).await, Ok(2));
+    let running = Running::start::<Tally<1>>(&store);
+    assert_eq!(running.projections.rebuild(NAME).await, Ok(3), "in its place");
+    assert_eq!(follow_rebuild(&*store, NAME, 3, |_| ()).await.unwrap(), RebuildEnd::Live);
+    rested(&*store, 1).await;
+    running.stop().await;
+    assert_eq!(check(&*store).await.live.number, 3);
+}
+
 /// The way out of an event that cannot be applied: a mended program writes everything anew, past it. One that cannot apply it
 /// either halts beside the live one, which goes on; another rebuild takes the place of that.
 pub(super) async fn a_rebuild_halts_beside_the_live_one(home: &impl BusHome) {

@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use event_sourcing::{
-    EventQuery, Expected, LogQuery, Position, Receipt, Store, StoreExt as _, Subscription, Unit, WaitError,
+    EventQuery, Expected, LogQuery, Position, Receipt, Store, StoreErrorKind, StoreExt as _, Subscription, Unit,
+    WaitError,
 };
 use kernel::Event;
 use tokio::task::JoinSet;
@@ -96,6 +97,10 @@ pub(super) async fn a_subscription_follows(store: Arc<dyn Store>) {
         }
     };
     soon("going on", caught_up).await;
+    let mut beyond = Subscription::new(store, None, Position(99));
+    let error = soon("saying so", beyond.next()).await.unwrap_err();
+    assert_eq!(error.kind, StoreErrorKind::Corrupt);
+    assert!(error.message.contains("the log ends at 7, before position 99"), "{error}");
 }
 
 /// Rule 13 of docs/durability.md.
