@@ -317,7 +317,7 @@ pub(super) async fn a_checkpoint_beyond_the_log_halts(home: &impl BusHome) {
         until("all have halted", all_halt).await;
         for status in bus.status().await.unwrap() {
             let halted = status.halted.expect("it has halted");
-            assert!(halted.contains("the log ends at 2, before the checkpoint"), "{halted}");
+            assert!(halted.contains("the log ends at 2, before position"), "{halted}");
         }
         for probe in &probes {
             bus.resume(probe.name()).await.unwrap();
