@@ -365,7 +365,7 @@ impl Platform {
             let until = Instant::now() + time;
             let drained = bus.drain(time).await?;
             let left = until.saturating_duration_since(Instant::now());
-            Ok(if projections.drain(left).await? { drained } else { Drain::TimedOut })
+            Ok(if projections.drain(left).await? { drained } else { Drain::Incomplete })
         }
     }
 

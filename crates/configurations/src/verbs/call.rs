@@ -57,7 +57,7 @@ async fn here(config: &Config, platform: Platform, order: CallOrder) -> Result<R
             tracing::error!("the call is answered, and what it began is still open: {failure}");
         }
     }
-    if platform.drain(DRAIN).await? == event_bus::Drain::TimedOut {
+    if platform.drain(DRAIN).await? == event_bus::Drain::Incomplete {
         tracing::warn!("subscribers are behind: the next run or `borough serve` delivers the rest");
     }
     platform.stop().await;

@@ -90,7 +90,7 @@ async fn report_of(config: &Config, platform: &mut Platform, request: StartPipel
     let from = platform.store.head().await?;
     let started = platform.application.requests.ask(&cx, request).await?;
     let record = drive(platform, SagaId(started.saga_id), &Progress::new()).await?;
-    if platform.drain(DRAIN).await? == event_bus::Drain::TimedOut {
+    if platform.drain(DRAIN).await? == event_bus::Drain::Incomplete {
         tracing::warn!("subscribers are behind: the next run or `borough serve` delivers the rest");
     }
     collect(config, &platform.application.requests, &*platform.store, &cx, &record, from).await

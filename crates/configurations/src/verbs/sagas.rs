@@ -167,7 +167,7 @@ async fn here(platform: Platform, ids: &[SagaId]) -> Result<Vec<SagaRecord>, Fai
         }
     }
     let drained = match failure {
-        Some(Failure::Interrupted) => Ok(event_bus::Drain::TimedOut),
+        Some(Failure::Interrupted) => Ok(event_bus::Drain::Incomplete),
         _ => platform.drain(super::run::DRAIN).await,
     };
     platform.stop().await;

@@ -1,5 +1,7 @@
 use std::{any::Any, error::Error, fmt, panic::Location, sync::Arc};
 
+use kernel::panic_text;
+
 /// A registration: what it provides and where it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Step {
@@ -44,7 +46,7 @@ impl Failure {
     }
 
     pub(crate) fn panic(payload: &(dyn Any + Send)) -> Box<Self> {
-        Self::new(Reason::Panic(message(payload)))
+        Self::new(Reason::Panic(panic_text(payload)))
     }
 
     /// One step up, towards who asked.
@@ -87,11 +89,4 @@ impl Error for Failure {
             Reason::Panic(_) | Reason::NotAwaited => None,
         }
     }
-}
-
-/// What was given to `panic!`.
-pub(crate) fn message(payload: &(dyn Any + Send)) -> String {
-    let text = payload.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("a value that is no text").to_owned()
 }

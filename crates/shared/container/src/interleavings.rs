@@ -11,12 +11,13 @@ use std::{
 };
 
 use futures::poll;
+use kernel::panic_text;
 use shuttle::{
     future::{block_on, spawn, yield_now},
     thread,
 };
 
-use crate::{Builder, Container, failure::message};
+use crate::{Builder, Container};
 
 const ORDERS: usize = 2000;
 
@@ -219,5 +220,5 @@ fn factories_that_ask_past_the_refusal_dead_lock() {
     };
     let meet = move || asking_past_the_graph(on_another_thread);
     let found = catch_unwind(AssertUnwindSafe(|| shuttle::check_random(meet, ORDERS))).expect_err("it is found");
-    assert!(message(found.as_ref()).contains("deadlock"), "{}", message(found.as_ref()));
+    assert!(panic_text(found.as_ref()).contains("deadlock"), "{}", panic_text(found.as_ref()));
 }

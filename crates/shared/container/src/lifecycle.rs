@@ -1,11 +1,11 @@
 use std::{error::Error, fmt, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures::future::{BoxFuture, FutureExt};
+use kernel::panic_text;
 use tokio::{sync::Mutex, time::timeout};
 
 use crate::{
     Container, Failure, Reason, Step,
-    failure::message,
     wire::{AnyWire, Early, Wire},
 };
 
@@ -240,7 +240,7 @@ impl Stage {
         let reason = match timeout(within, AssertUnwindSafe(step).catch_unwind()).await {
             Ok(Ok(Ok(()))) => return Ok(()),
             Ok(Ok(Err(error))) => HookReason::Failed(error),
-            Ok(Err(payload)) => HookReason::Panicked(message(payload.as_ref())),
+            Ok(Err(payload)) => HookReason::Panicked(panic_text(payload.as_ref())),
             Err(_) => HookReason::TimedOut(within),
         };
         Err(HookError { of: self.of, phase, reason })

@@ -10,7 +10,6 @@ use event_sourcing::{
 use futures::future::join_all;
 use kernel::{Clock, Context, CorrelationId, Error, Ids};
 use tokio::{
-    sync::Semaphore,
     task::JoinHandle,
     time::{sleep, timeout},
 };
@@ -111,16 +110,16 @@ pub(crate) struct Shared {
     /// None where there is no node.
     keeper: OnceLock<Keeper>,
     running: Mutex<Vec<Arc<Running>>>,
-    /// Names of those that are being removed and have not ended yet.
-    leaving: Mutex<Vec<&'static str>>,
+    /// Names of those that are being added or removed.
+    changing: Mutex<Vec<&'static str>>,
 }
 
 /// A name that nobody else may have as long as this is there.
-struct Leaving<'a>(&'a Shared, &'static str);
+struct Changing<'a>(&'a Shared, &'static str);
 
-impl Drop for Leaving<'_> {
+impl Drop for Changing<'_> {
     fn drop(&mut self) {
-        self.0.leaving().retain(|name| *name != self.1);
+        self.0.changing().retain(|name| *name != self.1);
     }
 }
 
@@ -130,8 +129,9 @@ impl Drop for Leaving<'_> {
 pub enum Drain {
     /// Nothing is left in the log for any subscriber of this process that is not paused.
     Complete,
-    /// The rest is still in the log and will be delivered by the next process.
-    TimedOut,
+    /// It took too long, or the task of a subscriber has panicked, as its status says. The rest is still in the log and will be
+    /// delivered by the next process.
+    Incomplete,
 }
 
 impl EventBus {
@@ -148,7 +148,7 @@ impl EventBus {
             let fault = format!("threads is {}: allow 1 to {THREADS} threads for computations", options.threads);
             return Err(BusError::Options(fault));
         }
-        let threads = Arc::new(Semaphore::new(options.threads));
+        let threads = Threads::new(options.threads);
         let Ports { store, clock, ids } = ports;
         let is_durable = store.is_some();
         let store = store.unwrap_or_else(|| Arc::new(MemoryStore::keeping(LATEST)));
@@ -158,9 +158,9 @@ impl EventBus {
         if let Some(fault) = node.as_ref().and_then(Node::fault) {
             return Err(BusError::Options(fault));
         }
-        let (running, leaving, keeper) = (Mutex::default(), Mutex::default(), OnceLock::new());
+        let (running, changing, keeper) = (Mutex::default(), Mutex::default(), OnceLock::new());
         let shared =
-            Arc::new(Shared { store, is_durable, clock, ids, options, inline, threads, keeper, running, leaving });
+            Arc::new(Shared { store, is_durable, clock, ids, options, inline, threads, keeper, running, changing });
         // Owns the tasks from the first one on, so that an error on the way stops them.
         let mut bus = Self { caretaker: tokio::spawn(take_care(Arc::clone(&shared))), keeper: None, shared };
         if let Some(node) = node.filter(|_| is_durable) {
@@ -214,13 +214,7 @@ impl EventBus {
         if subscription.class == DeliveryClass::Durable && !self.shared.is_durable {
             return Err(BusError::NoStore(name));
         }
-        let is_taken = self.shared.running().iter().any(|running| running.subscription.name == name);
-        // The one that leaves may be about to commit what it has done.
-        // Mutant `added_too_early`: whoever comes in its place does the same once more.
-        let is_taken = is_taken || self.shared.leaving().contains(&name) && !cfg!(mutant = "added_too_early");
-        if is_taken || self.shared.inline.has(name) {
-            return Err(BusError::Twice(name));
-        }
+        let _adding = self.shared.reserve(name)?;
         let policy = subscription.retry.unwrap_or(options.retry);
         policy.of(name, options.seed).map_err(|error| BusError::Options(error.message))?;
         self.shared.divide(&subscription).await?;
@@ -231,16 +225,13 @@ impl EventBus {
                 self.shared.begin(post, None).await?;
             }
         }
-        let mut running = self.shared.running();
-        // Somebody else may have added it meanwhile; then this one's task ends here.
-        if running.iter().any(|running| running.subscription.name == name) {
-            return Err(BusError::Twice(name));
-        }
-        running.push(added);
+        self.shared.running().push(added);
         Ok(())
     }
 
-    /// Stops one subscriber. What it was in the middle of is delivered again when it is added again, which it can be when this has ended.
+    /// Stops one subscriber. What it was in the middle of is delivered again when it is added again, which it can be when this has
+    /// ended: when no handler of it is running any more, or five seconds later, if one goes on computing. What that one does has no
+    /// effect then.
     ///
     /// # Errors
     /// There is none of that name.
@@ -248,13 +239,13 @@ impl EventBus {
     /// # Cancel safety
     /// Dropped, it stops nevertheless.
     pub async fn remove(&self, name: &str) -> Result<Subscription, BusError> {
-        let (removed, _leaving) = {
+        let (removed, _removing) = {
             let mut running = self.shared.running();
             let index = running.iter().position(|running| running.subscription.name == name);
             let removed = running.remove(index.ok_or_else(|| BusError::Unknown(name.into()))?);
             let name = removed.subscription.name;
-            self.shared.leaving().push(name);
-            (removed, Leaving(&self.shared, name))
+            self.shared.changing().push(name);
+            (removed, Changing(&self.shared, name))
         };
         match self.shared.keeper.get() {
             Some(keeper) => keeper.give_up(&self.shared, &removed).await,
@@ -344,6 +335,7 @@ impl EventBus {
         }
         retried.held.dedup();
         retried.busy.dedup();
+        retried.elsewhere.dedup();
         Ok(retried)
     }
 
@@ -375,7 +367,10 @@ impl EventBus {
         let (clock, ids) = (Arc::clone(clock), Arc::clone(ids));
         let origin = event_sourcing::Origin { module: "event-bus", context: cx.clone(), clock, ids };
         let discarded = DeadLetters::of(&**store).discard(filter, reason, &origin).await?;
-        self.shared.running().iter().for_each(|running| running.order(|orders| orders.letters += 1));
+        let is_meant = |running: &&Arc<Running>| {
+            filter.subscriber.as_ref().is_none_or(|subscriber| subscriber == running.subscription.name)
+        };
+        self.shared.running().iter().filter(is_meant).for_each(|running| running.order(|orders| orders.letters += 1));
         Ok(discarded)
     }
 
@@ -396,8 +391,8 @@ impl EventBus {
         &self.shared.inline
     }
 
-    /// Waits until every subscriber that is not paused or halted has handled all that is in the log, what it publishes itself
-    /// included. What is on slots on which another process works is that one's affair, once it has shown that it lives.
+    /// Waits until every subscriber that is not paused or halted has handled all that is in the log, what it publishes itself and
+    /// what was parked behind letters that are gone included. What is on slots on which another process works is that one's affair, once it has shown that it lives.
     ///
     /// # Errors
     /// The store does not say how long its log is.
@@ -406,17 +401,18 @@ impl EventBus {
     /// Only waits; can be dropped and called again.
     pub async fn drain(&self, time: Duration) -> Result<Drain, BusError> {
         match timeout(time, self.caught_up()).await {
-            Ok(result) => result.map(|()| Drain::Complete),
-            Err(_) => Ok(Drain::TimedOut),
+            Ok(result) => result,
+            Err(_) => Ok(Drain::Incomplete),
         }
     }
 
-    async fn caught_up(&self) -> Result<(), BusError> {
+    async fn caught_up(&self) -> Result<Drain, BusError> {
         loop {
             let head = self.shared.store.head().await?;
             let running = self.shared.running().clone();
             for post in running.iter().flat_map(|running| &running.posts) {
-                post.slate.wait_for(|standing| standing.is_through(head, post.orders())).await;
+                // The others are waited for, and not one that does nothing any more.
+                post.slate.wait_for(|standing| standing.is_dead || standing.is_through(head, post.orders())).await;
             }
             if let Some(keeper) = self.shared.keeper.get() {
                 for post in
@@ -429,10 +425,11 @@ impl EventBus {
                     }
                 }
             }
-            let is_here = |post: &Arc<Post>| post.slate.read().is_through(head, post.orders());
-            let mut posts = running.iter().flat_map(|running| &running.posts);
-            if self.shared.store.head().await? == head && posts.all(is_here) {
-                return Ok(());
+            let posts = || running.iter().flat_map(|running| &running.posts);
+            let is_dead = |post: &Arc<Post>| post.slate.read().is_dead;
+            let is_through = |post: &Arc<Post>| post.slate.read().is_through(head, post.orders());
+            if self.shared.store.head().await? == head && posts().all(|post| is_dead(post) || is_through(post)) {
+                return Ok(if posts().any(is_dead) { Drain::Incomplete } else { Drain::Complete });
             }
         }
     }
@@ -513,8 +510,23 @@ impl Drop for EventBus {
 }
 
 impl Shared {
-    fn leaving(&self) -> std::sync::MutexGuard<'_, Vec<&'static str>> {
-        self.leaving.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The name of a subscriber that is to be added, for as long as that takes.
+    fn reserve(&self, name: &'static str) -> Result<Changing<'_>, BusError> {
+        let running = self.running();
+        let mut changing = self.changing();
+        // The one that leaves may be about to commit what it has done.
+        // Mutant `added_too_early`: whoever comes in its place, or beside another one, does the same once more.
+        let is_changing = changing.contains(&name) && !cfg!(mutant = "added_too_early");
+        let is_running = running.iter().any(|running| running.subscription.name == name);
+        if is_changing || is_running || self.inline.has(name) {
+            return Err(BusError::Twice(name));
+        }
+        changing.push(name);
+        Ok(Changing(self, name))
+    }
+
+    fn changing(&self) -> std::sync::MutexGuard<'_, Vec<&'static str>> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn running(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Running>>> {
@@ -547,7 +559,7 @@ impl Shared {
             policy,
             retry,
             inline: self.inline.clone(),
-            threads: Arc::clone(&self.threads),
+            threads: self.threads.clone(),
             records: !self.options.records.keeps_none(),
             watch: Arc::clone(&post.watch),
             desk: Desk::default(),

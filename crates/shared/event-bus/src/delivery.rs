@@ -19,7 +19,7 @@ use event_sourcing::{
     StoreExt, Unit, Unreadable,
 };
 use futures::FutureExt;
-use kernel::{Clock, Context, CorrelationId, Envelope, Error, ErrorKind, Ids};
+use kernel::{Clock, Context, CorrelationId, Envelope, Error, ErrorKind, Ids, panic_text};
 use resilience::{GiveUp, Retry};
 use tokio::time::Instant;
 use tracing::Span;
@@ -27,7 +27,7 @@ use uuid::Uuid;
 
 use crate::{
     DeadLetter, DeliveryOutcome, DeliveryRecord, InlineSubscribers, OnUnknown, RetryPolicy, Subscription,
-    handler::{BatchHandler, Fault, Handler, Thread, Threads, thread},
+    handler::{BatchHandler, Fault, Handler, Thread, Threads},
     lease::fence::Fence,
     mailbox::Waiting,
     meters::Meters,
@@ -94,7 +94,7 @@ impl Delivery {
         waiting.attempts += 1;
         let thread = if handler.computes() {
             let _waiting = self.watch.waits();
-            thread(&*handler, &self.threads).await
+            self.threads.one_for(&*handler).await
         } else {
             None
         };
@@ -400,7 +400,5 @@ pub(crate) async fn caught(span: &Span, handling: impl Future<Output = Result<()
 }
 
 pub(crate) fn panicked(panic: &(dyn Any + Send)) -> Error {
-    let message = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
-    let message = message.or_else(|| panic.downcast_ref::<String>().cloned());
-    Error::internal("the subscriber panicked").with_detail(message.unwrap_or_default())
+    Error::internal("the subscriber panicked").with_detail(panic_text(panic))
 }

@@ -13,6 +13,9 @@ pub enum BusError {
     /// Nobody runs here under that name.
     #[error("there is no subscriber `{0}` in this process: see `borough subscribers`")]
     Unknown(String),
+    /// It was told to stop, or its task has panicked, before it had done what it was asked.
+    #[error("subscriber `{0}` has stopped before all was done: look again when it runs")]
+    Stopped(String),
     /// It asks for what cannot be.
     #[error("subscriber `{name}`: {fault}")]
     Subscription {
@@ -58,6 +61,7 @@ impl From<BusError> for Error {
         match error {
             BusError::Store(error) => error.into(),
             BusError::Unknown(_) => Self::new(ErrorKind::NotFound, error.to_string()),
+            BusError::Stopped(_) => Self::new(ErrorKind::Unavailable, error.to_string()),
             BusError::NoStore(_)
             | BusError::Twice(_)
             | BusError::Subscription { .. }

@@ -104,6 +104,7 @@ impl Follower {
     /// Until it is ordered to stop.
     pub async fn run(mut self) {
         while let Err(error) = self.follow().await {
+            self.letters.fail(&error);
             loop {
                 // The fence has told about it. What is in flight ends here, and nothing is written any more.
                 if self.delivery.is_lost() {
@@ -150,7 +151,7 @@ impl Follower {
                 if self.obeyed.stop {
                     return Ok(());
                 }
-                if let Some(redelivering) = self.redelivery() {
+                if let Some(redelivering) = self.redelivery().await? {
                     self.lanes(handler, Work::trying(redelivering)).await?;
                     continue;
                 }
@@ -325,6 +326,8 @@ impl Follower {
             standing.parked_keys = self.parked.len();
             standing.paused = self.obeyed.paused;
             standing.resumed = self.obeyed.resumed;
+            standing.letters = self.obeyed.letters;
+            standing.redelivers = !self.letters.is_empty();
             standing.leaving = self.obeyed.leaving;
             standing.halted.clone_from(&self.halted);
         });

@@ -4,7 +4,10 @@ use std::{marker::PhantomData, panic::resume_unwind, pin::Pin, sync::Arc};
 
 use event_sourcing::Unit;
 use kernel::{Context, Envelope, Error, Event};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{
+    OwnedSemaphorePermit, Semaphore,
+    mpsc::{self, Receiver, Sender},
+};
 
 use crate::{BatchSubscriber, CpuSubscriber, EnvelopeSubscriber, Subscriber, stretch::Stretch};
 
@@ -20,10 +23,40 @@ pub(crate) enum Fault {
 pub(crate) type Handling<'a> = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send + 'a>>;
 
 /// The threads on which [`CpuSubscriber`]s compute.
-pub(crate) type Threads = Arc<Semaphore>;
+#[derive(Clone)]
+pub(crate) struct Threads {
+    free: Arc<Semaphore>,
+    /// Whoever computes has a copy, also where nobody waits for what comes of it.
+    computing: Option<Sender<()>>,
+}
 
-/// One of them.
-pub(crate) type Thread = OwnedSemaphorePermit;
+/// One of them, until this is dropped.
+pub(crate) struct Thread {
+    _free: OwnedSemaphorePermit,
+    _computing: Option<Sender<()>>,
+}
+
+impl Threads {
+    pub fn new(threads: usize) -> Self {
+        Self { free: Arc::new(Semaphore::new(threads)), computing: None }
+    }
+
+    /// The same threads, for somebody of whom it is to be known when nothing computes for him any more: then, and when nobody has
+    /// these, there is nothing more to receive.
+    pub fn observed(&self) -> (Self, Receiver<()>) {
+        let (computing, ended) = mpsc::channel(1);
+        (Self { free: Arc::clone(&self.free), computing: Some(computing) }, ended)
+    }
+
+    /// One, when it is free; none for a handler that does not compute.
+    pub async fn one_for(&self, handler: &dyn Handler) -> Option<Thread> {
+        if !handler.computes() {
+            return None;
+        }
+        let free = Arc::clone(&self.free).acquire_owned().await.expect("nobody closes the threads");
+        Some(Thread { _free: free, _computing: self.computing.clone() })
+    }
+}
 
 pub(crate) trait Handler: Send + Sync {
     /// Whether it is to be given a thread.
@@ -170,12 +203,4 @@ impl<E: Event, S: BatchSubscriber<E>> BatchHandler for Typed<E, S> {
 
 fn read<E: Event>(envelope: &Envelope) -> Result<E, Fault> {
     envelope.decode().map_err(|error| Fault::Unreadable(error.into()))
-}
-
-/// A thread to compute on, when one is free; none for a handler that does not compute.
-pub(crate) async fn thread(handler: &dyn Handler, threads: &Threads) -> Option<Thread> {
-    match handler.computes() {
-        true => Some(Arc::clone(threads).acquire_owned().await.expect("nobody closes the threads")),
-        false => None,
-    }
 }

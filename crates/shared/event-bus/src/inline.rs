@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::{
     DeliveryClass, Subscription,
     delivery::caught,
-    handler::{Fault, Threads, thread},
+    handler::{Fault, Threads},
     meters::Tries,
     principals::caused_by,
     schedule::planned,
@@ -58,8 +58,7 @@ impl InlineSubscribers {
             let tries = Tries::new(&subscription);
             (subscription, tries)
         });
-        let threads = Arc::new(tokio::sync::Semaphore::new(1));
-        Self { subscriptions: inline.collect(), threads, rules: None, is_forgetful: false }
+        Self { subscriptions: inline.collect(), threads: Threads::new(1), rules: None, is_forgetful: false }
     }
 
     /// Holds the events of each unit to these rules, by what is in this store.
@@ -163,7 +162,7 @@ impl InlineSubscribers {
         let cx = Context::new(principal, event.metadata.correlation_id).caused_by(event);
         *unit.origin_mut() = Origin { module: subscription.module, context: cx.clone(), ..origin.clone() };
         let span = observability::delivery_span(subscription.module, subscription.name, &event.event_type, &cx);
-        let thread = thread(&**handler, &self.threads).await;
+        let thread = self.threads.one_for(&**handler).await;
         let handled = {
             let mut handling = pin!(caught(&span, handler.one(&cx, event, unit, thread)));
             match poll!(&mut handling) {

@@ -210,9 +210,10 @@ impl Listener {
             standing.queued = self.mailbox.len();
             standing.in_flight = usize::from(handled.is_some());
             standing.oldest = first.map(|event| event.timestamp);
-            let Orders { paused, resumed, .. } = *self.orders.borrow();
+            let Orders { paused, resumed, letters, .. } = *self.orders.borrow();
             standing.paused = paused;
             standing.resumed = resumed;
+            standing.letters = letters;
             standing.dropped = self.dropped;
         });
     }

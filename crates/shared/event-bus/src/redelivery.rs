@@ -88,7 +88,7 @@ impl Answer {
             }
             match timeout(QUIET, self.0.changed()).await {
                 Ok(Ok(())) => {}
-                Ok(Err(_)) => return Err(BusError::Unknown(subscriber)),
+                Ok(Err(_)) => return Err(BusError::Stopped(subscriber)),
                 Err(_) => {
                     let retried = self.0.borrow().retried.clone();
                     return Ok(Retried { busy: vec![subscriber], ..retried });

@@ -12,7 +12,11 @@ use std::{
 use chrono::{DateTime, Utc};
 use event_sourcing::{Bell, Position, Store, StoreError, StoreExt};
 use futures::FutureExt;
-use tokio::{sync::watch, task::JoinHandle, time::timeout};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+    time::timeout,
+};
 
 use crate::{
     DeliveryClass, LetterFilter, Overlong, Subscription,
@@ -58,6 +62,8 @@ struct Work {
     /// Of its delivery.
     abandoned: Arc<AtomicBool>,
     task: JoinHandle<()>,
+    /// There is nothing more to receive when the task has ended and nothing computes for it any more.
+    computing: mpsc::Receiver<()>,
 }
 
 impl Running {
@@ -159,7 +165,9 @@ impl Post {
     ///
     /// # Cancel safety
     /// Dropped, nobody works on it.
-    pub async fn begin(&self, delivery: Delivery) -> Result<(), StoreError> {
+    pub async fn begin(&self, mut delivery: Delivery) -> Result<(), StoreError> {
+        let (threads, computing) = delivery.threads.observed();
+        delivery.threads = threads;
         let (desk, fence) = (delivery.desk.clone(), delivery.fence.clone());
         let (name, abandoned) = (delivery.subscription.name, Arc::clone(&delivery.abandoned));
         self.orders.send_modify(|orders| *orders = Orders { stop: false, leaving: false, ..*orders });
@@ -176,7 +184,7 @@ impl Post {
                 (follower.bell(), tokio::spawn(ending(name, slate, follower.run())))
             }
         };
-        *self.work() = Some(Work { bell, desk, fence, abandoned, task });
+        *self.work() = Some(Work { bell, desk, fence, abandoned, task, computing });
         Ok(())
     }
 
@@ -221,7 +229,8 @@ impl Post {
         standing.ended || (standing.leaving && standing.in_flight == 0)
     }
 
-    /// Ends the work in order: commits that have begun are waited for, and the checkpoint is stored, but for no longer than this.
+    /// Ends the work in order: commits that have begun and what computes are waited for, and the checkpoint is stored, but for no
+    /// longer than this.
     ///
     /// # Cancel safety
     /// Dropped, it ends nevertheless.
@@ -230,7 +239,14 @@ impl Post {
         let work = self.work().take();
         if let Some(mut work) = work {
             // What takes longer ends where it stands.
-            let _late = timeout(time, &mut work.task).await;
+            let ended = async {
+                let _ended = (&mut work.task).await;
+                // Mutant `computes_on`: what computes for one that has gone does so beside the one that comes in its place.
+                if !cfg!(mutant = "computes_on") {
+                    work.computing.recv().await;
+                }
+            };
+            let _late = timeout(time, ended).await;
         }
         self.slate.write(|standing| standing.ended = true);
     }

@@ -88,6 +88,10 @@ pub(crate) struct Standing {
     pub dropped: u64,
     /// How many times it has been told to go on, as far as it has heard.
     pub resumed: u64,
+    /// How many times others have changed its dead letters, as far as it has heard.
+    pub letters: u64,
+    /// Whether it tries letters again that nothing holds back.
+    pub redelivers: bool,
     /// It begins with nothing more.
     pub leaving: bool,
     /// Its task has panicked.
@@ -103,11 +107,12 @@ impl Standing {
         self.is_dead = false;
     }
 
-    /// Whether it will do nothing more about what is in the log up to here. What it says of a pause counts as long as it has not
-    /// been told otherwise.
+    /// Whether it will do nothing more about what is in the log up to here, and about its letters. What it says of a pause counts as
+    /// long as it has not been told otherwise. One whose task has panicked is through with nothing.
     pub fn is_through(&self, head: Position, orders: Orders) -> bool {
         let is_held = (self.paused && orders.paused) || self.halted.is_some();
-        self.position >= head || self.ended || (is_held && self.resumed == orders.resumed)
+        let is_done = self.position >= head && !self.redelivers && self.letters == orders.letters;
+        !self.is_dead && (is_done || self.ended || (is_held && self.resumed == orders.resumed))
     }
 }
 

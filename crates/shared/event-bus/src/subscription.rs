@@ -263,6 +263,12 @@ impl Subscription {
             fault("only a durable subscriber has slots".into(), fix.into())
         } else if batch.is_some() && (concurrency > 1 || self.class != DeliveryClass::Durable) {
             fault("batches are durable and come one after another".into(), "leave concurrency and class".into())
+        } else if self.class != DeliveryClass::Durable
+            && (concurrency > 1 || self.retry.is_some() || self.on_unknown != OnUnknown::Park)
+        {
+            let problem = "only a durable subscriber handles several at a time, tries again, and chooses what it does about what it \
+                           cannot read";
+            fault(problem.into(), "make it durable, or leave concurrency, retry and unknown".into())
         } else {
             let error = self.retry.and_then(|retry| retry.fault())?;
             fault("its retry is out of range".into(), error.message)

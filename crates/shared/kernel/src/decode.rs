@@ -1,8 +1,12 @@
 //! From the stored form of an event to its type: the one place where versions are looked at.
 
-use std::borrow::Cow;
+use std::{
+    any::Any,
+    borrow::Cow,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
-use crate::{Envelope, Error, Event, EventId, Json};
+use crate::{Envelope, Error, Event, EventId, Json, panic_text};
 
 /// Why a step to the next version could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +56,18 @@ pub enum DecodeError {
         /// What is wrong with it.
         why: serde_json::Error,
     },
+    /// Its type is not made for such data, and says so as nobody should.
+    #[error(
+        "`{name}` {event_id} cannot be read, for its `upcast` or `Deserialize` panics ({said}): let it return an error"
+    )]
+    Panicked {
+        /// Wire name.
+        name: &'static str,
+        /// Which one.
+        event_id: EventId,
+        /// What the panic says.
+        said: String,
+    },
 }
 
 impl DecodeError {
@@ -60,7 +76,7 @@ impl DecodeError {
         match self {
             Self::Newer { .. } => "event.newer_version",
             Self::NoUpcaster { .. } => "event.unknown_version",
-            Self::Unfit { .. } => "event.undecodable",
+            Self::Unfit { .. } | Self::Panicked { .. } => "event.undecodable",
         }
     }
 }
@@ -73,6 +89,16 @@ impl From<DecodeError> for Error {
 
 /// The event in the form that its type has now.
 pub(crate) fn current<E: Event>(envelope: &Envelope) -> Result<E, DecodeError> {
+    // Mutant `upcast_panics`: an upcaster that panics takes whoever reads with it.
+    if cfg!(mutant = "upcast_panics") {
+        return read(envelope);
+    }
+    let (name, event_id) = (E::NAME, envelope.event_id);
+    let panicked = |panic: Box<dyn Any + Send>| DecodeError::Panicked { name, event_id, said: panic_text(&*panic) };
+    catch_unwind(AssertUnwindSafe(|| read(envelope))).unwrap_or_else(|panic| Err(panicked(panic)))
+}
+
+fn read<E: Event>(envelope: &Envelope) -> Result<E, DecodeError> {
     let (name, event_id, version) = (E::NAME, envelope.event_id, envelope.metadata.schema_version);
     if version > E::VERSION {
         return Err(DecodeError::Newer { name, version, known: E::VERSION });
@@ -93,7 +119,9 @@ pub(crate) fn current<E: Event>(envelope: &Envelope) -> Result<E, DecodeError> {
 /// Versions before the present one from which no step leads on.
 pub(crate) fn without_upcaster<E: Event>() -> Vec<u32> {
     let nothing = Json::of(&()).expect("nothing can be written as JSON");
-    (1..E::VERSION).filter(|from| matches!(E::upcast(*from, &nothing), Err(UpcastError::Unknown))).collect()
+    // One that panics for want of data is there.
+    let step = |from| catch_unwind(|| E::upcast(from, &nothing));
+    (1..E::VERSION).filter(|from| matches!(step(*from), Ok(Err(UpcastError::Unknown)))).collect()
 }
 
 fn upcast(from: Option<u32>) -> String {

@@ -26,7 +26,7 @@ pub use context::{Asked, Context};
 pub use contract::{Contract, ContractKind};
 pub use dataset::{DatasetFormat, DatasetRef, Fingerprint, FingerprintError};
 pub use decode::{DecodeError, UpcastError};
-pub use error::{Error, ErrorKind, FieldError, with_causes};
+pub use error::{Error, ErrorKind, FieldError, panic_text, with_causes};
 pub use event::{Envelope, Event, Metadata, Priority};
 pub use ids::{CausationId, CorrelationId, EventId, Ids, SequentialIds, SystemIds};
 pub use json::Json;

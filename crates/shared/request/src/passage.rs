@@ -2,7 +2,7 @@ use std::{any::Any, panic::AssertUnwindSafe, sync::Arc};
 
 use event_sourcing::{Origin, Unit};
 use futures::FutureExt;
-use kernel::{Context, Error, ErrorKind};
+use kernel::{Context, Error, ErrorKind, panic_text};
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument;
 
@@ -41,14 +41,10 @@ impl Passage<'_> {
     /// What panics fails its own request and nothing else: what it had added to the unit is dropped with it.
     #[cold]
     pub fn panicked(&self, panic: &(dyn Any + Send)) -> Error {
-        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
         let Self { module, request, .. } = self;
         let message =
             format!("the service of `{request}` in module `{module}` failed by a fault of its own: see the log");
-        Error::internal(message)
-            .with_code("request.panicked")
-            .with_detail(text.unwrap_or_else(|| "a panic without a text".into()))
+        Error::internal(message).with_code("request.panicked").with_detail(panic_text(panic))
     }
 }
 

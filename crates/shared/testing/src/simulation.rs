@@ -31,6 +31,7 @@ use std::{
     time::Duration,
 };
 
+use kernel::panic_text;
 use tokio::time::timeout;
 
 pub use self::scenarios::{SCENARIOS, Scenario};
@@ -88,9 +89,7 @@ pub fn simulate(scenario: &'static Scenario, seed: u64, nodes: usize, crash: Opt
         });
     };
     if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(run)) {
-        let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-        world.failed(format!("the simulation itself panicked: {}", text.unwrap_or_default()));
+        world.failed(format!("the simulation itself panicked: {}", panic_text(&*panic)));
     }
     world.outcome()
 }

@@ -92,7 +92,9 @@ impl Practice {
     pub async fn settle(&mut self) -> Result<(), kernel::Error> {
         match self.bus.drain(Duration::from_secs(60)).await? {
             Drain::Complete => Ok(()),
-            Drain::TimedOut => Err(kernel::Error::new(ErrorKind::Deadline, "the subscribers are behind: wait longer")),
+            Drain::Incomplete => {
+                Err(kernel::Error::new(ErrorKind::Deadline, "the subscribers are behind: wait longer"))
+            }
         }
     }
 }

@@ -1,18 +1,28 @@
-use std::{mem::take, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use event_sourcing::{CommitError, Excerpt, Readable, StoreError, Unit};
 use kernel::{Envelope, Error};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
-use super::{Follower, written};
+use super::{Follower, PATIENCE, written};
 use crate::{
     BatchOptions, DeliveryOutcome, OnUnknown,
     control::stopped,
     delivery::{Delivery, Verdict, position},
     handler::{BatchHandler, Fault},
     mailbox::Waiting,
-    progress::Step,
 };
+
+/// What was gathered and is not done.
+struct Batch {
+    events: Vec<Arc<Envelope>>,
+    /// When it is handed over, full or not; where that has failed, when it is tried again.
+    due: Instant,
+    /// Its first event, and how often it was tried with all of them or, where they go one by one, alone.
+    tried: Option<Waiting>,
+    /// Together they have failed for good.
+    one_by_one: bool,
+}
 
 /// A batch was not handled.
 enum Failure {
@@ -21,62 +31,85 @@ enum Failure {
     Stopped,
 }
 
+impl Batch {
+    fn empty() -> Self {
+        Self { events: Vec::new(), due: Instant::now(), tried: None, one_by_one: false }
+    }
+
+    /// Events of it that are handed over next.
+    fn next(&self) -> usize {
+        if self.one_by_one { 1.min(self.events.len()) } else { self.events.len() }
+    }
+
+    /// Events that it still takes: none once it was tried.
+    fn room(&self, size: usize) -> usize {
+        if self.tried.is_some() || self.one_by_one { 0 } else { size - self.events.len() }
+    }
+
+    /// Those that were handed over are done.
+    fn pass(&mut self) {
+        self.events.drain(..self.next());
+        self.tried = None;
+    }
+}
+
 impl Follower {
     /// Hands over what is in the log in batches, one after another in its order, until it is ordered to stop.
     ///
-    /// A batch that fails for good is delivered event by event, so that the one that spoils it parks its own key alone.
+    /// A batch that fails for good is delivered event by event, so that the one that spoils it parks its own key alone. Between two
+    /// tries, and while a batch waits for more, there is time for orders and letters.
     pub(super) async fn batches(
         &mut self,
         options: BatchOptions,
         handler: &Arc<dyn BatchHandler>,
     ) -> Result<(), StoreError> {
-        let (mut batch, mut since) = (Vec::new(), Instant::now());
-        // Of a batch that was given back, how often it was tried.
-        let mut tried: Option<Waiting> = None;
+        let mut batch = Batch::empty();
         loop {
             self.obey().await?;
             if self.obeyed.stop {
                 return Ok(());
             }
-            if let Some(redelivering) = self.redelivery() {
+            if let Some(redelivering) = self.redelivery().await? {
                 self.publish(1);
                 let ended = tokio::select! {
                     biased;
                     ended = redelivering => ended,
                     () = stopped(&mut self.orders) => return Ok(()),
                 };
-                self.redelivered(ended).await?;
+                self.redelivered(ended)?;
             }
             self.appended.look();
-            let missing = options.size - batch.len();
-            let unread = Readable { events: Vec::new().into(), damage: None };
-            let Readable { events: page, damage } =
-                if missing > 0 && !self.is_held() { self.page().await? } else { unread };
-            if batch.is_empty() {
-                since = Instant::now();
+            if batch.events.is_empty() {
+                batch = Batch { due: Instant::now() + options.delay, ..Batch::empty() };
             }
+            let room = batch.room(options.size);
+            let nothing = Readable { events: Vec::new().into(), damage: None };
+            let Readable { events: page, damage } =
+                if room > 0 && !self.is_held() { self.page().await? } else { nothing };
             let is_end = page.is_empty();
-            let is_complete =
-                self.gather(&page, &mut batch, options.size, handler).await? || (is_end && damage.is_some());
-            let is_due = is_complete || batch.len() == options.size || since.elapsed() >= options.delay;
-            if !batch.is_empty() && is_due && !self.is_held() {
-                batch = self.put_behind(take(&mut batch)).await?;
-                let Some(event) = batch.first() else { continue };
-                let first = tried.take().filter(|tried| tried.event.event_id == event.event_id);
-                let first = first.unwrap_or_else(|| Arc::clone(event).into());
-                (batch, tried) = self.hand_over(take(&mut batch), first, handler).await?;
-            } else if batch.is_empty() && is_end {
+            let is_complete = self.gather(&page, &mut batch.events, options.size, handler).await?;
+            if is_complete || (is_end && damage.is_some()) || (room > 0 && batch.events.len() == options.size) {
+                batch.due = Instant::now();
+            }
+            if batch.events.is_empty() && is_end {
                 match damage {
                     Some(damage) => self.halt_before(&damage),
+                    None if self.redelivers() => {}
                     None => self.idle().await?,
                 }
-            } else if is_end || batch.len() == options.size {
+            } else if !batch.events.is_empty() && Instant::now() >= batch.due && !self.is_held() {
+                self.hand_over(&mut batch, handler).await?;
+            } else if is_end && !self.redelivers() {
                 self.publish(0);
                 tokio::select! {
                     biased;
                     ordered = self.orders.changed() => if ordered.is_err() { self.obeyed.stop = true },
-                    _ = self.appended.changed(), if missing > 0 => {}
-                    () = sleep_until(since + options.delay), if !self.is_held() => {}
+                    _ = self.appended.changed(), if room > 0 => {}
+                    () = sleep_until(batch.due), if !self.is_held() => {}
+                    () = self.poll.as_mut() => {
+                        self.poll.as_mut().reset(Instant::now() + PATIENCE);
+                        self.tend().await?;
+                    }
                 }
             }
         }
@@ -149,59 +182,45 @@ impl Follower {
         Ok(true)
     }
 
-    /// What is left of a batch without the events of keys that are parked, which follow those. Since it was gathered one may have
-    /// been.
-    async fn put_behind(&mut self, batch: Vec<Arc<Envelope>>) -> Result<Vec<Arc<Envelope>>, StoreError> {
-        let mut left = Vec::with_capacity(batch.len());
-        for event in batch {
+    /// One try of what comes next of the batch, without the events of keys that are parked, which follow those: since it was
+    /// gathered one may have been.
+    async fn hand_over(&mut self, batch: &mut Batch, handler: &Arc<dyn BatchHandler>) -> Result<(), StoreError> {
+        let mut index = 0;
+        while index < batch.next() {
             // Mutant `gathered_flows`: what was gathered is handled, though its key was parked since.
-            if self.parked.holds(&event.metadata.key) && !cfg!(mutant = "gathered_flows") {
+            if self.parked.holds(&batch.events[index].metadata.key) && !cfg!(mutant = "gathered_flows") {
+                let event = batch.events.remove(index);
                 self.give_up(event.into(), Delivery::behind(), Duration::ZERO).await?;
             } else {
-                left.push(event);
+                index += 1;
             }
         }
-        Ok(left)
-    }
-
-    /// Until it is handled or parked, or there is an order: then it gives back what is neither, and how often it was tried.
-    async fn hand_over(
-        &mut self,
-        mut batch: Vec<Arc<Envelope>>,
-        mut first: Waiting,
-        handler: &Arc<dyn BatchHandler>,
-    ) -> Result<(Vec<Arc<Envelope>>, Option<Waiting>), StoreError> {
-        loop {
-            first.attempts += 1;
-            let (fault, took) = match self.try_batch(&batch, handler, &first).await? {
-                Ok(()) => return Ok((Vec::new(), None)),
-                Err(Failure::Stopped) => return Ok((batch, None)),
-                Err(Failure::Fault(fault, took)) => (fault, took),
-            };
-            self.pay_in();
-            match self.delivery.verdict(&mut first, fault) {
-                Verdict::Retry(wait) => tokio::select! {
-                    biased;
-                    _ = self.orders.changed() => return Ok((batch, Some(first))),
-                    () = sleep(wait) => {}
-                },
-                Verdict::Park(error) | Verdict::Skip(error) | Verdict::Halt(error) if batch.len() == 1 => {
-                    self.give_up(first, error, took).await?;
-                    return Ok((Vec::new(), None));
-                }
-                Verdict::Park(_) | Verdict::Skip(_) | Verdict::Halt(_) => {
-                    let mut tried = None;
-                    while !batch.is_empty() && !self.is_ordered() {
-                        let Some(event) = self.put_behind(vec![batch.remove(0)]).await?.pop() else { continue };
-                        let alone = Arc::clone(&event).into();
-                        let rest;
-                        (rest, tried) = Box::pin(self.hand_over(vec![event], alone, handler)).await?;
-                        batch.splice(0..0, rest);
-                    }
-                    return Ok((batch, tried));
-                }
+        let events = &batch.events[..batch.next()];
+        let Some(event) = events.first() else { return Ok(()) };
+        let tried = batch.tried.take().filter(|tried| tried.event.event_id == event.event_id);
+        let mut first = tried.unwrap_or_else(|| Arc::clone(event).into());
+        first.attempts += 1;
+        let (fault, took) = match self.try_batch(events, handler, &first).await? {
+            Ok(()) => {
+                batch.pass();
+                return Ok(());
             }
+            Err(Failure::Stopped) => return Ok(()),
+            Err(Failure::Fault(fault, took)) => (fault, took),
+        };
+        self.pay_in();
+        match self.delivery.verdict(&mut first, fault) {
+            Verdict::Retry(wait) => {
+                batch.due = Instant::now() + wait;
+                batch.tried = Some(first);
+            }
+            Verdict::Park(error) | Verdict::Skip(error) | Verdict::Halt(error) if batch.next() == 1 => {
+                self.give_up(first, error, took).await?;
+                batch.pass();
+            }
+            Verdict::Park(_) | Verdict::Skip(_) | Verdict::Halt(_) => batch.one_by_one = true,
         }
+        Ok(())
     }
 
     async fn try_batch(
@@ -229,7 +248,8 @@ impl Follower {
                 delivery.record(&mut unit, &waiting, took, DeliveryOutcome::Done, None);
             }
         }
-        let step = self.step_of(batch);
+        // What comes before a batch in the log is done: batches have an order.
+        let step = self.progress.through(position(&batch[batch.len() - 1]));
         let is_written = !unit.is_empty() || !self.progress.can_wait(&step);
         if is_written {
             step.write(&delivery.place, &mut unit);
@@ -248,11 +268,6 @@ impl Follower {
         self.successes = self.successes.saturating_add(batch.len() as u32);
         delivery.meters.done.increment(batch.len() as u64);
         Ok(Ok(()))
-    }
-
-    /// What comes before a batch in the log is done: batches have an order.
-    fn step_of(&self, batch: &[Arc<Envelope>]) -> Step {
-        self.progress.through(position(&batch[batch.len() - 1]))
     }
 
     async fn give_up(&mut self, waiting: Waiting, error: Error, took: Duration) -> Result<(), StoreError> {

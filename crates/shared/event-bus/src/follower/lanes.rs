@@ -28,8 +28,10 @@ pub(super) struct Work {
     /// Between two tries. They hold their keys, and nobody's turn.
     sleeping: Several<Waiting>,
     committing: Several<Committed>,
-    /// One at most: dead letters. Their keys are parked, so nothing else of them is being handled.
+    /// One at most: a dead letter. Its key is parked, so nothing else of it is being handled.
     redelivering: Several<Redelivered>,
+    /// Whether events come before the next letter, since one has had its turn.
+    events_first: bool,
     look: Instant,
 }
 
@@ -44,12 +46,13 @@ struct Committed {
 impl Work {
     pub fn new() -> Self {
         let (handling, sleeping, committing) = (Several::new(), Several::new(), Several::new());
-        Self { handling, sleeping, committing, redelivering: Several::new(), look: Instant::now() + PATIENCE }
+        let (redelivering, look) = (Several::new(), Instant::now() + PATIENCE);
+        Self { handling, sleeping, committing, redelivering, events_first: false, look }
     }
 
-    /// It begins with dead letters.
+    /// It begins with a dead letter.
     pub fn trying(redelivering: Redelivering) -> Self {
-        let work = Self::new();
+        let work = Self { events_first: true, ..Self::new() };
         work.redelivering.push(redelivering);
         work
     }
@@ -95,8 +98,12 @@ impl Follower {
                 }
                 continue;
             }
-            if work.redelivering.is_empty() && work.in_flight() < self.delivery.subscription.concurrency {
-                work.redelivering.extend(self.redelivery());
+            // Mutant `letters_first`: events wait until the last letter has been tried again.
+            if (!work.events_first || cfg!(mutant = "letters_first"))
+                && let Err(error) = self.redeliver(&mut work).await
+            {
+                broken = Some(error);
+                continue;
             }
             if is_second_over
                 && !self.parked.is_empty()
@@ -118,6 +125,9 @@ impl Follower {
                 }
             }
             self.take(handler, &mut work);
+            if broken.is_none() {
+                broken = self.redeliver(&mut work).await.err();
+            }
             if work.is_empty() && self.mailbox.is_empty() {
                 return broken.map_or(Ok(()), Err);
             }
@@ -135,7 +145,7 @@ impl Follower {
                 }
                 Some(tried) = work.handling.next() => self.tried(tried, &mut work),
                 Some(waiting) = work.sleeping.next() => self.mailbox.put_back(waiting),
-                Some(ended) = work.redelivering.next() => broken = self.redelivered(ended).await.err(),
+                Some(ended) = work.redelivering.next() => broken = self.redelivered(ended).err(),
                 ordered = self.orders.changed() => if ordered.is_err() { self.obeyed.stop = true },
                 head = self.appended.changed(), if at_end && broken.is_none() => {
                     self.head = head;
@@ -145,6 +155,15 @@ impl Follower {
                 () = ready(()), if reads_on => {}
             }
         }
+    }
+
+    /// Begins with a letter, where there is one and a place for it. Where there is but one place, letters and events take turns.
+    async fn redeliver(&mut self, work: &mut Work) -> Result<(), StoreError> {
+        if work.redelivering.is_empty() && work.in_flight() < self.delivery.subscription.concurrency {
+            work.redelivering.extend(self.redelivery().await?);
+            work.events_first = !work.redelivering.is_empty();
+        }
+        Ok(())
     }
 
     fn has_room(&self) -> bool {
@@ -166,6 +185,7 @@ impl Follower {
                 self.begin_commit(waiting, parking, DeliveryOutcome::Parked, work);
                 continue;
             }
+            work.events_first = false;
             let (delivery, handler) = (Arc::clone(&self.delivery), Arc::clone(handler));
             work.handling.push(Box::pin(delivery.attempt(handler, waiting)));
         }

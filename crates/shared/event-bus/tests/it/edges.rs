@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use event_bus::{
-    BatchOptions, BusError, BusOptions, DeliveryClass, EventBus, InlineSubscribers, Overflow, Ports, Publisher,
-    PublisherOptions, Retention, RetryPolicy, Schedule, Subscription,
+    BatchOptions, BusError, BusOptions, DeliveryClass, EventBus, InlineSubscribers, OnUnknown, Overflow, Ports,
+    Publisher, PublisherOptions, Retention, RetryPolicy, Schedule, Subscription,
 };
 use event_sourcing::{MemoryStore, Store, Unit};
 use expect_test::expect;
@@ -41,6 +41,7 @@ async fn what_cannot_be_is_refused_with_the_way_out() {
     let named = |name| Subscription::new::<Noted>(name, "ledger", Probe::writing("ledger", &store));
     let to_events = |events| Subscription::envelopes("archive", "ledger", events, Probe::writing("archive", &store));
     let inline = DeliveryClass::Inline { order: 0 };
+    let ephemeral = DeliveryClass::Ephemeral { overflow: Overflow::Wait };
     let cases = [
         vec![probe(), probe()],
         vec![probe().with_concurrency(0)],
@@ -62,6 +63,9 @@ async fn what_cannot_be_is_refused_with_the_way_out() {
         vec![to_events("*.noted")],
         vec![to_events("testing.*.noted")],
         vec![named("ledger").with_class(inline), named("ledger").with_class(inline)],
+        vec![probe().with_concurrency(4).with_class(ephemeral)],
+        vec![probe().with_retry(RetryPolicy::default()).with_class(ephemeral)],
+        vec![probe().with_unknown(OnUnknown::Halt).with_class(inline)],
     ];
     let mut said = vec![refused(vec![probe()], None, BusOptions::default()).await];
     for case in cases {
@@ -89,6 +93,9 @@ async fn what_cannot_be_is_refused_with_the_way_out() {
         subscriber `archive`: `*.noted` is the name of no event: take one wire name, all that begin alike, `orders.*`, or all, `*`
         subscriber `archive`: `testing.*.noted` is the name of no event: take one wire name, all that begin alike, `orders.*`, or all, `*`
         there is a subscriber `ledger` already: each needs a name of its own
+        subscriber `ledger`: only a durable subscriber handles several at a time, tries again, and chooses what it does about what it cannot read: make it durable, or leave concurrency, retry and unknown
+        subscriber `ledger`: only a durable subscriber handles several at a time, tries again, and chooses what it does about what it cannot read: make it durable, or leave concurrency, retry and unknown
+        subscriber `ledger`: only a durable subscriber handles several at a time, tries again, and chooses what it does about what it cannot read: make it durable, or leave concurrency, retry and unknown
         the bus's options are out of range: threads is 0: allow 1 to 1024 threads for computations
         the bus's options are out of range: threads is 18446744073709551615: allow 1 to 1024 threads for computations"#]]
     .assert_eq(&said.join("\n"));

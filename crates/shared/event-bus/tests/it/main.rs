@@ -10,6 +10,7 @@ mod parking;
 mod random;
 mod simulation;
 mod told;
+mod turns;
 
 use std::{
     sync::{
@@ -184,7 +185,7 @@ async fn draining_ends_at_its_timeout_and_loses_nothing() {
     publish(&store, &[("a", 13)]).await;
     let slow = Ledger { failures: AtomicU32::new(4), ..Ledger::new("ledger", &store) };
     let bus = start(&store, vec![slow]).await;
-    assert_eq!(bus.drain(Duration::from_millis(60)).await.unwrap(), Drain::TimedOut);
+    assert_eq!(bus.drain(Duration::from_millis(60)).await.unwrap(), Drain::Incomplete);
     assert_eq!(bus.status().await.unwrap()[0].position.0, 0);
     drained(&bus).await;
     assert_eq!(amounts(&store, "ledger/a").await, [13]);

@@ -9,7 +9,9 @@ use std::{
     time::Duration,
 };
 
-use event_bus::{DeadLetters, EventBus, LetterFilter, Retried, Subscriber, Subscription};
+use event_bus::{
+    BusError, CpuSubscriber, DeadLetters, Drain, EventBus, LetterFilter, Retried, Subscriber, Subscription,
+};
 use event_sourcing::{LogQuery, MemoryStore, Position, Store, Unit};
 use kernel::{Context, Error};
 use testing::{
@@ -169,18 +171,91 @@ async fn what_was_abandoned_has_no_effect_beside_what_took_its_place() {
     }
 }
 
-/// It is not silent: whoever looks sees it, and nobody waits for it.
+/// It is not silent: whoever looks sees it, nobody waits for it, and nobody takes it for one that is through.
 #[tokio::test(start_paused = true)]
 async fn a_subscriber_whose_task_has_died_says_so() {
     let memory = memory();
-    let panics = FaultPlan::at([(3, Fault::Panic)]).only(["store.log"]);
+    let panics = FaultPlan::by_hand().only(["store.log"]);
     let store: Arc<dyn Store> = Arc::new(panics.around(Arc::clone(&memory)));
     let bus = start(&store, vec![to(&Probe::writing("ledger", &store))]).await;
-    for n in 1..=3 {
-        publish(&memory, &[("a", n)]).await;
-        drained(&bus).await;
-    }
+    publish(&memory, &[("a", 1)]).await;
+    drained(&bus).await;
+    panics.next(&[Fault::Panic]);
+    publish(&memory, &[("a", 2)]).await;
+    // It is the next that reads the log.
+    sleep(Duration::from_millis(1)).await;
     let halted = bus.status().await.unwrap().remove(0).halted.unwrap();
-    assert!(halted.starts_with("its task has panicked: injected: call 3, `store.log`, panics"), "{halted}");
+    assert!(halted.starts_with("its task has panicked: injected: call"), "{halted}");
+    let other = Probe::new("other", &memory, |_, _, _| Action::Sleep(1000));
+    bus.add(to(&other)).await.unwrap();
+    let asked = Instant::now();
+    assert_eq!(bus.drain(Duration::from_secs(60)).await.unwrap(), Drain::Incomplete);
+    assert_eq!((other.seen("a").await, asked.elapsed().as_secs()), (vec![1, 2], 2), "the others are waited for");
+    bus.stop().await;
+}
+
+/// Two who add a subscriber of one name, side by side.
+#[tokio::test(start_paused = true)]
+async fn one_of_two_who_add_the_same_subscriber_is_refused() {
+    let memory = memory();
+    let late = FaultPlan::by_hand().only(["store.document", "store.commit"]);
+    late.always(Some(Fault::Late(Duration::from_millis(1))));
+    let store: Arc<dyn Store> = Arc::new(late.around(Arc::clone(&memory)));
+    let names: Vec<String> = (0..50).map(|n| format!("writer {n}")).collect();
+    publish(&memory, &names.iter().map(|name| (name.as_str(), 1)).collect::<Vec<_>>()).await;
+    let probe = Probe::new("ledger", &memory, |_, _, _| Action::Write);
+    let bus = start(&store, vec![]).await;
+    let to = || to(&probe).in_slots(8);
+    let (first, second) = tokio::join!(bus.add(to()), bus.add(to()));
+    assert_eq!((first, second), (Ok(()), Err(BusError::Twice("ledger"))));
+    drained(&bus).await;
+    assert_eq!(probe.tries().len(), names.len());
+    bus.remove("ledger").await.unwrap();
+    bus.add(to()).await.unwrap();
+    bus.stop().await;
+}
+
+/// Computes until somebody says a word.
+struct Computing {
+    log: Arc<Mutex<Vec<&'static str>>>,
+    word: Mutex<mpsc::Receiver<()>>,
+}
+
+impl CpuSubscriber<Noted> for Computing {
+    fn handle(&self, _: &Context, _: &Noted, _: &mut Unit) -> Result<(), Error> {
+        self.log.lock().unwrap().push("begins");
+        self.word.lock().unwrap().recv().map_err(|gone| Error::internal(gone.to_string()))?;
+        self.log.lock().unwrap().push("ends");
+        Ok(())
+    }
+}
+
+/// What computes cannot be dropped: whoever takes its place waits for it.
+#[tokio::test]
+async fn who_computes_has_ended_before_it_comes_again() {
+    let store = memory();
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let to = || {
+        let (word, heard) = mpsc::channel();
+        let computing = Computing { log: Arc::clone(&log), word: Mutex::new(heard) };
+        (word, Subscription::cpu::<Noted>("computes", "ledger", computing))
+    };
+    let (word, first) = to();
+    let bus = start(&store, vec![first]).await;
+    publish(&store, &[("a", 1)]).await;
+    until("it computes", async || !log.lock().unwrap().is_empty()).await;
+    let (next, second) = to();
+    let replacing = async {
+        bus.remove("computes").await.unwrap();
+        bus.add(second).await.unwrap();
+        next.send(()).unwrap();
+        drained(&bus).await;
+    };
+    let saying = async {
+        sleep(Duration::from_millis(50)).await;
+        word.send(()).unwrap();
+    };
+    tokio::join!(replacing, saying);
+    assert_eq!(*log.lock().unwrap(), ["begins", "ends", "begins", "ends"]);
     bus.stop().await;
 }

@@ -2,7 +2,7 @@ use std::{any::Any, panic::AssertUnwindSafe, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use futures::FutureExt;
-use kernel::{Envelope, Error};
+use kernel::{Envelope, Error, panic_text};
 use tokio::time::Instant;
 
 use super::{
@@ -231,9 +231,7 @@ async fn apply_one(taken: &Taken, envelope: &Envelope, batch: &mut Batch) -> Res
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> Error {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-    Error::internal(format!("it panics: {}", text.as_deref().unwrap_or("without a text")))
+    Error::internal(format!("it panics: {}", panic_text(panic)))
 }
 
 /// With what is for the log: whoever reads it is the operator.

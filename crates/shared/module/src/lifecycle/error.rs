@@ -1,8 +1,8 @@
-use std::{any::Any, fmt, panic::AssertUnwindSafe, time::Duration};
+use std::{fmt, panic::AssertUnwindSafe, time::Duration};
 
 use container::HookReason;
 use futures::FutureExt;
-use kernel::Error;
+use kernel::{Error, panic_text};
 use tokio::time::{Instant, timeout_at};
 
 /// What went wrong while a module started or stopped.
@@ -152,11 +152,6 @@ pub(super) async fn caught(work: impl Future<Output = Result<(), Error>>) -> Res
             }
             Cause::Failed(Box::new(error))
         }),
-        Err(panic) => Err(Cause::Panicked(text(panic.as_ref()))),
+        Err(panic) => Err(Cause::Panicked(panic_text(panic.as_ref()))),
     }
-}
-
-fn text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a text".into())
 }

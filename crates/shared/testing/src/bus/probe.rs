@@ -213,6 +213,9 @@ impl BatchSubscriber<Noted> for Probe {
             let action = (self.0.script)(&event.writer, event.n, 1);
             worst = if matches!(action, Action::Fail | Action::Nest) { action } else { worst };
         }
+        if let Action::Sleep(time) = worst {
+            tokio::time::sleep(Duration::from_millis(time)).await;
+        }
         let notes: Vec<u64> = events.iter().map(|event| event.n).collect();
         let key = format!("{}/batch {}", self.0.name, first.n);
         unit.put(key, &Seen { notes }, Expected::Absent);

@@ -9,6 +9,7 @@ use std::{
 };
 
 use futures::FutureExt;
+use kernel::panic_text;
 
 use super::{Fault, FaultPlan};
 use crate::effort;
@@ -72,9 +73,7 @@ impl Seed {
     }
 
     fn report(&self, panic: &(dyn Any + Send)) -> String {
-        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-        let text = text.unwrap_or_else(|| "a panic without a text".to_owned());
+        let text = panic_text(panic);
         let plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
         let plans: String = plans.iter().map(|plan| format!("\n  {plan}")).collect();
         let plans = if plans.is_empty() { plans } else { format!("\nits faults, to be left out one by one:{plans}") };

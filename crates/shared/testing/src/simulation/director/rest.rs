@@ -70,7 +70,7 @@ impl Director {
             for node in self.nodes.values() {
                 match node.bus.drain(PATIENCE).await {
                     Ok(Drain::Complete) => {}
-                    Ok(Drain::TimedOut) => {
+                    Ok(Drain::Incomplete) => {
                         let status = node.bus.status().await;
                         return self.world.failed(format!("{} never comes to rest: {status:?}", node.process.name));
                     }

@@ -1,0 +1,169 @@
+//! Letters, batches and orders leave each other their turns.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use event_bus::{
+    BatchOptions, BatchSubscriber, BusError, DeadLetters, Drain, EventBus, LetterFilter, RetryPolicy, Subscription,
+};
+use event_sourcing::{MemoryStore, Position, Store, StoreErrorKind, Unit};
+use kernel::{Context, Error};
+use testing::{
+    bus::{Action, Probe, drained, letters, publish, start, until},
+    faults::{Fault, FaultPlan},
+    store::Noted,
+};
+use tokio::time::{Instant, sleep};
+
+fn memory() -> Arc<dyn Store> {
+    Arc::new(MemoryStore::default())
+}
+
+/// By event and in batches, one after another.
+fn forms(probe: &Probe, delay: Duration) -> [Subscription; 2] {
+    let options = BatchOptions { size: 2, delay };
+    [
+        Subscription::new::<Noted>("ledger", "ledger", probe.clone()),
+        Subscription::batches::<Noted>("ledger", "ledger", options, probe.clone()),
+    ]
+}
+
+/// The first note of `bad` is given up, and those behind it take a second each.
+fn slow(store: &Arc<dyn Store>) -> Probe {
+    Probe::new("ledger", store, |key, n, _| match (key, n) {
+        ("bad", 1) => Action::Fail,
+        ("bad", _) => Action::Sleep(1000),
+        _ => Action::Write,
+    })
+}
+
+/// So many letters that nothing holds back any more.
+async fn loosened(store: &Arc<dyn Store>, bus: &EventBus, many: u64) {
+    publish(store, &(1..=many).map(|n| ("bad", n)).collect::<Vec<_>>()).await;
+    drained(bus).await;
+    discard_the_first(bus).await;
+}
+
+async fn discard_the_first(bus: &EventBus) {
+    let (filter, cx) = (LetterFilter::one("ledger", Position(1)), testing::origin("operator").context);
+    assert_eq!(bus.discard_dead_letters(&filter, "old", &cx).await.unwrap(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn other_keys_do_not_wait_for_the_last_of_many_letters() {
+    for form in 0..2 {
+        let store = memory();
+        let probe = slow(&store);
+        let bus = start(&store, vec![forms(&probe, Duration::ZERO)[form].clone()]).await;
+        loosened(&store, &bus, 300).await;
+        sleep(Duration::from_secs(3)).await;
+        let published = Instant::now();
+        publish(&store, &[("other", 1000)]).await;
+        until("it has its turn", async || probe.tries().contains(&("other".to_owned(), 1000))).await;
+        assert!(published.elapsed() < Duration::from_secs(3), "after {:?}", published.elapsed());
+        assert!(letters(&store).await.len() > 290, "and they have theirs");
+        assert_eq!(bus.drain(Duration::from_secs(600)).await.unwrap(), Drain::Complete);
+        assert_eq!(letters(&store).await, [], "whoever drains waits for them");
+        bus.stop().await;
+    }
+}
+
+/// A batch that waits for more does not wait with the letters.
+#[tokio::test(start_paused = true)]
+async fn letters_do_not_wait_for_a_batch_to_be_due() {
+    for by_this_process in [true, false] {
+        let store = memory();
+        let probe = slow(&store);
+        let bus = start(&store, vec![forms(&probe, Duration::from_secs(3600))[1].clone()]).await;
+        publish(&store, &[("bad", 1), ("x", 2), ("bad", 3), ("y", 4)]).await;
+        until("it is parked with what is behind it", async || letters(&store).await.len() == 2).await;
+        let discarded = Instant::now();
+        if by_this_process {
+            discard_the_first(&bus).await;
+        } else {
+            let (filter, origin) = (LetterFilter::one("ledger", Position(1)), testing::origin("operator"));
+            assert_eq!(DeadLetters::of(&*store).discard(&filter, "old", &origin).await.unwrap(), 1);
+        }
+        until("what was behind it is handled", async || letters(&store).await.is_empty()).await;
+        assert!(discarded.elapsed() < Duration::from_secs(4), "after {:?}", discarded.elapsed());
+        assert!(!probe.tries().contains(&("y".to_owned(), 4)), "the other waits for its batch");
+        bus.stop().await;
+    }
+}
+
+/// Fails, and knows when it was asked.
+#[derive(Clone)]
+struct Failing(Arc<Mutex<Vec<u64>>>, Instant);
+
+impl BatchSubscriber<Noted> for Failing {
+    async fn handle(&self, _: &Context, _: &[Noted], _: &mut Unit) -> Result<(), Error> {
+        self.0.lock().unwrap().push(self.1.elapsed().as_secs());
+        Err(Error::internal("told to fail"))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_does_not_shorten_the_wait_between_two_tries() {
+    let store = memory();
+    let failing = Failing(Arc::default(), Instant::now());
+    let options = BatchOptions { size: 2, delay: Duration::ZERO };
+    let retry = RetryPolicy {
+        attempts: 4,
+        first: Duration::from_secs(60),
+        longest: Duration::from_secs(600),
+        ..RetryPolicy::default()
+    };
+    let batches = Subscription::batches::<Noted>("ledger", "ledger", options, failing.clone()).with_retry(retry);
+    publish(&store, &[("a", 1), ("b", 2)]).await;
+    let bus = start(&store, vec![batches]).await;
+    for turn in 0..600 {
+        sleep(Duration::from_millis(1500)).await;
+        bus.letters_changed("ledger").unwrap();
+        if turn % 100 == 50 {
+            bus.pause("ledger").await.unwrap();
+            bus.resume("ledger").await.unwrap();
+        }
+    }
+    let tries = failing.0.lock().unwrap().clone();
+    let waits: Vec<u64> = tries.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    // Each twice the one before, with a random part of up to as much again; then one by one.
+    assert!((59..=121).contains(&waits[0]) && (119..=241).contains(&waits[1]), "{tries:?}");
+    assert!((239..=481).contains(&waits[2]) && waits[3] == 0, "{tries:?}");
+    bus.stop().await;
+}
+
+/// Who asks for a retry is told what has come in between, and not that there was nobody to ask.
+#[tokio::test(start_paused = true)]
+async fn a_retry_that_is_cut_off_says_why() {
+    for (form, store_fails) in [(0, false), (0, true), (1, false), (1, true)] {
+        let memory = memory();
+        let ill = FaultPlan::by_hand().only(["store.commit"]);
+        let store: Arc<dyn Store> = Arc::new(ill.around(Arc::clone(&memory)));
+        let probe =
+            Probe::new("ledger", &store, |_, _, attempt| if attempt <= 3 { Action::Fail } else { Action::Sleep(5000) });
+        let bus = start(&store, vec![forms(&probe, Duration::ZERO)[form].clone()]).await;
+        publish(&memory, &[("bad", 1)]).await;
+        drained(&bus).await;
+        let filter = LetterFilter::default();
+        let asking = bus.retry_dead_letters(&filter);
+        let cutting = async {
+            sleep(Duration::from_secs(1)).await;
+            if store_fails {
+                ill.always(Some(Fault::Fail));
+            } else {
+                bus.remove("ledger").await.unwrap();
+            }
+        };
+        let (retried, ()) = tokio::join!(asking, cutting);
+        match retried.unwrap_err() {
+            BusError::Store(error) if store_fails => assert_eq!(error.kind, StoreErrorKind::Unavailable),
+            BusError::Stopped(name) if !store_fails => assert_eq!(name, "ledger"),
+            error => panic!("{error}"),
+        }
+        ill.always(None);
+        assert_eq!(letters(&store).await.len(), 1, "it is still there");
+        bus.stop().await;
+    }
+}
