@@ -6,7 +6,7 @@ use std::{
 };
 
 use event_sourcing::{Direction, LogQuery, Position, StoreError, StoreErrorKind, StoredDocument};
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, config::DbConfig};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, config::DbConfig};
 use tokio::sync::oneshot;
 
 use crate::{
@@ -237,22 +237,7 @@ pub(crate) fn documents(
     after: Option<&str>,
     limit: usize,
 ) -> rusqlite::Result<Vec<StoredDocument>> {
-    let sql = match after {
-        Some(_) => concat!(
-            "SELECT ",
-            document_columns!(),
-            ", checksum FROM documents WHERE collection = ?1 AND key > ?2 ORDER BY key LIMIT ?3"
-        ),
-        None => concat!(
-            "SELECT ",
-            document_columns!(),
-            ", checksum FROM documents WHERE collection = ?1 AND key >= ?2 ORDER BY key LIMIT ?3"
-        ),
-    };
-    connection
-        .prepare_cached(sql)?
-        .query_map((collection, after.unwrap_or(""), rows::integer(limit as u64)), rows::document)?
-        .collect()
+    paged(connection, concat!(document_columns!(), ", checksum"), (collection, after, limit), rows::document)
 }
 
 /// Whatever the documents are.
@@ -262,13 +247,21 @@ pub(crate) fn keys(
     after: Option<&str>,
     limit: usize,
 ) -> rusqlite::Result<Vec<String>> {
-    let sql = match after {
-        Some(_) => "SELECT key FROM documents WHERE collection = ?1 AND key > ?2 ORDER BY key LIMIT ?3",
-        None => "SELECT key FROM documents WHERE collection = ?1 AND key >= ?2 ORDER BY key LIMIT ?3",
-    };
+    paged(connection, "key", (collection, after, limit), |row| row.get(0))
+}
+
+/// These columns of a collection's documents by key, from the first behind `after` on.
+fn paged<T>(
+    connection: &Connection,
+    columns: &str,
+    (collection, after, limit): (&str, Option<&str>, usize),
+    read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Vec<T>> {
+    let from = if after.is_some() { ">" } else { ">=" };
+    let sql = format!("SELECT {columns} FROM documents WHERE collection = ?1 AND key {from} ?2 ORDER BY key LIMIT ?3");
     connection
-        .prepare_cached(sql)?
-        .query_map((collection, after.unwrap_or(""), rows::integer(limit as u64)), |row| row.get(0))?
+        .prepare_cached(&sql)?
+        .query_map((collection, after.unwrap_or(""), rows::integer(limit as u64)), read)?
         .collect()
 }
 

@@ -52,20 +52,9 @@ pub(crate) enum Order {
     Folded,
 }
 
-impl Order {
-    fn deadline(&self) -> Option<&Deadline> {
-        if let Self::Write(job) = self { job.deadline.as_ref() } else { None }
-    }
-
-    fn late(&self) -> Option<CommitError> {
-        self.deadline()?.check().err()
-    }
-}
-
 pub(crate) struct Job {
     writes: Vec<Write>,
-    deadline: Option<Deadline>,
-    turn: Arc<Turn>,
+    limit: Option<Arc<Limit>>,
     answer: oneshot::Sender<Answer>,
 }
 
@@ -78,34 +67,37 @@ struct Answer {
     _writes: Vec<Write>,
 }
 
-/// Whether the writer has begun with a unit, or whoever sent it has given it up: one of the two.
-#[derive(Default)]
-struct Turn(AtomicU8);
+/// The deadline of a unit, and whether the writer has begun with it or whoever sent it has given it up: one of the two.
+struct Limit {
+    deadline: Deadline,
+    turn: AtomicU8,
+}
 
-impl Turn {
+impl Limit {
     const BEGUN: u8 = 1;
     const GIVEN_UP: u8 = 2;
 
-    /// Also of one that was begun before.
-    fn begin(&self) -> bool {
-        let was = self.0.compare_exchange(0, Self::BEGUN, Ordering::Relaxed, Ordering::Relaxed);
-        was != Err(Self::GIVEN_UP)
+    fn of(deadline: Deadline) -> Arc<Self> {
+        Arc::new(Self { deadline, turn: AtomicU8::new(0) })
     }
 
-    fn give_up(&self) -> bool {
-        self.0.compare_exchange(0, Self::GIVEN_UP, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    /// For the writer, before anything of the unit is written; also of one that was begun before.
+    fn begin(&self) -> Result<(), CommitError> {
+        self.deadline.check()?;
+        let was = self.turn.compare_exchange(0, Self::BEGUN, Ordering::Relaxed, Ordering::Relaxed);
+        // The clock was set back since; the answer was given.
+        if was == Err(Self::GIVEN_UP) { Err(self.deadline.late()) } else { Ok(()) }
+    }
+
+    /// For whoever waits: what to answer instead, if it is late and not begun.
+    fn give_up(&self) -> Option<CommitError> {
+        let late = self.deadline.check().err()?;
+        let was = self.turn.compare_exchange(0, Self::GIVEN_UP, Ordering::Relaxed, Ordering::Relaxed);
+        was.is_ok().then_some(late)
     }
 }
 
 impl Job {
-    /// To be asked when it is its turn, before anything of it is written.
-    fn begin(&self) -> Result<(), CommitError> {
-        let Some(deadline) = &self.deadline else { return Ok(()) };
-        deadline.check()?;
-        // The clock was set back since; the answer was given.
-        if self.turn.begin() { Ok(()) } else { Err(deadline.late()) }
-    }
-
     fn settle(self, outcome: Outcome) {
         // Whoever asked may be gone; what was written stays written.
         let _ = self.answer.send(Answer { outcome, _writes: self.writes });
@@ -144,36 +136,34 @@ impl Writer {
     /// which never looks at whether anybody still waits.
     pub async fn commit(&self, unit: Unit) -> Result<Receipt, CommitError> {
         let (answer, mut answered) = oneshot::channel();
-        let deadline = unit.deadline();
-        let turn = Arc::new(Turn::default());
-        let job = Job { writes: unit.into_writes(), deadline: deadline.clone(), turn: Arc::clone(&turn), answer };
-        if let Err(refused) = self.queue(Order::Write(job)).await {
-            let late = if let SendTimeoutError::Timeout(order) = &refused { order.late() } else { None };
+        let limit = unit.deadline().map(Limit::of);
+        let job = Job { writes: unit.into_writes(), limit: limit.clone(), answer };
+        let patience = limit.as_ref().map_or(self.patience, |limit| limit.deadline.left().min(self.patience));
+        if let Err(refused) = self.queue(Order::Write(job), patience).await {
+            let late =
+                limit.filter(|_| matches!(refused, SendTimeoutError::Timeout(_))).and_then(|limit| limit.give_up());
             return Err(late.unwrap_or_else(|| self.refusal(&refused).into()));
         }
-        let answer = match deadline {
+        let answer = match limit {
             None => answered.await,
-            Some(deadline) => match timeout(deadline.left(), &mut answered).await {
+            Some(limit) => match timeout(limit.deadline.left(), &mut answered).await {
                 Ok(answer) => answer,
                 // What is being written is waited for: nobody could say what became of it.
-                Err(_) => match deadline.check() {
-                    Err(late) if turn.give_up() => return Err(late),
-                    _ => answered.await,
+                Err(_) => match limit.give_up() {
+                    Some(late) => return Err(late),
+                    None => answered.await,
                 },
             },
         };
         answer.map_or_else(|_| Err(self.stopped().into()), |answer| answer.outcome)
     }
 
-    async fn queue(&self, order: Order) -> Result<(), SendTimeoutError<Order>> {
+    async fn queue(&self, order: Order, patience: Duration) -> Result<(), SendTimeoutError<Order>> {
         let queue = self.queue.as_ref().expect("the queue is taken away only when the writer is dropped");
         // A timer only for those who must wait.
         match queue.try_send(order) {
             Ok(()) => Ok(()),
-            Err(TrySendError::Full(order)) => {
-                let patience = order.deadline().map_or(self.patience, |deadline| deadline.left().min(self.patience));
-                queue.send_timeout(order, patience).await
-            }
+            Err(TrySendError::Full(order)) => queue.send_timeout(order, patience).await,
             Err(TrySendError::Closed(order)) => Err(SendTimeoutError::Closed(order)),
         }
     }
@@ -207,7 +197,7 @@ impl Writer {
             }
             drop(answer.send(result));
         });
-        self.queue(Order::Run(task)).await.map_err(|refused| self.refusal(&refused))?;
+        self.queue(Order::Run(task), self.patience).await.map_err(|refused| self.refusal(&refused))?;
         answered.await.unwrap_or_else(|_| Err(self.stopped()))
     }
 
@@ -354,7 +344,7 @@ impl Desk {
         let mut transaction = Transaction::begin(&self.connection, &mut self.known).map_err(Failure::Group)?;
         let mut outcomes = Vec::with_capacity(group.len());
         for job in group.iter() {
-            let outcome = match job.begin() {
+            let outcome = match job.limit.as_ref().map_or(Ok(()), |limit| limit.begin()) {
                 Ok(()) => transaction.write(&job.writes).map_err(Failure::Unit)?.map_err(CommitError::from),
                 Err(late) => Err(late),
             };

@@ -53,7 +53,6 @@ pub struct Unit {
 }
 
 /// From when on a unit must not be written any more: [`Unit::deadline`].
-#[derive(Clone)]
 pub struct Deadline {
     at: DateTime<Utc>,
     clock: Arc<dyn Clock>,

@@ -125,3 +125,34 @@ fn what_cannot_be_read_says_why_and_what_to_do() {
         ],
     );
 }
+
+/// A price whose second version nobody has thought through.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+struct Brittle {
+    item: String,
+}
+
+impl Event for Brittle {
+    const NAME: &'static str = "shop.brittle";
+    const VERSION: u32 = 2;
+
+    fn key(&self) -> String {
+        self.item.clone()
+    }
+
+    fn upcast(_: u32, data: &Json) -> Result<Json, UpcastError> {
+        let item = data.text().split('"').nth(3).expect("an item");
+        Ok(Json::of(&Self { item: item.to_owned() })?)
+    }
+}
+
+/// Whoever reads it is not taken with it.
+#[test]
+fn an_upcaster_that_panics_is_an_event_that_cannot_be_read() {
+    assert_eq!(stored(1, &json!({ "name": "rose" })).decode::<Brittle>().unwrap().item, "rose");
+    let error = Error::from(stored(1, &json!({ "rose": 1 })).decode::<Brittle>().unwrap_err());
+    assert_eq!(error.code(), "event.undecodable");
+    expect!["`shop.brittle` 00000000-0000-0000-0000-000000000001 cannot be read, for its `upcast` or `Deserialize` panics (an item): let it return an error"]
+        .assert_eq(&error.message);
+    assert_eq!(Contract::of_event::<Brittle>().unread, [0; 0], "it is there, though it panics without data");
+}

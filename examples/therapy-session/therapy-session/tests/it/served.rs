@@ -9,21 +9,14 @@ use std::{
 
 use tempfile::TempDir;
 
-const SETTINGS: &str = r#"
-[events]
-attempts = 2
-
-[access.grants]
-local = [
-    "billing:read",
-    "mental-health:conduct",
-    "mental-health:read",
-    "mental-health:schedule",
-    "users:manage",
-    "users:read",
-]
-"module:notifications" = ["users:read"]
-"#;
+/// Whoever is at the terminal may do what the reception may.
+fn settings() -> String {
+    let mut grants = therapy_session::grants();
+    let reception = grants.remove("reception").unwrap();
+    grants.insert("local".into(), reception);
+    let grants = toml::to_string(&grants).unwrap();
+    format!("[events]\nattempts = 2\n\n[access.grants]\n{grants}")
+}
 
 const SESSION: &str =
     r#"{"patient_id": 1, "therapist_id": 2, "scheduled_at": "2099-12-01T09:00:00Z", "session_type": "individual"}"#;
@@ -33,7 +26,7 @@ struct Practice(TempDir);
 impl Practice {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("borough.toml"), SETTINGS).unwrap();
+        std::fs::write(folder.path().join("borough.toml"), settings()).unwrap();
         Self(folder)
     }
 
