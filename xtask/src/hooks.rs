@@ -29,6 +29,9 @@ enum Verb {
 /// The whole hook: what it runs is this program's, and changes with it.
 const HOOK: &str = "#!/bin/sh\n# Installed by `cargo xtask hooks install`; delete it to be rid of it.\nexec cargo xtask hooks pre-commit\n";
 
+/// Files that a warning names. The rest it counts.
+const NAMED: usize = 3;
+
 pub fn run(args: &Args) -> ExitCode {
     match args.verb {
         Verb::PreCommit => check(),
@@ -69,7 +72,39 @@ fn check() -> ExitCode {
             2.into()
         }
     };
+    if let Some(files) = listed(&staged_otherwise(&step::root())) {
+        eprintln!(
+            "warning: what was checked is the folder; what is committed differs from it in {files}: see `git diff`"
+        );
+    }
     [boundaries, contracts, form].into_iter().find(|&code| code != ExitCode::SUCCESS).unwrap_or(ExitCode::SUCCESS)
+}
+
+/// The files that are staged and not as they are in the folder. None where git does not tell: the checks do not depend on it.
+fn staged_otherwise(root: &Path) -> Vec<String> {
+    let mut git = Command::new("git");
+    // Whoever commits holds the lock of the index.
+    git.args(["--no-optional-locks", "status", "--porcelain", "-z", "--untracked-files=no", "--no-renames"]);
+    let Ok(output) = git.current_dir(root).output() else { return Vec::new() };
+    let differing = |entry: &str| {
+        let (state, file) = entry.split_at_checked(3)?;
+        // The index against the commit before, then the folder against the index.
+        let differs = match state.as_bytes() {
+            [b' ', ..] => false,
+            [b'D', b' ', _] => root.join(file).is_file(),
+            [_, folder, _] => *folder != b' ',
+            _ => false,
+        };
+        differs.then(|| file.to_owned())
+    };
+    String::from_utf8_lossy(&output.stdout).split_terminator('\0').filter_map(differing).collect()
+}
+
+/// The first few, and how many more; nothing where there are none.
+fn listed(files: &[String]) -> Option<String> {
+    let (named, rest) = files.split_at(files.len().min(NAMED));
+    let named = Some(named.join(", ")).filter(|named| !named.is_empty())?;
+    Some(if rest.is_empty() { named } else { format!("{named} and {} more", rest.len()) })
 }
 
 fn install(root: &Path) -> Result<PathBuf, String> {

@@ -76,8 +76,9 @@ fn make(root: &Path, args: &Args) -> Result<Vec<String>, String> {
     if let Some(taken) = taken(root, &args.name)? {
         return Err(format!("{} is there already: choose another name", taken.display()));
     }
-    if let Some(used) = names.used(root)? {
-        return Err(format!("`{}` is {used}: take another name", args.name));
+    let messages = names.fill(CONTRACTS);
+    if let Some(used) = names.used(root, &messages)? {
+        return Err(format!("`{}` {used}: take another name", args.name));
     }
     let contracts = format!("crates/interfaces/interfaces-{}", args.domain);
     let mut files: Vec<(PathBuf, String)> = Vec::new();
@@ -89,7 +90,7 @@ fn make(root: &Path, args: &Args) -> Result<Vec<String>, String> {
     if is_new_domain {
         add(&root.join(&contracts), &CONTRACTS_CRATE);
     }
-    files.push((root.join(&contracts).join(format!("src/{}.rs", names.snake)), names.fill(CONTRACTS)));
+    files.push((root.join(&contracts).join(format!("src/{}.rs", names.snake)), messages));
     for (index, (path, _)) in files.iter().enumerate() {
         if path.exists() || files[..index].iter().any(|(before, _)| before == path) {
             return Err(format!("{} is a file of something else: take another name", path.display()));

@@ -6,15 +6,23 @@ use std::{
     process::Command,
 };
 
+use tempfile::TempDir;
+
 /// The same folder each time, so that what was built for it last time is known to cargo.
 fn copy() -> PathBuf {
-    let metadata = crate::workspace();
-    let (root, target) = (metadata.workspace_root.as_std_path(), metadata.target_directory.as_std_path());
-    let copy = target.join("tests").join("new-package");
+    let copy = crate::workspace().target_directory.into_std_path_buf().join("tests").join("new-package");
     let _nothing_there = fs::remove_dir_all(&copy);
+    copy_to(&copy);
+    set_apart(&copy.join("Cargo.toml"));
+    git(&copy, &["init", "--quiet"]);
+    copy
+}
+
+fn copy_to(copy: &Path) {
+    let root = crate::workspace().workspace_root.into_std_path_buf();
     let listed = Command::new("git")
         .args(["ls-files", "--cached", "--others", "--exclude-standard", "-z"])
-        .current_dir(root)
+        .current_dir(&root)
         .output()
         .unwrap();
     for file in std::str::from_utf8(&listed.stdout).unwrap().split_terminator('\0') {
@@ -25,9 +33,6 @@ fn copy() -> PathBuf {
             fs::copy(from, to).unwrap();
         }
     }
-    set_apart(&copy.join("Cargo.toml"));
-    git(&copy, &["init", "--quiet"]);
-    copy
 }
 
 /// Gives the packages of the copy a version of their own. Cargo would otherwise take what it builds for them for the artifacts
@@ -86,7 +91,8 @@ fn the_hook_refuses_a_commit(copy: &Path) {
     let (went_well, said) = cargo(copy, &["xtask", "hooks", "install"]);
     assert!(went_well, "{said}");
     git(copy, &["add", "--all"]);
-    assert_eq!(commit(copy), (true, String::new()));
+    let (went_well, said) = commit(copy);
+    assert!(went_well && !said.contains("differs from it"), "{said}");
 
     let package = copy.join("crates/data/sales-forecast");
     let cases = [
@@ -103,22 +109,52 @@ fn the_hook_refuses_a_commit(copy: &Path) {
         assert!(!went_well && said.contains(told), "{told}: {said}");
         fs::write(&file, text).unwrap();
     }
+    // The last of them is still staged: what is checked is the folder, and that is said.
+    let (went_well, said) = commit(copy);
+    let told = "what is committed differs from it in crates/data/sales-forecast/Cargo.toml: see `git diff`";
+    assert!(went_well && said.contains(told), "{said}");
 }
 
-/// Whether git made the commit, and what was said if it did not.
+/// Whether git made the commit, and what was said.
 fn commit(copy: &Path) -> (bool, String) {
     let mut git = Command::new("git");
     git.args(["-c", "user.name=it", "-c", "user.email=it@localhost", "commit", "--quiet", "--message", "x"]);
     let output = sharing(&mut git).current_dir(copy).output().unwrap();
-    let said = if output.status.success() { Vec::new() } else { [output.stdout, output.stderr].concat() };
+    let said = [output.stdout, output.stderr].concat();
     (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+}
+
+/// A copy in which nothing is built.
+fn scratch() -> TempDir {
+    let copy = TempDir::new().unwrap();
+    copy_to(copy.path());
+    copy
+}
+
+/// Runs the verb alone: without a cargo, what it makes is neither put in form nor checked. Answers what it made, or why nothing.
+fn make(copy: &Path, domain: &str, name: &str) -> Result<String, String> {
+    let mut xtask = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    let output = xtask
+        .args(["new-package", domain, name])
+        .env("CARGO_MANIFEST_DIR", copy.join("xtask"))
+        .env("CARGO", copy.join("no-cargo"))
+        .current_dir(copy)
+        .output()
+        .unwrap();
+    let [made, said] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+    if made.starts_with("made ") { Ok(made) } else { Err(said) }
 }
 
 #[test]
 fn a_name_that_cannot_be_one_is_refused_and_nothing_is_written() {
-    let root = crate::workspace().workspace_root;
-    let words = ["Sales", "2nd", "sales_forecast", "sales-", "match", "tokio"];
-    // A module of an example, crates of others, our own, a section of the settings, files of a contracts crate.
+    let copy = scratch();
+    let copy = copy.path();
+    let long = "a".repeat(65);
+    let words = ["Sales", "2nd", "sales_forecast", "sales-", "match", "yield", "unsized", "virtual", "tokio", &long];
+    // Of cargo, of the tests here, and of Windows.
+    let files = ["main", "target", "aux", "lpt1"];
+    // A module of an example, crates of others, our own, what one will be called, a crate of a rule, a section of the settings,
+    // columns of a sample, files of a contracts crate.
     let taken = [
         "billing",
         "metrics",
@@ -127,19 +163,99 @@ fn a_name_that_cannot_be_one_is_refused_and_nothing_is_written() {
         "configurations",
         "xtask",
         "bench",
+        "interfaces-enterprise",
+        "tokio-postgres",
         "store",
+        "carrier",
+        "air-time",
         "contracts",
         "lib",
     ];
-    let cases = words
-        .iter()
-        .chain(&taken)
-        .map(|name| ("data", *name))
-        .chain([("enterprise", "lib"), ("enterprise", "billing")]);
+    let cases = words.iter().chain(&files).chain(&taken).map(|name| ("data", *name)).chain([
+        ("enterprise", "lib"),
+        ("enterprise", "contracts"),
+        ("enterprise", "billing"),
+    ]);
+    let before = fs::read_to_string(copy.join("Cargo.toml")).unwrap();
     for (domain, name) in cases {
-        let (went_well, said) = cargo(root.as_std_path(), &["xtask", "new-package", domain, name]);
-        assert!(!went_well && said.contains("take "), "{name}: {said}");
-        assert!(!root.join("crates").join(domain).join(name).exists());
+        let said = make(copy, domain, name).unwrap_err();
+        assert!(said.contains("take "), "{name}: {said}");
+        assert!(!copy.join("crates").join(domain).join(name).exists(), "{name}");
     }
-    assert!(!root.join("crates/enterprise").exists() || root.join("crates/interfaces/interfaces-enterprise").exists());
+    assert_eq!(fs::read_to_string(copy.join("Cargo.toml")).unwrap(), before);
+    assert!(!copy.join("crates/enterprise").exists() && !copy.join("crates/interfaces/interfaces-enterprise").exists());
+}
+
+#[test]
+fn a_name_whose_contracts_are_there_is_refused_with_their_place() {
+    let copy = scratch();
+    let copy = copy.path();
+    let said = make(copy, "ai", "pipeline-run").unwrap_err();
+    let told = "error: `pipeline-run` adds `GetPipelineRun` to interfaces-ai, which has one in \
+                crates/interfaces/interfaces-ai/src/mlops.rs: take another name\n";
+    assert_eq!(said, told);
+
+    let sources = "crates/interfaces/interfaces-data/src";
+    let lib = copy.join(sources).join("lib.rs");
+    let before = fs::read_to_string(&lib).unwrap();
+    let declares = |source: &str| fs::write(copy.join(sources).join("sky.rs"), source).unwrap();
+    let exports = |line: &str| fs::write(&lib, format!("{before}{line}\n")).unwrap();
+    for kind_and_name in [
+        "const READ_RAIN",
+        "const RECORD_RAIN",
+        "struct RecordRain",
+        "struct GetRain",
+        "struct RainFacts",
+        "enum RainRecorded",
+    ] {
+        let name = kind_and_name.split_once(' ').unwrap().1;
+        declares(&format!("/// Above.\npub {kind_and_name} {{}}\n"));
+        exports(&format!("pub use sky::{{Cloud, {name}}};"));
+        let said = make(copy, "data", "rain").unwrap_err();
+        let told = format!("`rain` adds `{name}` to interfaces-data, which has one in {sources}/sky.rs: take another");
+        assert!(said.contains(&told), "{said}");
+    }
+    // Not declared there: by another name, by another crate, or in another way.
+    declares("pub struct Cloud;\n");
+    for line in ["pub use sky::Cloud as GetRain;", "pub use kernel::GetRain;", "mod rain {}"] {
+        exports(line);
+        let said = make(copy, "data", "rain").unwrap_err();
+        assert!(said.contains(&format!("to interfaces-data, which has one in {sources}/lib.rs")), "{line}: {said}");
+    }
+    exports("");
+    for file in ["rain.record.json", "rain.recorded.v2.json"] {
+        let file = copy.join("docs/contracts").join(file);
+        fs::write(&file, "").unwrap();
+        let said = make(copy, "data", "rain").unwrap_err();
+        let message = file.file_stem().unwrap().to_str().unwrap().trim_end_matches(".v2");
+        assert!(said.contains(&format!("adds the message `{message}`, which docs/contracts/{message}.")), "{said}");
+        fs::remove_file(&file).unwrap();
+    }
+    make(copy, "data", "rain").unwrap();
+}
+
+/// What is only like something else does not stand in the way.
+#[test]
+fn a_name_that_is_free_is_made() {
+    let copy = scratch();
+    let copy = copy.path();
+    let sources = copy.join("crates/interfaces/interfaces-data/src");
+    let lib = sources.join("lib.rs");
+    // Said and not exported; promised under a longer name.
+    fs::write(&lib, fs::read_to_string(&lib).unwrap() + "// As `GetRain`.\nmod sky;\n").unwrap();
+    fs::write(sources.join("sky.rs"), "pub struct GetRain;\n").unwrap();
+    fs::write(copy.join("docs/contracts/rain.get.all.json"), "").unwrap();
+    // Words of the template, modules of the composition root, types of Rust, layers, the binary.
+    let names = [
+        "rain", "event", "error", "context", "unit", "health", "facts", "report", "audit", "str", "domains", "borough",
+    ];
+    for name in names {
+        let made = make(copy, "data", name).unwrap_or_else(|said| panic!("{name}: {said}"));
+        assert!(made.starts_with(&format!("made crates/data/{name}, ")), "{made}");
+    }
+    make(copy, "ai", "pipeline-runs").unwrap();
+    make(copy, "enterprise", "ledger").unwrap();
+    // What was made is in the way of the next.
+    let said = make(copy, "data", "get").unwrap_err();
+    assert!(said.contains("`get` adds `GetFacts` to interfaces-data"), "{said}");
 }
