@@ -620,9 +620,7 @@ impl Shared {
 /// Has them end side by side.
 async fn stop(running: &[Arc<Running>]) {
     running.iter().for_each(|running| running.order(|orders| orders.stop = true));
-    for post in running.iter().flat_map(|running| &running.posts) {
-        post.stop(STOP).await;
-    }
+    join_all(running.iter().flat_map(|running| &running.posts).map(|post| post.stop(STOP))).await;
 }
 
 /// Looks again and again who works on what.

@@ -26,10 +26,10 @@ impl Parked {
         self.keys.contains(key) && !cfg!(mutant = "parked_key_flows")
     }
 
-    /// One of its events has become a letter.
-    pub fn park(&mut self, key: &str) {
-        self.keys.insert(key.to_owned());
+    /// One of its events has become a letter. Whether it is the first, as far as it is known.
+    pub fn park(&mut self, key: &str) -> bool {
         self.since.insert(key.to_owned());
+        self.keys.insert(key.to_owned())
     }
 
     /// The letters are read from their beginning.

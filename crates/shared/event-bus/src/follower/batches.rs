@@ -87,7 +87,7 @@ impl Follower {
             let Readable { events: page, damage } =
                 if room > 0 && !self.is_held() { self.page().await? } else { nothing };
             let is_end = page.is_empty();
-            let is_complete = self.gather(&page, &mut batch.events, options.size, handler).await?;
+            let is_complete = self.gather(&page, &mut batch, options.size, handler).await?;
             if is_complete || (is_end && damage.is_some()) || (room > 0 && batch.events.len() == options.size) {
                 batch.due = Instant::now();
             }
@@ -120,12 +120,15 @@ impl Follower {
     async fn gather(
         &mut self,
         page: &Excerpt,
-        batch: &mut Vec<Arc<Envelope>>,
+        batch: &mut Batch,
         size: usize,
         handler: &Arc<dyn BatchHandler>,
     ) -> Result<bool, StoreError> {
+        let Batch { events: batch, due, .. } = batch;
         for event in page.iter() {
-            if batch.len() == size {
+            let is_due = !batch.is_empty() && Instant::now() >= *due;
+            // Each that is parked is a commit: nothing waits for all of them.
+            if batch.len() == size || is_due || self.is_ordered() {
                 return Ok(false);
             }
             let at = position(event);
@@ -153,6 +156,9 @@ impl Follower {
                 self.progress.done(at);
             } else if is_behind {
                 self.give_up(Arc::clone(event).into(), Delivery::behind(), Duration::ZERO).await?;
+                if self.redelivers() {
+                    return Ok(false);
+                }
             } else {
                 batch.push(Arc::clone(event));
             }
@@ -274,7 +280,7 @@ impl Follower {
         let parking = self.delivery.parking(&waiting, error, took);
         self.end(&waiting.event, parking).await?;
         self.delivery.meters.parked.increment(1);
-        self.parked.park(&waiting.event.metadata.key);
+        self.parks(&waiting);
         Ok(())
     }
 

@@ -180,12 +180,12 @@ impl Follower {
     fn take(&mut self, handler: &Arc<dyn Handler>, work: &mut Work) {
         while !self.is_held() && work.in_flight() < self.delivery.subscription.concurrency {
             let Some(waiting) = self.mailbox.take() else { return };
+            work.events_first = false;
             if self.parked.holds(&waiting.event.metadata.key) {
                 let parking = self.delivery.parking(&waiting, Delivery::behind(), Duration::ZERO);
                 self.begin_commit(waiting, parking, DeliveryOutcome::Parked, work);
                 continue;
             }
-            work.events_first = false;
             let (delivery, handler) = (Arc::clone(&self.delivery), Arc::clone(handler));
             work.handling.push(Box::pin(delivery.attempt(handler, waiting)));
         }
@@ -278,7 +278,7 @@ impl Follower {
                     // Nobody discards in the middle of a delivery.
                     DeliveryOutcome::Parked | DeliveryOutcome::Discarded => {
                         self.delivery.meters.parked.increment(1);
-                        self.parked.park(key);
+                        self.parks(&waiting);
                     }
                 }
                 self.mailbox.release(key);

@@ -148,6 +148,12 @@ impl Follower {
         Ok(None)
     }
 
+    /// One of its events has become a letter. If none of its key is known any more, nothing holds back one that was never tried.
+    pub(super) fn parks(&mut self, waiting: &Waiting) {
+        let is_first = self.parked.park(&waiting.event.metadata.key);
+        self.letters.loose |= is_first && waiting.attempts == 0;
+    }
+
     /// Whether there is a letter that is to be tried again and may be.
     pub(super) fn redelivers(&self) -> bool {
         !self.letters.is_empty() && !self.is_held()
@@ -165,6 +171,8 @@ impl Follower {
     /// A letter has been tried again.
     pub(super) fn redelivered(&mut self, end: Redelivered) -> Result<(), StoreError> {
         let end = end?;
+        // Also those that wait for their round hear that it goes on.
+        self.letters.rounds.iter().skip(1).filter_map(|round| round.ask.as_ref()).for_each(|ask| ask.tell(|_| ()));
         let Some(Round { ask, sequences }) = self.letters.rounds.front_mut() else { return Ok(()) };
         let behind = match end {
             // The rest of its key stays behind it.

@@ -7,6 +7,7 @@ use std::{
 };
 
 use event_sourcing::{CommitError, Document, Expected, Found, Store, StoreError, StoreExt};
+use futures::future::join_all;
 
 use super::{
     Claim, Lease, Member, Node,
@@ -145,9 +146,7 @@ impl Keeper {
         let posts = || posts.iter().flatten();
         let held = posts().filter_map(|post| Some((post.place.clone(), post.claim()?))).collect();
         posts().for_each(|post| post.order(|orders| orders.stop = true));
-        for post in posts() {
-            post.stop(STOP).await;
-        }
+        join_all(posts().map(|post| post.stop(STOP))).await;
         held
     }
 

@@ -249,7 +249,7 @@ impl Town {
             work.progress.done(Position(event));
             work.done.insert(event);
             if is_parking {
-                work.parked.park(KEYS[index(event)]);
+                let _first = work.parked.park(KEYS[index(event)]);
             }
         }
         work.progress.stepped(&step);

@@ -167,3 +167,123 @@ async fn a_retry_that_is_cut_off_says_why() {
         bus.stop().await;
     }
 }
+
+/// A store in memory, what becomes of its commits, and how a subscriber sees it.
+fn slowed() -> (Arc<dyn Store>, FaultPlan, Arc<dyn Store>) {
+    let memory = memory();
+    let ill = FaultPlan::by_hand().only(["store.commit"]);
+    let store: Arc<dyn Store> = Arc::new(ill.around(Arc::clone(&memory)));
+    (memory, ill, store)
+}
+
+/// The first note fails until it is a letter, and would succeed then.
+fn recovered(store: &Arc<dyn Store>) -> Probe {
+    Probe::new("ledger", store, |_, n, attempt| if n == 1 && attempt <= 3 { Action::Fail } else { Action::Write })
+}
+
+/// The letter before it goes while an event is being put behind it.
+#[tokio::test(start_paused = true)]
+async fn a_drain_waits_for_what_is_put_behind_a_letter_that_goes() {
+    for is_retried in [false, true] {
+        let (memory, ill, store) = slowed();
+        let probe = recovered(&store);
+        let subscription = forms(&probe, Duration::ZERO)[0].clone().with_concurrency(4);
+        let bus = start(&store, vec![subscription]).await;
+        publish(&memory, &[("bad", 1)]).await;
+        drained(&bus).await;
+        ill.always(Some(Fault::Delay(Duration::from_millis(500))));
+        let filter = LetterFilter::default();
+        let going = async {
+            if is_retried {
+                assert_eq!(bus.retry_dead_letters(&filter).await.unwrap().delivered, 1);
+            } else {
+                sleep(Duration::from_millis(200)).await;
+                let origin = testing::origin("operator");
+                assert_eq!(DeadLetters::of(&*memory).discard(&filter, "old", &origin).await.unwrap(), 1);
+                bus.letters_changed("ledger").unwrap();
+            }
+        };
+        let coming = async {
+            sleep(Duration::from_millis(100)).await;
+            publish(&memory, &[("bad", 2)]).await;
+            sleep(Duration::from_millis(10)).await;
+        };
+        tokio::join!(going, coming);
+        assert_eq!(bus.drain(Duration::from_secs(600)).await.unwrap(), Drain::Complete);
+        assert_eq!(letters(&memory).await, [], "retried: {is_retried}, {:?}", probe.tries());
+        bus.stop().await;
+    }
+}
+
+/// Each of them is a commit.
+#[tokio::test(start_paused = true)]
+async fn letters_do_not_wait_for_the_last_that_is_put_behind_them() {
+    let (memory, ill, store) = slowed();
+    let bus = start(&store, vec![forms(&recovered(&store), Duration::ZERO)[0].clone()]).await;
+    publish(&memory, &(1..=10).map(|n| ("bad", n)).collect::<Vec<_>>()).await;
+    drained(&bus).await;
+    ill.always(Some(Fault::Delay(Duration::from_millis(100))));
+    publish(&memory, &(11..=900).map(|n| ("bad", n)).collect::<Vec<_>>()).await;
+    let retried = bus.retry_dead_letters(&LetterFilter::default()).await.unwrap();
+    assert_eq!((retried.delivered, retried.busy.len()), (10, 0), "{retried:?}");
+    bus.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_does_not_wait_for_the_last_that_is_put_behind_letters() {
+    let (memory, ill, store) = slowed();
+    let probe = Probe::new("ledger", &store, |key, _, _| if key == "bad" { Action::Fail } else { Action::Write });
+    let bus = start(&store, vec![forms(&probe, Duration::from_millis(500))[1].clone()]).await;
+    publish(&memory, &[("bad", 1)]).await;
+    until("it is parked", async || letters(&memory).await.len() == 1).await;
+    ill.always(Some(Fault::Delay(Duration::from_millis(100))));
+    let published = Instant::now();
+    let behind = (3..=250).map(|n| ("bad", n));
+    publish(&memory, &[("a", 2)].into_iter().chain(behind).collect::<Vec<_>>()).await;
+    until("it is tried", async || probe.tries().contains(&("a".to_owned(), 2))).await;
+    assert!(published.elapsed() < Duration::from_secs(3), "after {:?}", published.elapsed());
+    bus.stop().await;
+}
+
+/// Who asks behind others hears of what they wait for.
+#[tokio::test(start_paused = true)]
+async fn whoever_asks_behind_others_is_not_told_busy_while_they_go_on() {
+    let store = memory();
+    let probe = Probe::new("ledger", &store, |key, n, attempt| match (key, n) {
+        ("bad", 1) => Action::Fail,
+        ("bad", _) => Action::Sleep(1000),
+        (_, _) if attempt <= 3 => Action::Fail,
+        _ => Action::Write,
+    });
+    let bus = start(&store, vec![forms(&probe, Duration::ZERO)[0].clone().with_concurrency(8)]).await;
+    publish(&store, &[("other", 1000)]).await;
+    publish(&store, &(2..=100).map(|n| ("bad", n - 1)).collect::<Vec<_>>()).await;
+    drained(&bus).await;
+    let (filter, cx) = (LetterFilter::one("ledger", Position(2)), testing::origin("operator").context);
+    assert_eq!(bus.discard_dead_letters(&filter, "old", &cx).await.unwrap(), 1);
+    sleep(Duration::from_secs(2)).await;
+    let filter = LetterFilter { key: Some("other".into()), ..LetterFilter::default() };
+    let retried = bus.retry_dead_letters(&filter).await.unwrap();
+    assert_eq!((retried.delivered, retried.busy.len()), (1, 0), "{retried:?}");
+    bus.stop().await;
+}
+
+/// Whatever does not answer is given up once for all of them.
+#[tokio::test(start_paused = true)]
+async fn subscribers_and_slots_stop_side_by_side() {
+    let (memory, ill, store) = slowed();
+    let slots = |name| {
+        let probe = Probe::writing(name, &store);
+        Subscription::new::<Noted>(name, "ledger", probe).in_slots(8)
+    };
+    let bus = start(&store, ["first", "second", "third"].map(slots).into()).await;
+    ill.always(Some(Fault::Delay(Duration::from_secs(3600))));
+    let keys: Vec<String> = (0..64).map(|n| format!("key {n}")).collect();
+    publish(&memory, &keys.iter().map(|key| (key.as_str(), 1)).collect::<Vec<_>>()).await;
+    sleep(Duration::from_secs(1)).await;
+    let asked = Instant::now();
+    bus.remove("first").await.unwrap();
+    assert!(asked.elapsed() < Duration::from_secs(6), "after {:?}", asked.elapsed());
+    bus.stop().await;
+    assert!(asked.elapsed() < Duration::from_secs(12), "after {:?}", asked.elapsed());
+}
