@@ -140,7 +140,7 @@ fn following_the_log_shows_what_comes() {
     let home = Home::with_data();
     let mut follow = home.spawn(&["events", "--follow"], &[]);
     home.json(&["run", "data.csv", "--json"]);
-    assert!(follow.prints("mlops.model_promoted"));
+    assert!(follow.prints("mlops.model_promoted"), "{}", follow.end().stderr);
     assert_eq!(follow.signal("-INT").code, Some(0));
 }
 

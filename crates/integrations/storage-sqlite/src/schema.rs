@@ -1,5 +1,5 @@
 use event_sourcing::{StoreError, StoreErrorKind};
-use rusqlite::{Connection, Transaction, TransactionBehavior, types::FromSql};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::{
     checksum::{self, event_columns},
@@ -32,12 +32,10 @@ const NAMES: u32 = 4;
 /// # Errors
 /// Corrupt if it is something else than a store, Newer if a later version of this program wrote it.
 pub(crate) fn recognise(connection: &Connection, file: &StoreFile) -> Result<Option<u32>, StoreError> {
-    let read = || {
-        let application: i32 = pragma(connection, "application_id")?;
-        let version: u32 = pragma(connection, "user_version")?;
-        let is_empty = connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))?;
-        Ok((application, version, is_empty))
-    };
+    // In one statement: another process may be making the store.
+    let sql = "SELECT application_id, user_version, NOT EXISTS (SELECT 1 FROM sqlite_schema) \
+               FROM pragma_application_id, pragma_user_version";
+    let read = || connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
     match read().map_err(|cause| file.fault(&cause))? {
         (APPLICATION_ID, version, _) if version > SCHEMA => Err(file.error(
             StoreErrorKind::Newer,
@@ -101,8 +99,4 @@ fn carry_over(transaction: &Transaction<'_>, is_summed: bool) -> rusqlite::Resul
         .query_map([], |row| rows::carry_over(transaction, &mut numbers, row, is_summed))?
         .collect::<rusqlite::Result<()>>()?;
     transaction.execute_batch("DROP TABLE events_3")
-}
-
-fn pragma<T: FromSql>(connection: &Connection, name: &str) -> rusqlite::Result<T> {
-    connection.pragma_query_value(None, name, |row| row.get(0))
 }

@@ -1,6 +1,6 @@
 //! Opening, closing, opening again; and reading while somebody else writes.
 
-use std::{error::Error, fs, sync::Arc};
+use std::{error::Error, fs, sync::Arc, thread};
 
 use event_sourcing::{
     Collection, CommitError, Document, EventQuery, Expected, LogQuery, Position, Store, StoreErrorKind, StoreExt as _,
@@ -11,6 +11,7 @@ use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use storage_sqlite::SqliteStore;
+use tempfile::TempDir;
 use testing::store::{Card, CardIndex, Noted, Tagged};
 
 use crate::{files, maintenance::age, numbered, numbers, open, place};
@@ -131,6 +132,22 @@ async fn what_does_not_exist_reads_as_nothing() {
 }
 
 /// A store of the first schema, as an earlier version has left it.
+/// Whoever only reads may look at any moment of the making.
+#[test]
+fn a_store_that_is_being_made_reads_as_none_or_as_made() {
+    let folder = TempDir::new().unwrap();
+    for round in 0..40 {
+        let path = folder.path().join(format!("{round}.db"));
+        let is_made = || SqliteStore::open_read(&path).unwrap().is_some();
+        thread::scope(|threads| {
+            let reading: Vec<_> = (0..4).map(|_| threads.spawn(|| while !is_made() {})).collect();
+            let store = open(&path).unwrap();
+            reading.into_iter().for_each(|thread| thread.join().unwrap());
+            drop(store);
+        });
+    }
+}
+
 #[tokio::test]
 async fn an_older_store_is_brought_up_to_date() {
     let (_folder, path) = place();

@@ -126,9 +126,7 @@ impl Follower {
     ) -> Result<bool, StoreError> {
         let Batch { events: batch, due, .. } = batch;
         for event in page.iter() {
-            let is_due = !batch.is_empty() && Instant::now() >= *due;
-            // Each that is parked is a commit: nothing waits for all of them.
-            if batch.len() == size || is_due || self.is_ordered() {
+            if batch.len() == size {
                 return Ok(false);
             }
             let at = position(event);
@@ -149,18 +147,22 @@ impl Follower {
                 if !self.unreadable(event, fault).await? {
                     return Ok(true);
                 }
-                continue;
-            }
-            self.progress.admit(at, event.timestamp);
-            if is_done {
-                self.progress.done(at);
-            } else if is_behind {
-                self.give_up(Arc::clone(event).into(), Delivery::behind(), Duration::ZERO).await?;
-                if self.redelivers() {
-                    return Ok(false);
-                }
             } else {
-                batch.push(Arc::clone(event));
+                self.progress.admit(at, event.timestamp);
+                if is_done {
+                    self.progress.done(at);
+                    continue;
+                }
+                if !is_behind {
+                    batch.push(Arc::clone(event));
+                    continue;
+                }
+                self.give_up(Arc::clone(event).into(), Delivery::behind(), Duration::ZERO).await?;
+            }
+            // Each that is parked is a commit: nothing waits for all of them.
+            let is_due = !batch.is_empty() && Instant::now() >= *due;
+            if is_due || self.is_ordered() || self.redelivers() {
+                return Ok(false);
             }
         }
         Ok(false)
