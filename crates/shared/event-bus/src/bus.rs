@@ -27,7 +27,6 @@ use crate::{
     redelivery::Desk,
     retention::Sweeper,
     running::{Post, Running},
-    slot::Slot,
     timekeeper::Timekeeper,
 };
 
@@ -304,7 +303,8 @@ impl EventBus {
     }
 
     /// Tries dead letters again, once each, in the order of their keys: the key of each letter that the filter takes, from its
-    /// first letter on and until one fails. A letter whose event is handled goes in the unit of the effect; no checkpoint moves.
+    /// first letter on and until one fails. A letter whose event is handled goes in the unit of the effect; no checkpoint moves. One
+    /// that had only waited behind others has its first try, and where that fails those after it by itself.
     /// The trying takes one of the subscriber's places; other keys flow in the others meanwhile. After half a minute in which no
     /// letter has come to its end it is given up, and the subscriber is told of as [busy](Retried::busy).
     ///
@@ -318,12 +318,19 @@ impl EventBus {
         for name in DeadLetters::of(&*self.shared.store).subscribers(filter).await? {
             match self.named(&name) {
                 Ok(running) if running.subscription.class == DeliveryClass::Durable => {
-                    let asked = running.posts.iter().map(|post| post.retry(filter));
-                    let (here, elsewhere): (Vec<_>, Vec<_>) =
-                        asked.zip(&running.posts).partition(|(asked, _)| asked.is_some());
-                    answers.extend(here.into_iter().filter_map(|(asked, _)| Some(asked?.of(name.clone()))));
-                    let slots: Vec<Slot> = elsewhere.into_iter().map(|(_, post)| post.subscription.slot).collect();
-                    if self.has_letters(&name, filter, &slots).await? {
+                    let mut idle = Vec::new();
+                    for post in &running.posts {
+                        match post.retry(filter) {
+                            Some(answer) => answers.push(answer.of(name.clone())),
+                            None => idle.push(post),
+                        }
+                    }
+                    let (dead, elsewhere): (Vec<_>, Vec<_>) =
+                        idle.into_iter().partition(|post| post.slate.read().is_dead);
+                    if self.has_letters(&name, filter, &dead).await? {
+                        retried.held.push(name.clone());
+                    }
+                    if self.has_letters(&name, filter, &elsewhere).await? {
                         retried.elsewhere.push(name);
                     }
                 }
@@ -333,20 +340,32 @@ impl EventBus {
         for answer in join_all(answers).await {
             retried.add(answer?);
         }
-        retried.held.dedup();
-        retried.busy.dedup();
-        retried.elsewhere.dedup();
+        for names in [&mut retried.held, &mut retried.busy, &mut retried.elsewhere] {
+            names.sort();
+            names.dedup();
+        }
         Ok(retried)
     }
 
     /// Whether there are such letters in one of these slots.
-    async fn has_letters(&self, name: &str, filter: &LetterFilter, slots: &[Slot]) -> Result<bool, StoreError> {
+    async fn has_letters(&self, name: &str, filter: &LetterFilter, slots: &[&Arc<Post>]) -> Result<bool, StoreError> {
+        const PAGE: usize = 256;
         if slots.is_empty() {
             return Ok(false);
         }
         let filter = LetterFilter { subscriber: Some(name.to_owned()), ..filter.clone() };
-        let letters = DeadLetters::of(&*self.shared.store).list(&filter, None, usize::MAX).await?;
-        Ok(letters.iter().any(|letter| slots.iter().any(|slot| slot.has(&letter.value.event.metadata.key))))
+        let is_theirs = |key: &str| slots.iter().any(|post| post.subscription.slot.has(key));
+        let mut after: Option<String> = None;
+        loop {
+            let page = DeadLetters::of(&*self.shared.store).list(&filter, after.as_deref(), PAGE).await?;
+            if page.iter().any(|letter| is_theirs(&letter.value.event.metadata.key)) {
+                return Ok(true);
+            }
+            after = page.into_iter().nth(PAGE - 1).map(|letter| letter.key);
+            if after.is_none() {
+                return Ok(false);
+            }
+        }
     }
 
     /// Gives dead letters up for good, as [`DeadLetters::discard`], for the user of `cx`; what was parked behind them follows at

@@ -278,10 +278,12 @@ impl Follower {
             return Ok(());
         }
         self.publish(0);
+        let is_held = self.is_held();
         tokio::select! {
             biased;
             // The wake-up is a hint, the poll the guarantee; both end in the same read. Whoever gives an order rings.
             _ = self.appended.changed() => Ok(()),
+            () = self.letters.ripen(), if !is_held => Ok(()),
             () = self.poll.as_mut() => {
                 self.poll.as_mut().reset(Instant::now() + PATIENCE);
                 self.tend().await
@@ -318,9 +320,13 @@ impl Follower {
     }
 
     fn publish(&self, in_flight: usize) {
+        self.publish_with(self.mailbox.len(), in_flight);
+    }
+
+    fn publish_with(&self, queued: usize, in_flight: usize) {
         self.slate.write(|standing| {
             standing.position = self.progress.position();
-            standing.queued = self.mailbox.len();
+            standing.queued = queued;
             standing.in_flight = in_flight;
             standing.oldest = self.progress.oldest();
             standing.parked_keys = self.parked.len();

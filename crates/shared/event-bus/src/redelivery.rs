@@ -19,11 +19,13 @@ const QUIET: Duration = Duration::from_secs(30);
 pub struct Retried {
     /// Letters whose event was handled: they are gone.
     pub delivered: usize,
-    /// Letters that failed again. They have the new error, and their tries are counted on.
+    /// Letters that failed again. They have the new error, and their tries are counted on; one that had only waited behind others is
+    /// tried as often as any event, by itself.
     pub failed: usize,
     /// Letters that were not tried, because an earlier one of their key failed again.
     pub behind: usize,
-    /// Subscribers that take nothing now, being paused or halted: resume them first.
+    /// Subscribers that take nothing now, being paused or halted: resume them first. Or their task has panicked, as their status says:
+    /// start the program again.
     pub held: Vec<String>,
     /// Subscribers that were not waited for any longer: for half a minute no handler of theirs has ended, of a letter or of what
     /// must end before. Letters that were not tried by then are not tried.

@@ -70,7 +70,7 @@ impl Follower {
                 return Ok(());
             }
             if let Some(redelivering) = self.redelivery().await? {
-                self.publish(1);
+                self.publish_with(batch.events.len(), 1);
                 let ended = tokio::select! {
                     biased;
                     ended = redelivering => ended,
@@ -100,12 +100,14 @@ impl Follower {
             } else if !batch.events.is_empty() && Instant::now() >= batch.due && !self.is_held() {
                 self.hand_over(&mut batch, handler).await?;
             } else if is_end && !self.redelivers() {
-                self.publish(0);
+                self.publish_with(batch.events.len(), 0);
+                let is_held = self.is_held();
                 tokio::select! {
                     biased;
                     ordered = self.orders.changed() => if ordered.is_err() { self.obeyed.stop = true },
                     _ = self.appended.changed(), if room > 0 => {}
-                    () = sleep_until(batch.due), if !self.is_held() => {}
+                    () = sleep_until(batch.due), if !is_held => {}
+                    () = self.letters.ripen(), if !is_held => {}
                     () = self.poll.as_mut() => {
                         self.poll.as_mut().reset(Instant::now() + PATIENCE);
                         self.tend().await?;
@@ -203,11 +205,12 @@ impl Follower {
                 index += 1;
             }
         }
-        let events = &batch.events[..batch.next()];
+        let (events, rest) = batch.events.split_at(batch.next());
         let Some(event) = events.first() else { return Ok(()) };
         let tried = batch.tried.take().filter(|tried| tried.event.event_id == event.event_id);
         let mut first = tried.unwrap_or_else(|| Arc::clone(event).into());
         first.attempts += 1;
+        self.publish_with(rest.len(), events.len());
         let (fault, took) = match self.try_batch(events, handler, &first).await? {
             Ok(()) => {
                 batch.pass();
@@ -238,7 +241,6 @@ impl Follower {
         first: &Waiting,
     ) -> Result<Result<(), Failure>, StoreError> {
         let delivery = Arc::clone(&self.delivery);
-        self.publish(batch.len());
         let (handled, took) = tokio::select! {
             biased;
             ended = delivery.attempt_batch(&**handler, batch) => ended,

@@ -85,7 +85,10 @@ impl Follower {
         let mut broken: Option<StoreError> = None;
         let mut at_end = false;
         loop {
-            self.obey().await?;
+            // What is under way is waited for first.
+            if let Err(error) = self.obey().await {
+                broken = Some(error);
+            }
             let is_second_over = work.is_second_over();
             if self.obeyed.stop || broken.is_some() {
                 work.handling.clear();
@@ -135,6 +138,7 @@ impl Follower {
             // Whoever only waits for the next try of one key looks for what there is of others.
             let is_idle = work.in_flight() < self.delivery.subscription.concurrency && !self.obeyed.stop;
             let reads_on = !at_end && broken.is_none() && is_idle && self.has_room();
+            let has_place = is_idle && work.redelivering.is_empty() && !self.is_held();
             // Biased, so that a run repeats. Nothing starves: those who come last were looked at before, by the loop.
             tokio::select! {
                 biased;
@@ -152,6 +156,7 @@ impl Follower {
                     at_end = false;
                 }
                 () = sleep_until(work.look) => {}
+                () = self.letters.ripen(), if has_place => {}
                 () = ready(()), if reads_on => {}
             }
         }
@@ -195,6 +200,10 @@ impl Follower {
     pub(super) fn tried(&mut self, tried: Tried, work: &mut Work) {
         let Tried { waiting, mut unit, result, took } = tried;
         self.delivery.meters.took(took);
+        // Letters wait for the place that it had.
+        if work.redelivering.is_empty() {
+            self.letters.go_on();
+        }
         if let Err(fault) = result {
             return self.failed(waiting, fault, took, work);
         }

@@ -2,21 +2,25 @@
 //! are put behind them, so there is one who handles the events of a key, and their order is that of the log.
 //!
 //! A letter that was never tried waits for one before it. As soon as there is none, because it was handled or discarded, by
-//! whomever, it is delivered by itself: nothing has to be remembered for that, and a crash changes nothing about it.
+//! whomever, it is delivered by itself, and tried as often as any other event: nothing has to be remembered for that, and a crash
+//! changes nothing about it but that its tries are counted anew.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
+    future::pending,
     mem::take,
     pin::Pin,
     sync::Arc,
+    time::Duration,
 };
 
 use event_sourcing::{CommitError, Expected, Found, StoreError, StoreExt};
+use tokio::time::{Instant, sleep_until};
 
 use super::Follower;
 use crate::{
     DeadLetter, DeliveryOutcome,
-    delivery::{Delivery, Tried, position},
+    delivery::{Delivery, Tried, Verdict, position},
     handler::Fault,
     mailbox::Waiting,
     redelivery::Ask,
@@ -29,6 +33,8 @@ pub(super) struct Letters {
     rounds: VecDeque<Round>,
     /// Whether there is a key of which no letter was ever tried.
     loose: bool,
+    /// Of such keys, those that wait for the next try, and until when.
+    waiting: Waits,
     look: Look,
 }
 
@@ -42,12 +48,15 @@ struct Round {
 }
 
 /// The letters of one key in the order of the log.
-#[derive(Default)]
 struct Sequence {
+    key: String,
     ids: VecDeque<String>,
-    /// Whether somebody asked for one of them, or the first was never tried.
-    is_due: bool,
+    /// The first of them, where it is tried once more.
+    tried: Option<Waiting>,
 }
+
+/// By key, what waits for its next try, and until when.
+type Waits = BTreeMap<String, (Instant, Sequence)>;
 
 /// A look at the letters, which may be many: a page at a time.
 #[derive(Default)]
@@ -66,17 +75,45 @@ pub(super) type Redelivered = Result<End, StoreError>;
 pub(super) enum End {
     Delivered,
     Failed,
+    /// It is tried once more after so long.
+    Again(Waiting, Duration),
     /// Somebody else has discarded it.
     Gone,
 }
 
 impl Letters {
     pub fn is_empty(&self) -> bool {
-        self.rounds.is_empty() && !self.loose
+        self.rounds.is_empty() && !self.loose && self.waiting.is_empty()
+    }
+
+    /// Until one of them is tried once more.
+    pub async fn ripen(&self) {
+        match self.waiting.values().map(|(until, _)| *until).min() {
+            Some(until) => sleep_until(until).await,
+            None => pending().await,
+        }
+    }
+
+    /// Whoever asked hears that it goes on.
+    pub fn go_on(&self) {
+        self.rounds.iter().filter_map(|round| round.ask.as_ref()).for_each(|ask| ask.tell(|_| ()));
+    }
+
+    /// Those that have waited for long enough are one round, before the others.
+    fn take_up(&mut self) {
+        let now = Instant::now();
+        let mut ripe: Vec<_> =
+            self.waiting.extract_if(.., |_, (until, _)| *until <= now).map(|(_, ripe)| ripe).collect();
+        if !ripe.is_empty() {
+            ripe.sort_by_key(|(until, _)| *until);
+            let sequences = ripe.into_iter().map(|(_, sequence)| sequence).collect();
+            self.rounds.push_front(Round { ask: None, sequences: Some(sequences) });
+        }
     }
 
     /// Whoever asked hears of it.
     pub fn fail(&mut self, error: &StoreError) {
+        self.waiting.clear();
         self.answer(|ask| ask.end(Err(error.clone())));
     }
 
@@ -108,7 +145,7 @@ impl Follower {
             return Ok(false);
         }
         let Look { keys, .. } = take(&mut self.letters.look);
-        self.letters.loose = keys.values().any(|loose| *loose);
+        self.letters.loose = keys.iter().any(|(key, loose)| *loose && !self.letters.waiting.contains_key(key));
         self.parked.looked(keys.into_keys());
         Ok(true)
     }
@@ -125,17 +162,19 @@ impl Follower {
         }
         let is_given_up = |round: &Round| round.ask.as_ref().is_some_and(Ask::is_given_up);
         self.letters.rounds.retain(|round| !is_given_up(round));
+        self.letters.take_up();
         if self.letters.rounds.is_empty() && take(&mut self.letters.loose) {
             self.letters.rounds.push_back(Round::default());
         }
+        self.pay_in();
         while let Some(Round { ask, sequences }) = self.letters.rounds.front_mut() {
             let sequences = match sequences {
                 Some(sequences) => sequences,
-                none => none.insert(due(&self.delivery, ask.as_ref()).await?),
+                none => none.insert(due(&self.delivery, ask.as_ref(), &mut self.letters.waiting).await?),
             };
-            while let Some(Sequence { ids, .. }) = sequences.front_mut() {
-                if let Some(id) = ids.pop_front() {
-                    return Ok(Some(Box::pin(redeliver(Arc::clone(&self.delivery), id))));
+            while let Some(Sequence { ids, tried, .. }) = sequences.front_mut() {
+                if let Some(id) = ids.front() {
+                    return Ok(Some(Box::pin(redeliver(Arc::clone(&self.delivery), id.clone(), tried.take()))));
                 }
                 sequences.pop_front();
             }
@@ -156,7 +195,9 @@ impl Follower {
 
     /// Whether there is a letter that is to be tried again and may be.
     pub(super) fn redelivers(&self) -> bool {
-        !self.letters.is_empty() && !self.is_held()
+        let Letters { rounds, loose, waiting, .. } = &self.letters;
+        let is_ripe = || waiting.values().any(|(until, _)| *until <= Instant::now());
+        (!rounds.is_empty() || *loose || is_ripe()) && !self.is_held()
     }
 
     /// Those who ask do not wait for what may last.
@@ -171,54 +212,78 @@ impl Follower {
     /// A letter has been tried again.
     pub(super) fn redelivered(&mut self, end: Redelivered) -> Result<(), StoreError> {
         let end = end?;
-        // Also those that wait for their round hear that it goes on.
-        self.letters.rounds.iter().skip(1).filter_map(|round| round.ask.as_ref()).for_each(|ask| ask.tell(|_| ()));
-        let Some(Round { ask, sequences }) = self.letters.rounds.front_mut() else { return Ok(()) };
-        let behind = match end {
-            // The rest of its key stays behind it.
-            End::Failed => sequences.as_mut().and_then(VecDeque::pop_front).map_or(0, |sequence| sequence.ids.len()),
-            End::Delivered | End::Gone => 0,
-        };
+        self.letters.go_on();
+        let Some(Round { ask, sequences: Some(sequences) }) = self.letters.rounds.front_mut() else { return Ok(()) };
+        let Some(mut sequence) = sequences.pop_front() else { return Ok(()) };
         if let Some(ask) = ask {
-            ask.tell(|retried| {
-                retried.delivered += usize::from(matches!(end, End::Delivered));
-                retried.failed += usize::from(matches!(end, End::Failed));
-                retried.behind += behind;
+            ask.tell(|retried| match end {
+                End::Delivered => retried.delivered += 1,
+                // The rest of its key stays behind it.
+                End::Failed | End::Again(..) => {
+                    retried.failed += 1;
+                    retried.behind += sequence.ids.len() - 1;
+                }
+                End::Gone => {}
             });
+        }
+        match end {
+            End::Delivered | End::Gone => {
+                sequence.ids.pop_front();
+                sequences.push_front(sequence);
+            }
+            End::Failed => {}
+            End::Again(tried, wait) => {
+                sequence.tried = Some(tried);
+                self.letters.waiting.insert(sequence.key.clone(), (Instant::now() + wait, sequence));
+            }
         }
         Ok(())
     }
 }
 
-/// The letters that are due, by key.
-async fn due(delivery: &Delivery, ask: Option<&Ask>) -> Result<VecDeque<Sequence>, StoreError> {
-    let mut order: Vec<Sequence> = Vec::new();
+/// The letters that are due, by key. What is asked for waits no longer; what waits is not loose.
+async fn due(delivery: &Delivery, ask: Option<&Ask>, waiting: &mut Waits) -> Result<VecDeque<Sequence>, StoreError> {
+    let mut order: Vec<(Sequence, bool)> = Vec::new();
     let mut by_key: HashMap<String, usize> = HashMap::new();
     let name = delivery.subscription.name;
     delivery
         .letters(|position, letter| {
             let is_due = ask.is_some_and(|ask| ask.filter.takes(&letter));
-            let index = *by_key.entry(letter.event.metadata.key).or_insert_with(|| {
-                order.push(Sequence { is_due: letter.attempts == 0, ..Sequence::default() });
+            let key = letter.event.metadata.key;
+            let index = *by_key.entry(key.clone()).or_insert_with(|| {
+                let is_loose = ask.is_none() && letter.attempts == 0;
+                order.push((Sequence { key, ids: VecDeque::new(), tried: None }, is_loose));
                 order.len() - 1
             });
-            let Sequence { ids, is_due: is_any_due } = &mut order[index];
+            let (Sequence { ids, .. }, is_any_due) = &mut order[index];
             *is_any_due |= is_due;
             let id = format!("{name}/{position}");
             // Mutant `letters_backwards`: the letters of a key are tried again in the wrong order.
             if cfg!(mutant = "letters_backwards") { ids.push_front(id) } else { ids.push_back(id) }
         })
         .await?;
-    Ok(order.into_iter().filter(|sequence| sequence.is_due).collect())
+    let due = order.into_iter().filter(|(_, is_due)| *is_due).map(|(sequence, _)| sequence);
+    match ask {
+        Some(_) => Ok(due.inspect(|sequence| drop(waiting.remove(&sequence.key))).collect()),
+        None => Ok(due.filter(|sequence| !waiting.contains_key(&sequence.key)).collect()),
+    }
 }
 
-/// One try. The letter goes in the unit of the effect, or stays with what it failed with.
-async fn redeliver(delivery: Arc<Delivery>, id: String) -> Redelivered {
+/// One try. The letter goes in the unit of the effect, or stays with what it failed with. One that has only waited behind others
+/// has as many tries as any event.
+async fn redeliver(delivery: Arc<Delivery>, id: String, tried: Option<Waiting>) -> Redelivered {
     let Some(found) = delivery.store.get::<DeadLetter>(&id).await? else { return Ok(End::Gone) };
     let Found { value: letter, revision, .. } = found;
-    let mut waiting = Waiting { attempts: letter.attempts, ..delivery.event_of(&letter).await?.into() };
-    waiting.failures = delivery.failures(position(&waiting.event)).await?;
-    let Tried { waiting, mut unit, result, took } = attempt(&delivery, waiting).await;
+    // Mutant `letters_once`: what has waited behind others is tried once only.
+    let retries = letter.attempts == 0 && !cfg!(mutant = "letters_once");
+    let waiting = match tried {
+        Some(tried) => tried,
+        None => {
+            let waiting = Waiting { attempts: letter.attempts, ..delivery.event_of(&letter).await?.into() };
+            Waiting { failures: delivery.failures(position(&waiting.event)).await?, ..waiting }
+        }
+    };
+    let Tried { mut waiting, mut unit, result, took } = attempt(&delivery, waiting).await;
     delivery.meters.took(took);
     let fault = match result {
         Err(fault) => fault,
@@ -242,10 +307,18 @@ async fn redeliver(delivery: Arc<Delivery>, id: String) -> Redelivered {
             }
         }
     };
-    delivery.meters.failed.increment(1);
-    let (Fault::Failed(error) | Fault::Unreadable(error)) = fault;
-    let (subscriber, event_id, detail) = (delivery.subscription.name, &letter.event.event_id, error.detail.as_deref());
-    tracing::warn!(subscriber, %event_id, detail, "a dead letter failed again: {error}");
+    let error = match fault {
+        Fault::Failed(error) if retries => match delivery.verdict(&mut waiting, Fault::Failed(error)) {
+            Verdict::Retry(wait) => return Ok(End::Again(waiting, wait)),
+            Verdict::Park(error) | Verdict::Skip(error) | Verdict::Halt(error) => error,
+        },
+        Fault::Failed(error) | Fault::Unreadable(error) => {
+            delivery.meters.failed.increment(1);
+            let (subscriber, event_id) = (delivery.subscription.name, &letter.event.event_id);
+            tracing::warn!(subscriber, %event_id, detail = error.detail.as_deref(), "a dead letter failed again: {error}");
+            error
+        }
+    };
     let letter = DeadLetter { error, attempts: waiting.attempts, ..letter };
     let unit = letter.into_unit(|letter| {
         let mut unit = delivery.own_unit(&letter.event);

@@ -177,8 +177,9 @@ async fn a_subscriber_whose_task_has_died_says_so() {
     let memory = memory();
     let panics = FaultPlan::by_hand().only(["store.log"]);
     let store: Arc<dyn Store> = Arc::new(panics.around(Arc::clone(&memory)));
-    let bus = start(&store, vec![to(&Probe::writing("ledger", &store))]).await;
-    publish(&memory, &[("a", 1)]).await;
+    let probe = Probe::new("ledger", &store, |key, _, _| if key == "bad" { Action::Fail } else { Action::Write });
+    let bus = start(&store, vec![to(&probe)]).await;
+    publish(&memory, &[("a", 1), ("bad", 1)]).await;
     drained(&bus).await;
     panics.next(&[Fault::Panic]);
     publish(&memory, &[("a", 2)]).await;
@@ -186,11 +187,13 @@ async fn a_subscriber_whose_task_has_died_says_so() {
     sleep(Duration::from_millis(1)).await;
     let halted = bus.status().await.unwrap().remove(0).halted.unwrap();
     assert!(halted.starts_with("its task has panicked: injected: call"), "{halted}");
+    let retried = bus.retry_dead_letters(&LetterFilter::default()).await.unwrap();
+    assert_eq!(retried, Retried { held: vec!["ledger".into()], ..Retried::default() });
     let other = Probe::new("other", &memory, |_, _, _| Action::Sleep(1000));
     bus.add(to(&other)).await.unwrap();
     let asked = Instant::now();
     assert_eq!(bus.drain(Duration::from_secs(60)).await.unwrap(), Drain::Incomplete);
-    assert_eq!((other.seen("a").await, asked.elapsed().as_secs()), (vec![1, 2], 2), "the others are waited for");
+    assert_eq!((other.seen("a").await, asked.elapsed().as_secs()), (vec![1, 2], 3), "the others are waited for");
     bus.stop().await;
 }
 

@@ -6,7 +6,8 @@ use std::{
 };
 
 use event_bus::{
-    BatchOptions, BatchSubscriber, BusError, DeadLetters, Drain, EventBus, LetterFilter, RetryPolicy, Subscription,
+    BatchOptions, BatchSubscriber, BusError, DeadLetters, Drain, EventBus, LetterFilter, Retried, RetryPolicy,
+    Subscription,
 };
 use event_sourcing::{MemoryStore, Position, Store, StoreErrorKind, Unit};
 use kernel::{Context, Error};
@@ -265,6 +266,107 @@ async fn whoever_asks_behind_others_is_not_told_busy_while_they_go_on() {
     let filter = LetterFilter { key: Some("other".into()), ..LetterFilter::default() };
     let retried = bus.retry_dead_letters(&filter).await.unwrap();
     assert_eq!((retried.delivered, retried.busy.len()), (1, 0), "{retried:?}");
+    bus.stop().await;
+}
+
+/// Nor does who asks a subscriber with one place, in which events that take long come in between.
+#[tokio::test(start_paused = true)]
+async fn whoever_asks_is_not_told_busy_while_events_have_their_turns() {
+    let store = memory();
+    let probe = Probe::new("ledger", &store, |key, n, attempt| match (key, n) {
+        ("bad", 1) if attempt <= 3 => Action::Fail,
+        ("bad", _) => Action::Sleep(11_000),
+        _ => Action::Sleep(20_000),
+    });
+    let bus = start(&store, vec![forms(&probe, Duration::ZERO)[0].clone()]).await;
+    publish(&store, &[("bad", 1), ("bad", 2), ("bad", 3)]).await;
+    drained(&bus).await;
+    publish(&store, &(1..=9).map(|n| ("slow", n)).collect::<Vec<_>>()).await;
+    sleep(Duration::from_secs(1)).await;
+    let retried = bus.retry_dead_letters(&LetterFilter::default()).await.unwrap();
+    assert_eq!((retried.delivered, retried.busy.len()), (3, 0), "{retried:?}");
+    bus.stop().await;
+}
+
+fn patient() -> RetryPolicy {
+    let (first, longest) = (Duration::from_secs(60), Duration::from_secs(600));
+    RetryPolicy { attempts: 4, first, longest, ..RetryPolicy::default() }
+}
+
+/// What nothing holds back any more has the tries of any event, and what flows meanwhile does not wait with it.
+#[tokio::test(start_paused = true)]
+async fn what_was_behind_a_letter_is_tried_as_often_as_any_event() {
+    for (form, is_mended) in [(0, false), (0, true), (1, false), (1, true)] {
+        let store = memory();
+        let probe = Probe::new("ledger", &store, move |key, n, attempt| match (key, n) {
+            ("bad", 1) => Action::Fail,
+            ("bad", 2) if attempt <= 3 || !is_mended => Action::Fail,
+            _ => Action::Write,
+        });
+        let bus = start(&store, vec![forms(&probe, Duration::ZERO)[form].clone().with_retry(patient())]).await;
+        publish(&store, &[("bad", 1)]).await;
+        assert_eq!(bus.drain(Duration::from_secs(3600)).await.unwrap(), Drain::Complete);
+        publish(&store, &[("bad", 2), ("bad", 3)]).await;
+        drained(&bus).await;
+        discard_the_first(&bus).await;
+        let tries = || probe.tries().into_iter().filter(|(key, n)| key == "bad" && *n > 1).map(|(_, n)| n);
+        until("it is tried", async || tries().count() == 1).await;
+        let published = Instant::now();
+        publish(&store, &[("other", 1), ("bad", 4)]).await;
+        until("it flows", async || probe.tries().contains(&("other".to_owned(), 1))).await;
+        bus.pause("ledger").await.unwrap();
+        sleep(Duration::from_secs(200)).await;
+        assert_eq!((tries().count(), letters(&store).await.len()), (1, 3), "it waits, and what comes behind it too");
+        bus.resume("ledger").await.unwrap();
+        assert_eq!(bus.drain(Duration::from_secs(3600)).await.unwrap(), Drain::Complete);
+        assert!(published.elapsed() > Duration::from_secs(300), "after {:?}", published.elapsed());
+        let left = letters(&store).await.into_iter().map(|(_, _, n, attempts)| (n, attempts));
+        let (expected, all) = match is_mended {
+            true => (vec![], vec![2, 2, 2, 2, 3, 4]),
+            false => (vec![(2, 4), (3, 0), (4, 0)], vec![2; 4]),
+        };
+        assert_eq!((left.collect::<Vec<_>>(), tries().collect::<Vec<_>>()), (expected, all), "form {form}");
+        bus.stop().await;
+    }
+}
+
+/// An operator's try comes at once. It is the only one of what was given up, and one more of what was not.
+#[tokio::test(start_paused = true)]
+async fn who_asks_for_what_waits_for_its_next_try_has_it_tried_now() {
+    for form in 0..2 {
+        let store = memory();
+        let probe = Probe::new("ledger", &store, |_, _, _| Action::Fail);
+        let bus = start(&store, vec![forms(&probe, Duration::ZERO)[form].clone().with_retry(patient())]).await;
+        publish(&store, &[("bad", 1)]).await;
+        assert_eq!(bus.drain(Duration::from_secs(3600)).await.unwrap(), Drain::Complete);
+        publish(&store, &[("bad", 2)]).await;
+        drained(&bus).await;
+        discard_the_first(&bus).await;
+        let tries = || probe.tries().iter().filter(|(_, n)| *n == 2).count();
+        until("it is tried", async || tries() == 1).await;
+        let failed = |retried: Retried| assert_eq!((retried.failed, retried.delivered + retried.behind), (1, 0));
+        failed(bus.retry_dead_letters(&LetterFilter::default()).await.unwrap());
+        assert_eq!((tries(), bus.drain(Duration::from_secs(1)).await.unwrap()), (2, Drain::Incomplete));
+        assert_eq!(bus.drain(Duration::from_secs(3600)).await.unwrap(), Drain::Complete);
+        assert_eq!((letters(&store).await[0].3, tries()), (4, 5), "form {form}");
+        failed(bus.retry_dead_letters(&LetterFilter::default()).await.unwrap());
+        assert_eq!(bus.drain(Duration::from_secs(1)).await.unwrap(), Drain::Complete);
+        sleep(Duration::from_secs(3600)).await;
+        assert_eq!((letters(&store).await[0].3, tries()), (5, 6), "form {form}");
+        bus.stop().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_its_batch_is_queued() {
+    let store = memory();
+    let options = BatchOptions { size: 10, delay: Duration::from_secs(3600) };
+    let batches = Subscription::batches::<Noted>("ledger", "ledger", options, Probe::writing("ledger", &store));
+    let bus = start(&store, vec![batches]).await;
+    publish(&store, &[("a", 1), ("b", 2), ("c", 3)]).await;
+    sleep(Duration::from_secs(5)).await;
+    let status = bus.status().await.unwrap().remove(0);
+    assert_eq!((status.queued, status.in_flight), (3, 0));
     bus.stop().await;
 }
 
