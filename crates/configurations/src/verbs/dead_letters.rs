@@ -143,7 +143,9 @@ async fn retry(config: &Config, args: &LetterRetry) -> Result<(), Failure> {
 fn told(Retried { delivered, failed, behind, held, busy, elsewhere }: &Retried) -> String {
     let mut text = format!("{delivered} delivered, {failed} failed again, {behind} wait behind those");
     for subscriber in held {
-        text += &format!("\n{subscriber} takes nothing now: `borough subscribers resume {subscriber}`");
+        text += &format!(
+            "\n{subscriber} takes nothing now: `borough status` says why, `borough subscribers resume {subscriber}` has it go on"
+        );
     }
     for subscriber in busy {
         text +=
