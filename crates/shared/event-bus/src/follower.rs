@@ -18,7 +18,7 @@ mod straight;
 use std::{collections::BTreeSet, pin::Pin, sync::Arc, time::Duration};
 
 use event_sourcing::{Appended, Bell, CommitError, Damage, Excerpt, Position, Readable, Receipt, StoreError, StoreExt};
-use kernel::Envelope;
+use kernel::{Envelope, Error};
 use tokio::{
     sync::watch,
     time::{Instant, Sleep, sleep},
@@ -204,6 +204,13 @@ impl Follower {
     fn halt_before(&mut self, damage: &Damage) {
         tracing::error!(subscriber = self.delivery.subscription.name, "halted: {damage}");
         self.halted = Some(damage.to_string());
+    }
+
+    /// It takes nothing until somebody has made sure that this event can be read.
+    fn halt_at(&mut self, event: &Envelope, error: Error) {
+        let subscriber = self.delivery.subscription.name;
+        tracing::error!(subscriber, "halted: resume it when `{}` can be read", event.event_type);
+        self.halted = Some(error.message);
     }
 
     /// A page of fewer events was all that there was, or all before one that is damaged.

@@ -54,6 +54,7 @@ pub async fn bus_conformance<H: BusHome>(make: impl AsyncFn() -> H) {
     depths::what_nobody_reads_is_parked_skipped_or_halts(&make().await).await;
     failures::a_panic_stays_where_it_is(&make().await).await;
     failures::what_cannot_be_read_is_parked_skipped_or_halts(&make().await).await;
+    failures::what_cannot_be_read_behind_a_letter_is_parked_skipped_or_halts(&make().await).await;
     versions::earlier_versions_arrive_as_the_present_one(&make().await).await;
     versions::an_upcaster_that_panics_parks_its_event(&make().await).await;
     failures::a_damaged_event_halts_behind_what_is_sound(&make().await).await;

@@ -175,7 +175,7 @@ impl Follower {
         let mut waiting = Waiting { attempts: 1, ..Arc::clone(event).into() };
         let verdict = self.delivery.verdict(&mut waiting, fault);
         if let Verdict::Halt(error) = verdict {
-            self.halted = Some(error.message);
+            self.halt_at(event, error);
             return Ok(false);
         }
         self.progress.admit(position(event), event.timestamp);

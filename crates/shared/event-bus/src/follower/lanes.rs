@@ -244,9 +244,7 @@ impl Follower {
                 self.begin_commit(waiting, unit, DeliveryOutcome::Skipped, work);
             }
             Verdict::Halt(error) => {
-                let subscriber = delivery.subscription.name;
-                tracing::error!(subscriber, "halted: resume it when `{}` can be read", waiting.event.event_type);
-                self.halted = Some(error.message);
+                self.halt_at(&waiting.event, error);
                 self.mailbox.put_back(waiting);
             }
         }

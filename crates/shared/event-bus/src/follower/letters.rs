@@ -15,6 +15,7 @@ use std::{
 };
 
 use event_sourcing::{CommitError, Expected, Found, StoreError, StoreExt};
+use kernel::{Envelope, Error};
 use tokio::time::{Instant, sleep_until};
 
 use super::Follower;
@@ -62,8 +63,8 @@ type Waits = BTreeMap<String, (Instant, Sequence)>;
 #[derive(Default)]
 struct Look {
     after: Option<String>,
-    /// Of each key that was seen, whether its first letter was never tried.
-    keys: HashMap<String, bool>,
+    /// Of each key that was seen, its first letter, and whether that was never tried.
+    keys: HashMap<String, (String, bool)>,
 }
 
 /// A letter that is being tried again.
@@ -77,7 +78,9 @@ pub(super) enum End {
     Failed,
     /// It is tried once more after so long.
     Again(Waiting, Duration),
-    /// Somebody else has discarded it.
+    /// It cannot be read, and nothing is to be handled until it can.
+    Halted(Arc<Envelope>, Error),
+    /// Somebody else has discarded it, or it is passed over.
     Gone,
 }
 
@@ -136,17 +139,24 @@ impl Follower {
     /// One page further: for what another process may have done. Whether all of them are seen.
     pub(super) async fn look_on(&mut self) -> Result<bool, StoreError> {
         let Look { after, keys, .. } = &mut self.letters.look;
-        let see = |_: &str, letter: DeadLetter| {
-            let loose = letter.attempts == 0;
-            keys.entry(letter.event.metadata.key).or_insert(loose);
+        let name = self.delivery.subscription.name;
+        let see = |position: &str, letter: DeadLetter| {
+            let is_loose = letter.attempts == 0;
+            keys.entry(letter.event.metadata.key).or_insert_with(|| (id(name, position), is_loose));
         };
         *after = self.delivery.letters_after(after.take(), see).await?;
         if after.is_some() {
             return Ok(false);
         }
         let Look { keys, .. } = take(&mut self.letters.look);
-        self.letters.loose = keys.iter().any(|(key, loose)| *loose && !self.letters.waiting.contains_key(key));
-        self.parked.looked(keys.into_keys());
+        self.parked.looked(keys.keys().cloned());
+        let Letters { waiting, loose, .. } = &mut self.letters;
+        // What waits for its next try may have been discarded, and others of its key wait for nothing then.
+        waiting.retain(|key, (_, sequence)| {
+            let is_there = keys.get(key).is_none_or(|(first, _)| Some(first) <= sequence.ids.front());
+            is_there && self.parked.holds(key)
+        });
+        *loose = keys.iter().any(|(key, (_, is_loose))| *is_loose && !waiting.contains_key(key));
         Ok(true)
     }
 
@@ -219,7 +229,7 @@ impl Follower {
             ask.tell(|retried| match end {
                 End::Delivered => retried.delivered += 1,
                 // The rest of its key stays behind it.
-                End::Failed | End::Again(..) => {
+                End::Failed | End::Again(..) | End::Halted(..) => {
                     retried.failed += 1;
                     retried.behind += sequence.ids.len() - 1;
                 }
@@ -232,6 +242,10 @@ impl Follower {
                 sequences.push_front(sequence);
             }
             End::Failed => {}
+            End::Halted(event, error) => {
+                self.letters.loose = true;
+                self.halt_at(&event, error);
+            }
             End::Again(tried, wait) => {
                 sequence.tried = Some(tried);
                 self.letters.waiting.insert(sequence.key.clone(), (Instant::now() + wait, sequence));
@@ -239,6 +253,11 @@ impl Follower {
         }
         Ok(())
     }
+}
+
+/// What a letter is stored under.
+fn id(subscriber: &str, position: &str) -> String {
+    format!("{subscriber}/{position}")
 }
 
 /// The letters that are due, by key. What is asked for waits no longer; what waits is not loose.
@@ -257,7 +276,7 @@ async fn due(delivery: &Delivery, ask: Option<&Ask>, waiting: &mut Waits) -> Res
             });
             let (Sequence { ids, .. }, is_any_due) = &mut order[index];
             *is_any_due |= is_due;
-            let id = format!("{name}/{position}");
+            let id = id(name, position);
             // Mutant `letters_backwards`: the letters of a key are tried again in the wrong order.
             if cfg!(mutant = "letters_backwards") { ids.push_front(id) } else { ids.push_back(id) }
         })
@@ -269,13 +288,11 @@ async fn due(delivery: &Delivery, ask: Option<&Ask>, waiting: &mut Waits) -> Res
     }
 }
 
-/// One try. The letter goes in the unit of the effect, or stays with what it failed with. One that has only waited behind others
-/// has as many tries as any event.
+/// One try. The letter goes in the unit of the effect, or stays with what it failed with. With one that has only waited behind others
+/// the same is done as with any event.
 async fn redeliver(delivery: Arc<Delivery>, id: String, tried: Option<Waiting>) -> Redelivered {
     let Some(found) = delivery.store.get::<DeadLetter>(&id).await? else { return Ok(End::Gone) };
     let Found { value: letter, revision, .. } = found;
-    // Mutant `letters_once`: what has waited behind others is tried once only.
-    let retries = letter.attempts == 0 && !cfg!(mutant = "letters_once");
     let waiting = match tried {
         Some(tried) => tried,
         None => {
@@ -307,27 +324,39 @@ async fn redeliver(delivery: Arc<Delivery>, id: String, tried: Option<Waiting>) 
             }
         }
     };
-    let error = match fault {
-        Fault::Failed(error) if retries => match delivery.verdict(&mut waiting, Fault::Failed(error)) {
-            Verdict::Retry(wait) => return Ok(End::Again(waiting, wait)),
-            Verdict::Park(error) | Verdict::Skip(error) | Verdict::Halt(error) => error,
-        },
-        Fault::Failed(error) | Fault::Unreadable(error) => {
-            delivery.meters.failed.increment(1);
-            let (subscriber, event_id) = (delivery.subscription.name, &letter.event.event_id);
-            tracing::warn!(subscriber, %event_id, detail = error.detail.as_deref(), "a dead letter failed again: {error}");
-            error
+    // Mutant `letters_once`: what has waited behind others is tried once only.
+    let verdict = if letter.attempts == 0 && !cfg!(mutant = "letters_once") {
+        delivery.verdict(&mut waiting, fault)
+    } else {
+        delivery.meters.failed.increment(1);
+        let (Fault::Failed(error) | Fault::Unreadable(error)) = fault;
+        let (subscriber, event_id) = (delivery.subscription.name, &letter.event.event_id);
+        tracing::warn!(subscriber, %event_id, detail = error.detail.as_deref(), "a dead letter failed again: {error}");
+        Verdict::Park(error)
+    };
+    let (unit, end) = match verdict {
+        Verdict::Retry(wait) => return Ok(End::Again(waiting, wait)),
+        Verdict::Halt(error) => return Ok(End::Halted(waiting.event, error)),
+        Verdict::Skip(error) => {
+            let mut unit = delivery.own_unit(&waiting.event);
+            delivery.record(&mut unit, &waiting, took, DeliveryOutcome::Skipped, Some(&error));
+            unit.delete::<DeadLetter>(id.as_str(), Expected::Exact(revision));
+            delivery.meters.skipped.increment(1);
+            (unit, End::Gone)
+        }
+        Verdict::Park(error) => {
+            let letter = DeadLetter { error, attempts: waiting.attempts, ..letter };
+            let unit = letter.into_unit(|letter| {
+                let mut unit = delivery.own_unit(&letter.event);
+                delivery.record(&mut unit, &waiting, took, DeliveryOutcome::Parked, Some(&letter.error));
+                unit.put(id.as_str(), letter, Expected::Exact(revision));
+                unit
+            });
+            (unit, End::Failed)
         }
     };
-    let letter = DeadLetter { error, attempts: waiting.attempts, ..letter };
-    let unit = letter.into_unit(|letter| {
-        let mut unit = delivery.own_unit(&letter.event);
-        delivery.record(&mut unit, &waiting, took, DeliveryOutcome::Parked, Some(&letter.error));
-        unit.put(id.as_str(), letter, Expected::Exact(revision));
-        unit
-    });
     match delivery.commit(unit).await {
-        Ok(_) => Ok(End::Failed),
+        Ok(_) => Ok(end),
         Err(CommitError::Conflict(_) | CommitError::Late { .. }) => Ok(End::Gone),
         Err(CommitError::Unwritable(message)) => Err(StoreError::unwritable(message)),
         Err(CommitError::Store(error)) => Err(error),

@@ -357,6 +357,39 @@ async fn who_asks_for_what_waits_for_its_next_try_has_it_tried_now() {
     }
 }
 
+/// Whatever waits for its next try, and whoever discards it.
+#[tokio::test(start_paused = true)]
+async fn what_was_behind_a_letter_that_is_discarded_follows_at_once() {
+    for (form, by_this_process) in [(0, true), (0, false), (1, true), (1, false)] {
+        let store = memory();
+        let probe = Probe::new("ledger", &store, |_, n, _| if n <= 2 { Action::Fail } else { Action::Write });
+        let bus = start(&store, vec![forms(&probe, Duration::ZERO)[form].clone().with_retry(patient())]).await;
+        publish(&store, &[("bad", 1), ("sad", 1)]).await;
+        assert_eq!(bus.drain(Duration::from_secs(3600)).await.unwrap(), Drain::Complete);
+        publish(&store, &[("bad", 2), ("bad", 3), ("sad", 2)]).await;
+        drained(&bus).await;
+        let discard = async |position| {
+            let (filter, origin) = (LetterFilter::one("ledger", Position(position)), testing::origin("operator"));
+            if by_this_process {
+                assert_eq!(bus.discard_dead_letters(&filter, "old", &origin.context).await.unwrap(), 1);
+            } else {
+                assert_eq!(DeadLetters::of(&*store).discard(&filter, "old", &origin).await.unwrap(), 1);
+            }
+        };
+        discard(1).await;
+        discard(2).await;
+        let tries = || probe.tries().iter().filter(|(_, n)| *n == 2).count();
+        until("both are tried", async || tries() == 2).await;
+        discard(3).await;
+        discard(5).await;
+        let discarded = Instant::now();
+        until("none is left", async || letters(&store).await.is_empty()).await;
+        assert_eq!(bus.drain(Duration::from_secs(60)).await.unwrap(), Drain::Complete);
+        assert!(discarded.elapsed() < Duration::from_secs(4), "form {form}: after {:?}", discarded.elapsed());
+        bus.stop().await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_waits_for_its_batch_is_queued() {
     let store = memory();

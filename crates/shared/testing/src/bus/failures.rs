@@ -255,6 +255,54 @@ pub(super) async fn what_cannot_be_read_is_parked_skipped_or_halts(home: &impl B
     bus.stop().await;
 }
 
+/// The same holds of an event that was put behind a letter without a look at it, as soon as it has its turn.
+pub(super) async fn what_cannot_be_read_behind_a_letter_is_parked_skipped_or_halts(home: &impl BusHome) {
+    let store = home.open().await;
+    publish(&store, &[("a", 1)]).await;
+    let mut unit = Unit::new(author());
+    unit.publish(&Other::<1> { writer: "a".into() });
+    unit.publish(&Noted::new("a", 2));
+    unit.publish(&Noted::new("b", 3));
+    let options = BatchOptions { size: 2, delay: Duration::ZERO };
+    let names = ["parks", "skips", "halts", "batches.parks", "batches.skips", "batches.halts"];
+    let policies = [OnUnknown::Park, OnUnknown::Skip, OnUnknown::Halt];
+    let probes =
+        names.map(|name| Probe::new(name, &store, |_, n, _| if n == 1 { Action::Fail } else { Action::Write }));
+    let subscriptions = probes.iter().enumerate().map(|(index, probe)| {
+        let subscription = match index {
+            ..3 => to(probe),
+            _ => Subscription::batches::<Noted>(probe.name(), "ledger", options, probe.clone()),
+        };
+        subscription.with_unknown(policies[index % 3])
+    });
+    let bus = start(&store, subscriptions.collect()).await;
+    drained(&bus).await;
+    store.commit(unit).await.unwrap();
+    drained(&bus).await;
+    assert_eq!(letters(&store).await.len(), 3 * names.len());
+    let first = LetterFilter { position: Some(Position(1)), ..LetterFilter::default() };
+    let cx = crate::origin("operator").context;
+    assert_eq!(bus.discard_dead_letters(&first, "old", &cx).await.unwrap(), names.len());
+    for is_again in [false, true] {
+        drained(&bus).await;
+        for (probe, status) in probes.iter().zip(bus.status().await.unwrap()) {
+            let left = letters(&store).await.into_iter().filter(|(name, ..)| name == probe.name());
+            let left: Vec<(u64, u32)> = left.map(|(_, _, n, attempts)| (n, attempts)).collect();
+            let expected = match probe.name().rsplit('.').next() {
+                Some("parks") => (vec![(0, 1), (2, 0)], false),
+                Some("skips") => (vec![], false),
+                _ => (vec![(0, 0), (2, 0)], true),
+            };
+            assert_eq!((left, status.halted.is_some()), expected, "{}, again: {is_again}", probe.name());
+            assert_eq!(probe.tries().iter().filter(|(_, n)| *n == 2).count(), usize::from(expected.0.is_empty()));
+            if status.halted.is_some() {
+                bus.resume(probe.name()).await.unwrap();
+            }
+        }
+    }
+    bus.stop().await;
+}
+
 /// In the middle of a page, and while another event is tried again. Drains do not wait for it, and a restart finds the same.
 pub(super) async fn a_damaged_event_halts_behind_what_is_sound(home: &impl BusHome) {
     let store = home.open().await;
