@@ -115,9 +115,12 @@ impl Delivery {
     ) -> (Result<Unit, Fault>, Duration) {
         let start = Instant::now();
         let _watching = self.watch.event(&events[0], start);
-        // Of two pieces of work the one goes on in which something was set off already: that is where a circle would be.
-        let last = events.iter().rev().find(|event| event.metadata.causation_id.is_some());
-        let mut unit = self.own_unit(last.unwrap_or(&events[events.len() - 1]));
+        // Of several pieces of work the one goes on in which something was set off already, by this module above all: that is where a
+        // circle would be.
+        let caused = || events.iter().rev().filter(|event| event.metadata.causation_id.is_some());
+        let own = caused().find(|event| event.source_module == self.subscription.module);
+        let cause = own.or_else(|| caused().next()).unwrap_or(&events[events.len() - 1]);
+        let mut unit = self.own_unit(cause);
         let cx = unit.origin().context.clone();
         let Subscription { module, name, .. } = self.subscription;
         let span = observability::delivery_span(module, name, &events[0].event_type, &cx);

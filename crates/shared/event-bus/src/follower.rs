@@ -167,6 +167,10 @@ impl Follower {
                 if cfg!(mutant = "horizon_after_rows") && page.is_empty() {
                     self.progress.pass(delivery.store.head().await?, false);
                 }
+                // It is read again, when that is wanted.
+                if self.has_orders() {
+                    continue;
+                }
                 if page.is_empty() {
                     match damage {
                         Some(damage) => self.halt_before(&damage),
@@ -256,7 +260,12 @@ impl Follower {
 
     /// Whether there is an order, carried out or not, other than to go on.
     fn is_ordered(&self) -> bool {
-        self.is_held() || *self.orders.borrow() != self.obeyed
+        self.is_held() || self.has_orders()
+    }
+
+    /// Whether there is an order that is not carried out.
+    fn has_orders(&self) -> bool {
+        *self.orders.borrow() != self.obeyed
     }
 
     /// Carries out what was ordered since.
@@ -281,7 +290,7 @@ impl Follower {
         // Under load the next event comes before this task would be asleep: to look again is cheaper than to be woken, for whoever
         // would wake it most of all.
         tokio::task::yield_now().await;
-        if self.appended.has_changed() {
+        if self.appended.has_changed() || self.redelivers() {
             return Ok(());
         }
         self.publish(0);
@@ -302,7 +311,11 @@ impl Follower {
     async fn tend(&mut self) -> Result<(), StoreError> {
         self.successes = 0;
         self.flush().await?;
-        // Another process may have retried or discarded them.
+        self.look_again().await
+    }
+
+    /// Another process may have discarded letters.
+    async fn look_again(&mut self) -> Result<(), StoreError> {
         if !self.parked.is_empty() {
             self.look_on().await?;
         }

@@ -140,7 +140,7 @@ impl Listener {
         if !self.appended.has_changed() && !self.is_behind {
             return;
         }
-        self.appended.look();
+        let head = self.appended.look();
         self.is_behind = true;
         let most = self.delivery.subscription.mailbox;
         loop {
@@ -176,6 +176,11 @@ impl Listener {
                     self.mailbox.push_back(Arc::clone(event));
                 }
                 self.read = at;
+            }
+            // What has come meanwhile is for the next time, or whoever appends without a pause would leave no time for anything else.
+            if self.read >= head {
+                self.is_behind = page.len() == PAGE;
+                return;
             }
         }
     }

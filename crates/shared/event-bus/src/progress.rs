@@ -156,7 +156,8 @@ impl Progress {
 
     /// Whether the checkpoint should be stored though nothing was written.
     pub fn is_late(&self) -> bool {
-        self.dirty && self.position().0 - self.stored.0 >= LAZY
+        let behind = self.position().0 - self.stored.0;
+        (self.dirty && behind >= LAZY) || behind >= FOREIGN
     }
 
     /// The checkpoint that the store should have when there is nothing else to do. Only asked while nothing is being committed.

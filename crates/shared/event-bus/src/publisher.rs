@@ -173,8 +173,13 @@ struct Shared {
 enum Failure {
     /// Worth another try.
     Passing(Error),
+    /// What an inline subscriber expects is not so: worth a few.
+    Conflict(Error),
     Final(Error),
 }
+
+/// Tries of a kept unit that inline subscribers expect in vain something else for, before it is set aside: others wait behind it.
+const CONFLICTS: u32 = 8;
 
 impl Publisher {
     /// Takes up what an earlier process has kept.
@@ -239,7 +244,7 @@ impl Publisher {
                     return Ok(Published::Committed(receipt));
                 }
                 Err(Failure::Final(error)) => return Err(error.into()),
-                Err(Failure::Passing(error)) => error.message,
+                Err(Failure::Passing(error) | Failure::Conflict(error)) => error.message,
             }
         };
         let shared = Arc::clone(&self.shared);
@@ -328,13 +333,13 @@ impl Shared {
         if !cfg!(mutant = "published_twice") {
             unit.put(id.as_str(), &Attempted {}, Expected::Absent);
         }
-        let known = std::mem::take(&mut *self.known());
+        let known = self.known().clone();
         for id in &known {
             unit.delete::<Attempted>(id.as_str(), Expected::Any);
         }
         let answer = self.store.commit(unit).await;
-        if answer.is_err() {
-            self.known().extend(known);
+        if answer.is_ok() {
+            self.known().retain(|id| !known.contains(id));
         }
         match answer {
             Ok(receipt) => Ok(receipt),
@@ -342,7 +347,7 @@ impl Shared {
             Err(refused @ CommitError::Unwritable(_)) => Err(Failure::Final(refused.into())),
             Err(refused) => match self.store.get::<Attempted>(id).await {
                 Ok(Some(_)) => Ok(Receipt::default()),
-                Ok(None) => Err(Failure::Passing(refused.into())),
+                Ok(None) => Err(Failure::Conflict(refused.into())),
                 Err(error) => Err(Failure::of_store(error)),
             },
         }
@@ -447,7 +452,7 @@ impl Failure {
 
 /// The one task that publishes what is kept, first things first.
 async fn keep_trying(shared: Arc<Shared>) {
-    let mut wait = shared.options.first;
+    let (mut wait, mut conflicts) = (shared.options.first, 0);
     loop {
         let first = shared.spool().first().cloned();
         let Some(kept) = first else {
@@ -455,10 +460,13 @@ async fn keep_trying(shared: Arc<Shared>) {
             continue;
         };
         shared.meters.retried.increment(1);
-        let error = match shared.submit(&kept).await {
+        let ended = shared.submit(&kept).await;
+        conflicts += u32::from(matches!(ended, Err(Failure::Conflict(_))));
+        let error = match ended {
             Ok(_) => None,
             Err(Failure::Passing(error)) => Some(error.message),
-            Err(Failure::Final(error)) => match shared.set_aside(&kept, error).await {
+            Err(Failure::Conflict(error)) if conflicts < CONFLICTS => Some(error.message),
+            Err(Failure::Conflict(error) | Failure::Final(error)) => match shared.set_aside(&kept, error).await {
                 Ok(()) => {
                     shared.status.send_modify(|status| status.refused += 1);
                     shared.meters.refused.increment(1);
@@ -470,7 +478,7 @@ async fn keep_trying(shared: Arc<Shared>) {
         match error {
             None => {
                 shared.forget(kept.id).await;
-                wait = shared.options.first;
+                (wait, conflicts) = (shared.options.first, 0);
             }
             Some(error) => {
                 tracing::debug!(publisher = shared.options.name, "kept on: {error}");

@@ -61,6 +61,7 @@ struct Work {
     fence: Option<Arc<Fence>>,
     /// Of its delivery.
     abandoned: Arc<AtomicBool>,
+    slate: Arc<Slate>,
     task: JoinHandle<()>,
     /// There is nothing more to receive when the task has ended and nothing computes for it any more.
     computing: mpsc::Receiver<()>,
@@ -166,6 +167,7 @@ impl Post {
     /// # Cancel safety
     /// Dropped, nobody works on it.
     pub async fn begin(&self, mut delivery: Delivery) -> Result<(), StoreError> {
+        self.abandon();
         let (threads, computing) = delivery.threads.observed();
         delivery.threads = threads;
         let (desk, fence) = (delivery.desk.clone(), delivery.fence.clone());
@@ -184,7 +186,7 @@ impl Post {
                 (follower.bell(), tokio::spawn(ending(name, slate, follower.run())))
             }
         };
-        *self.work() = Some(Work { bell, desk, fence, abandoned, task, computing });
+        *self.work() = Some(Work { bell, desk, fence, abandoned, slate: Arc::clone(&self.slate), task, computing });
         Ok(())
     }
 
@@ -248,13 +250,11 @@ impl Post {
             };
             let _late = timeout(time, ended).await;
         }
-        self.slate.write(|standing| standing.ended = true);
     }
 
     /// Ends the work where it stands.
     pub fn abandon(&self) {
         drop(self.work().take());
-        self.slate.write(|standing| standing.ended = true);
     }
 
     /// Asks whoever works on it to try dead letters again. `None` if nobody does.
@@ -299,6 +299,7 @@ impl Drop for Work {
     fn drop(&mut self) {
         self.abandoned.store(true, Ordering::SeqCst);
         self.task.abort();
+        self.slate.write(|standing| standing.ended = true);
     }
 }
 

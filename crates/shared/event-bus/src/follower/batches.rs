@@ -64,6 +64,7 @@ impl Follower {
         handler: &Arc<dyn BatchHandler>,
     ) -> Result<(), StoreError> {
         let mut batch = Batch::empty();
+        let mut look = Instant::now() + PATIENCE;
         loop {
             self.obey().await?;
             if self.obeyed.stop {
@@ -77,6 +78,12 @@ impl Follower {
                     () = stopped(&mut self.orders) => return Ok(()),
                 };
                 self.redelivered(ended)?;
+                // What was ordered meanwhile.
+                self.obey().await?;
+            }
+            if Instant::now() >= look {
+                look = Instant::now() + PATIENCE;
+                self.look_again().await?;
             }
             self.appended.look();
             if batch.events.is_empty() {
@@ -97,7 +104,7 @@ impl Follower {
                     None if self.redelivers() => {}
                     None => self.idle().await?,
                 }
-            } else if !batch.events.is_empty() && Instant::now() >= batch.due && !self.is_held() {
+            } else if !batch.events.is_empty() && Instant::now() >= batch.due && !self.is_ordered() {
                 self.hand_over(&mut batch, handler).await?;
             } else if is_end && !self.redelivers() {
                 self.publish_with(batch.events.len(), 0);
@@ -211,7 +218,9 @@ impl Follower {
         let mut first = tried.unwrap_or_else(|| Arc::clone(event).into());
         first.attempts += 1;
         self.publish_with(rest.len(), events.len());
-        let (fault, took) = match self.try_batch(events, handler, &first).await? {
+        let tried = self.try_batch(events, handler, &first).await?;
+        self.letters.go_on();
+        let (fault, took) = match tried {
             Ok(()) => {
                 batch.pass();
                 return Ok(());

@@ -108,10 +108,7 @@ impl Follower {
                 broken = Some(error);
                 continue;
             }
-            if is_second_over
-                && !self.parked.is_empty()
-                && let Err(error) = self.look_on().await
-            {
+            if is_second_over && let Err(error) = self.look_again().await {
                 broken = Some(error);
                 continue;
             }
@@ -183,7 +180,7 @@ impl Follower {
 
     /// Begins with as many events as may be handled at a time.
     fn take(&mut self, handler: &Arc<dyn Handler>, work: &mut Work) {
-        while !self.is_held() && work.in_flight() < self.delivery.subscription.concurrency {
+        while !self.is_ordered() && work.in_flight() < self.delivery.subscription.concurrency {
             let Some(waiting) = self.mailbox.take() else { return };
             work.events_first = false;
             if self.parked.holds(&waiting.event.metadata.key) {

@@ -36,6 +36,8 @@ pub(super) struct Letters {
     loose: bool,
     /// Of such keys, those that wait for the next try, and until when.
     waiting: Waits,
+    /// Of what is being tried, the letters of its key, and the round that it is of, if somebody still wants to hear of that.
+    trying: Option<(Sequence, Option<Round>)>,
     look: Look,
 }
 
@@ -86,7 +88,7 @@ pub(super) enum End {
 
 impl Letters {
     pub fn is_empty(&self) -> bool {
-        self.rounds.is_empty() && !self.loose && self.waiting.is_empty()
+        self.rounds.is_empty() && !self.loose && self.waiting.is_empty() && self.trying.is_none()
     }
 
     /// Until one of them is tried once more.
@@ -114,14 +116,19 @@ impl Letters {
         }
     }
 
-    /// Whoever asked hears of it.
+    /// Whoever asked hears of it. What was being tried is given up.
     pub fn fail(&mut self, error: &StoreError) {
-        self.waiting.clear();
         self.answer(|ask| ask.end(Err(error.clone())));
+        self.trying = None;
     }
 
+    /// Nothing more is tried for those who asked.
     fn answer(&mut self, answer: impl Fn(Ask)) {
-        take(&mut self.rounds).into_iter().filter_map(|round| round.ask).for_each(answer);
+        let trying = self.trying.iter_mut().filter_map(|(_, round)| round.take_if(|round| round.ask.is_some()));
+        let (asked, rounds): (VecDeque<Round>, _) =
+            take(&mut self.rounds).into_iter().partition(|round| round.ask.is_some());
+        self.rounds = rounds;
+        trying.chain(asked).filter_map(|round| round.ask).for_each(answer);
     }
 }
 
@@ -130,6 +137,7 @@ impl Follower {
     pub(super) async fn look_at_letters(&mut self) -> Result<(), StoreError> {
         let asked = self.delivery.desk.take().into_iter();
         self.letters.rounds.extend(asked.map(|ask| Round { ask: Some(ask), sequences: None }));
+        self.letters.go_on();
         self.letters.look = Look::default();
         self.parked.look();
         while !self.look_on().await? {}
@@ -149,8 +157,10 @@ impl Follower {
             return Ok(false);
         }
         let Look { keys, .. } = take(&mut self.letters.look);
-        self.parked.looked(keys.keys().cloned());
-        let Letters { waiting, loose, .. } = &mut self.letters;
+        let Letters { waiting, loose, trying, .. } = &mut self.letters;
+        // What is discarded while it is being tried is being handled nevertheless.
+        let tried = trying.as_ref().map(|(sequence, _)| sequence.key.clone());
+        self.parked.looked(keys.keys().cloned().chain(tried));
         // What waits for its next try may have been discarded, and others of its key wait for nothing then.
         waiting.retain(|key, (_, sequence)| {
             let is_there = keys.get(key).is_none_or(|(first, _)| Some(first) <= sequence.ids.front());
@@ -180,13 +190,16 @@ impl Follower {
         while let Some(Round { ask, sequences }) = self.letters.rounds.front_mut() {
             let sequences = match sequences {
                 Some(sequences) => sequences,
-                none => none.insert(due(&self.delivery, ask.as_ref(), &mut self.letters.waiting).await?),
+                none => none.insert(due(&self.delivery, ask.as_ref(), &self.letters.waiting).await?),
             };
-            while let Some(Sequence { ids, tried, .. }) = sequences.front_mut() {
-                if let Some(id) = ids.front() {
-                    return Ok(Some(Box::pin(redeliver(Arc::clone(&self.delivery), id.clone(), tried.take()))));
-                }
-                sequences.pop_front();
+            while let Some(mut sequence) = sequences.pop_front() {
+                let Some(id) = sequence.ids.front().cloned() else { continue };
+                // Who asks for what waits has it tried now.
+                let waiting = self.letters.waiting.remove(&sequence.key).map(|(_, waiting)| waiting);
+                let waiting = waiting.filter(|waiting| waiting.ids.front() == Some(&id));
+                let tried = sequence.tried.take().or(waiting.and_then(|waiting| waiting.tried));
+                self.letters.trying = Some((sequence, self.letters.rounds.pop_front()));
+                return Ok(Some(Box::pin(redeliver(Arc::clone(&self.delivery), id, tried))));
             }
             // It is known again which keys are parked before whoever asked is answered.
             self.look_at_letters().await?;
@@ -223,9 +236,8 @@ impl Follower {
     pub(super) fn redelivered(&mut self, end: Redelivered) -> Result<(), StoreError> {
         let end = end?;
         self.letters.go_on();
-        let Some(Round { ask, sequences: Some(sequences) }) = self.letters.rounds.front_mut() else { return Ok(()) };
-        let Some(mut sequence) = sequences.pop_front() else { return Ok(()) };
-        if let Some(ask) = ask {
+        let Some((mut sequence, mut round)) = self.letters.trying.take() else { return Ok(()) };
+        if let Some(ask) = round.as_ref().and_then(|round| round.ask.as_ref()) {
             ask.tell(|retried| match end {
                 End::Delivered => retried.delivered += 1,
                 // The rest of its key stays behind it.
@@ -239,7 +251,10 @@ impl Follower {
         match end {
             End::Delivered | End::Gone => {
                 sequence.ids.pop_front();
-                sequences.push_front(sequence);
+                match round.as_mut().and_then(|round| round.sequences.as_mut()) {
+                    Some(sequences) => sequences.push_front(sequence),
+                    None => self.letters.loose = true,
+                }
             }
             End::Failed => {}
             End::Halted(event, error) => {
@@ -251,6 +266,9 @@ impl Follower {
                 self.letters.waiting.insert(sequence.key.clone(), (Instant::now() + wait, sequence));
             }
         }
+        if let Some(round) = round {
+            self.letters.rounds.push_front(round);
+        }
         Ok(())
     }
 }
@@ -260,8 +278,8 @@ fn id(subscriber: &str, position: &str) -> String {
     format!("{subscriber}/{position}")
 }
 
-/// The letters that are due, by key. What is asked for waits no longer; what waits is not loose.
-async fn due(delivery: &Delivery, ask: Option<&Ask>, waiting: &mut Waits) -> Result<VecDeque<Sequence>, StoreError> {
+/// The letters that are due, by key. What waits for its next try is so only where somebody asks.
+async fn due(delivery: &Delivery, ask: Option<&Ask>, waiting: &Waits) -> Result<VecDeque<Sequence>, StoreError> {
     let mut order: Vec<(Sequence, bool)> = Vec::new();
     let mut by_key: HashMap<String, usize> = HashMap::new();
     let name = delivery.subscription.name;
@@ -281,11 +299,9 @@ async fn due(delivery: &Delivery, ask: Option<&Ask>, waiting: &mut Waits) -> Res
             if cfg!(mutant = "letters_backwards") { ids.push_front(id) } else { ids.push_back(id) }
         })
         .await?;
-    let due = order.into_iter().filter(|(_, is_due)| *is_due).map(|(sequence, _)| sequence);
-    match ask {
-        Some(_) => Ok(due.inspect(|sequence| drop(waiting.remove(&sequence.key))).collect()),
-        None => Ok(due.filter(|sequence| !waiting.contains_key(&sequence.key)).collect()),
-    }
+    let is_due =
+        |(sequence, is_due): &(Sequence, bool)| *is_due && (ask.is_some() || !waiting.contains_key(&sequence.key));
+    Ok(order.into_iter().filter(is_due).map(|(sequence, _)| sequence).collect())
 }
 
 /// One try. The letter goes in the unit of the effect, or stays with what it failed with. With one that has only waited behind others

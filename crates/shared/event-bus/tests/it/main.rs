@@ -7,6 +7,8 @@ mod faults;
 mod nodes;
 mod orders;
 mod parking;
+
+mod races;
 mod random;
 mod simulation;
 mod told;
