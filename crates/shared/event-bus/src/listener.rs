@@ -109,7 +109,13 @@ impl Listener {
                 () = sleep(PATIENCE), if may_take => {}
             }
             self.is_behind = true;
-            self.fill().await;
+            let mut orders = self.orders.clone();
+            tokio::select! {
+                biased;
+                tried = &mut handling => break tried,
+                () = stopped(&mut orders) => return false,
+                () = self.fill() => {}
+            }
         };
         self.end(&event, tried).await;
         true
@@ -136,6 +142,9 @@ impl Listener {
     }
 
     /// Takes what the log has, as the policy of the mailbox allows.
+    ///
+    /// # Cancel safety
+    /// Dropped, it goes on where it was.
     async fn fill(&mut self) {
         if !self.appended.has_changed() && !self.is_behind {
             return;

@@ -1,6 +1,10 @@
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{
+    pin::{Pin, pin},
+    sync::Arc,
+    time::Duration,
+};
 
-use event_sourcing::{CommitError, Readable, StoreError, Unit};
+use event_sourcing::{CommitError, Readable, StoreError, StoreExt, Unit};
 use futures::{StreamExt, future::ready, stream::FuturesUnordered};
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -115,12 +119,13 @@ impl Follower {
             at_end &= !is_second_over && !self.appended.has_changed();
             if !at_end && self.has_room() {
                 self.head = self.appended.look();
-                let (size, page) = (self.page_size(), self.page().await);
-                match page {
-                    Ok(Readable { events, damage }) => {
+                let size = self.page_size();
+                match self.page_beside(&mut work).await {
+                    Ok(Some(Readable { events, damage })) => {
                         at_end = damage.is_some() || events.len() < size;
                         self.admit(events.iter());
                     }
+                    Ok(None) => continue,
                     Err(error) => broken = Some(error),
                 }
             }
@@ -155,6 +160,27 @@ impl Follower {
                 () = sleep_until(work.look) => {}
                 () = self.letters.ripen(), if has_place => {}
                 () = ready(()), if reads_on => {}
+            }
+        }
+    }
+
+    /// What comes next in the log, while what is under way goes on. `None` where it is not to be waited for, since something was
+    /// ordered: it is read again.
+    async fn page_beside(&mut self, work: &mut Work) -> Result<Option<Readable>, StoreError> {
+        let (store, read, size) = (Arc::clone(&self.delivery.store), self.progress.read, self.page_size());
+        let mut reading = pin!(async move { store.readable(read, size).await });
+        loop {
+            tokio::select! {
+                biased;
+                page = &mut reading => return page.map(Some),
+                Some(committed) = work.committing.next() => self.committed(committed, work)?,
+                Some(tried) = work.handling.next() => self.tried(tried, work),
+                Some(waiting) = work.sleeping.next() => self.mailbox.put_back(waiting),
+                Some(ended) = work.redelivering.next() => self.redelivered(ended)?,
+                ordered = self.orders.changed() => {
+                    self.obeyed.stop |= ordered.is_err();
+                    return Ok(None);
+                }
             }
         }
     }

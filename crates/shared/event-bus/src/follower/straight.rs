@@ -155,8 +155,12 @@ impl Follower {
                     }
                     () = sleep_until(due.unwrap_or(start)), if due.is_some() => {
                         if let Some(outlook) = outlook {
-                            // What the store does not answer is asked again later.
-                            let _unanswered = outlook.look(delivery).await;
+                            tokio::select! {
+                                biased;
+                                ended = &mut handling => break ended,
+                                // What the store does not answer is asked again later.
+                                _unanswered = outlook.look(delivery) => {}
+                            }
                             hold.fetch_or(outlook.is_overtaken, Ordering::Relaxed);
                         }
                     }

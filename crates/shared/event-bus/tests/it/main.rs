@@ -7,7 +7,6 @@ mod faults;
 mod nodes;
 mod orders;
 mod parking;
-
 mod races;
 mod random;
 mod simulation;

@@ -553,3 +553,46 @@ async fn an_ephemeral_subscriber_is_not_starved_by_events_of_no_interest() {
     bus.stop().await;
     assert_eq!(handled, 1, "its one event");
 }
+
+/// Waits for 50 milliseconds and remembers how long that was.
+#[derive(Clone, Default)]
+struct Timed(Arc<Mutex<Vec<Duration>>>);
+
+impl event_bus::EnvelopeSubscriber for Timed {
+    async fn handle(&self, _: &Context, _: &Arc<kernel::Envelope>, _: &mut Unit) -> Result<(), Error> {
+        let began = Instant::now();
+        sleep(Duration::from_millis(50)).await;
+        self.0.lock().unwrap().push(began.elapsed());
+        Ok(())
+    }
+}
+
+/// A handler goes on while its follower reads the log.
+#[tokio::test(start_paused = true)]
+async fn a_handler_goes_on_while_the_store_is_slow() {
+    let mut wrong = Vec::new();
+    for (form, concurrency) in [("straight", 1), ("lanes", 4), ("ephemeral", 1)] {
+        let memory = memory();
+        let ill = FaultPlan::by_hand().only(["store.log"]);
+        let store: Arc<dyn Store> = Arc::new(ill.around(Arc::clone(&memory)));
+        let timed = Timed::default();
+        let to = Subscription::envelopes("ledger", "ledger", "*", timed.clone()).with_concurrency(concurrency);
+        let to = match form {
+            "ephemeral" => to.with_class(DeliveryClass::Ephemeral { overflow: Overflow::DropOldest }),
+            _ => to,
+        };
+        let bus = start(&store, vec![to]).await;
+        publish(&memory, &[("a", 1), ("b", 2)]).await;
+        sleep(Duration::from_millis(5)).await;
+        ill.always(Some(Fault::Delay(Duration::from_secs(10))));
+        publish(&memory, &[("c", 1), ("d", 2)]).await;
+        sleep(Duration::from_secs(120)).await;
+        let longest = timed.0.lock().unwrap().iter().max().copied();
+        if longest.is_none_or(|longest| longest > Duration::from_secs(1)) {
+            wrong.push(format!("{form}: 50 milliseconds took {longest:?}"));
+        }
+        ill.always(None);
+        bus.stop().await;
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
