@@ -110,12 +110,12 @@ fn listed(files: &[String]) -> Option<String> {
 fn install(root: &Path) -> Result<PathBuf, String> {
     let hook = folder(root)?.join("pre-commit");
     let cannot = |error: io::Error| format!("{} cannot be written: {error}", hook.display());
+    const LINE: &str = "cargo xtask hooks pre-commit";
     match fs::read_to_string(&hook) {
-        Ok(present) if present == HOOK => return Ok(hook),
-        Ok(_) => {
-            let line = "cargo xtask hooks pre-commit";
-            return Err(format!("{} is there already: add the line `{line}` to it", hook.display()));
-        }
+        Ok(present) if present == HOOK => {}
+        // It is somebody's own and runs it.
+        Ok(present) if present.lines().any(|line| line.trim().trim_start_matches("exec ") == LINE) => return Ok(hook),
+        Ok(_) => return Err(format!("{} is there already: add the line `{LINE}` to it", hook.display())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(format!("{} cannot be read: {error}", hook.display())),
     }

@@ -34,11 +34,16 @@ fn git(repository: &Path, args: &[&str]) {
 #[test]
 fn the_hook_is_installed_once_and_runs_the_checks() {
     let repository = repository();
+    let hook = repository.path().join(".git/hooks/pre-commit");
     for time in ["first", "second"] {
         let (code, said) = install(repository.path());
         assert_eq!(code, Some(0), "{time}: {said}");
+        #[cfg(unix)]
+        if time == "first" {
+            use std::os::unix::fs::PermissionsExt;
+            fs::set_permissions(&hook, fs::Permissions::from_mode(0o644)).unwrap();
+        }
     }
-    let hook = repository.path().join(".git/hooks/pre-commit");
     assert!(fs::read_to_string(&hook).unwrap().contains("exec cargo xtask hooks pre-commit"));
     #[cfg(unix)]
     {
@@ -56,6 +61,10 @@ fn a_hook_of_somebody_else_stays() {
     let (code, said) = install(repository.path());
     assert!(code == Some(2) && said.contains("add the line `cargo xtask hooks pre-commit` to it"), "{said}");
     assert_eq!(fs::read_to_string(&hook).unwrap(), "#!/bin/sh\nmake lint\n");
+    fs::write(&hook, "#!/bin/sh\nmake lint\ncargo xtask hooks pre-commit\n").unwrap();
+    let (code, said) = install(repository.path());
+    assert_eq!(code, Some(0), "it does what it was told: {said}");
+    assert_eq!(fs::read_to_string(&hook).unwrap(), "#!/bin/sh\nmake lint\ncargo xtask hooks pre-commit\n");
 }
 
 #[test]

@@ -27,29 +27,41 @@ pub struct Client {
 }
 
 impl Client {
-    /// The serving process of this store, if there is one and it answers.
-    pub async fn find(store: &Path) -> Option<Self> {
-        let bytes = std::fs::read(Ticket::path(store)).ok()?;
-        let client = Self { ticket: serde_json::from_slice(&bytes).ok()? };
-        match client.answer::<StatusReport>(Method::GET, "/status", b"null".to_vec(), Some(PATIENCE)).await {
+    /// The serving process of this store, if there is one.
+    ///
+    /// # Errors
+    /// There is one, and it does not answer.
+    pub async fn find(store: &Path) -> Result<Option<Self>, Failure> {
+        let ticket = std::fs::read(Ticket::path(store)).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let Some(client) = ticket.map(|ticket| Self { ticket }) else { return Ok(None) };
+        let asking = client.answer::<StatusReport>(Method::GET, "/status", b"null".to_vec(), None);
+        let Ok(answer) = timeout(PATIENCE, asking).await else {
+            return Err(Failure::impossible(format!(
+                "the process that serves {} has not answered for {} seconds: it hangs or was halted, and holds the store until it \
+                 ends; killed, it leaves all that it has acknowledged",
+                store.display(),
+                PATIENCE.as_secs()
+            )));
+        };
+        Ok(match answer {
             Ok(Ok(_)) => Some(client),
             // One that has lost its store is there and says so.
             Ok(Err(error)) if error.kind == ErrorKind::Unavailable => Some(client),
             Ok(Err(_)) | Err(_) => None,
-        }
+        })
     }
 
     /// The serving process, for verbs that show what only it knows.
     pub async fn serving(config: &Config) -> Result<Self, Failure> {
         let store = &config.store.path;
-        Self::find(store).await.ok_or_else(|| {
+        Self::find(store).await?.ok_or_else(|| {
             Failure::impossible(format!("no process serves {}: start one with `borough serve`", store.display()))
         })
     }
 
     /// The serving process, to do what this one wanted to do itself. It acts for nobody but its own user.
     pub async fn in_place_of(config: &Config) -> Result<Option<Self>, Failure> {
-        let client = Self::find(&config.store.path).await;
+        let client = Self::find(&config.store.path).await?;
         if client.is_some() && config.as_user.is_some() {
             return Err(Failure::impossible(
                 "--as acts as somebody else where this process holds the store, and `borough serve` holds it: stop it",
@@ -222,6 +234,24 @@ mod tests {
             let failure = ask(lives).await.unwrap_err().to_string();
             assert!(failure.contains("it does not answer any more"), "{failure}");
         }
+    }
+
+    /// It is there: who is told that there is none would start another one, in vain.
+    #[tokio::test(start_paused = true)]
+    async fn a_process_that_hangs_is_not_taken_for_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = folder.path().join("borough.db");
+        let find = async || Client::find(&store).await.map(|found| found.is_some());
+        assert!(!find().await.unwrap(), "nobody serves it");
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let ticket = Ticket { address: listener.local_addr().unwrap(), token: "secret".into() };
+        std::fs::write(Ticket::path(&store), serde_json::to_vec(&ticket).unwrap()).unwrap();
+        let serving = tokio::spawn(serve(listener, 0));
+        let failure = find().await.unwrap_err().to_string();
+        assert!(failure.contains("has not answered for 10 seconds"), "{failure}");
+        serving.abort();
+        assert!(serving.await.is_err());
+        assert!(!find().await.unwrap(), "it has died and left its ticket");
     }
 
     #[tokio::test(start_paused = true)]

@@ -27,7 +27,7 @@ pub async fn subscribers(global: &Global, args: &Subscribers) -> Result<(), Fail
 }
 
 async fn list(config: &Config, json: bool) -> Result<(), Failure> {
-    let subscribers = match Client::find(&config.store.path).await {
+    let subscribers = match Client::find(&config.store.path).await? {
         Some(client) => client.status().await?.subscribers,
         None => as_they_were_left(config).await?,
     };

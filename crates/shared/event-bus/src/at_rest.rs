@@ -31,6 +31,7 @@ pub async fn at_rest(
         for index in 0..slots {
             position = position.min(store.checkpoint(&Slot { index, of: slots }.stored_name(name)).await?);
         }
+        let (position, oldest) = next(store, subscription, position).await?;
         all.push(SubscriberStatus {
             name,
             module,
@@ -40,7 +41,7 @@ pub async fn at_rest(
             head,
             queued: 0,
             in_flight: 0,
-            oldest: next(store, subscription, position).await?.map(|at| (now - at).to_std().unwrap_or_default()),
+            oldest: oldest.map(|at| (now - at).to_std().unwrap_or_default()),
             parked_keys: parked_keys(store, name).await?,
             paused: store.get::<Pause>(name).await?.is_some(),
             halted: None,
@@ -52,18 +53,18 @@ pub async fn at_rest(
     Ok(all)
 }
 
-/// When the first event happened that it will be given.
+/// Up to where nothing comes that it will be given, and when the first event happened that it will be.
 async fn next(
     store: &dyn Store,
     subscription: &Subscription,
     mut after: Position,
-) -> Result<Option<DateTime<Utc>>, StoreError> {
+) -> Result<(Position, Option<DateTime<Utc>>), StoreError> {
     loop {
         let page = store.readable(after, PAGE).await?.events;
         if let Some(event) = page.iter().find(|event| subscription.takes(event)) {
-            return Ok(Some(event.timestamp));
+            return Ok((Position(position(event).0 - 1), Some(event.timestamp)));
         }
-        let Some(last) = page.iter().last() else { return Ok(None) };
+        let Some(last) = page.iter().last() else { return Ok((after, None)) };
         after = position(last);
     }
 }

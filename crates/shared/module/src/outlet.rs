@@ -7,7 +7,7 @@ use std::{
 
 use event_bus::{InlineSubscribers, PublishError, Published, Publisher, PublisherOptions, PublisherStatus};
 use event_sourcing::Unit;
-use kernel::{Error, ErrorKind};
+use kernel::{Context, Error, ErrorKind};
 use tokio::time::timeout_at;
 
 use crate::{
@@ -38,12 +38,39 @@ impl Outlet {
     /// # Cancel safety
     /// As [`Publisher::publish`].
     pub async fn publish(&self, module: &'static str, add: impl FnOnce(&mut Unit)) -> Result<Published, PublishError> {
+        self.publish_in(module, |_| (), add).await
+    }
+
+    /// As [`publish`](Self::publish), of what happens to `module` in the middle of a piece of work and is not to go with the unit of
+    /// that: the events are part of it, set off by what set off `cx`, for whom `cx` acts.
+    ///
+    /// # Errors
+    /// As [`publish`](Self::publish); also where the work has set off too many events.
+    ///
+    /// # Cancel safety
+    /// As [`Publisher::publish`].
+    pub async fn publish_for(
+        &self,
+        cx: &Context,
+        module: &'static str,
+        add: impl FnOnce(&mut Unit),
+    ) -> Result<Published, PublishError> {
+        self.publish_in(module, |unit| unit.origin_mut().context = cx.clone(), add).await
+    }
+
+    async fn publish_in(
+        &self,
+        module: &'static str,
+        work: impl FnOnce(&mut Unit),
+        add: impl FnOnce(&mut Unit),
+    ) -> Result<Published, PublishError> {
         let publisher = self.publisher().ok_or_else(|| {
             let message =
                 format!("module `{module}` publishes, and the application does not run: publish from a hook or a job");
             Error::new(ErrorKind::Unavailable, message).with_code("application.stopped")
         })?;
         let mut unit = publisher.work_of(module);
+        work(&mut unit);
         add(&mut unit);
         publisher.publish(unit).await
     }

@@ -452,16 +452,19 @@ fn access(cx: &Context, info: &RequestInfo) -> Result<(), Error> {
         // Mutant `access_unchecked`: everybody may do everything.
         Access::Requires(_) if cfg!(mutant = "access_unchecked") => Ok(()),
         Access::Requires(permission) if cx.principal().may(permission) => Ok(()),
-        Access::Requires(permission) => Err(Error::new(
-            ErrorKind::Denied,
-            format!(
-                "`{}` of module `{}` needs permission `{}`, which `{}` does not have: grant it under [access.grants] in \
-                 the settings",
+        Access::Requires(permission) => {
+            let user = cx.principal().user();
+            let who = match cx.principal().acting() {
+                Some(acting) => format!("`{acting}`, which acts for `{user}`,"),
+                None => format!("`{user}`"),
+            };
+            let message = format!(
+                "`{}` of module `{}` needs permission `{}`, which {who} does not have: grant it under [access.grants] in the settings",
                 info.name,
                 info.module,
                 permission.name(),
-                cx.principal().user()
-            ),
-        )),
+            );
+            Err(Error::new(ErrorKind::Denied, message))
+        }
     }
 }

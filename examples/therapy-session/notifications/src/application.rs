@@ -40,10 +40,10 @@ impl SessionMessages {
     }
 
     /// Hands a message over, or tells that it could not: outside of the unit, which goes with the failure.
-    async fn send(&self, message: Message, session_id: SessionId, user_id: UserId) -> Result<(), Error> {
+    async fn send(&self, cx: &Context, message: Message, session_id: SessionId, user_id: UserId) -> Result<(), Error> {
         let Err(error) = self.mail.send(message).await else { return Ok(()) };
         let failed = NotificationFailed { session_id, user_id, code: error.code().to_owned() };
-        match self.outlet.publish(MODULE, |unit| _ = unit.publish(&failed)).await {
+        match self.outlet.publish_for(cx, MODULE, |unit| _ = unit.publish(&failed)).await {
             Ok(_) => Err(error),
             Err(untold) => Err(error.with_detail(format!("and that could not be told: {untold}"))),
         }
@@ -79,8 +79,8 @@ impl Subscriber<UserRegistered> for Welcome {
 impl Subscriber<TherapySessionScheduled> for SessionMessages {
     async fn handle(&self, cx: &Context, event: &TherapySessionScheduled, unit: &mut Unit) -> Result<(), Error> {
         let (patient, therapist) = try_join(self.user(cx, event.patient_id), self.user(cx, event.therapist_id)).await?;
-        self.send(session_confirmation(&patient, event), event.session_id, patient.user_id).await?;
-        self.send(session_notification(&therapist, event), event.session_id, therapist.user_id).await?;
+        self.send(cx, session_confirmation(&patient, event), event.session_id, patient.user_id).await?;
+        self.send(cx, session_notification(&therapist, event), event.session_id, therapist.user_id).await?;
         for user_id in [patient.user_id, therapist.user_id] {
             unit.publish(&NotificationSent { session_id: event.session_id, user_id });
         }
@@ -91,7 +91,7 @@ impl Subscriber<TherapySessionScheduled> for SessionMessages {
 impl Subscriber<SessionReminderDue> for SessionMessages {
     async fn handle(&self, cx: &Context, event: &SessionReminderDue, unit: &mut Unit) -> Result<(), Error> {
         let patient = self.user(cx, event.patient_id).await?;
-        self.send(session_reminder(&patient, event), event.session_id, patient.user_id).await?;
+        self.send(cx, session_reminder(&patient, event), event.session_id, patient.user_id).await?;
         unit.publish(&NotificationSent { session_id: event.session_id, user_id: patient.user_id });
         Ok(())
     }
@@ -101,7 +101,7 @@ impl Subscriber<TherapySessionCancelled> for SessionMessages {
     async fn handle(&self, cx: &Context, event: &TherapySessionCancelled, unit: &mut Unit) -> Result<(), Error> {
         let (patient, therapist) = try_join(self.user(cx, event.patient_id), self.user(cx, event.therapist_id)).await?;
         for user in [patient, therapist] {
-            self.send(session_cancellation(&user, event), event.session_id, user.user_id).await?;
+            self.send(cx, session_cancellation(&user, event), event.session_id, user.user_id).await?;
             unit.publish(&NotificationSent { session_id: event.session_id, user_id: user.user_id });
         }
         Ok(())

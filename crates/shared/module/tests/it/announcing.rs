@@ -1,8 +1,8 @@
 //! A module publishes where it has no unit at hand.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, mem::take, path::PathBuf, sync::Arc, time::Duration};
 
-use event_bus::{DeliveryClass, Published, Subscriber};
+use event_bus::{BusOptions, DeadLetter, DeliveryClass, Drain, EventBus, Ports, Published, Subscriber};
 use event_sourcing::{Document, Expected, MemoryStore, Store, StoreExt, Unit};
 use kernel::{Context, Error, Event};
 use module::{Application, Infrastructure, Module, Options, Outlet, Shutdown, assemble};
@@ -150,4 +150,42 @@ async fn rules_hold_and_whoever_does_not_say_that_it_announces_has_no_outlet() {
     let silent = silent.starts("watch the sky", Radar::watch);
     let found = assemble(vec![silent], infrastructure(), Options::default()).await.err().unwrap().to_string();
     assert!(found.contains("Outlet"), "{found}");
+}
+
+/// Sees in every storm the next one.
+struct Gloomy(Arc<Outlet>);
+
+impl Subscriber<StormSighted> for Gloomy {
+    async fn handle(&self, cx: &Context, storm: &StormSighted, _: &mut Unit) -> Result<(), Error> {
+        let force = storm.force + 1;
+        let published = self.0.publish_for(cx, "weather", |unit| _ = unit.publish(&StormSighted { force })).await;
+        Ok(published.map(drop)?)
+    }
+}
+
+/// What a handler publishes beside its unit is of the same work nevertheless.
+#[tokio::test(start_paused = true)]
+async fn what_sets_itself_off_through_an_outlet_is_cut() {
+    let store = Arc::new(MemoryStore::default());
+    let weather = Module::new("weather", "sees storms").publishes::<StormSighted>().announces();
+    let weather = weather.subscribes::<StormSighted, Gloomy>("weather.gloom").provides(|c| {
+        c.singleton(Gloomy);
+    });
+    let port: Arc<dyn Store> = Arc::clone(&store) as _;
+    let mut application = built(&port, vec![weather], None).await;
+    application.start().await.unwrap();
+    let Infrastructure { clock, ids, .. } = infrastructure();
+    let ports = Ports { store: Some(Arc::clone(&port)), clock, ids };
+    let bus = EventBus::start(take(&mut application.subscriptions), ports, BusOptions::default()).await.unwrap();
+    let outlet = application.container.get::<Outlet>();
+    outlet.publish("weather", |unit| _ = unit.publish(&StormSighted { force: 0 })).await.unwrap();
+    assert_eq!(bus.drain(Duration::from_secs(600)).await.unwrap(), Drain::Complete);
+    assert_eq!(forces(&store).await, (0..=100).collect::<Vec<_>>());
+    let published = testing::Published::to(&*store).await;
+    let works: BTreeSet<_> =
+        published.envelopes_of::<StormSighted>().iter().map(|storm| storm.metadata.correlation_id).collect();
+    let letters = store.list::<DeadLetter>(None, 9).await.unwrap();
+    assert_eq!((works.len(), letters.len(), letters[0].value.error.code()), (1, 1, "event.storm"));
+    bus.stop().await;
+    application.stop().await.unwrap();
 }

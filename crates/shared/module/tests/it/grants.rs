@@ -57,6 +57,10 @@ async fn a_subscriber_asks_with_what_is_granted_to_its_module() {
         let errors: Vec<ErrorKind> = letters.iter().map(|letter| letter.value.error.kind).collect();
         let denied: &[ErrorKind] = if expected == Outcome::Done { &[] } else { &[ErrorKind::Denied] };
         assert_eq!(errors, denied, "{grantee}");
+        for letter in letters {
+            let said = letter.value.error.message;
+            assert!(said.contains("which `module:stock`, which acts for `tester`, does not have"), "{said}");
+        }
     }
 }
 
