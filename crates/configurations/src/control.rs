@@ -12,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use event_bus::{LetterFilter, Overlong, SubscriberStatus};
+use event_bus::{Failing, LetterFilter, Overlong, SubscriberStatus};
 use event_sourcing::Position;
 use kernel::{EventId, Json};
 use module::{Health, ProjectionReport};
@@ -98,6 +98,26 @@ pub struct SubscriberReport {
     pub dropped: u64,
     /// What it has been handling for too long.
     pub overlong: Vec<OverlongReport>,
+    /// How many events have failed and wait for their next try.
+    #[serde(default)]
+    pub retrying: usize,
+    /// The first of them in the order of the log.
+    #[serde(default)]
+    pub failing: Vec<FailingReport>,
+}
+
+/// An event that has failed and is tried again.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct FailingReport {
+    pub event: String,
+    pub event_id: EventId,
+    pub key: String,
+    pub position: Position,
+    /// Tries so far, and what the latest of them failed with.
+    pub attempts: u32,
+    pub error: String,
+    /// Seconds until the next one.
+    pub next_seconds: f64,
 }
 
 /// A handler that does not end.
@@ -117,6 +137,15 @@ impl From<SubscriberStatus> for SubscriberReport {
             key,
             age_seconds: age.as_secs_f64(),
         };
+        let failing = |failing: Failing| FailingReport {
+            event: failing.event_type,
+            event_id: failing.event_id,
+            key: failing.key,
+            position: failing.position,
+            attempts: failing.attempts,
+            error: failing.error,
+            next_seconds: failing.next.as_secs_f64(),
+        };
         Self {
             name: status.name.into(),
             module: status.module.into(),
@@ -131,6 +160,8 @@ impl From<SubscriberStatus> for SubscriberReport {
             halted: status.halted,
             dropped: status.dropped,
             overlong: status.overlong.into_iter().map(overlong).collect(),
+            retrying: status.retrying,
+            failing: status.failing.into_iter().map(failing).collect(),
         }
     }
 }

@@ -5,7 +5,7 @@ use module::ProjectionReport;
 use crate::{
     cli::{Global, Status},
     composition::Config,
-    control::{Client, ModuleReport, OverlongReport, StatusReport, SubscriberReport},
+    control::{Client, FailingReport, ModuleReport, OverlongReport, StatusReport, SubscriberReport},
     exit::Failure,
     report::figures::visible,
     verbs::{print, print_json},
@@ -63,5 +63,16 @@ pub(super) fn write_subscriber(text: &mut String, subscriber: &SubscriberReport)
     for OverlongReport { event, event_id, key, age_seconds } in &subscriber.overlong {
         writeln!(text, "    {event} {event_id} of key {} has been handled for {age_seconds:.0} s", visible(key))?;
     }
-    Ok(())
+    for FailingReport { event, event_id, key, attempts, error, next_seconds, .. } in &subscriber.failing {
+        let (key, error) = (visible(key), visible(error));
+        let tries = if *attempts == 1 { "try" } else { "tries" };
+        writeln!(
+            text,
+            "    {event} {event_id} of key {key} failed in {attempts} {tries}: {error}: next in {next_seconds:.0} s"
+        )?;
+    }
+    match subscriber.retrying - subscriber.failing.len() {
+        0 => Ok(()),
+        more => writeln!(text, "    {more} more wait for their next try"),
+    }
 }

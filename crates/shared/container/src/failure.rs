@@ -45,7 +45,7 @@ impl Failure {
         Self::new(Reason::Error(Arc::from(error.into())))
     }
 
-    pub(crate) fn panic(payload: &(dyn Any + Send)) -> Box<Self> {
+    pub(crate) fn panic(payload: Box<dyn Any + Send>) -> Box<Self> {
         Self::new(Reason::Panic(panic_text(payload)))
     }
 

@@ -220,5 +220,6 @@ fn factories_that_ask_past_the_refusal_dead_lock() {
     };
     let meet = move || asking_past_the_graph(on_another_thread);
     let found = catch_unwind(AssertUnwindSafe(|| shuttle::check_random(meet, ORDERS))).expect_err("it is found");
-    assert!(panic_text(found.as_ref()).contains("deadlock"), "{}", panic_text(found.as_ref()));
+    let found = panic_text(found);
+    assert!(found.contains("deadlock"), "{found}");
 }

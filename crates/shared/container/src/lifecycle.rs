@@ -240,7 +240,7 @@ impl Stage {
         let reason = match timeout(within, AssertUnwindSafe(step).catch_unwind()).await {
             Ok(Ok(Ok(()))) => return Ok(()),
             Ok(Ok(Err(error))) => HookReason::Failed(error),
-            Ok(Err(payload)) => HookReason::Panicked(panic_text(payload.as_ref())),
+            Ok(Err(payload)) => HookReason::Panicked(panic_text(payload)),
             Err(_) => HookReason::TimedOut(within),
         };
         Err(HookError { of: self.of, phase, reason })

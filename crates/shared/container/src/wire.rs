@@ -159,13 +159,13 @@ impl<T: ?Sized + Send + Sync + 'static> Wire<T> {
             let _entered = self.book.enter(self.index);
             prepared.as_mut().poll(context)
         });
-        let prepared = guarded.await.unwrap_or_else(|payload| Err(Failure::panic(payload.as_ref())));
+        let prepared = guarded.await.unwrap_or_else(|payload| Err(Failure::panic(payload)));
         prepared.map_err(|failure| failure.through(self.book.step(self.index)))
     }
 
     fn make(&self, visit: Visit<'_>, make: impl FnOnce() -> Made<T>) -> Made<T> {
         let _entered = self.book.enter(self.index);
-        match catch_unwind(AssertUnwindSafe(make)).unwrap_or_else(|payload| Err(Failure::panic(payload.as_ref()))) {
+        match catch_unwind(AssertUnwindSafe(make)).unwrap_or_else(|payload| Err(Failure::panic(payload))) {
             Ok(value) => {
                 visit.count_made(self.index);
                 Ok(value)

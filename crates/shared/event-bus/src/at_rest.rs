@@ -47,6 +47,8 @@ pub async fn at_rest(
             halted: None,
             dropped: 0,
             overlong: Vec::new(),
+            retrying: 0,
+            failing: Vec::new(),
             slots: Vec::new(),
         });
     }

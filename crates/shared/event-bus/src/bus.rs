@@ -411,7 +411,8 @@ impl EventBus {
     }
 
     /// Waits until every subscriber that is not paused or halted has handled all that is in the log, what it publishes itself and
-    /// what was parked behind letters that are gone included. What is on slots on which another process works is that one's affair, once it has shown that it lives.
+    /// what was parked behind letters that are gone included. Events between two tries and batches that wait for more are waited for
+    /// as long as they wait. What is on slots on which another process works is that one's affair, once it has shown that it lives.
     ///
     /// # Errors
     /// The store does not say how long its log is.
@@ -465,6 +466,7 @@ impl EventBus {
         for running in running {
             let Subscription { name, module, event_type, class, .. } = running.subscription;
             let standing = running.standing(&*self.shared.store, head).await?;
+            let (retrying, failing) = running.failing();
             status.push(SubscriberStatus {
                 name,
                 module,
@@ -480,6 +482,8 @@ impl EventBus {
                 halted: standing.halted,
                 dropped: standing.dropped,
                 overlong: running.overlong(self.shared.options.overlong),
+                retrying,
+                failing,
                 slots: self.shared.slots(&running),
             });
         }

@@ -200,6 +200,7 @@ impl Delivery {
         if waiting.failures.len() == DeliveryRecord::FAILURES {
             waiting.failures.remove(0);
         }
+        self.watch.fails(&waiting.event, attempt, &error, wait);
         waiting.failures.push(error);
         Verdict::Retry(wait)
     }
@@ -207,6 +208,7 @@ impl Delivery {
     /// What parks the event, but for the step of the checkpoint.
     pub fn parking(&self, waiting: &Waiting, error: Error, took: Duration) -> Unit {
         let Waiting { event, attempts, .. } = waiting;
+        self.watch.ends(position(event));
         tracing::error!(
             subscriber = self.subscription.name,
             event_id = %event.event_id,
@@ -392,7 +394,7 @@ pub(crate) async fn caught(span: &Span, handling: impl Future<Output = Result<()
     // `Instrumented` would have a span of its own, and enter it to be dropped as well.
     let mut handling = pin!(AssertUnwindSafe(handling).catch_unwind());
     let handled = poll_fn(|cx| span.in_scope(|| handling.as_mut().poll(cx))).await;
-    let handled = handled.unwrap_or_else(|panic| Err(Fault::Failed(panicked(panic.as_ref()))));
+    let handled = handled.unwrap_or_else(|panic| Err(Fault::Failed(panicked(panic))));
     if let Err(Fault::Failed(error) | Fault::Unreadable(error)) = &handled {
         // Mutant `failure_untold`: a trace does not show which deliveries have failed.
         if !cfg!(mutant = "failure_untold") {
@@ -402,6 +404,6 @@ pub(crate) async fn caught(span: &Span, handling: impl Future<Output = Result<()
     handled
 }
 
-pub(crate) fn panicked(panic: &(dyn Any + Send)) -> Error {
+pub(crate) fn panicked(panic: Box<dyn Any + Send>) -> Error {
     Error::internal("the subscriber panicked").with_detail(panic_text(panic))
 }

@@ -15,7 +15,7 @@ mod letters;
 mod outlook;
 mod straight;
 
-use std::{collections::BTreeSet, pin::Pin, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, mem, pin::Pin, sync::Arc, time::Duration};
 
 use event_sourcing::{Appended, Bell, CommitError, Damage, Excerpt, Position, Readable, Receipt, StoreError, StoreExt};
 use kernel::{Envelope, Error};
@@ -137,28 +137,31 @@ impl Follower {
         let marks: BTreeSet<u64> = self.delivery.marks().await?.into_iter().collect();
         self.progress = Progress::new(checkpoint, marks);
         self.mailbox.clear();
-        self.look_at_letters().await?;
+        self.delivery.watch.forget();
+        self.look_at_letters(&mut Work::new()).await?;
         self.publish(0);
         Ok(())
     }
 
     async fn follow(&mut self) -> Result<(), StoreError> {
         let delivery = Arc::clone(&self.delivery);
+        let work = &mut Work::new();
         match &delivery.subscription.calls {
-            Calls::Batch(options, handler) => self.batches(*options, handler).await,
+            Calls::Batch(options, handler) => self.batches(*options, handler, work).await,
             Calls::Each(handler) => loop {
-                self.obey().await?;
+                self.obey(work).await?;
                 if self.obeyed.stop {
                     return Ok(());
                 }
-                if let Some(redelivering) = self.redelivery().await? {
-                    self.lanes(handler, Work::trying(redelivering)).await?;
+                if let Some(redelivering) = self.redelivery(work).await? {
+                    work.redeliver(redelivering);
+                    self.lanes(work).await?;
                     continue;
                 }
                 self.appended.look();
                 // What it halted before is read again when it is resumed.
                 if self.halted.is_some() {
-                    self.idle().await?;
+                    self.idle(work).await?;
                     continue;
                 }
                 let Readable { events: page, damage } = self.page().await?;
@@ -175,15 +178,15 @@ impl Follower {
                     match damage {
                         Some(damage) => self.halt_before(&damage),
                         // Whatever has ended the wait is to be looked for.
-                        None => self.idle().await?,
+                        None => self.idle(work).await?,
                     }
                     continue;
                 }
                 if self.is_straight(&page) && !handler.computes() {
-                    self.straight(handler, &Arc::new(page)).await?;
+                    self.straight(handler, &Arc::new(page), work).await?;
                 } else {
                     self.admit(page.iter());
-                    self.lanes(handler, Work::new()).await?;
+                    self.lanes(work).await?;
                 }
                 // What was read was all there was: no need to read again before something has been appended.
                 if is_end
@@ -192,7 +195,7 @@ impl Follower {
                     && self.letters.is_empty()
                     && self.progress.position() == self.progress.read
                 {
-                    self.idle().await?;
+                    self.idle(work).await?;
                 }
             },
         }
@@ -269,24 +272,22 @@ impl Follower {
     }
 
     /// Carries out what was ordered since.
-    async fn obey(&mut self) -> Result<(), StoreError> {
+    async fn obey(&mut self, work: &mut Work) -> Result<(), StoreError> {
         let mut orders = *self.orders.borrow_and_update();
         // Nobody is left who could order anything.
         orders.stop |= self.orders.has_changed().is_err();
-        if orders != self.obeyed {
-            if orders.resumed != self.obeyed.resumed {
-                self.halted = None;
-            }
-            if orders.letters != self.obeyed.letters {
-                self.look_at_letters().await?;
-            }
-            self.obeyed = orders;
+        let before = mem::replace(&mut self.obeyed, orders);
+        if orders.resumed != before.resumed {
+            self.halted = None;
+        }
+        if orders.letters != before.letters {
+            self.look_at_letters(work).await?;
         }
         Ok(())
     }
 
     /// Waits for events or orders.
-    async fn idle(&mut self) -> Result<(), StoreError> {
+    async fn idle(&mut self, work: &mut Work) -> Result<(), StoreError> {
         // Under load the next event comes before this task would be asleep: to look again is cheaper than to be woken, for whoever
         // would wake it most of all.
         tokio::task::yield_now().await;
@@ -302,22 +303,22 @@ impl Follower {
             () = self.letters.ripen(), if !is_held => Ok(()),
             () = self.poll.as_mut() => {
                 self.poll.as_mut().reset(Instant::now() + PATIENCE);
-                self.tend().await
+                self.tend(work).await
             }
         }
     }
 
     /// What is done every second in which nothing happens.
-    async fn tend(&mut self) -> Result<(), StoreError> {
+    async fn tend(&mut self, work: &mut Work) -> Result<(), StoreError> {
         self.successes = 0;
         self.flush().await?;
-        self.look_again().await
+        self.look_again(work).await
     }
 
     /// Another process may have discarded letters.
-    async fn look_again(&mut self) -> Result<(), StoreError> {
+    async fn look_again(&mut self, work: &mut Work) -> Result<(), StoreError> {
         if !self.parked.is_empty() {
-            self.look_on().await?;
+            self.look_on(work).await?;
         }
         Ok(())
     }

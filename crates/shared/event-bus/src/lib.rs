@@ -106,6 +106,6 @@ pub use retention::Retention;
 pub use retry::RetryPolicy;
 pub use schedule::{Schedule, ScheduleId, Scheduled, scheduled};
 pub use slot::slot_of;
-pub use standing::{Overlong, SlotStatus, SubscriberStatus};
+pub use standing::{Failing, Overlong, SlotStatus, SubscriberStatus};
 pub use subscriber::{BatchSubscriber, CpuSubscriber, EnvelopeSubscriber, Subscriber};
 pub use subscription::{BatchOptions, DeliveryClass, OnUnknown, Overflow, Subscription, SubscriptionFault};

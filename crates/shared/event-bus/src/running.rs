@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use crate::{
-    DeliveryClass, LetterFilter, Overlong, Subscription,
+    DeliveryClass, Failing, LetterFilter, Overlong, Subscription,
     control::Orders,
     delivery::{Delivery, panicked},
     follower::Follower,
@@ -32,6 +32,9 @@ use crate::{
     subscription::Calls,
     watch::Watch,
 };
+
+/// Events between two tries that a status names.
+const FAILING: usize = 16;
 
 /// A subscriber, and a post for each of its slots.
 pub(crate) struct Running {
@@ -122,6 +125,16 @@ impl Running {
 
     pub fn overlong(&self, limit: Duration) -> Vec<Overlong> {
         self.posts.iter().flat_map(|post| post.watch.overlong(&self.subscription, limit)).collect()
+    }
+
+    /// How many events wait for their next try, and the first of them.
+    pub fn failing(&self) -> (usize, Vec<Failing>) {
+        let of_posts = self.posts.iter().map(|post| post.watch.failing(FAILING));
+        let (counts, failing): (Vec<_>, Vec<_>) = of_posts.unzip();
+        let mut failing = failing.concat();
+        failing.sort_by_key(|failing| failing.position);
+        failing.truncate(FAILING);
+        (counts.iter().sum(), failing)
     }
 
     pub async fn measure(
@@ -309,7 +322,7 @@ async fn ending(subscriber: &'static str, slate: Arc<Slate>, task: impl Future<O
     slate.write(|standing| {
         standing.ended = true;
         if let Err(panic) = ended {
-            let said = panicked(panic.as_ref()).detail.unwrap_or_default();
+            let said = panicked(panic).detail.unwrap_or_default();
             tracing::error!(subscriber, "its task has panicked and handles nothing more: {said}");
             standing.is_dead = true;
             standing.halted = Some(format!("its task has panicked: {said}: start the program again, and report this"));

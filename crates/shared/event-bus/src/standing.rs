@@ -43,6 +43,10 @@ pub struct SubscriberStatus {
     pub dropped: u64,
     /// Handlers that do not end.
     pub overlong: Vec<Overlong>,
+    /// Events that have failed and wait for their next try.
+    pub retrying: usize,
+    /// The first of those in the order of the log, 16 at most.
+    pub failing: Vec<Failing>,
     /// Who works on which part of its keys. Of those on which this process does not, the store tells how far they are; what is in
     /// memory is not known of them.
     pub slots: Vec<SlotStatus>,
@@ -72,6 +76,25 @@ pub struct Overlong {
     pub key: String,
     /// Since when; the age grows from report to report.
     pub age: Duration,
+}
+
+/// An event that has failed and is tried again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failing {
+    /// What it is.
+    pub event_id: EventId,
+    /// Wire name of that.
+    pub event_type: String,
+    /// Key of that, whose later events wait.
+    pub key: String,
+    /// Where it is in the log.
+    pub position: Position,
+    /// Tries so far.
+    pub attempts: u32,
+    /// What the latest of them failed with.
+    pub error: String,
+    /// Until the next one; zero where it only waits for its turn, or until its subscriber is resumed.
+    pub next: Duration,
 }
 
 /// What a follower tells of itself.

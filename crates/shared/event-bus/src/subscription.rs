@@ -183,8 +183,9 @@ impl Subscription {
         Self { concurrency, ..self }
     }
 
-    /// Holds at most so many events in memory, 1,048,576 at most, that wait for their turn. Those behind a key that stands still come on top, 4,096
-    /// with all that is done behind it.
+    /// Holds at most so many events in memory, 1,048,576 at most, that wait for their turn. Those behind a key that stands still
+    /// come on top, 4,096 with all that is done behind it: that far, and by so many, other keys get ahead of an event that does not
+    /// end or waits for its next try. Then they wait too, until it is handled or parked, as the retry policy has it.
     #[must_use]
     pub fn with_mailbox(self, events: usize) -> Self {
         Self { mailbox: events, ..self }

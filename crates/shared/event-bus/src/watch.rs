@@ -10,10 +10,10 @@ use std::{
 };
 
 use event_sourcing::{Excerpt, Position};
-use kernel::Envelope;
+use kernel::{Envelope, Error};
 use tokio::time::Instant;
 
-use crate::{Overlong, Subscription, delivery::position};
+use crate::{Failing, Overlong, Subscription, delivery::position};
 
 /// What one subscriber is handling.
 #[derive(Default)]
@@ -26,6 +26,16 @@ pub(crate) struct Watch {
 struct Watched {
     flights: BTreeMap<Position, Flight>,
     page: Option<Page>,
+    /// What has failed and waits for its next try.
+    failed: BTreeMap<Position, Failed>,
+}
+
+/// An event between two tries.
+struct Failed {
+    event: Arc<Envelope>,
+    attempts: u32,
+    error: String,
+    next: Instant,
 }
 
 /// A handler that is running.
@@ -63,8 +73,9 @@ impl Drop for Waiting<'_> {
 impl Watch {
     /// The handler of this event begins.
     pub fn event(&self, event: &Arc<Envelope>, since: Instant) -> Watching<'_> {
-        let at = position(event);
-        self.watched().flights.insert(at, Flight { event: Arc::clone(event), since, is_reported: false });
+        let (at, mut watched) = (position(event), self.watched());
+        watched.failed.remove(&at);
+        watched.flights.insert(at, Flight { event: Arc::clone(event), since, is_reported: false });
         Watching { watch: self, flight: Some(at) }
     }
 
@@ -73,6 +84,38 @@ impl Watch {
         let (events, at, first) = (Arc::clone(events), Arc::clone(at), at.load(Ordering::Relaxed));
         self.watched().page = Some(Page { events, at, first, since, looked_at: None });
         Watching { watch: self, flight: None }
+    }
+
+    /// It has failed as often and is tried again after so long.
+    pub fn fails(&self, event: &Arc<Envelope>, attempts: u32, error: &Error, wait: Duration) {
+        let (error, next) = (error.to_string(), Instant::now() + wait);
+        let failed = Failed { event: Arc::clone(event), attempts, error, next };
+        self.watched().failed.insert(position(event), failed);
+    }
+
+    /// It is not tried again.
+    pub fn ends(&self, event: Position) {
+        self.watched().failed.remove(&event);
+    }
+
+    /// Nothing is known any more of what has failed.
+    pub fn forget(&self) {
+        self.watched().failed.clear();
+    }
+
+    /// How many wait for their next try, and the first of them in the order of the log.
+    pub fn failing(&self, most: usize) -> (usize, Vec<Failing>) {
+        let (now, watched) = (Instant::now(), self.watched());
+        let failing = |failed: &Failed| Failing {
+            event_id: failed.event.event_id,
+            event_type: failed.event.event_type.to_string(),
+            key: failed.event.metadata.key.clone(),
+            position: position(&failed.event),
+            attempts: failed.attempts,
+            error: failed.error.clone(),
+            next: failed.next.saturating_duration_since(now),
+        };
+        (watched.failed.len(), watched.failed.values().take(most).map(failing).collect())
     }
 
     /// One more waits for a thread to compute on, as long as this is there.
@@ -89,7 +132,7 @@ impl Watch {
     /// Those that take longer than they may. The log hears of each once.
     pub fn overlong(&self, subscription: &Subscription, limit: Duration) -> Vec<Overlong> {
         let mut watched = self.watched();
-        let Watched { flights, page } = &mut *watched;
+        let Watched { flights, page, .. } = &mut *watched;
         let in_page = page.as_mut().and_then(Page::flight);
         flights.values_mut().chain(in_page).filter_map(|flight| flight.overlong(subscription, limit)).collect()
     }

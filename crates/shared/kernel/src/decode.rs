@@ -94,7 +94,7 @@ pub(crate) fn current<E: Event>(envelope: &Envelope) -> Result<E, DecodeError> {
         return read(envelope);
     }
     let (name, event_id) = (E::NAME, envelope.event_id);
-    let panicked = |panic: Box<dyn Any + Send>| DecodeError::Panicked { name, event_id, said: panic_text(&*panic) };
+    let panicked = |panic: Box<dyn Any + Send>| DecodeError::Panicked { name, event_id, said: panic_text(panic) };
     catch_unwind(AssertUnwindSafe(|| read(envelope))).unwrap_or_else(|panic| Err(panicked(panic)))
 }
 

@@ -1,4 +1,10 @@
-use std::{any::Any, borrow::Cow, time::Duration};
+use std::{
+    any::Any,
+    borrow::Cow,
+    mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -157,11 +163,16 @@ pub fn with_causes(error: &dyn std::error::Error) -> String {
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
-/// What was given to `panic!`, of somebody who has caught it.
-pub fn panic_text(panic: &(dyn Any + Send)) -> String {
+/// What was given to `panic!`, of somebody who has caught it. It is dropped here, and where that panics too, nobody hears of it:
+/// whoever goes on after a panic goes on after any.
+pub fn panic_text(panic: Box<dyn Any + Send>) -> String {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("a panic without a text").to_owned()
+    let text = text.unwrap_or("a panic without a text").to_owned();
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+        mem::forget(again);
+    }
+    text
 }
 
 mod seconds {

@@ -40,7 +40,7 @@ impl Passage<'_> {
 
     /// What panics fails its own request and nothing else: what it had added to the unit is dropped with it.
     #[cold]
-    pub fn panicked(&self, panic: &(dyn Any + Send)) -> Error {
+    pub fn panicked(&self, panic: Box<dyn Any + Send>) -> Error {
         let Self { module, request, .. } = self;
         let message =
             format!("the service of `{request}` in module `{module}` failed by a fault of its own: see the log");
@@ -62,7 +62,7 @@ impl Requests {
             let start = Instant::now();
             let _in_flight = passage.meters.enter();
             let result = AssertUnwindSafe(stages).catch_unwind().await;
-            let result = result.unwrap_or_else(|panic| Err(passage.panicked(panic.as_ref())));
+            let result = result.unwrap_or_else(|panic| Err(passage.panicked(panic)));
             passage.meters.ended(start.elapsed(), result.as_ref().err());
             match &result {
                 Ok(_) => tracing::info!("answered"),

@@ -212,7 +212,7 @@ impl Requests {
             let subject = if is_command { request.subject() } else { None };
             Ok((request, subject))
         }));
-        let (request, subject) = match given.unwrap_or_else(|panic| Err(passage.panicked(panic.as_ref()))) {
+        let (request, subject) = match given.unwrap_or_else(|panic| Err(passage.panicked(panic))) {
             Ok((request, subject)) => (Ok(request), subject),
             Err(error) => (Err(error), None),
         };

@@ -89,7 +89,7 @@ pub fn simulate(scenario: &'static Scenario, seed: u64, nodes: usize, crash: Opt
         });
     };
     if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(run)) {
-        world.failed(format!("the simulation itself panicked: {}", panic_text(&*panic)));
+        world.failed(format!("the simulation itself panicked: {}", panic_text(panic)));
     }
     world.outcome()
 }

@@ -4,7 +4,7 @@ use event_sourcing::{CommitError, Excerpt, Readable, StoreError, Unit};
 use kernel::{Envelope, Error};
 use tokio::time::{Instant, sleep_until};
 
-use super::{Follower, PATIENCE, written};
+use super::{Follower, PATIENCE, lanes::Work, written};
 use crate::{
     BatchOptions, DeliveryOutcome, OnUnknown,
     control::stopped,
@@ -62,15 +62,16 @@ impl Follower {
         &mut self,
         options: BatchOptions,
         handler: &Arc<dyn BatchHandler>,
+        work: &mut Work,
     ) -> Result<(), StoreError> {
         let mut batch = Batch::empty();
         let mut look = Instant::now() + PATIENCE;
         loop {
-            self.obey().await?;
+            self.obey(work).await?;
             if self.obeyed.stop {
                 return Ok(());
             }
-            if let Some(redelivering) = self.redelivery().await? {
+            if let Some(redelivering) = self.redelivery(work).await? {
                 self.publish_with(batch.events.len(), 1);
                 let ended = tokio::select! {
                     biased;
@@ -79,11 +80,11 @@ impl Follower {
                 };
                 self.redelivered(ended)?;
                 // What was ordered meanwhile.
-                self.obey().await?;
+                self.obey(work).await?;
             }
             if Instant::now() >= look {
                 look = Instant::now() + PATIENCE;
-                self.look_again().await?;
+                self.look_again(work).await?;
             }
             self.appended.look();
             if batch.events.is_empty() {
@@ -102,7 +103,7 @@ impl Follower {
                 match damage {
                     Some(damage) => self.halt_before(&damage),
                     None if self.redelivers() => {}
-                    None => self.idle().await?,
+                    None => self.idle(work).await?,
                 }
             } else if !batch.events.is_empty() && Instant::now() >= batch.due && !self.is_ordered() {
                 self.hand_over(&mut batch, handler).await?;
@@ -117,7 +118,7 @@ impl Follower {
                     () = self.letters.ripen(), if !is_held => {}
                     () = self.poll.as_mut() => {
                         self.poll.as_mut().reset(Instant::now() + PATIENCE);
-                        self.tend().await?;
+                        self.tend(work).await?;
                     }
                 }
             }

@@ -15,9 +15,10 @@ use super::{
 use crate::{
     DeliveryOutcome,
     delivery::{Delivery, Tried, Verdict, position},
-    handler::{Fault, Handler},
+    handler::Fault,
     mailbox::Waiting,
     progress::Step,
+    subscription::Calls,
 };
 
 /// How far a subscriber runs ahead of an event that does not end, beside what its mailbox holds.
@@ -34,6 +35,8 @@ pub(super) struct Work {
     committing: Several<Committed>,
     /// One at most: a dead letter. Its key is parked, so nothing else of it is being handled.
     redelivering: Several<Redelivered>,
+    /// Whether the next letter is being looked for, which has its place already.
+    is_choosing: bool,
     /// Whether events come before the next letter, since one has had its turn.
     events_first: bool,
     look: Instant,
@@ -51,18 +54,17 @@ impl Work {
     pub fn new() -> Self {
         let (handling, sleeping, committing) = (Several::new(), Several::new(), Several::new());
         let (redelivering, look) = (Several::new(), Instant::now() + PATIENCE);
-        Self { handling, sleeping, committing, redelivering, events_first: false, look }
+        Self { handling, sleeping, committing, redelivering, is_choosing: false, events_first: false, look }
     }
 
-    /// It begins with a dead letter.
-    pub fn trying(redelivering: Redelivering) -> Self {
-        let work = Self { events_first: true, ..Self::new() };
-        work.redelivering.push(redelivering);
-        work
+    /// A dead letter.
+    pub fn redeliver(&mut self, redelivering: Redelivering) {
+        self.redelivering.push(redelivering);
+        self.events_first = true;
     }
 
     fn in_flight(&self) -> usize {
-        self.handling.len() + self.committing.len() + self.redelivering.len()
+        self.handling.len() + self.committing.len() + self.redelivering.len() + usize::from(self.is_choosing)
     }
 
     fn is_empty(&self) -> bool {
@@ -82,7 +84,7 @@ impl Work {
 
 impl Follower {
     /// Handles what is in the mailbox and what comes meanwhile, until it is empty.
-    pub(super) async fn lanes(&mut self, handler: &Arc<dyn Handler>, mut work: Work) -> Result<(), StoreError> {
+    pub(super) async fn lanes(&mut self, work: &mut Work) -> Result<(), StoreError> {
         if self.progress.is_due() {
             self.flush().await?;
         }
@@ -90,8 +92,8 @@ impl Follower {
         let mut at_end = false;
         loop {
             // What is under way is waited for first.
-            if let Err(error) = self.obey().await {
-                broken = Some(error);
+            if broken.is_none() {
+                broken = self.obey(work).await.err();
             }
             let is_second_over = work.is_second_over();
             if self.obeyed.stop || broken.is_some() {
@@ -100,19 +102,19 @@ impl Follower {
                 work.redelivering.clear();
                 // For nothing else: where nobody is left to give orders, there is always an answer to who asks for them.
                 let Some(committed) = work.committing.next().await else { return broken.map_or(Ok(()), Err) };
-                if let Err(error) = self.committed(committed, &mut work) {
+                if let Err(error) = self.committed(committed, work) {
                     broken = Some(error);
                 }
                 continue;
             }
             // Mutant `letters_first`: events wait until the last letter has been tried again.
             if (!work.events_first || cfg!(mutant = "letters_first"))
-                && let Err(error) = self.redeliver(&mut work).await
+                && let Err(error) = self.redeliver(work).await
             {
                 broken = Some(error);
                 continue;
             }
-            if is_second_over && let Err(error) = self.look_again().await {
+            if is_second_over && let Err(error) = self.look_again(work).await {
                 broken = Some(error);
                 continue;
             }
@@ -120,7 +122,7 @@ impl Follower {
             if !at_end && self.has_room() {
                 self.head = self.appended.look();
                 let size = self.page_size();
-                match self.page_beside(&mut work).await {
+                match self.page_beside(work, size).await {
                     Ok(Some(Readable { events, damage })) => {
                         at_end = damage.is_some() || events.len() < size;
                         self.admit(events.iter());
@@ -129,14 +131,15 @@ impl Follower {
                     Err(error) => broken = Some(error),
                 }
             }
-            self.take(handler, &mut work);
+            self.take(work);
             if broken.is_none() {
-                broken = self.redeliver(&mut work).await.err();
+                broken = self.redeliver(work).await.err();
             }
             if work.is_empty() && self.mailbox.is_empty() {
                 return broken.map_or(Ok(()), Err);
             }
-            self.publish(work.in_flight());
+            // What waits for its next try is not being handled.
+            self.publish_with(self.mailbox.len() + work.sleeping.len(), work.in_flight());
             // Whoever only waits for the next try of one key looks for what there is of others.
             let is_idle = work.in_flight() < self.delivery.subscription.concurrency && !self.obeyed.stop;
             let reads_on = !at_end && broken.is_none() && is_idle && self.has_room();
@@ -145,11 +148,11 @@ impl Follower {
             tokio::select! {
                 biased;
                 Some(committed) = work.committing.next() => {
-                    if let Err(error) = self.committed(committed, &mut work) {
+                    if let Err(error) = self.committed(committed, work) {
                         broken = Some(error);
                     }
                 }
-                Some(tried) = work.handling.next() => self.tried(tried, &mut work),
+                Some(tried) = work.handling.next() => self.tried(tried, work),
                 Some(waiting) = work.sleeping.next() => self.mailbox.put_back(waiting),
                 Some(ended) = work.redelivering.next() => broken = self.redelivered(ended).err(),
                 ordered = self.orders.changed() => if ordered.is_err() { self.obeyed.stop = true },
@@ -164,32 +167,44 @@ impl Follower {
         }
     }
 
-    /// What comes next in the log, while what is under way goes on. `None` where it is not to be waited for, since something was
-    /// ordered: it is read again.
-    async fn page_beside(&mut self, work: &mut Work) -> Result<Option<Readable>, StoreError> {
-        let (store, read, size) = (Arc::clone(&self.delivery.store), self.progress.read, self.page_size());
-        let mut reading = pin!(async move { store.readable(read, size).await });
+    /// What is read from the store, while what is under way goes on and others begin. `None` where it is waited for no longer, since
+    /// that was ordered.
+    pub(super) async fn beside<T>(
+        &mut self,
+        work: &mut Work,
+        reading: impl Future<Output = Result<T, StoreError>>,
+        ordered: impl Future<Output = ()>,
+    ) -> Result<Option<T>, StoreError> {
+        let (mut reading, mut ordered) = (pin!(reading), pin!(ordered));
         loop {
             tokio::select! {
                 biased;
-                page = &mut reading => return page.map(Some),
+                read = &mut reading => return read.map(Some),
                 Some(committed) = work.committing.next() => self.committed(committed, work)?,
                 Some(tried) = work.handling.next() => self.tried(tried, work),
                 Some(waiting) = work.sleeping.next() => self.mailbox.put_back(waiting),
                 Some(ended) = work.redelivering.next() => self.redelivered(ended)?,
-                ordered = self.orders.changed() => {
-                    self.obeyed.stop |= ordered.is_err();
-                    return Ok(None);
-                }
+                () = &mut ordered => return Ok(None),
             }
+            self.take(work);
         }
+    }
+
+    /// What comes next in the log. It is read again after an order.
+    async fn page_beside(&mut self, work: &mut Work, size: usize) -> Result<Option<Readable>, StoreError> {
+        let (store, read, mut orders) = (Arc::clone(&self.delivery.store), self.progress.read, self.orders.clone());
+        let ordered = async move { _ = orders.changed().await };
+        self.beside(work, async move { store.readable(read, size).await }, ordered).await
     }
 
     /// Begins with a letter, where there is one and a place for it. Where there is but one place, letters and events take turns.
     async fn redeliver(&mut self, work: &mut Work) -> Result<(), StoreError> {
         if work.redelivering.is_empty() && work.in_flight() < self.delivery.subscription.concurrency {
-            work.redelivering.extend(self.redelivery().await?);
-            work.events_first = !work.redelivering.is_empty();
+            work.is_choosing = true;
+            let redelivering = self.redelivery(work).await;
+            work.is_choosing = false;
+            work.events_first = false;
+            redelivering?.into_iter().for_each(|redelivering| work.redeliver(redelivering));
         }
         Ok(())
     }
@@ -205,7 +220,8 @@ impl Follower {
     }
 
     /// Begins with as many events as may be handled at a time.
-    fn take(&mut self, handler: &Arc<dyn Handler>, work: &mut Work) {
+    fn take(&mut self, work: &mut Work) {
+        let Calls::Each(handler) = &Arc::clone(&self.delivery).subscription.calls else { return };
         while !self.is_ordered() && work.in_flight() < self.delivery.subscription.concurrency {
             let Some(waiting) = self.mailbox.take() else { return };
             work.events_first = false;

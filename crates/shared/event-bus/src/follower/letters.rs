@@ -18,9 +18,10 @@ use event_sourcing::{CommitError, Expected, Found, StoreError, StoreExt};
 use kernel::{Envelope, Error};
 use tokio::time::{Instant, sleep_until};
 
-use super::Follower;
+use super::{Follower, lanes::Work};
 use crate::{
-    DeadLetter, DeliveryOutcome,
+    DeadLetter, DeliveryOutcome, LetterFilter,
+    control::stopped,
     delivery::{Delivery, Tried, Verdict, position},
     handler::Fault,
     mailbox::Waiting,
@@ -67,6 +68,8 @@ struct Look {
     after: Option<String>,
     /// Of each key that was seen, its first letter, and whether that was never tried.
     keys: HashMap<String, (String, bool)>,
+    /// Whether there came one meanwhile that nothing holds back.
+    is_loose: bool,
 }
 
 /// A letter that is being tried again.
@@ -104,15 +107,41 @@ impl Letters {
         self.rounds.iter().filter_map(|round| round.ask.as_ref()).for_each(|ask| ask.tell(|_| ()));
     }
 
-    /// Those that have waited for long enough are one round, before the others.
+    /// Those that have waited for long enough are one round, before the others or where the one before is.
     fn take_up(&mut self) {
         let now = Instant::now();
         let mut ripe: Vec<_> =
             self.waiting.extract_if(.., |_, (until, _)| *until <= now).map(|(_, ripe)| ripe).collect();
-        if !ripe.is_empty() {
-            ripe.sort_by_key(|(until, _)| *until);
-            let sequences = ripe.into_iter().map(|(_, sequence)| sequence).collect();
-            self.rounds.push_front(Round { ask: None, sequences: Some(sequences) });
+        if ripe.is_empty() {
+            return;
+        }
+        ripe.sort_by_key(|(until, _)| *until);
+        let ripe = ripe.into_iter().map(|(_, sequence)| sequence);
+        let has_begun = |round: &&mut Round| round.ask.is_none() && round.sequences.is_some();
+        match self.rounds.iter_mut().find(has_begun).and_then(|round| round.sequences.as_mut()) {
+            Some(sequences) => sequences.extend(ripe),
+            None => self.rounds.push_front(Round { ask: None, sequences: Some(ripe.collect()) }),
+        }
+    }
+
+    /// The round has had its turn. Who asks and what nobody asks for take turns, letter by letter; those who ask, one after another.
+    fn put_back(&mut self, round: Round) {
+        let is_overtaken = self.rounds.front().is_some_and(|next| round.ask.is_none() || next.ask.is_none());
+        // Mutant `asks_last`: who asks waits until nobody's letters are tried any more.
+        self.rounds.insert(usize::from(is_overtaken && !cfg!(mutant = "asks_last")), round);
+    }
+
+    /// A letter is there that nothing holds back: a look that is under way may have passed it already.
+    fn loosen(&mut self) {
+        self.loose = true;
+        self.look.is_loose = true;
+    }
+
+    /// The first round has these. What waits for its next try is tried before only where somebody asks.
+    fn begin(&mut self, mut due: VecDeque<Sequence>) {
+        if let Some(Round { ask, sequences }) = self.rounds.front_mut() {
+            due.retain(|sequence| ask.is_some() || !self.waiting.contains_key(&sequence.key));
+            *sequences = Some(due);
         }
     }
 
@@ -134,29 +163,38 @@ impl Letters {
 
 impl Follower {
     /// Which keys are parked, what was asked about them, and whether some are held back by nothing any more.
-    pub(super) async fn look_at_letters(&mut self) -> Result<(), StoreError> {
+    pub(super) async fn look_at_letters(&mut self, work: &mut Work) -> Result<(), StoreError> {
         let asked = self.delivery.desk.take().into_iter();
         self.letters.rounds.extend(asked.map(|ask| Round { ask: Some(ask), sequences: None }));
         self.letters.go_on();
         self.letters.look = Look::default();
         self.parked.look();
-        while !self.look_on().await? {}
+        while !self.look_on(work).await? {}
         Ok(())
     }
 
-    /// One page further: for what another process may have done. Whether all of them are seen.
-    pub(super) async fn look_on(&mut self) -> Result<bool, StoreError> {
-        let Look { after, keys, .. } = &mut self.letters.look;
-        let name = self.delivery.subscription.name;
-        let see = |position: &str, letter: DeadLetter| {
-            let is_loose = letter.attempts == 0;
-            keys.entry(letter.event.metadata.key).or_insert_with(|| (id(name, position), is_loose));
+    /// One page further: for what another process may have done. Whether all of them are seen, or it is to stop.
+    pub(super) async fn look_on(&mut self, work: &mut Work) -> Result<bool, StoreError> {
+        let (after, delivery) = (self.letters.look.after.take(), Arc::clone(&self.delivery));
+        let reading = async move {
+            let mut seen = Vec::new();
+            let name = delivery.subscription.name;
+            let see = |position: &str, letter: DeadLetter| {
+                seen.push((letter.event.metadata.key, id(name, position), letter.attempts == 0));
+            };
+            let after = delivery.letters_after(after, see).await?;
+            Ok((seen, after))
         };
-        *after = self.delivery.letters_after(after.take(), see).await?;
+        let Some((seen, after)) = self.read(work, reading).await? else { return Ok(true) };
+        let Look { after: next, keys, .. } = &mut self.letters.look;
+        for (key, id, is_loose) in seen {
+            keys.entry(key).or_insert((id, is_loose));
+        }
         if after.is_some() {
+            *next = after;
             return Ok(false);
         }
-        let Look { keys, .. } = take(&mut self.letters.look);
+        let Look { keys, is_loose, .. } = take(&mut self.letters.look);
         let Letters { waiting, loose, trying, .. } = &mut self.letters;
         // What is discarded while it is being tried is being handled nevertheless.
         let tried = trying.as_ref().map(|(sequence, _)| sequence.key.clone());
@@ -164,15 +202,29 @@ impl Follower {
         // What waits for its next try may have been discarded, and others of its key wait for nothing then.
         waiting.retain(|key, (_, sequence)| {
             let is_there = keys.get(key).is_none_or(|(first, _)| Some(first) <= sequence.ids.front());
-            is_there && self.parked.holds(key)
+            let waits_on = is_there && self.parked.holds(key);
+            if let Some(tried) = sequence.tried.as_ref().filter(|_| !waits_on) {
+                self.delivery.watch.ends(position(&tried.event));
+            }
+            waits_on
         });
-        *loose = keys.iter().any(|(key, (_, is_loose))| *is_loose && !waiting.contains_key(key));
+        *loose = is_loose || keys.iter().any(|(key, (_, is_loose))| *is_loose && !waiting.contains_key(key));
         Ok(true)
+    }
+
+    /// `None` where it is to stop.
+    async fn read<T>(
+        &mut self,
+        work: &mut Work,
+        reading: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<Option<T>, StoreError> {
+        let mut orders = self.orders.clone();
+        self.beside(work, reading, async move { stopped(&mut orders).await }).await
     }
 
     /// The next letter that is to be tried again, if there is one and it may be now. One at a time, and none while another is being
     /// tried: so an order comes between two of them, and so does whatever else waits for its turn.
-    pub(super) async fn redelivery(&mut self) -> Result<Option<Redelivering>, StoreError> {
+    pub(super) async fn redelivery(&mut self, work: &mut Work) -> Result<Option<Redelivering>, StoreError> {
         if self.letters.is_empty() {
             return Ok(None);
         }
@@ -188,9 +240,12 @@ impl Follower {
         }
         self.pay_in();
         while let Some(Round { ask, sequences }) = self.letters.rounds.front_mut() {
-            let sequences = match sequences {
-                Some(sequences) => sequences,
-                none => none.insert(due(&self.delivery, ask.as_ref(), &self.letters.waiting).await?),
+            let Some(sequences) = sequences else {
+                let filter = ask.as_ref().map(|ask| ask.filter.clone());
+                let reading = due(Arc::clone(&self.delivery), filter);
+                let Some(due) = self.read(work, reading).await? else { return Ok(None) };
+                self.letters.begin(due);
+                continue;
             };
             while let Some(mut sequence) = sequences.pop_front() {
                 let Some(id) = sequence.ids.front().cloned() else { continue };
@@ -202,7 +257,7 @@ impl Follower {
                 return Ok(Some(Box::pin(redeliver(Arc::clone(&self.delivery), id, tried))));
             }
             // It is known again which keys are parked before whoever asked is answered.
-            self.look_at_letters().await?;
+            self.look_at_letters(work).await?;
             if let Some(Round { ask: Some(ask), .. }) = self.letters.rounds.pop_front() {
                 ask.end(Ok(()));
             }
@@ -213,7 +268,9 @@ impl Follower {
     /// One of its events has become a letter. If none of its key is known any more, nothing holds back one that was never tried.
     pub(super) fn parks(&mut self, waiting: &Waiting) {
         let is_first = self.parked.park(&waiting.event.metadata.key);
-        self.letters.loose |= is_first && waiting.attempts == 0;
+        if is_first && waiting.attempts == 0 {
+            self.letters.loosen();
+        }
     }
 
     /// Whether there is a letter that is to be tried again and may be.
@@ -253,12 +310,12 @@ impl Follower {
                 sequence.ids.pop_front();
                 match round.as_mut().and_then(|round| round.sequences.as_mut()) {
                     Some(sequences) => sequences.push_front(sequence),
-                    None => self.letters.loose = true,
+                    None => self.letters.loosen(),
                 }
             }
             End::Failed => {}
             End::Halted(event, error) => {
-                self.letters.loose = true;
+                self.letters.loosen();
                 self.halt_at(&event, error);
             }
             End::Again(tried, wait) => {
@@ -267,7 +324,7 @@ impl Follower {
             }
         }
         if let Some(round) = round {
-            self.letters.rounds.push_front(round);
+            self.letters.put_back(round);
         }
         Ok(())
     }
@@ -278,17 +335,18 @@ fn id(subscriber: &str, position: &str) -> String {
     format!("{subscriber}/{position}")
 }
 
-/// The letters that are due, by key. What waits for its next try is so only where somebody asks.
-async fn due(delivery: &Delivery, ask: Option<&Ask>, waiting: &Waits) -> Result<VecDeque<Sequence>, StoreError> {
+/// The letters of each key of which one is wanted. Where nobody asks for any, those are that were never tried and that nothing holds
+/// back.
+async fn due(delivery: Arc<Delivery>, filter: Option<LetterFilter>) -> Result<VecDeque<Sequence>, StoreError> {
     let mut order: Vec<(Sequence, bool)> = Vec::new();
     let mut by_key: HashMap<String, usize> = HashMap::new();
     let name = delivery.subscription.name;
     delivery
         .letters(|position, letter| {
-            let is_due = ask.is_some_and(|ask| ask.filter.takes(&letter));
+            let is_due = filter.as_ref().is_some_and(|filter| filter.takes(&letter));
             let key = letter.event.metadata.key;
             let index = *by_key.entry(key.clone()).or_insert_with(|| {
-                let is_loose = ask.is_none() && letter.attempts == 0;
+                let is_loose = filter.is_none() && letter.attempts == 0;
                 order.push((Sequence { key, ids: VecDeque::new(), tried: None }, is_loose));
                 order.len() - 1
             });
@@ -299,9 +357,7 @@ async fn due(delivery: &Delivery, ask: Option<&Ask>, waiting: &Waits) -> Result<
             if cfg!(mutant = "letters_backwards") { ids.push_front(id) } else { ids.push_back(id) }
         })
         .await?;
-    let is_due =
-        |(sequence, is_due): &(Sequence, bool)| *is_due && (ask.is_some() || !waiting.contains_key(&sequence.key));
-    Ok(order.into_iter().filter(is_due).map(|(sequence, _)| sequence).collect())
+    Ok(order.into_iter().filter(|(_, is_due)| *is_due).map(|(sequence, _)| sequence).collect())
 }
 
 /// One try. The letter goes in the unit of the effect, or stays with what it failed with. With one that has only waited behind others

@@ -43,7 +43,12 @@ enum End {
 
 impl Follower {
     /// Handles the events of the page one after another, up to its end, the first failure or an order.
-    pub(super) async fn straight(&mut self, handler: &Arc<dyn Handler>, page: &Arc<Excerpt>) -> Result<(), StoreError> {
+    pub(super) async fn straight(
+        &mut self,
+        handler: &Arc<dyn Handler>,
+        page: &Arc<Excerpt>,
+        work: &mut Work,
+    ) -> Result<(), StoreError> {
         let at = Arc::new(AtomicUsize::new(0));
         let mut outlook = Outlook::behind(page, &self.delivery);
         loop {
@@ -67,7 +72,7 @@ impl Follower {
                 End::Stopped => return Ok(()),
                 End::Through | End::Written if is_overtaken => {
                     self.admit(page.part(here + usize::from(matches!(end, End::Written))..page.len()));
-                    return self.lanes(handler, Work::new()).await;
+                    return self.lanes(work).await;
                 }
                 End::Through => return if self.progress.is_late() { self.flush().await } else { Ok(()) },
                 End::Written if here + 1 == page.len() => return Ok(()),
@@ -87,9 +92,8 @@ impl Follower {
                     let waiting = Waiting { attempts: 1, ..Arc::clone(event).into() };
                     let unit = self.delivery.own_unit(event);
                     let tried = Tried { waiting, unit, result: Err(fault), took };
-                    let mut work = Work::new();
-                    self.tried(tried, &mut work);
-                    return self.lanes(handler, work).await;
+                    self.tried(tried, work);
+                    return self.lanes(work).await;
                 }
             }
         }
@@ -179,7 +183,7 @@ impl Follower {
             Ok(Ok(())) if self.seat.unit.is_empty() => End::Through,
             Ok(Ok(())) => End::Written,
             Ok(Err(fault)) => End::Failed(fault),
-            Err(panic) => End::Failed(Fault::Failed(panicked(panic.as_ref()))),
+            Err(panic) => End::Failed(Fault::Failed(panicked(panic))),
         }
     }
 

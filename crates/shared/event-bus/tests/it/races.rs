@@ -596,3 +596,107 @@ async fn a_handler_goes_on_while_the_store_is_slow() {
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
+
+/// Who asks for a letter has a turn between those of other keys, which are tried again and again.
+#[tokio::test(start_paused = true)]
+async fn who_asks_does_not_wait_behind_what_ripens() {
+    let store = memory();
+    let (slowly, milli) = (Slowly::default(), Duration::from_millis(1));
+    let retry = RetryPolicy { attempts: 4, first: milli, longest: 2 * milli, ..RetryPolicy::default() };
+    let to = Subscription::new::<Noted>("ledger", "ledger", slowly.clone()).with_retry(retry);
+    let bus = start(&store, vec![to]).await;
+    let keys: Vec<String> = (0..60).map(|key| format!("key {key}")).collect();
+    publish(&store, &[("asked", 0), ("asked too", 0)]).await;
+    publish(&store, &keys.iter().map(|key| (key.as_str(), 1)).collect::<Vec<_>>()).await;
+    publish(&store, &keys.iter().map(|key| (key.as_str(), 2)).collect::<Vec<_>>()).await;
+    drained(&bus).await;
+    for at in 3..63 {
+        discard(&bus, at).await;
+    }
+    until("they are tried", async || slowly.0.lock().unwrap().iter().any(|(_, n)| *n == 2)).await;
+    let asking = Instant::now();
+    let asked = |key: &str| LetterFilter { key: Some(key.to_owned()), ..LetterFilter::default() };
+    let (one, other) = (asked("asked"), asked("asked too"));
+    let (one, other) = tokio::join!(bus.retry_dead_letters(&one), bus.retry_dead_letters(&other));
+    let (one, other) = (one.unwrap(), other.unwrap());
+    assert!(one.failed == 1 && other.failed == 1, "{one:?} {other:?}");
+    assert!(asking.elapsed() < Duration::from_secs(10), "after {:?}", asking.elapsed());
+    assert!(slowly.0.lock().unwrap().iter().filter(|(_, n)| *n == 2).count() < 100, "and they are still tried");
+    assert_eq!(bus.drain(Duration::from_secs(600)).await.unwrap(), Drain::Complete);
+    let tries = slowly.0.lock().unwrap().iter().filter(|(_, n)| *n == 2).count();
+    assert_eq!(tries, 60 * 4, "each as often as any other event");
+    bus.stop().await;
+}
+
+/// To look at many letters takes time, in which events of other keys begin and end, and a stop is heard.
+#[tokio::test(start_paused = true)]
+async fn a_slow_look_at_letters_holds_up_neither_handlers_nor_a_stop() {
+    let memory = memory();
+    let ill = FaultPlan::by_hand().only(["store.documents"]);
+    let store: Arc<dyn Store> = Arc::new(ill.around(Arc::clone(&memory)));
+    let probe = Probe::new("ledger", &memory, |key, _, _| if key == "bad" { Action::Fail } else { Action::Sleep(100) });
+    let to = Subscription::new::<Noted>("ledger", "ledger", probe.clone()).with_concurrency(2);
+    let bus = start(&store, vec![to]).await;
+    publish(&memory, &[("bad", 1)]).await;
+    drained(&bus).await;
+    publish(&memory, &(10..20).map(|n| ("other", n)).collect::<Vec<_>>()).await;
+    until("they are being handled", async || probe.inside() == 1).await;
+    ill.always(Some(Fault::Delay(Duration::from_secs(60))));
+    let began = Instant::now();
+    bus.letters_changed("ledger").unwrap();
+    until("they are handled", async || probe.tries().iter().filter(|(key, _)| key == "other").count() == 10).await;
+    assert!(began.elapsed() < Duration::from_secs(3), "after {:?}", began.elapsed());
+    bus.letters_changed("ledger").unwrap();
+    sleep(Duration::from_secs(1)).await;
+    let stopping = Instant::now();
+    bus.stop().await;
+    assert!(stopping.elapsed() < Duration::from_secs(3), "after {:?}", stopping.elapsed());
+}
+
+/// Panics with what panics when it is dropped.
+#[derive(Clone, Copy)]
+struct Spiteful;
+
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("once more");
+    }
+}
+
+impl Subscriber<Noted> for Spiteful {
+    async fn handle(&self, _: &Context, event: &Noted, _: &mut Unit) -> Result<(), Error> {
+        if event.n == 1 {
+            std::panic::panic_any(Bomb);
+        }
+        Ok(())
+    }
+}
+
+impl BatchSubscriber<Noted> for Spiteful {
+    async fn handle(&self, _: &Context, events: &[Noted], _: &mut Unit) -> Result<(), Error> {
+        if events.iter().any(|event| event.n == 1) {
+            std::panic::panic_any(Bomb);
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_that_panics_when_it_is_dropped_parks_its_event() {
+    let options = BatchOptions { size: 2, delay: Duration::ZERO };
+    for to in [
+        Subscription::new::<Noted>("ledger", "ledger", Spiteful),
+        Subscription::new::<Noted>("ledger", "ledger", Spiteful).with_concurrency(4),
+        Subscription::batches::<Noted>("ledger", "ledger", options, Spiteful),
+    ] {
+        let store = memory();
+        publish(&store, &[("a", 1), ("b", 2)]).await;
+        let bus = start(&store, vec![to]).await;
+        drained(&bus).await;
+        assert_eq!(letters(&store).await.len(), 1);
+        assert_eq!(bus.status().await.unwrap()[0].halted, None);
+        bus.stop().await;
+    }
+}

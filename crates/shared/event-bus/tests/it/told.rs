@@ -12,17 +12,17 @@ use std::{
 };
 
 use event_bus::{
-    BatchOptions, BusOptions, CpuSubscriber, DeliveryClass, DeliveryOutcome, EventBus, InlineSubscribers, LetterFilter,
-    Overflow, Ports, RetryPolicy, Schedule, Subscriber, Subscription, at_rest,
+    BatchOptions, BusOptions, CpuSubscriber, DeliveryClass, DeliveryOutcome, EventBus, Failing, InlineSubscribers,
+    LetterFilter, Overflow, Ports, RetryPolicy, Schedule, Subscriber, SubscriberStatus, Subscription, at_rest,
 };
-use event_sourcing::{Document, Expected, MemoryStore, Store, Unit};
+use event_sourcing::{Document, Expected, MemoryStore, Position, Store, Unit};
 use expect_test::expect;
 use kernel::{Clock as _, Context, Envelope, Error, ManualClock, SequentialIds};
 use metrics::{Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString};
 use observability::{EndedSpan, Export, SUBSCRIBER, SpanSink};
 use serde::{Deserialize, Serialize};
 use testing::{
-    bus::{Action, Probe, drained, options, publish, publish_together, records, start, start_with, until},
+    bus::{Action, Probe, drained, letters, options, publish, publish_together, records, start, start_with, until},
     faults::{Fault, FaultPlan, Reading},
     store::{Card, Noted, Tagged},
 };
@@ -556,4 +556,51 @@ async fn a_letter_that_cannot_be_read_is_told_of_once() {
     let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
     assert_eq!(text.matches("a dead letter is passed over").count(), 1, "{text}");
     assert!(text.contains("fails/00000000000000000007"), "{text}");
+}
+
+/// Which events have failed and are tried again, how often and with what, until they are handled, parked or discarded.
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_its_next_try_is_told() {
+    let (first, longest) = (Duration::from_secs(2), Duration::from_secs(20));
+    let retry = RetryPolicy { attempts: 3, first, longest, ..RetryPolicy::default() };
+    let options = BatchOptions { size: 1, delay: Duration::ZERO };
+    for form in ["straight", "lanes", "batches"] {
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
+        let probe = Probe::new("ledger", &store, |key, n, _| match (key, n) {
+            ("bad", 1) | ("worse", _) => Action::Fail,
+            _ => Action::Write,
+        });
+        let to = match form {
+            "batches" => Subscription::batches::<Noted>("ledger", "ledger", options, probe),
+            "lanes" => Subscription::new::<Noted>("ledger", "ledger", probe).with_concurrency(4),
+            _ => Subscription::new::<Noted>("ledger", "ledger", probe),
+        };
+        let bus = start(&store, vec![to.with_retry(retry)]).await;
+        let status = async || bus.status().await.unwrap().remove(0);
+        publish(&store, &[("bad", 1), ("good", 2), ("bad", 3)]).await;
+        until("it has failed", async || status().await.retrying == 1).await;
+        let SubscriberStatus { failing, queued, .. } = status().await;
+        let Failing { event_type, key, position, attempts, error, next, .. } = failing[0].clone();
+        assert_eq!((event_type.as_str(), key.as_str(), position.0, attempts), ("testing.noted", "bad", 1, 1));
+        assert!(error.contains("told to fail") && next > Duration::from_secs(1), "{form}: {error}, {next:?}");
+        assert!(queued >= 1, "{form}: it is in memory and not being handled: {queued}");
+        until("it has failed again", async || status().await.failing.first().is_some_and(|it| it.attempts == 2)).await;
+        until("it is parked", async || !letters(&store).await.is_empty()).await;
+        until("and the one behind it", async || letters(&store).await.len() == 2).await;
+        assert_eq!(status().await.failing, [], "{form}");
+
+        // The one that was behind it is tried as any other, and tells that it fails.
+        let (one, cx) = (LetterFilter::one("ledger", Position(1)), testing::origin("operator").context);
+        publish(&store, &[("worse", 4), ("worse", 5)]).await;
+        until("it is parked", async || letters(&store).await.len() == 4).await;
+        bus.discard_dead_letters(&LetterFilter::one("ledger", Position(4)), "old", &cx).await.unwrap();
+        until("it has failed", async || status().await.retrying == 1).await;
+        assert_eq!(status().await.failing[0].position, Position(5));
+        bus.discard_dead_letters(&LetterFilter::one("ledger", Position(5)), "old", &cx).await.unwrap();
+        until("it is not tried again", async || status().await.retrying == 0).await;
+        bus.discard_dead_letters(&one, "old", &cx).await.unwrap();
+        drained(&bus).await;
+        assert_eq!((status().await.failing, letters(&store).await.len()), (vec![], 0), "{form}");
+        bus.stop().await;
+    }
 }

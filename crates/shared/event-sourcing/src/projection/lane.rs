@@ -227,10 +227,10 @@ fn at(envelope: &Envelope) -> Position {
 
 async fn apply_one(taken: &Taken, envelope: &Envelope, batch: &mut Batch) -> Result<(), Fault> {
     let applying = AssertUnwindSafe((taken.apply)(envelope, batch)).catch_unwind().await;
-    applying.unwrap_or_else(|panic| Err(Fault::Failed(panicked(&*panic))))
+    applying.unwrap_or_else(|panic| Err(Fault::Failed(panicked(panic))))
 }
 
-fn panicked(panic: &(dyn Any + Send)) -> Error {
+fn panicked(panic: Box<dyn Any + Send>) -> Error {
     Error::internal(format!("it panics: {}", panic_text(panic)))
 }
 

@@ -152,6 +152,6 @@ pub(super) async fn caught(work: impl Future<Output = Result<(), Error>>) -> Res
             }
             Cause::Failed(Box::new(error))
         }),
-        Err(panic) => Err(Cause::Panicked(panic_text(panic.as_ref()))),
+        Err(panic) => Err(Cause::Panicked(panic_text(panic))),
     }
 }

@@ -35,7 +35,7 @@ pub async fn each_seed(runs: u64, run: impl AsyncFn(&Seed)) {
     for number in named.map_or(0..runs * u64::from(effort()), |seed| seed..seed + 1) {
         let seed = Seed::of(number);
         if let Err(panic) = AssertUnwindSafe(run(&seed)).catch_unwind().await {
-            panic!("{}", seed.report(panic.as_ref()));
+            panic!("{}", seed.report(panic));
         }
     }
 }
@@ -72,7 +72,7 @@ impl Seed {
         plan
     }
 
-    fn report(&self, panic: &(dyn Any + Send)) -> String {
+    fn report(&self, panic: Box<dyn Any + Send>) -> String {
         let text = panic_text(panic);
         let plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
         let plans: String = plans.iter().map(|plan| format!("\n  {plan}")).collect();
