@@ -83,80 +83,67 @@ impl Work {
 }
 
 impl Follower {
-    /// Handles what is in the mailbox and what comes meanwhile, until it is empty.
+    /// Handles what is in the mailbox and what comes meanwhile, until it is empty, it is ordered to stop, or the store fails.
     pub(super) async fn lanes(&mut self, work: &mut Work) -> Result<(), StoreError> {
+        let mut result = self.drive(work).await;
+        work.handling.clear();
+        work.redelivering.clear();
+        // For nothing else: where nobody is left to give orders, there is always an answer to who asks for them.
+        while let Some(committed) = work.committing.next().await {
+            if let Err(error) = self.committed(committed, work) {
+                result = Err(error);
+            }
+        }
+        work.sleeping.clear();
+        result
+    }
+
+    async fn drive(&mut self, work: &mut Work) -> Result<(), StoreError> {
         if self.progress.is_due() {
             self.flush().await?;
         }
-        let mut broken: Option<StoreError> = None;
         let mut at_end = false;
         loop {
-            // What is under way is waited for first.
-            if broken.is_none() {
-                broken = self.obey(work).await.err();
-            }
-            let is_second_over = work.is_second_over();
-            if self.obeyed.stop || broken.is_some() {
-                work.handling.clear();
-                work.sleeping.clear();
-                work.redelivering.clear();
-                // For nothing else: where nobody is left to give orders, there is always an answer to who asks for them.
-                let Some(committed) = work.committing.next().await else { return broken.map_or(Ok(()), Err) };
-                if let Err(error) = self.committed(committed, work) {
-                    broken = Some(error);
-                }
-                continue;
+            self.obey(work).await?;
+            if self.obeyed.stop {
+                return Ok(());
             }
             // Mutant `letters_first`: events wait until the last letter has been tried again.
-            if (!work.events_first || cfg!(mutant = "letters_first"))
-                && let Err(error) = self.redeliver(work).await
-            {
-                broken = Some(error);
-                continue;
+            if !work.events_first || cfg!(mutant = "letters_first") {
+                self.redeliver(work).await?;
             }
-            if is_second_over && let Err(error) = self.look_again(work).await {
-                broken = Some(error);
-                continue;
+            let is_second_over = work.is_second_over();
+            if is_second_over {
+                self.look_again(work).await?;
             }
             at_end &= !is_second_over && !self.appended.has_changed();
             if !at_end && self.has_room() {
                 self.head = self.appended.look();
                 let size = self.page_size();
-                match self.page_beside(work, size).await {
-                    Ok(Some(Readable { events, damage })) => {
-                        at_end = damage.is_some() || events.len() < size;
-                        self.admit(events.iter());
-                    }
-                    Ok(None) => continue,
-                    Err(error) => broken = Some(error),
-                }
+                let Some(Readable { events, damage }) = self.page_beside(work, size).await? else { continue };
+                at_end = damage.is_some() || events.len() < size;
+                self.admit(events.iter());
             }
             self.take(work);
-            if broken.is_none() {
-                broken = self.redeliver(work).await.err();
-            }
+            self.redeliver(work).await?;
             if work.is_empty() && self.mailbox.is_empty() {
-                return broken.map_or(Ok(()), Err);
+                return Ok(());
             }
             // What waits for its next try is not being handled.
             self.publish_with(self.mailbox.len() + work.sleeping.len(), work.in_flight());
             // Whoever only waits for the next try of one key looks for what there is of others.
             let is_idle = work.in_flight() < self.delivery.subscription.concurrency && !self.obeyed.stop;
-            let reads_on = !at_end && broken.is_none() && is_idle && self.has_room();
+            let reads_on = !at_end && is_idle && self.has_room();
             let has_place = is_idle && work.redelivering.is_empty() && !self.is_held();
             // Biased, so that a run repeats. Nothing starves: those who come last were looked at before, by the loop.
             tokio::select! {
                 biased;
-                Some(committed) = work.committing.next() => {
-                    if let Err(error) = self.committed(committed, work) {
-                        broken = Some(error);
-                    }
-                }
+                Some(committed) = work.committing.next() => self.committed(committed, work)?,
                 Some(tried) = work.handling.next() => self.tried(tried, work),
                 Some(waiting) = work.sleeping.next() => self.mailbox.put_back(waiting),
-                Some(ended) = work.redelivering.next() => broken = self.redelivered(ended).err(),
+                Some(ended) = work.redelivering.next() => self.redelivered(ended)?,
                 ordered = self.orders.changed() => if ordered.is_err() { self.obeyed.stop = true },
-                head = self.appended.changed(), if at_end && broken.is_none() => {
+                head = self.appended.changed(), if at_end => {
                     self.head = head;
                     at_end = false;
                 }
