@@ -5,12 +5,13 @@ mod time;
 
 use std::{
     any::type_name,
+    collections::BTreeSet,
     panic::Location,
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
 
-use event_bus::{DeadLetter, EventBus};
+use event_bus::{DeadLetter, Drain, EventBus};
 use event_sourcing::{Blobs, Origin, Position, Store, StoreExt, Unit};
 use kernel::{Claims, Clock, Context, CorrelationId, Error, Event, Ids, ManualClock, Request, SequentialIds};
 use module::{Application, Grants};
@@ -31,9 +32,13 @@ const LOOK: Duration = Duration::from_millis(20);
 /// scenario.expect::<StockReserved>(|event| event.item == "rose").await;
 /// ```
 ///
-/// Expected is what follows from the latest `when...`: events that were published before it do not count. An expectation that
-/// does not come true panics with what was published instead, who is behind and what was parked. Times are the runtime's: in a
-/// test with `start_paused` waiting takes none.
+/// Expected is what follows from the latest `when...`: events that were published before it do not count, nor do those that other
+/// work has set off, unless it was time that passed, which is nobody's work. An expectation that does not come true panics with
+/// what was published instead, who is behind and what was parked. Times are the runtime's: in a test with `start_paused` waiting
+/// takes none.
+///
+/// That nothing comes, and how things stand in the end, is not told from subscribers that have given up: an event that was parked
+/// is to be [expected](Self::expect_parked) first. One that the test itself has paused counts as done.
 ///
 /// Dropped, it stops the bus where it is; [`stop`](Self::stop) ends it as a program would.
 pub struct Scenario {
@@ -47,6 +52,8 @@ pub struct Scenario {
     within: Duration,
     user: RwLock<String>,
     stimulus: RwLock<Stimulus>,
+    /// Of which subscribers and keys the test knows that events were parked.
+    parked: RwLock<BTreeSet<(String, String)>>,
 }
 
 impl Scenario {
@@ -139,11 +146,11 @@ impl Scenario {
     pub fn expect<E: Event>(&self, matches: impl Fn(&E) -> bool) -> impl Future<Output = E> {
         let place = Location::caller();
         async move {
-            let found = async || self.published().await.of::<E>().into_iter().find(|event| matches(event));
+            let found = async || self.followed().await.of::<E>().into_iter().find(|event| matches(event));
             match self.wait(found).await {
                 Some(event) => event,
                 None => {
-                    let count = self.published().await.envelopes_of::<E>().len();
+                    let count = self.followed().await.envelopes_of::<E>().len();
                     let expected = format!("`{}`, as the test says, within {:?}", E::NAME, self.within);
                     let instead = match count {
                         0 => "no event of this name".to_owned(),
@@ -159,19 +166,16 @@ impl Scenario {
     /// Once the subscribers have handled everything, there is no such event.
     ///
     /// # Panics
-    /// If there is one, or the subscribers come to no end [within](Setup::within) the time.
+    /// If there is one; if the subscribers come to no end [within](Setup::within) the time, one has halted, or has parked an event
+    /// that was not [expected](Self::expect_parked).
     #[track_caller]
     pub fn expect_none<E: Event>(&self, matches: impl Fn(&E) -> bool) -> impl Future<Output = ()> {
         let place = Location::caller();
         async move {
-            let expected = format!("no `{}` as the test says", E::NAME);
-            if !self.settled().await {
-                let instead = format!("subscribers that are not done within {:?}", self.within);
-                return self.fail(place, expected, instead).await;
-            }
-            let found = self.published().await.of::<E>().into_iter().find(|event| matches(event));
-            if let Some(event) = found {
-                self.fail(place, expected, as_json(&event)).await
+            let unsettled = self.unsettled().await;
+            let found = self.followed().await.of::<E>().into_iter().find(|event| matches(event));
+            if let Some(instead) = found.map(|event| as_json(&event)).or(unsettled) {
+                self.fail(place, format!("no `{}` as the test says", E::NAME), instead).await
             }
         }
     }
@@ -180,7 +184,8 @@ impl Scenario {
     /// stimulus.
     ///
     /// # Panics
-    /// If the subscribers come to no end, or no answer matches, [within](Setup::within) the time.
+    /// If the subscribers come to no end, or no answer matches, [within](Setup::within) the time; if one has halted, or has parked
+    /// an event that was not [expected](Self::expect_parked).
     #[track_caller]
     pub fn expect_state<R: Request + Clone>(
         &self,
@@ -189,9 +194,8 @@ impl Scenario {
     ) -> impl Future<Output = R::Response> {
         let place = Location::caller();
         async move {
-            if !self.settled().await {
+            if let Some(instead) = self.unsettled().await {
                 let expected = format!("`{}` {} to be answered once all is handled", R::NAME, as_json(&request));
-                let instead = format!("subscribers that are not done within {:?}", self.within);
                 return self.fail(place, expected, instead).await;
             }
             let latest = RwLock::new(String::new());
@@ -214,7 +218,8 @@ impl Scenario {
         }
     }
 
-    /// Waits until a subscriber has given an event up, and answers the dead letter.
+    /// Waits until a subscriber has given an event up, and answers the dead letter. From here on the test knows that it gives up
+    /// events of this key.
     ///
     /// # Panics
     /// If it has parked none that matches [within](Setup::within) the time.
@@ -231,7 +236,11 @@ impl Scenario {
                 letters.filter(|letter| letter.subscriber == subscriber).find(|letter| matches(letter))
             };
             match self.wait(found).await {
-                Some(letter) => letter,
+                Some(letter) => {
+                    let known = (letter.subscriber.clone(), letter.event.metadata.key.clone());
+                    self.parked.write().unwrap_or_else(PoisonError::into_inner).insert(known);
+                    letter
+                }
                 None => {
                     let expected =
                         format!("`{subscriber}` to park an event as the test says, within {:?}", self.within);
@@ -241,7 +250,7 @@ impl Scenario {
         }
     }
 
-    /// What was published since the latest `when...`.
+    /// What was published since the latest `when...`, by whatever work.
     pub async fn published(&self) -> Published {
         Published::since(&*self.store, self.stimulus().since).await
     }
@@ -308,9 +317,37 @@ impl Scenario {
         self.application.requests.ask(&cx, request).await
     }
 
-    /// Whether every subscriber has handled all that there is.
-    async fn settled(&self) -> bool {
-        matches!(self.bus.drain(self.within).await, Ok(event_bus::Drain::Complete))
+    /// What was published since then, and follows from it.
+    async fn followed(&self) -> Published {
+        let published = self.published().await;
+        match self.stimulus().correlation {
+            Some(work) => published.within(work),
+            None => published,
+        }
+    }
+
+    /// Why it cannot be said what became of all that there is. `None` where every subscriber has handled it, or has given it up
+    /// with the knowledge of the test.
+    async fn unsettled(&self) -> Option<String> {
+        if !matches!(self.bus.drain(self.within).await, Ok(Drain::Complete)) {
+            return Some(format!("subscribers that are not done within {:?}", self.within));
+        }
+        let statuses = self.bus.status().await.unwrap_or_default();
+        if let Some((name, why)) = statuses.iter().find_map(|status| Some((status.name, status.halted.as_ref()?))) {
+            return Some(format!("`{name}`, which has halted: {why}"));
+        }
+        let since = self.stimulus().since;
+        let known = self.parked.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let is_news = |letter: &DeadLetter| {
+            let of = (letter.subscriber.clone(), letter.event.metadata.key.clone());
+            letter.event.metadata.position > Some(since.0) && !known.contains(&of)
+        };
+        let letter = self.letters().await.into_iter().find(is_news)?;
+        let (subscriber, event) = (letter.subscriber, letter.event);
+        Some(format!(
+            "`{subscriber}`, which has parked `{}` of key `{}`: {}: if that is meant, `expect_parked` it first",
+            event.event_type, event.metadata.key, letter.error
+        ))
     }
 
     async fn wait<T>(&self, found: impl AsyncFn() -> Option<T>) -> Option<T> {

@@ -1,4 +1,8 @@
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{Arc, RwLock},
+    time::Duration,
+};
 
 use chrono::{DateTime, Utc};
 use event_bus::{BusOptions, EventBus, Ports};
@@ -163,7 +167,19 @@ impl Setup {
         let bus = EventBus::start(subscriptions, ports, bus).await.unwrap_or_else(|error| panic!("{error}"));
         let user = user.unwrap_or_else(|| TESTER.to_owned()).into();
         let stimulus = Stimulus { told: "the start".into(), since: Position(0), correlation: None }.into();
-        Scenario { application, bus, store, blobs, clock, ids, grants, within, user, stimulus }
+        Scenario {
+            application,
+            bus,
+            store,
+            blobs,
+            clock,
+            ids,
+            grants,
+            within,
+            user,
+            stimulus,
+            parked: RwLock::default(),
+        }
     }
 }
 

@@ -68,6 +68,7 @@ async fn only_what_follows_from_the_latest_stimulus_counts() {
     scenario.when(order("rose")).await;
     scenario.expect::<StockReserved>(|event| event.item == "rose").await;
     scenario.when(order("ghost")).await;
+    scenario.expect_parked("stock.reservations", |_| true).await;
     scenario.expect_none::<StockReserved>(|_| true).await;
     scenario.when(order("lily")).await;
     scenario.expect_none::<StockReserved>(|event| event.item == "rose").await;

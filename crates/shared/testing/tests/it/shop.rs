@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use event_bus::{HourPassed, Subscriber};
+use event_bus::{HourPassed, Subscriber, Subscription};
 use event_sourcing::{Document, Expected, Store, StoreExt, Unit};
 use kernel::{Access, Clock, Context, Error, ErrorKind, Event, FieldError, Permission, Request, RequestKind};
 use module::{Module, Shutdown};
@@ -157,11 +157,15 @@ impl Service<CountReserved> for Stock {
 
 /// Takes what a shop publishes.
 pub fn stock() -> Module {
+    stock_with(|subscription| subscription)
+}
+
+pub fn stock_with(options: impl FnOnce(Subscription) -> Subscription) -> Module {
     Module::new("stock", "reserves what was ordered")
         .provides(|container| {
             container.singleton(Stock);
         })
-        .subscribes::<OrderPlaced, Stock>("stock.reservations")
+        .subscribes_with::<OrderPlaced, Stock>("stock.reservations", options)
         .serves::<CountReserved, Stock>()
         .publishes::<StockReserved>()
         .keeps::<Reserved>()
