@@ -75,8 +75,9 @@ pub struct Program {
 impl Program {
     pub fn command(&self, filter: Option<&str>) -> Command {
         let mut command = Command::new(&self.executable);
-        // Snapshots look for their sources from here.
-        command.args(filter).current_dir(&self.folder).env("CARGO_MANIFEST_DIR", &self.folder);
+        // Snapshots look for their sources from here; both are what cargo would say.
+        command.args(filter).current_dir(&self.folder);
+        command.env("CARGO_MANIFEST_DIR", &self.folder).env("CARGO_PKG_NAME", self.package());
         command
     }
 

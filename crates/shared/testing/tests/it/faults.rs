@@ -131,8 +131,10 @@ async fn a_seed_that_fails_is_told_with_the_command_that_replays_it() {
     }
     assert_eq!(ran, [0, 1, 2, 3]);
     let test = "faults::a_seed_that_fails_is_told_with_the_command_that_replays_it";
+    let at = told.lines().nth(1).and_then(|line| line.split(", at ").nth(1)).unwrap_or_default().to_owned();
+    assert!(at.starts_with("crates/shared/testing/tests/it/faults.rs:"), "{told}");
     let expected = format!(
-        "the store must not fail\nwith seed 3; replay it alone:\n  \
+        "the store must not fail\nwith seed 3, at {at}\n  \
          BOROUGH_SEED=3 cargo test -p testing --test it -- --exact {test}\n\
          its faults, to be left out one by one:\n  FaultPlan::at([(1, Fault::Fail) /* store.head */])"
     );
@@ -143,4 +145,29 @@ async fn a_seed_that_fails_is_told_with_the_command_that_replays_it() {
         replayed.status.success() && String::from_utf8_lossy(&replayed.stdout).contains("1 passed"),
         "{replayed:?}"
     );
+}
+
+/// Also where every test runs on the same thread, whose name is not that of the test.
+#[tokio::test(start_paused = true)]
+async fn a_seed_that_hangs_is_told_and_ends_its_process() {
+    if env::var("BOROUGH_SEED_SECONDS").is_ok() {
+        each_seed(9, async |seed| {
+            let store = seed.faults(1, &[Fault::Hang]).around(Arc::new(MemoryStore::default()));
+            if seed.number() == 2 {
+                drop(store.head().await);
+            }
+        })
+        .await;
+        return;
+    }
+    let test = "faults::a_seed_that_hangs_is_told_and_ends_its_process";
+    let mut alone = Command::new(env::current_exe().unwrap());
+    alone.args(["--exact", test, "--test-threads=1"]).env("BOROUGH_SEED_SECONDS", "1").env_remove("BOROUGH_SEED");
+    let ended = alone.output().unwrap();
+    let told = String::from_utf8_lossy(&ended.stderr);
+    let what = "it has not ended for 1s, and nobody waits for it any more\nwith seed 2, at ";
+    let replay = format!("BOROUGH_SEED=2 cargo test -p testing --test it -- --exact {test}\n");
+    let faults = "FaultPlan::at([(1, Fault::Hang) /* store.head */])";
+    assert_eq!(ended.status.code(), Some(101), "{told}");
+    assert!(told.contains(what) && told.contains(&replay) && told.contains(faults), "{told}");
 }
