@@ -2,6 +2,7 @@ mod edit;
 mod names;
 
 use std::{
+    cmp::Reverse,
     fs, io,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -62,11 +63,23 @@ pub fn run(args: &Args) -> ExitCode {
 /// Puts the changed files in form and writes down the new messages.
 fn finish(package: &str, domain: &str) -> ExitCode {
     let contracts = format!("interfaces-{domain}");
-    step::run_all([
+    let mut steps = [
         step::cargo(["fmt", "-p", package, "-p", &contracts, "-p", "configurations", "-p", "check-contracts"]),
         step::cargo(["xtask", "check-contracts", "--update"]),
         step::cargo(["xtask", "check-boundaries"]),
-    ])
+    ];
+    for index in 0..steps.len() {
+        let code = step::run(&mut steps[index]);
+        if code != 0 {
+            let left: Vec<String> = steps[index..].iter().map(|step| format!("    {}", step::shown(step))).collect();
+            eprintln!(
+                "error: the package is made, as said above. What is left, once that is mended:\n{}",
+                left.join("\n")
+            );
+            return code.into();
+        }
+    }
+    0.into()
 }
 
 /// Everything is looked at before the first file is written, so that a place that cannot be found leaves nothing half made.
@@ -124,13 +137,22 @@ fn taken(root: &Path, name: &str) -> Result<Option<PathBuf>, String> {
 /// All of them, or what was there before.
 fn write_all(files: &[(PathBuf, String)]) -> Result<(), String> {
     let mut before: Vec<(&Path, Option<String>)> = Vec::new();
+    let mut folders: Vec<&Path> = Vec::new();
     for (path, text) in files {
         before.push((path, fs::read_to_string(path).ok()));
+        folders.extend(path.ancestors().skip(1).take_while(|folder| !folder.exists()));
         if let Err(error) = write(path, text) {
+            // Whatever kept this file from being written may keep others from being as they were: that stands in git.
             for (path, text) in before {
-                // Whatever kept this file from being written may keep others from being as they were: that stands in git.
-                let _undone = text.map_or_else(|| fs::remove_file(path), |text| fs::write(path, text));
+                match text {
+                    Some(text) => _ = fs::write(path, text),
+                    // A link that leads nowhere was there before.
+                    None if path.is_symlink() => {}
+                    None => _ = fs::remove_file(path),
+                }
             }
+            folders.sort_by_key(|folder| Reverse(folder.components().count()));
+            folders.into_iter().for_each(|folder| _ = fs::remove_dir(folder));
             return Err(format!("{} cannot be written, and nothing was changed: {error}", path.display()));
         }
     }

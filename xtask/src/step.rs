@@ -67,7 +67,7 @@ pub fn not_started(command: &Command, error: &io::Error) -> String {
 }
 
 /// The command as somebody would type it in the workspace's root.
-fn shown(command: &Command) -> String {
+pub fn shown(command: &Command) -> String {
     let program = Path::new(command.get_program());
     let mut words = vec![program.file_stem().unwrap_or(program.as_os_str()).to_string_lossy()];
     words.extend(command.get_args().map(OsStr::to_string_lossy));

@@ -133,6 +133,12 @@ fn scratch() -> TempDir {
 
 /// Runs the verb alone: without a cargo, what it makes is neither put in form nor checked. Answers what it made, or why nothing.
 fn make(copy: &Path, domain: &str, name: &str) -> Result<String, String> {
+    let (made, said) = say(copy, domain, name);
+    if made.starts_with("made ") { Ok(made) } else { Err(said) }
+}
+
+/// What it says on stdout and on stderr.
+fn say(copy: &Path, domain: &str, name: &str) -> (String, String) {
     let mut xtask = Command::new(env!("CARGO_BIN_EXE_xtask"));
     let output = xtask
         .args(["new-package", domain, name])
@@ -142,7 +148,34 @@ fn make(copy: &Path, domain: &str, name: &str) -> Result<String, String> {
         .output()
         .unwrap();
     let [made, said] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
-    if made.starts_with("made ") { Ok(made) } else { Err(said) }
+    (made, said)
+}
+
+#[test]
+fn a_step_that_fails_says_what_is_left() {
+    let copy = scratch();
+    let (made, said) = say(copy.path(), "data", "rain");
+    assert!(made.starts_with("made crates/data/rain, "), "{made}");
+    let left = "error: the package is made, as said above. What is left, once that is mended:\n    \
+                no-cargo fmt -p rain -p interfaces-data -p configurations -p check-contracts\n    \
+                no-cargo xtask check-contracts --update\n    \
+                no-cargo xtask check-boundaries\n";
+    assert!(said.ends_with(left), "{said}");
+}
+
+/// A link that leads nowhere stands where a file of it is to be.
+#[cfg(unix)]
+#[test]
+fn what_cannot_be_written_leaves_nothing_behind() {
+    let copy = scratch();
+    let copy = copy.path();
+    let file = copy.join("crates/interfaces/interfaces-data/src/rain.rs");
+    std::os::unix::fs::symlink(copy.join("nowhere/rain.rs"), &file).unwrap();
+    let said = make(copy, "data", "rain").unwrap_err();
+    assert!(said.contains("interfaces-data/src/rain.rs cannot be written, and nothing was changed"), "{said}");
+    assert!(!copy.join("crates/data/rain").exists(), "nor is its folder there");
+    fs::remove_file(&file).unwrap();
+    make(copy, "data", "rain").unwrap();
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! A file of `docs/contracts`.
 
+use std::num::NonZeroU32;
+
 use kernel::{Contract, ContractKind, Priority, RequestKind};
 use schemars::Schema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::Side;
@@ -31,6 +33,7 @@ pub(crate) struct Asked {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Published {
     message: String,
+    #[serde(deserialize_with = "from_one_on")]
     version: u32,
     priority: Priority,
     /// What subscribers read.
@@ -47,6 +50,10 @@ pub(crate) struct Frame {
     event: Schema,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     stored: Option<Schema>,
+}
+
+fn from_one_on<'de, D: Deserializer<'de>>(version: D) -> Result<u32, D::Error> {
+    NonZeroU32::deserialize(version).map(NonZeroU32::get)
 }
 
 /// One of the two schemas of a message.

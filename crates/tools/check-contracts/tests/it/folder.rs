@@ -259,6 +259,19 @@ fn a_command_that_was_a_query() {
 }
 
 #[test]
+fn versions_begin_at_one() {
+    let scratch = Scratch::new();
+    let event = fs::read_to_string(scratch.file(EVENT)).unwrap().replace("\"version\": 1", "\"version\": 0");
+    fs::write(scratch.file("data_quality.check_completed.v0.json"), event).unwrap();
+    scratch.check(&[], 2, expect![[r#"
+        error: DIR/data_quality.check_completed.v0.json cannot be read: invalid value: integer `0`, expected a nonzero u32
+           = help: restore it: `git checkout` brings back what is committed
+
+        could not compare the contracts: 1 thing in the way
+    "#]]);
+}
+
+#[test]
 fn what_cannot_be_compared_is_never_clean() {
     let scratch = Scratch::new();
     fs::remove_file(scratch.file("envelope.json")).unwrap();
