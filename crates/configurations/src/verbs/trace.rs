@@ -1,11 +1,15 @@
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use event_bus::{DeliveryOutcome, DeliveryRecord};
 use event_sourcing::{Position, Store};
-use kernel::{CausationId, CorrelationId, Envelope, Error, Event, EventId};
+use kernel::{CausationId, CorrelationId, Envelope, Error, Event, EventId, Metadata};
+use module::GRANTED_MODULE;
 use request::{CommandRecorded, Outcome};
-use saga::{SagaEngine, SagaRecord, StepRecord};
+use saga::{SagaEngine, SagaId, SagaRecord, StepRecord};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -40,65 +44,106 @@ pub(super) async fn trace(config: &Config, args: &EventTrace) -> Result<(), Fail
     }
 }
 
-/// One thing that happened.
-#[derive(Debug, Serialize)]
+/// One thing that happened. As JSON it always has all of this, as `docs/guide.md` says.
+#[derive(Debug, Default, Serialize)]
 struct Node {
     /// Its place in the list of all.
     node: usize,
     /// That which set it off, which it was a part of, or whose result it is.
-    #[serde(skip_serializing_if = "Option::is_none")]
     below: Option<usize>,
+    /// The subscribers one of which did it, where nobody can tell which of them: it stands below their event.
+    by_one_of: Vec<String>,
     kind: &'static str,
     name: String,
-    module: String,
-    /// How it ended, where it could end in more than one way.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    outcome: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    attempts: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    seconds: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    module: Option<String>,
+    subscriber: Option<String>,
+    /// Of a command, that of its record; of a delivery and its tries, that of what was delivered.
+    event_id: Option<EventId>,
+    run_id: Option<SagaId>,
+    causation_id: Option<CausationId>,
     position: Option<u64>,
+    /// The idempotency key of a command.
+    key: Option<String>,
+    user: Option<String>,
+    /// When it began; of an event, when it was published; of a delivery, its last try.
+    started: Option<DateTime<Utc>>,
+    seconds: Option<f64>,
+    attempts: Option<u32>,
+    /// How it ended, where it could end in more than one way.
+    outcome: Option<String>,
+    /// In words. The record of a command has only the code.
+    error: Option<String>,
+    code: Option<String>,
 }
 
 impl Node {
-    fn new(kind: &'static str, name: impl Into<String>, module: impl Into<String>) -> Self {
+    fn of_event(event: &Envelope) -> Self {
+        let module = Some(event.source_module.to_string());
         Self {
-            node: 0,
-            below: None,
-            kind,
-            name: name.into(),
-            module: module.into(),
-            outcome: None,
-            attempts: None,
-            seconds: None,
-            error: None,
-            position: None,
+            kind: "event",
+            name: event.event_type.to_string(),
+            started: Some(event.timestamp),
+            user: Some(event.metadata.user_id.to_string()),
+            ..Self::in_log(event, module)
         }
+    }
+
+    fn of_command(event: &Envelope, record: &CommandRecorded) -> Self {
+        let outcome = match record.outcome {
+            Outcome::Done => "done",
+            Outcome::Refused => "refused",
+            Outcome::Failed => "failed",
+        };
+        let took = record.seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        Self {
+            kind: "command",
+            name: record.request.clone(),
+            // It is recorded at its end.
+            started: took.and_then(|took| event.timestamp.checked_sub_signed(TimeDelta::from_std(took).ok()?)),
+            seconds: record.seconds,
+            key: record.key.clone(),
+            user: Some(record.user.clone()),
+            outcome: Some(outcome.into()),
+            code: record.code.clone(),
+            ..Self::in_log(event, Some(record.module.clone()))
+        }
+    }
+
+    fn in_log(event: &Envelope, module: Option<String>) -> Self {
+        let Metadata { causation_id, position, .. } = event.metadata;
+        Self { module, event_id: Some(event.event_id), causation_id, position, ..Self::default() }
     }
 
     fn of_run(run: &SagaRecord) -> Self {
-        let seconds = (run.updated_at - run.started_at).as_seconds_f64();
         Self {
+            kind: "run",
+            name: run.saga.clone(),
+            causation_id: run.causation_id,
+            user: Some(run.claims.user.clone()),
+            started: Some(run.started_at),
+            seconds: Some((run.updated_at - run.started_at).as_seconds_f64()),
             outcome: Some(run.state.name().into()),
-            seconds: Some(seconds),
-            error: run.error.as_ref().map(ToString::to_string),
-            ..Self::new("run", &run.saga, "")
+            ..Self::in_run(run, run.error.as_ref())
         }
     }
 
-    fn of_step(step: &StepRecord, saga: &str) -> Self {
+    fn of_step(step: &StepRecord, run: &SagaRecord) -> Self {
         let seconds = step.started_at.zip(step.ended_at).map(|(began, ended)| (ended - began).as_seconds_f64());
         Self {
-            outcome: Some(step.state.name().into()),
-            attempts: Some(step.attempts),
+            kind: "step",
+            name: step.name.clone(),
+            started: step.started_at,
             seconds,
-            error: step.error.as_ref().map(ToString::to_string),
-            ..Self::new("step", &step.name, saga)
+            attempts: Some(step.attempts),
+            outcome: Some(step.state.name().into()),
+            ..Self::in_run(run, step.error.as_ref())
         }
+    }
+
+    fn in_run(run: &SagaRecord, error: Option<&Error>) -> Self {
+        // The journal of an earlier version does not say in which module.
+        let module = Some(run.begun_in.clone()).filter(|module| !module.is_empty());
+        Self { module, run_id: Some(run.id), ..Self::failed(error) }
     }
 
     fn of_delivery(record: &DeliveryRecord) -> Self {
@@ -109,49 +154,55 @@ impl Node {
             DeliveryOutcome::Skipped => "skipped",
         };
         Self {
-            outcome: Some(outcome.into()),
-            attempts: Some(record.attempts),
+            kind: "delivery",
+            name: record.subscriber.clone(),
+            started: Some(record.started),
             seconds: Some(record.seconds),
-            error: record.error.as_ref().map(ToString::to_string),
-            ..Self::new("delivery", &record.subscriber, &record.module)
-        }
-    }
-
-    fn of_try(number: u32, error: &Error) -> Self {
-        Self {
-            outcome: Some("failed".into()),
-            error: Some(error.to_string()),
-            ..Self::new("try", number.to_string(), "")
-        }
-    }
-
-    fn of_command(position: Option<u64>, record: CommandRecorded) -> Self {
-        let outcome = match record.outcome {
-            Outcome::Done => "done",
-            Outcome::Refused => "refused",
-            Outcome::Failed => "failed",
-        };
-        Self {
-            position,
+            attempts: Some(record.attempts),
             outcome: Some(outcome.into()),
-            seconds: record.seconds,
-            error: record.code,
-            ..Self::new("command", record.request, record.module)
+            ..Self::at_subscriber(record, record.error.as_ref())
         }
+    }
+
+    fn of_try(number: u32, record: &DeliveryRecord, error: &Error) -> Self {
+        Self {
+            kind: "try",
+            name: number.to_string(),
+            outcome: Some("failed".into()),
+            ..Self::at_subscriber(record, Some(error))
+        }
+    }
+
+    fn at_subscriber(record: &DeliveryRecord, error: Option<&Error>) -> Self {
+        Self {
+            module: Some(record.module.clone()),
+            subscriber: Some(record.subscriber.clone()),
+            event_id: Some(record.event_id),
+            ..Self::failed(error)
+        }
+    }
+
+    fn failed(error: Option<&Error>) -> Self {
+        let (code, error) = (error.map(|error| error.code().to_owned()), error.map(ToString::to_string));
+        Self { error, code, ..Self::default() }
     }
 
     /// In one line.
     fn line(&self) -> String {
-        let Self { kind, name, module, outcome, attempts, seconds, error, position, .. } = self;
+        let Self { kind, name, module, by_one_of, outcome, attempts, seconds, position, .. } = self;
         let mut line = format!("{kind} {name}");
         let mut add = |part: String| {
             line += &part;
         };
-        if !module.is_empty() && *kind != "step" {
+        // A step and a try are in the module of what they stand below.
+        if let Some(module) = module.as_ref().filter(|_| !matches!(*kind, "step" | "try")) {
             add(format!(" of {module}"));
         }
         if let Some(position) = position {
             add(format!(" @{position}"));
+        }
+        if !by_one_of.is_empty() {
+            add(format!(", by {}", by_one_of.join(" or ")));
         }
         if let Some(outcome) = outcome {
             add(format!(": {outcome}"));
@@ -162,7 +213,7 @@ impl Node {
         if let Some(seconds) = seconds {
             add(format!(", {:.1} ms", seconds * 1000.0));
         }
-        if let Some(error) = error {
+        if let Some(error) = self.error.as_ref().or(self.code.as_ref()) {
             add(format!(": {error}"));
         }
         visible(&line)
@@ -171,7 +222,8 @@ impl Node {
 
 /// Everything that one piece of work consists of: below a command the events of its unit, the runs that it began and the commands that
 /// its service sent; below a run its steps, below a step the commands that it sent; below an event its deliveries, below a delivery its
-/// tries before the last and what its module published, sent and began for it.
+/// tries before the last and what it published, sent and began. Where two subscribers of one module were at work on that event at the
+/// same time, what may be of either stands below the event and names both.
 ///
 /// It may be as deep as there are events, so nothing here calls itself.
 #[derive(Default)]
@@ -215,7 +267,7 @@ impl Tree {
             let node = tree.add(places.above_run(run), Node::of_run(run));
             places.published.extend(run.events.iter().map(|event| (*event, node)));
             for step in run.steps.iter().filter(|step| step.started_at.is_some()) {
-                let below = tree.add(Some(node), Node::of_step(step, &run.saga));
+                let below = tree.add(node.into(), Node::of_step(step, run));
                 places.published.extend(step.events.iter().map(|event| (*event, below)));
                 places.steps.insert(format!("{}/{}", run.id, step.name), below);
             }
@@ -223,42 +275,45 @@ impl Tree {
         // A command is recorded behind what it published and sent.
         for event in &events {
             let node = places.events[&event.event_id.uuid()];
-            tree.nodes[node].below = places.above(node, event);
+            places.above(node, event).is_above(&mut tree.nodes[node]);
         }
         Ok(tree)
     }
 
-    fn add(&mut self, below: Option<usize>, node: Node) -> usize {
+    fn add(&mut self, above: Above, node: Node) -> usize {
         let place = self.nodes.len();
-        self.nodes.push(Node { node: place, below, ..node });
+        let mut node = Node { node: place, ..node };
+        above.is_above(&mut node);
+        self.nodes.push(node);
         place
     }
 
     /// What it is below of is known later.
     fn event(&mut self, event: &Envelope, deliveries: &[DeliveryRecord], places: &mut Places) -> Result<(), Failure> {
-        let position = event.metadata.position;
         let node = if event.event_type == CommandRecorded::NAME {
-            let mut record: CommandRecorded = event.decode()?;
-            let parts = std::mem::take(&mut record.events);
-            let (request, asked_by, key) = (record.request.clone(), record.asked_by.take(), record.key.take());
-            let node = self.add(None, Node::of_command(position, record));
-            places.published.extend(parts.into_iter().map(|part| (part, node)));
-            places.records.push(Record { node, request, asked_by, key, at: event.timestamp });
+            let record: CommandRecorded = event.decode()?;
+            let node = self.add(Above::default(), Node::of_command(event, &record));
+            let CommandRecorded { events, request, asked_by, key, acting, .. } = record;
+            places.published.extend(events.into_iter().map(|part| (part, node)));
+            let by_module = acting.and_then(|acting| acting.strip_prefix(GRANTED_MODULE).map(str::to_owned));
+            places.records.push(Record { node, request, asked_by, by_module, key, at: event.timestamp });
             node
         } else {
-            let (name, module) = (event.event_type.as_ref(), event.source_module.as_ref());
-            self.add(None, Node { position, ..Node::new("event", name, module) })
+            self.add(Above::default(), Node::of_event(event))
         };
         let id = event.event_id.uuid();
         places.events.insert(id, node);
         for record in deliveries {
-            let delivery = self.add(Some(node), Node::of_delivery(record));
-            // Two subscribers of one module cannot be told apart: what they publish stands below the first.
-            places.deliveries.entry((id, record.module.clone())).or_insert(delivery);
+            let delivery = self.add(node.into(), Node::of_delivery(record));
+            let took = Duration::try_from_secs_f64(record.seconds).ok().and_then(|took| TimeDelta::from_std(took).ok());
+            let (subscriber, started) = (record.subscriber.clone(), record.started);
+            let ended = took.and_then(|took| started.checked_add_signed(took)).unwrap_or(started);
+            let at = places.deliveries.entry((id, record.module.clone())).or_default();
+            at.push(Delivery { node: delivery, subscriber, started, ended });
             // The last try is the delivery itself, unless it was parked before it was tried.
             let earlier = record.attempts.saturating_sub(1).saturating_sub(record.failures.len() as u32);
             for (number, error) in (earlier + 1..).zip(&record.failures) {
-                self.add(Some(delivery), Node::of_try(number, error));
+                self.add(delivery.into(), Node::of_try(number, record, error));
             }
         }
         Ok(())
@@ -310,12 +365,31 @@ impl Tree {
     }
 }
 
+/// What something is below of.
+#[derive(Default)]
+struct Above {
+    node: Option<usize>,
+    by_one_of: Vec<String>,
+}
+
+impl From<usize> for Above {
+    fn from(node: usize) -> Self {
+        Self { node: Some(node), by_one_of: Vec::new() }
+    }
+}
+
+impl Above {
+    fn is_above(self, below: &mut Node) {
+        (below.below, below.by_one_of) = (self.node, self.by_one_of);
+    }
+}
+
 /// Where in the tree is what others may be below of.
 #[derive(Default)]
 struct Places {
     events: HashMap<Uuid, usize>,
     /// By event and module.
-    deliveries: HashMap<(Uuid, String), usize>,
+    deliveries: HashMap<(Uuid, String), Vec<Delivery>>,
     /// By event, the command, the step or the run in whose unit it is.
     published: HashMap<EventId, usize>,
     /// By run and name.
@@ -329,19 +403,41 @@ struct Record {
     node: usize,
     request: String,
     asked_by: Option<String>,
+    /// The module that sent it while it handled an event.
+    by_module: Option<String>,
     key: Option<String>,
     at: DateTime<Utc>,
 }
 
+/// The last try of a delivery: no earlier one has had an effect.
+struct Delivery {
+    node: usize,
+    subscriber: String,
+    started: DateTime<Utc>,
+    ended: DateTime<Utc>,
+}
+
+/// A delivery has begun as long before it is written down as it took, and that may be so much after its end.
+const WRITTEN_DOWN: TimeDelta = TimeDelta::seconds(1);
+
+impl Delivery {
+    fn was_at_work(&self, at: DateTime<Utc>) -> bool {
+        // The end is kept as a number of seconds, which is rounded.
+        self.started - WRITTEN_DOWN <= at && at <= self.ended + TimeDelta::microseconds(1)
+    }
+}
+
 impl Places {
-    fn above(&self, node: usize, event: &Envelope) -> Option<usize> {
+    fn above(&self, node: usize, event: &Envelope) -> Above {
+        let record = self.records.binary_search_by_key(&node, |record| record.node).ok();
         let by_unit = self.published.get(&event.event_id).copied();
-        let by_record = || {
-            let at = self.records.binary_search_by_key(&node, |record| record.node).ok()?;
-            self.above_command(at)
+        let known = by_unit.or_else(|| self.above_command(record?));
+        let by_module = record.and_then(|at| self.records[at].by_module.as_deref());
+        let by_cause = || {
+            let module = by_module.unwrap_or(&event.source_module);
+            self.of_cause(event.metadata.causation_id, module, event.timestamp)
         };
-        let by_cause = || self.of_cause(event.metadata.causation_id, &event.source_module);
-        by_unit.or_else(by_record).or_else(by_cause)
+        known.map_or_else(by_cause, Above::from)
     }
 
     fn above_command(&self, at: usize) -> Option<usize> {
@@ -358,20 +454,29 @@ impl Places {
         of_step().or_else(of_service)
     }
 
-    fn above_run(&self, run: &SagaRecord) -> Option<usize> {
+    fn above_run(&self, run: &SagaRecord) -> Above {
         let of_service = || {
             let begun_by = run.begun_by.as_ref()?;
             let mut ended =
                 self.records.iter().filter(|record| record.at.timestamp_millis() >= run.started_at.timestamp_millis());
             ended.find(|record| record.request == *begun_by).map(|record| record.node)
         };
-        of_service().or_else(|| self.of_cause(run.causation_id, &run.begun_in))
+        let of_cause = || self.of_cause(run.causation_id, &run.begun_in, run.started_at);
+        of_service().map_or_else(of_cause, Above::from)
     }
 
-    /// What this module made of an event.
-    fn of_cause(&self, cause: Option<CausationId>, module: &str) -> Option<usize> {
-        let cause = cause?.uuid();
-        self.deliveries.get(&(cause, module.to_owned())).or_else(|| self.events.get(&cause)).copied()
+    /// What this module made of an event at this time: of its deliveries, the only one that can have done it.
+    fn of_cause(&self, cause: Option<CausationId>, module: &str, at: DateTime<Utc>) -> Above {
+        let Some(cause) = cause.map(CausationId::uuid) else { return Above::default() };
+        let all = self.deliveries.get(&(cause, module.to_owned())).map_or(&[][..], Vec::as_slice);
+        let at_work: Vec<&Delivery> = all.iter().filter(|delivery| delivery.was_at_work(at)).collect();
+        // What was scheduled is published when none of them is at work any more.
+        let possible = if at_work.is_empty() { all.iter().collect() } else { at_work };
+        if let [delivery] = possible[..] {
+            return delivery.node.into();
+        }
+        let by_one_of = possible.iter().map(|delivery| delivery.subscriber.clone()).collect();
+        self.events.get(&cause).map(|event| Above { node: Some(*event), by_one_of }).unwrap_or_default()
     }
 }
 
@@ -425,7 +530,7 @@ mod tests {
     }
 
     fn delivery(position: u64, module: &str, attempts: u32, failures: &[&str]) -> DeliveryRecord {
-        let event = event(1, "orders", None);
+        let event = event(position.into(), "orders", None);
         DeliveryRecord {
             subscriber: format!("{module}.listener"),
             module: module.into(),
@@ -521,6 +626,154 @@ mod tests {
                └─ command stock.take of orders @4: done, 250.0 ms
         "#]]
         .assert_eq(&tree(commands, &[]).await.text());
+    }
+
+    /// Two subscribers of `mail` have taken the same event: one at once, the other at its second try.
+    #[tokio::test]
+    async fn what_a_delivery_has_done_stands_below_it_and_not_below_its_neighbour() {
+        let later = |event: Envelope, milliseconds| Envelope {
+            timestamp: event.timestamp + TimeDelta::milliseconds(milliseconds),
+            ..event
+        };
+        let mut command = later(event(4, "stock", Some(1)), 60_001);
+        command.event_type = CommandRecorded::NAME.into();
+        let sent = CommandRecorded { acting: Some("module:mail".into()), module: "stock".into(), ..record(Vec::new()) };
+        command.data = kernel::Json::of(&sent).unwrap();
+        let events = vec![
+            event(1, "orders", None),
+            event(2, "mail", Some(1)),
+            later(event(3, "mail", Some(1)), 60_000),
+            command,
+            later(event(5, "mail", Some(1)), 3_600_000),
+        ];
+        let of = |subscriber: &str, attempts, record: DeliveryRecord| DeliveryRecord {
+            subscriber: subscriber.into(),
+            attempts,
+            seconds: 0.004,
+            ..record
+        };
+        let first = of("mail.first", 1, delivery(1, "mail", 1, &[]));
+        let mut second = of("mail.second", 2, delivery(1, "mail", 1, &[]));
+        second.started += TimeDelta::minutes(1);
+        let stock = delivery(1, "stock", 1, &[]);
+        let tree_of = async |deliveries: &[DeliveryRecord]| tree(events.clone(), deliveries).await.text();
+        expect![[r#"
+            └─ event orders.changed of orders @1
+               ├─ delivery mail.first of mail: done, 4.0 ms
+               │  └─ event mail.changed of mail @2
+               ├─ delivery mail.second of mail: done, 2 tries, 4.0 ms
+               │  ├─ event mail.changed of mail @3
+               │  └─ command orders.place of stock @4: done, 250.0 ms
+               ├─ delivery stock.listener of stock: done, 1.0 ms
+               └─ event mail.changed of mail @5, by mail.first or mail.second
+        "#]]
+        .assert_eq(&tree_of(&[first.clone(), second.clone(), stock]).await);
+        // Side by side, nothing tells which of them it was.
+        second.started = first.started;
+        let text = tree_of(&[first, second]).await;
+        assert!(text.contains("   ├─ event mail.changed of mail @2, by mail.first or mail.second\n"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn as_json_each_thing_has_its_ids_its_module_and_its_times() {
+        let mut command = event(2, "orders", None);
+        command.event_type = CommandRecorded::NAME.into();
+        let refused = CommandRecorded {
+            outcome: Outcome::Refused,
+            code: Some("orders.closed".into()),
+            key: Some("order-7".into()),
+            ..record(vec![EventId::new(Uuid::from_u128(1))])
+        };
+        command.data = kernel::Json::of(&refused).unwrap();
+        let tree = tree(vec![event(1, "orders", None), command], &[delivery(1, "mail", 2, &["no line"])]).await;
+        expect![[r#"
+            [
+              {
+                "node": 0,
+                "below": 3,
+                "by_one_of": [],
+                "kind": "event",
+                "name": "orders.changed",
+                "module": "orders",
+                "subscriber": null,
+                "event_id": "00000000-0000-0000-0000-000000000001",
+                "run_id": null,
+                "causation_id": null,
+                "position": 1,
+                "key": null,
+                "user": "tester",
+                "started": "1970-01-01T00:00:00Z",
+                "seconds": null,
+                "attempts": null,
+                "outcome": null,
+                "error": null,
+                "code": null
+              },
+              {
+                "node": 1,
+                "below": 0,
+                "by_one_of": [],
+                "kind": "delivery",
+                "name": "mail.listener",
+                "module": "mail",
+                "subscriber": "mail.listener",
+                "event_id": "00000000-0000-0000-0000-000000000001",
+                "run_id": null,
+                "causation_id": null,
+                "position": null,
+                "key": null,
+                "user": null,
+                "started": "1970-01-01T00:00:00Z",
+                "seconds": 0.001,
+                "attempts": 2,
+                "outcome": "done",
+                "error": null,
+                "code": null
+              },
+              {
+                "node": 2,
+                "below": 1,
+                "by_one_of": [],
+                "kind": "try",
+                "name": "1",
+                "module": "mail",
+                "subscriber": "mail.listener",
+                "event_id": "00000000-0000-0000-0000-000000000001",
+                "run_id": null,
+                "causation_id": null,
+                "position": null,
+                "key": null,
+                "user": null,
+                "started": null,
+                "seconds": null,
+                "attempts": null,
+                "outcome": "failed",
+                "error": "no line",
+                "code": "internal"
+              },
+              {
+                "node": 3,
+                "below": null,
+                "by_one_of": [],
+                "kind": "command",
+                "name": "orders.place",
+                "module": "orders",
+                "subscriber": null,
+                "event_id": "00000000-0000-0000-0000-000000000002",
+                "run_id": null,
+                "causation_id": null,
+                "position": 2,
+                "key": "order-7",
+                "user": "anna",
+                "started": "1969-12-31T23:59:59.750Z",
+                "seconds": 0.25,
+                "attempts": null,
+                "outcome": "refused",
+                "error": null,
+                "code": "orders.closed"
+              }
+            ]"#]]
+        .assert_eq(&serde_json::to_string_pretty(&tree.nodes).unwrap());
     }
 
     /// Each event has set off the next one. A thread of a test has a small stack.

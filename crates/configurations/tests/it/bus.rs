@@ -195,7 +195,7 @@ fn a_trace_is_the_tree_of_one_piece_of_work() {
     assert!(has(&["─ command mlops.start-pipeline of mlops @", ": done"]), "{tree}");
     assert!(has(&["─ event machine_learning.model_trained of machine-learning @"]), "{tree}");
     assert!(has(&["└─ delivery mlops.experiments of mlops: done, ", " ms"]), "{tree}");
-    assert!(has(&["└─ run mlops.pipeline: completed, "]), "{tree}");
+    assert!(has(&["└─ run mlops.pipeline of mlops: completed, "]), "{tree}");
     let command = lines.iter().position(|line| line.contains("command data-quality.check of data-quality @")).unwrap();
     assert!(lines[command].contains(": done, ") && lines[command].ends_with(" ms"), "{tree}");
     assert!(lines[command + 1].contains("─ event data_quality.check_completed of data-quality @"), "{tree}");
@@ -216,6 +216,9 @@ fn a_trace_is_the_tree_of_one_piece_of_work() {
         "mlops.start-pipeline",
     ];
     assert_eq!(way, whole, "{tree}");
+    let step = nodes.iter().find(|node| node["kind"] == "step").unwrap();
+    assert_eq!((&step["module"], &step["run_id"]), (&json!("mlops"), &report["saga"]["id"]), "{step}");
+    assert!(step["started"].is_string() && step["seconds"].is_f64(), "{step}");
     let roots: Vec<_> = nodes.iter().filter(|node| above(node).is_none()).map(|node| &node["name"]).collect();
     assert_eq!(roots, ["mlops.start-pipeline"], "all of it was set off by that: {tree}");
     let unknown = home.run(&["events", "trace", "00000000-0000-7000-8000-000000000000"]);
