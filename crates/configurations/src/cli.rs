@@ -381,7 +381,7 @@ pub struct LetterShow {
 /// Try dead letters again, once each, in the order of their keys
 ///
 /// The subscribers run in the serving process, or in this one for as long as it takes. Exit code 0: all that were tried are
-/// delivered. 1: some failed again.
+/// delivered. 1: some failed again. 2: could not be done, or there is none of what was named.
 #[derive(Debug, Args)]
 pub struct LetterRetry {
     #[command(flatten)]

@@ -428,8 +428,11 @@ pub fn is_somewhere(path: &Path) -> Result<(), Failure> {
 
 /// For a verb that is of no use without one.
 pub fn no_store(path: &Path, what: &str) -> Failure {
-    Failure::impossible(format!("there is no store {} to {what}: check --store", path.display()))
+    Failure::impossible(format!("there is no store at {} to {what}: {MAKE_ONE}", path.display()))
 }
+
+/// What to do where there is no store.
+pub const MAKE_ONE: &str = "check --store; `borough run`, `call` and `serve` make one";
 
 /// For a verb that orders something of what is in the store: it is not made for that.
 pub fn is_there(path: &Path) -> Result<(), Failure> {

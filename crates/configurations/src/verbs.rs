@@ -39,7 +39,10 @@ use std::{io::Write, path::Path, sync::Arc};
 use event_sourcing::Store;
 use serde::Serialize;
 
-use crate::{composition::open_for_reading, exit::Failure};
+use crate::{
+    composition::{MAKE_ONE, no_store, open_for_reading},
+    exit::Failure,
+};
 
 /// Listens from now on; the future ends when the user presses Ctrl-C or the system asks the process to end.
 pub(crate) fn interrupted() -> Result<impl Future<Output = ()>, Failure> {
@@ -81,9 +84,18 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
 pub(crate) fn open_for_listing(path: &Path) -> Result<Option<Arc<dyn Store>>, Failure> {
     let store = open_for_reading(path)?;
     if store.is_none() {
-        note(&format!("there is no store {} yet", path.display()));
+        no_store_yet(path);
     }
     Ok(store)
+}
+
+pub(crate) fn no_store_yet(path: &Path) {
+    note(&format!("there is no store at {} yet: {MAKE_ONE}", path.display()));
+}
+
+/// The store for a verb that shows one thing of it.
+pub(crate) fn open_to_show(path: &Path) -> Result<Arc<dyn Store>, Failure> {
+    open_for_reading(path)?.ok_or_else(|| no_store(path, "read"))
 }
 
 /// What somebody may want to know who reads the results, on stderr.

@@ -17,7 +17,7 @@ use crate::{
     composition::{Config, is_somewhere, no_store},
     exit::Failure,
     report::figures::{bytes, count, plural, visible},
-    verbs::{print, print_json},
+    verbs::{no_store_yet, print, print_json},
 };
 
 pub fn db(global: &Global, args: &Db) -> Result<(), Failure> {
@@ -38,7 +38,10 @@ fn stats(store: &Path, args: &DbStats) -> Result<(), Failure> {
     match &stats {
         _ if args.json => print_json(&stats),
         Some(stats) => print(&render(store, stats)),
-        None => print(&format!("{} is not there yet", store.display())),
+        None => {
+            no_store_yet(store);
+            Ok(())
+        }
     }
 }
 

@@ -9,11 +9,11 @@ use crate::{
         DeadLetters, DeadLettersVerb, Global, LetterDiscard, LetterList, LetterRetry, LetterShow, Letters,
         PickedLetters,
     },
-    composition::{Config, Platform, assemble_in_memory, is_there, open_for_reading},
+    composition::{Config, Platform, assemble_in_memory, is_there},
     control::{BusOrder, Client},
     exit::Failure,
     report::figures::visible,
-    verbs::{open_for_listing, print, print_json, run::DRAIN},
+    verbs::{open_for_listing, open_to_show, print, print_json, run::DRAIN},
 };
 
 const PAGE: usize = 256;
@@ -116,10 +116,8 @@ fn line(letter: &str, DeadLetter { event, error, attempts, .. }: &DeadLetter) ->
 }
 
 async fn show(config: &Config, args: &LetterShow) -> Result<(), Failure> {
-    let found = match open_for_reading(&config.store.path)? {
-        Some(store) => event_bus::DeadLetters::of(&*store).show(&args.letter).await?,
-        None => None,
-    };
+    let store = open_to_show(&config.store.path)?;
+    let found = event_bus::DeadLetters::of(&*store).show(&args.letter).await?;
     let found = found.ok_or_else(|| unknown(&args.letter))?;
     print_json(&Entry { letter: &found.key, content: &found.value, discarded: None })
 }
@@ -127,7 +125,7 @@ async fn show(config: &Config, args: &LetterShow) -> Result<(), Failure> {
 async fn retry(config: &Config, args: &LetterRetry) -> Result<(), Failure> {
     let retried: Retried = carry_out(config, BusOrder::Retry { letters: filter(&args.which)? }).await?.read()?;
     if retried == Retried::default() {
-        known(&args.which)?;
+        none_found(&args.which)?;
     }
     if args.json {
         print_json(&retried)?;
@@ -157,9 +155,18 @@ fn told(Retried { delivered, failed, behind, held, busy, elsewhere }: &Retried) 
     text
 }
 
-/// Where nothing was found: one letter that somebody names is there, or that is wrong; of a subscriber or a key there may be none.
-fn known(picked: &PickedLetters) -> Result<(), Failure> {
-    picked.letter.as_ref().map_or(Ok(()), |letter| Err(unknown(letter)))
+/// Where nothing was found: what somebody names is there, or that is wrong; of all there may be none.
+fn none_found(PickedLetters { letter, subscriber, event, key, all }: &PickedLetters) -> Result<(), Failure> {
+    if *all {
+        return Ok(());
+    }
+    if let Some(letter) = letter {
+        return Err(unknown(letter));
+    }
+    let named = [("subscriber", subscriber), ("event", event), ("key", key)];
+    let named = named.iter().filter_map(|(what, name)| Some(format!("{what} `{}`", name.as_ref()?)));
+    let named = named.collect::<Vec<_>>().join(" and ");
+    Err(Failure::impossible(format!("there is no dead letter of {named}: see `borough dead-letters`")))
 }
 
 fn unknown(letter: &str) -> Failure {
@@ -170,7 +177,7 @@ async fn discard(config: &Config, args: &LetterDiscard) -> Result<(), Failure> {
     let order = BusOrder::Discard { letters: filter(&args.which)?, reason: args.reason.clone() };
     let discarded: usize = carry_out(config, order).await?.read()?;
     if discarded == 0 {
-        known(&args.which)?;
+        none_found(&args.which)?;
     }
     print(&format!("{discarded} discarded"))
 }

@@ -12,8 +12,8 @@ use crate::{
     control::{Client, ProjectionOrder},
     exit::Failure,
     progress::RebuildBar,
-    report::figures::visible,
-    verbs::{interrupted, print, print_json, run::DRAIN},
+    report::figures::{plural, visible},
+    verbs::{interrupted, open_for_listing, print, print_json, run::DRAIN, status::column},
 };
 
 pub async fn projections(global: &Global, args: &Args) -> Result<(), Failure> {
@@ -32,11 +32,11 @@ pub async fn projections(global: &Global, args: &Args) -> Result<(), Failure> {
     let Some(status) = all(&config).await?.into_iter().find(|status| status.name == name.name) else {
         return Err(Failure::impossible(format!("there is no projection {}: see `borough describe`", name.name)));
     };
-    if name.json { print_json(&status) } else { print(&line(&status)) }
+    if name.json { print_json(&status) } else { print(&line(&status, 0)) }
 }
 
 async fn all(config: &Config) -> Result<Vec<ProjectionStatus>, Failure> {
-    match open_for_reading(&config.store.path)? {
+    match open_for_listing(&config.store.path)? {
         Some(store) => Ok(stored(&*store).await?),
         None => Ok(Vec::new()),
     }
@@ -50,19 +50,20 @@ async fn list(config: &Config, json: bool) -> Result<(), Failure> {
     if all.is_empty() {
         return print(&format!("no projection has run on {}", config.store.path.display()));
     }
-    print(&all.iter().map(line).collect::<String>())
+    let column = column(all.iter().map(|status| &*status.name));
+    print(&all.iter().map(|status| line(status, column)).collect::<String>())
 }
 
 /// How a projection stands, and below it what somebody should look at.
-fn line(status: &ProjectionStatus) -> String {
+fn line(status: &ProjectionStatus, column: usize) -> String {
     let mut text = String::new();
-    write_status(&mut text, status).expect("a String takes every write");
+    write_status(&mut text, status, column).expect("a String takes every write");
     text
 }
 
-fn write_status(text: &mut String, status: &ProjectionStatus) -> std::fmt::Result {
+fn write_status(text: &mut String, status: &ProjectionStatus, column: usize) -> std::fmt::Result {
     let ProjectionStatus { name, live, rebuild, retired, paused, .. } = status;
-    writeln!(text, "{name:<24} {}", generation(live))?;
+    writeln!(text, "{name:<column$}  {}", generation(live))?;
     if let Some(rebuild) = rebuild {
         writeln!(text, "    being written anew: {}", generation(rebuild))?;
     }
@@ -74,7 +75,8 @@ fn write_status(text: &mut String, status: &ProjectionStatus) -> std::fmt::Resul
         }
     }
     if *retired > 0 {
-        writeln!(text, "    {retired} earlier generations are being removed")?;
+        let are = if *retired == 1 { "is" } else { "are" };
+        writeln!(text, "    {} {are} being removed", plural(*retired as u64, "earlier generation"))?;
     }
     if paused.is_some() {
         writeln!(text, "    paused: go on with `borough projections resume {name}`")?;

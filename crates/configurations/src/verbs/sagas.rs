@@ -6,12 +6,12 @@ use saga::{SagaEngine, SagaId, SagaRecord, SagaState};
 
 use crate::{
     cli::{Global, SagaList, SagaResume, SagaShow, SagaVerb, Sagas},
-    composition::{Config, Platform, open_for_reading},
+    composition::{Config, Platform},
     control,
     exit::Failure,
     progress::Progress,
     report::{SagaSummary, figures::visible},
-    verbs::{print, print_json, run::drive},
+    verbs::{open_for_listing, open_to_show, print, print_json, run::drive},
 };
 
 pub async fn sagas(global: &Global, args: &Sagas) -> Result<(), Failure> {
@@ -25,14 +25,19 @@ pub async fn sagas(global: &Global, args: &Sagas) -> Result<(), Failure> {
 }
 
 async fn runs(config: &Config) -> Result<Vec<SagaRecord>, Failure> {
-    match open_for_reading(&config.store.path)? {
+    Ok(SagaEngine::list(&*open_to_show(&config.store.path)?).await?)
+}
+
+/// None where there is no store, which is said.
+async fn listed(config: &Config) -> Result<Vec<SagaRecord>, Failure> {
+    match open_for_listing(&config.store.path)? {
         Some(store) => Ok(SagaEngine::list(&*store).await?),
         None => Ok(Vec::new()),
     }
 }
 
 async fn list(config: &Config, args: &SagaList) -> Result<(), Failure> {
-    let runs = runs(config).await?;
+    let runs = listed(config).await?;
     if args.json {
         return print_json(&runs.iter().map(SagaSummary::from).collect::<Vec<_>>());
     }
@@ -111,10 +116,10 @@ fn write_timeline(text: &mut String, run: &SagaRecord) -> std::fmt::Result {
 }
 
 async fn resume(config: &Config, args: &SagaResume) -> Result<(), Failure> {
-    let mut open = runs(config).await?;
-    if let Some(id) = &args.id {
-        open = vec![find(open, id)?];
-    }
+    let mut open = match &args.id {
+        Some(id) => vec![find(runs(config).await?, id)?],
+        None => listed(config).await?,
+    };
     open.retain(|run| !run.has_ended());
     if open.is_empty() {
         return if args.json { print_json::<[SagaRecord]>(&[]) } else { print("nothing to resume") };

@@ -3,10 +3,10 @@ use kernel::{Clock as _, SystemClock};
 
 use crate::{
     cli::{Global, Subscribers, SubscribersVerb},
-    composition::{Config, assemble_in_memory, no_store, open_for_reading},
+    composition::{Config, assemble_in_memory},
     control::{BusOrder, Client, SubscriberReport},
     exit::Failure,
-    verbs::{dead_letters::carry_out, note, print, print_json, status::write_subscriber},
+    verbs::{dead_letters::carry_out, note, open_to_show, print, print_json, status::write_subscribers},
 };
 
 pub async fn subscribers(global: &Global, args: &Subscribers) -> Result<(), Failure> {
@@ -35,14 +35,13 @@ async fn list(config: &Config, json: bool) -> Result<(), Failure> {
         return print_json(&subscribers);
     }
     let mut text = String::new();
-    let written = subscribers.iter().try_for_each(|subscriber| write_subscriber(&mut text, subscriber));
-    written.expect("a String takes every write");
+    write_subscribers(&mut text, &subscribers).expect("a String takes every write");
     print(&text)
 }
 
 async fn as_they_were_left(config: &Config) -> Result<Vec<SubscriberReport>, Failure> {
     let path = &config.store.path;
-    let store = open_for_reading(path)?.ok_or_else(|| no_store(path, "read"))?;
+    let store = open_to_show(path)?;
     let subscriptions = assemble_in_memory(config).await?.subscriptions;
     let left = at_rest(&subscriptions, &*store, SystemClock.now()).await?;
     note(&format!("no process serves {}: this is how the last one left it", path.display()));

@@ -15,10 +15,10 @@ use uuid::Uuid;
 
 use crate::{
     cli::{EventTrace, TraceFormat},
-    composition::{Config, open_for_reading},
+    composition::Config,
     exit::Failure,
     report::figures::visible,
-    verbs::{print, print_json, run::events_of},
+    verbs::{open_to_show, print, print_json, run::events_of},
 };
 
 /// Levels that a line of text is indented by at most: a chain of events may be longer than any line.
@@ -27,10 +27,8 @@ const INDENTED: usize = 32;
 /// What one piece of work set off, as the store knows it. Queries leave nothing there.
 pub(super) async fn trace(config: &Config, args: &EventTrace) -> Result<(), Failure> {
     let format = if args.json { TraceFormat::Json } else { args.format };
-    let tree = match open_for_reading(&config.store.path)? {
-        Some(store) => Tree::of(&*store, args.correlation).await?,
-        None => Tree::default(),
-    };
+    let store = open_to_show(&config.store.path)?;
+    let tree = Tree::of(&*store, args.correlation).await?;
     if tree.nodes.is_empty() {
         let (id, store) = (args.correlation, config.store.path.display());
         return Err(Failure::impossible(format!(

@@ -28,7 +28,7 @@ fn what_is_not_there_is_not_sound() {
         assert_eq!(ended.stdout, "");
     }
     home.write("borough.db", "");
-    is(&home.run(&["db", "verify"]), 2, "", "there is no store borough.db to verify: check --store");
+    is(&home.run(&["db", "verify"]), 2, "", "there is no store at borough.db to verify: check --store");
 }
 
 #[cfg(unix)]
@@ -135,13 +135,47 @@ fn a_store_is_copied_and_carried_elsewhere() {
 #[test]
 fn a_store_that_is_not_there_is_empty() {
     let home = Home::new();
-    is(&home.run(&["db", "stats"]), 0, "borough.db is not there yet\n", "");
     assert_eq!(home.json(&["db", "stats", "--json"]), Value::Null);
-    is(&home.run(&["db", "verify"]), 2, "", "there is no store borough.db to verify");
-    is(&home.run(&["db", "backup", "copy.db"]), 2, "", "there is no store borough.db to back up");
-    is(&home.run(&["db", "export"]), 2, "", "there is no store borough.db to export");
-    for list in [&["events"][..], &["events", "refused"], &["dead-letters"], &["audit"]] {
-        is(&home.run(list), 0, "", "note: there is no store borough.db yet\n");
+    let make_one = "check --store; `borough run`, `call` and `serve` make one\n";
+    let lists = [
+        &["audit"][..],
+        &["db", "stats"],
+        &["dead-letters"],
+        &["dead-letters", "--discarded"],
+        &["events"],
+        &["events", "refused"],
+        &["projections"],
+        &["sagas"],
+        &["sagas", "resume"],
+    ];
+    for list in lists {
+        is(&home.run(list), 0, "", &format!("note: there is no store at borough.db yet: {make_one}"));
+    }
+    let work = "00000000-0000-7000-8000-000000000000";
+    let others: [(&[&str], _); 15] = [
+        (&["db", "verify"], "verify"),
+        (&["db", "backup", "copy.db"], "back up"),
+        (&["db", "export"], "export"),
+        (&["dead-letters", "show", "mail/1"], "read"),
+        (&["dead-letters", "retry", "--all"], "order anything of"),
+        (&["dead-letters", "discard", "--all", "--reason", "x"], "order anything of"),
+        (&["events", "trace", work], "read"),
+        (&["events", "trace", work, "--json"], "read"),
+        (&["projections", "pause", "mlops.catalogue"], "order anything of"),
+        (&["projections", "rebuild", "mlops.catalogue"], "order anything of"),
+        (&["sagas", "resume", work], "read"),
+        (&["sagas", "show", work], "read"),
+        (&["subscribers"], "read"),
+        (&["subscribers", "pause", "mlops.experiments"], "order anything of"),
+        (&["subscribers", "resume", "mlops.experiments"], "order anything of"),
+    ];
+    for (verb, what) in others {
+        let ended = home.run(verb);
+        is(&ended, 2, "", &format!("error: there is no store at borough.db to {what}: {make_one}"));
+        assert_eq!(ended.stdout, "", "{verb:?}");
+    }
+    for verb in ["status", "metrics"] {
+        is(&home.run(&[verb]), 2, "", "no process serves borough.db: start one with `borough serve`");
     }
     is(&home.run(&["db", "stats", "--store", "missing/borough.db"]), 2, "", "there is no folder missing");
     assert!(!home.path("borough.db").exists());

@@ -21,7 +21,7 @@ fn the_catalogue_follows_a_run_and_is_asked_by_name() {
     assert_eq!((&status["live"]["number"], &status["live"]["applied"]), (&json!(1), &json!(2)));
     let models = home.json(&["call", "mlops.list-models", "{}"]);
     assert_eq!((&models[0]["versions"], &models[0]["champion"]), (&json!(1), &json!(1)), "{models}");
-    assert!(home.run(&["projections"]).stdout.starts_with("mlops.catalogue          generation 1 of version 1, at "));
+    assert!(home.run(&["projections"]).stdout.starts_with("mlops.catalogue  generation 1 of version 1, at "));
 }
 
 #[test]

@@ -44,12 +44,14 @@ impl From<ProjectionStanding> for ProjectionReport {
 }
 
 impl ProjectionReport {
-    /// For a person: how it stands, and below that, set in, what somebody should look at.
-    pub fn lines(&self) -> Vec<String> {
+    /// For a person: how it stands, behind a column of so many characters for its name, and below that, set in, what somebody should
+    /// look at.
+    pub fn lines(&self, column: usize) -> Vec<String> {
         let Self { name, position, behind, .. } = self;
+        let standing = if *behind == 0 { "up to date".to_owned() } else { format!("{behind} behind") };
         let oldest =
             self.oldest_seconds.map(|age| format!(", the oldest event waits for {age:.0} s")).unwrap_or_default();
-        let mut lines = vec![format!("{name:<20} at {position}, {behind} behind{oldest}")];
+        let mut lines = vec![format!("{name:<column$}  at {position}, {standing}{oldest}")];
         let mut look_at = |what: String| lines.push(format!("  {what}"));
         if self.paused {
             look_at(format!("paused: go on with `borough projections resume {name}`"));

@@ -179,7 +179,7 @@ impl World {
         let sent = serde_json::to_string(&report).unwrap();
         let received: ProjectionReport = serde_json::from_str(&sent).unwrap();
         assert_eq!((&received, &*received.module), (&report, "shop"));
-        received.lines().join("\n") + "\n"
+        received.lines(0).join("\n") + "\n"
     }
 
     fn health(&self) -> (HealthStatus, Vec<String>, Vec<String>) {
@@ -326,12 +326,12 @@ async fn a_report_says_what_somebody_should_look_at() {
     assert_eq!(projections.rebuild("shop.sales").await, Ok(2));
     told += &world.reported().await;
     expect![[r#"
-        shop.sales           at 1, 0 behind
-        shop.sales           at 1, 2 behind, the oldest event waits for 60 s
+        shop.sales  at 1, up to date
+        shop.sales  at 1, 2 behind, the oldest event waits for 60 s
           paused: go on with `borough projections resume shop.sales`
-        shop.sales           at 1, 2 behind, the oldest event waits for 60 s
+        shop.sales  at 1, 2 behind, the oldest event waits for 60 s
           halted before event `shop.brought_back` 00000000-0000-0000-0000-000000000001 at 2: nobody brings anything back: mended, it goes on with `borough projections resume shop.sales`
-        shop.sales           at 1, 2 behind, the oldest event waits for 60 s
+        shop.sales  at 1, 2 behind, the oldest event waits for 60 s
           halted before event `shop.brought_back` 00000000-0000-0000-0000-000000000001 at 2: nobody brings anything back: mended, it goes on with `borough projections resume shop.sales`
           being written anew, at 1
           the rebuild halted before event `shop.brought_back` 00000000-0000-0000-0000-000000000001 at 2: nobody brings anything back
