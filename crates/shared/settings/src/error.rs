@@ -28,14 +28,16 @@ pub enum SettingsError {
         variable: String,
     },
     /// A layer has a key that the defaults do not name, and not in an open table.
-    #[error("{origin}: unknown key `{key}`{}", hint(closest))]
+    #[error("{origin}: unknown key `{key}`{}", hint(closest, beside))]
     UnknownKey {
         /// Where the key stands.
         origin: Origin,
         /// Dotted, from the top: `store.pth`.
         key: String,
-        /// The known key that comes nearest, if any does.
+        /// The known key that comes near, if one does.
         closest: Option<String>,
+        /// The known keys of its section, or of the nearest section around it that there is.
+        beside: Vec<String>,
     },
     /// The value is not what it should be. The message says what is there and what is expected.
     #[error("{origin}: `{key}`: {message}")]
@@ -48,15 +50,21 @@ pub enum SettingsError {
         message: String,
     },
     /// The program asked for settings that the defaults do not name.
-    #[error("no settings are named `{key}`{}", hint(closest))]
+    #[error("no settings are named `{key}`{}", hint(closest, beside))]
     UnknownSection {
         /// Dotted, as it was asked for.
         key: String,
-        /// The key of the settings that comes nearest, if any does.
+        /// The key of the settings that comes near, if one does.
         closest: Option<String>,
+        /// The keys of its section, or of the nearest section around it that there is.
+        beside: Vec<String>,
     },
 }
 
-fn hint(closest: &Option<String>) -> String {
-    closest.as_ref().map_or_else(String::new, |closest| format!("; did you mean `{closest}`?"))
+fn hint(closest: &Option<String>, beside: &[String]) -> String {
+    match (closest, beside) {
+        (Some(closest), _) => format!("; did you mean `{closest}`?"),
+        (None, [only]) => format!("; there is `{only}`"),
+        (None, several) => format!("; there are `{}`", several.join("`, `")),
+    }
 }

@@ -1,4 +1,7 @@
-use std::collections::btree_map::Entry;
+use std::{
+    collections::{BTreeSet, btree_map::Entry},
+    iter,
+};
 
 use crate::{
     SettingsError,
@@ -62,7 +65,8 @@ impl<'a> Rules<'a> {
             key = dotted(&key, name);
             node = inner.clone();
         }
-        SettingsError::UnknownKey { origin: node.origin, closest: closest(&key, &self.known), key }
+        let (closest, beside) = (closest(&key, &self.known), beside(&key, &self.known));
+        SettingsError::UnknownKey { origin: node.origin, key, closest, beside }
     }
 }
 
@@ -78,15 +82,45 @@ pub fn keys(table: &Table) -> Vec<String> {
     all
 }
 
-/// The known key that a person may have meant: a slip of the fingers away, or the same name in the wrong section.
+/// The known key that a person may have meant: a slip of the fingers away, the same name in the wrong section, or some of its words.
 pub fn closest(key: &str, known: &[String]) -> Option<String> {
     let likeness = |candidate: &&String| {
-        let whole = strsim::normalized_damerau_levenshtein(key, candidate);
+        let (ours, theirs) = apart(key, candidate);
+        let is_as_deep = ours.matches('.').count() == theirs.matches('.').count();
+        let slip = if is_as_deep { strsim::normalized_damerau_levenshtein(&ours, &theirs) } else { 0.0 };
         let misplaced = if name(key) == name(candidate) { 0.75 } else { 0.0 };
-        whole.max(misplaced)
+        let in_words = if share_words(&ours, &theirs) { 0.7 } else { 0.0 };
+        slip.max(misplaced).max(in_words)
     };
     let best = known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
     (likeness(&best) >= 0.6).then(|| best.clone())
+}
+
+/// The known keys of the innermost section of this key that there is; at the top, the sections.
+pub fn beside(key: &str, known: &[String]) -> Vec<String> {
+    let inside = |section: &str| -> Vec<String> {
+        let name = |key: &str| key.strip_prefix(section).map(str::to_owned);
+        let is_inside = |key: &&String| name(key).is_some_and(|name| !name.is_empty() && !name.contains('.'));
+        known.iter().filter(is_inside).cloned().collect()
+    };
+    let around = iter::successors(key.rsplit_once('.'), |(section, _)| section.rsplit_once('.'));
+    let mut sections = around.map(|(section, _)| inside(&format!("{section}.")));
+    sections.find(|keys| !keys.is_empty()).unwrap_or_else(|| inside(""))
+}
+
+/// What is left of two dotted keys without what they begin and end with alike: a long section is no likeness of what stands in it.
+fn apart(a: &str, b: &str) -> (String, String) {
+    let (a, b): (Vec<&str>, Vec<&str>) = (a.split('.').collect(), b.split('.').collect());
+    let before = a.iter().zip(&b).take_while(|(a, b)| a == b).count();
+    let (a, b) = (&a[before..], &b[before..]);
+    let behind = a.iter().rev().zip(b.iter().rev()).take_while(|(a, b)| a == b).count();
+    (a[..a.len() - behind].join("."), b[..b.len() - behind].join("."))
+}
+
+/// Whether one of two names is made of words of the other: `timeout` of `timeout_seconds`.
+fn share_words(a: &str, b: &str) -> bool {
+    let (a, b): (BTreeSet<&str>, BTreeSet<&str>) = (a.split('_').collect(), b.split('_').collect());
+    a.is_subset(&b) || b.is_subset(&a)
 }
 
 /// The last part of a dotted key.

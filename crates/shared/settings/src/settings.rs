@@ -11,7 +11,7 @@ use serde_path_to_error::Segment;
 use crate::{
     Origin, SettingsError,
     layer::{self, Node, Table, Value},
-    rules::{Rules, closest, keys},
+    rules::{Rules, beside, closest, keys},
 };
 
 /// Only variables that start so are settings; `BOROUGH_...` with one underscore is something else.
@@ -91,7 +91,9 @@ impl Settings {
     /// A key that nobody knows; a value that does not fit `T`, with the place it came from.
     pub fn section<T: DeserializeOwned>(&self, key: &str) -> Result<T, SettingsError> {
         let Some(node) = find(&self.table, key.split('.')) else {
-            return Err(SettingsError::UnknownSection { closest: closest(key, &keys(&self.table)), key: key.into() });
+            let known = self.keys();
+            let (closest, beside) = (closest(key, &known), beside(key, &known));
+            return Err(SettingsError::UnknownSection { key: key.into(), closest, beside });
         };
         serde_path_to_error::deserialize(node.value.to_toml()).map_err(|error| misfit(node, key, &error))
     }

@@ -43,7 +43,10 @@ fn unknown_key_in_each_layer() {
         in_environment(&[("BOROUGH__STOR__PATH", "x")]),
         expect!["environment variable BOROUGH__STOR__PATH: unknown key `stor.path`; did you mean `store.path`?"],
     );
-    check_load(in_environment(&[("BOROUGH__", "x")]), expect!["environment variable BOROUGH__: unknown key ``"]);
+    check_load(
+        in_environment(&[("BOROUGH__", "x")]),
+        expect!["environment variable BOROUGH__: unknown key ``; there are `access`, `store`, `title`"],
+    );
     check_load(
         in_flags(&[("store.retry.limt", "1")]),
         expect!["flag store.retry.limt: unknown key `store.retry.limt`; did you mean `store.retry.limit`?"],
@@ -52,7 +55,10 @@ fn unknown_key_in_each_layer() {
         in_flags(&[("readers", "1")]),
         expect!["flag readers: unknown key `readers`; did you mean `store.readers`?"],
     );
-    check_load(in_flags(&[("something.else", "1")]), expect!["flag something.else: unknown key `something.else`"]);
+    check_load(
+        in_flags(&[("something.else", "1")]),
+        expect!["flag something.else: unknown key `something.else`; there are `access`, `store`, `title`"],
+    );
     check_load(
         in_flags(&[("Store.path", "x")]),
         expect!["flag Store.path: unknown key `Store.path`; did you mean `store.path`?"],
@@ -61,6 +67,31 @@ fn unknown_key_in_each_layer() {
     check_load(
         in_flags(&[("access.grantsman", "1")]),
         expect!["flag access.grantsman: unknown key `access.grantsman`; did you mean `access.grants`?"],
+    );
+}
+
+/// A section of a long name made every key in it look like every other.
+#[test]
+fn keys_that_nothing_comes_near_are_answered_with_those_there_are() {
+    check_load(
+        in_flags(&[("store.listen", "x")]),
+        expect![
+            "flag store.listen: unknown key `store.listen`; there are `store.cache_mb`, `store.hosts`, `store.path`, `store.readers`, `store.retry`, `store.sync`"
+        ],
+    );
+    check_load(
+        in_file("[store.retry]\ncount = 1"),
+        expect!["borough.toml:2:1: unknown key `store.retry.count`; there is `store.retry.limit`"],
+    );
+    check_load(
+        in_file("[store.cache]\nsize = 1"),
+        expect!["borough.toml:1:8: unknown key `store.cache`; did you mean `store.cache_mb`?"],
+    );
+    check_load(
+        in_flags(&[("store.retry.backoff.first", "1")]),
+        expect![
+            "flag store.retry.backoff.first: unknown key `store.retry.backoff.first`; there is `store.retry.limit`"
+        ],
     );
 }
 
