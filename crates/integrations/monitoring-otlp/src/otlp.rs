@@ -2,7 +2,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use kernel::Secret;
 use observability::{Counter, EndedSpan, Label, Metric, SpanSink};
-use opentelemetry_otlp::{ExporterBuildError, SpanExporter, WithExportConfig, WithTonicConfig};
+use opentelemetry_otlp::{ExporterBuildError, RetryPolicy, SpanExporter, WithExportConfig, WithTonicConfig};
 use opentelemetry_sdk::{Resource, trace::SpanExporter as _};
 use tokio::{
     sync::mpsc,
@@ -33,7 +33,8 @@ pub struct Options {
     pub endpoint: String,
     /// Sent with every batch, such as the key of whoever keeps the traces.
     pub headers: BTreeMap<String, Secret<String>>,
-    /// For a batch to be taken, tries included.
+    /// For a batch to be taken. Until then it is sent again, after growing waits, to a collector that is not there or says that it
+    /// cannot take it now.
     pub timeout: Duration,
     /// Spans that may wait to be sent; at least 1.
     pub queue: usize,
@@ -98,6 +99,8 @@ impl Otlp {
     pub fn start(options: Options) -> Result<Self, OtlpError> {
         let Options { endpoint, headers, timeout, queue, service: (name, version) } = options;
         let builder = SpanExporter::builder().with_tonic().with_endpoint(&endpoint).with_timeout(timeout);
+        // What may be tried again, the specification of OTLP says and the exporter knows; how often, the timeout.
+        let builder = builder.with_retry_policy(RetryPolicy::recommended().with_max_retries(usize::MAX));
         let builder = builder.with_metadata(metadata(&headers)?);
         let mut exporter = builder.build().map_err(|source| OtlpError::Endpoint { endpoint, source })?;
         let version = opentelemetry::KeyValue::new("service.version", version);

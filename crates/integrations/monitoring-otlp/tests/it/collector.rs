@@ -1,6 +1,7 @@
-//! A collector: the gRPC service of OTLP as OpenTelemetry defines it, which keeps what it gets.
+//! A collector: the gRPC service of OTLP as OpenTelemetry defines it, which keeps what it takes.
 
 use std::{
+    collections::VecDeque,
     net::SocketAddr,
     sync::{Arc, Mutex},
 };
@@ -14,17 +15,30 @@ use opentelemetry_proto::tonic::{
 };
 use tokio::task::JoinSet;
 use tonic::{
-    Request, Response, Status,
+    Code, Request, Response, Status,
     metadata::MetadataMap,
     transport::{Server, server::TcpIncoming},
 };
 
 #[derive(Clone, Default)]
-pub struct Collected(Arc<Mutex<(Vec<ResourceSpans>, Vec<MetadataMap>)>>);
+pub struct Collected(Arc<Mutex<Kept>>);
+
+#[derive(Default)]
+struct Kept {
+    resources: Vec<ResourceSpans>,
+    /// Of all that was sent, what was refused too.
+    headers: Vec<MetadataMap>,
+    refusals: VecDeque<Code>,
+}
 
 impl Collected {
     pub fn resources(&self) -> Vec<ResourceSpans> {
-        self.0.lock().unwrap().0.clone()
+        self.0.lock().unwrap().resources.clone()
+    }
+
+    /// The next ones that come are answered so.
+    pub fn refuse(&self, codes: impl IntoIterator<Item = Code>) {
+        self.0.lock().unwrap().refusals.extend(codes);
     }
 
     pub fn spans(&self) -> Vec<Span> {
@@ -33,7 +47,7 @@ impl Collected {
     }
 
     pub fn headers(&self) -> Vec<MetadataMap> {
-        self.0.lock().unwrap().1.clone()
+        self.0.lock().unwrap().headers.clone()
     }
 }
 
@@ -44,8 +58,11 @@ impl TraceService for Collected {
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
         let mut kept = self.0.lock().unwrap();
-        kept.1.push(request.metadata().clone());
-        kept.0.extend(request.into_inner().resource_spans);
+        kept.headers.push(request.metadata().clone());
+        if let Some(code) = kept.refusals.pop_front() {
+            return Err(Status::new(code, "not now"));
+        }
+        kept.resources.extend(request.into_inner().resource_spans);
         Ok(Response::new(ExportTraceServiceResponse::default()))
     }
 }

@@ -15,6 +15,7 @@ use kernel::{CorrelationId, Secret, SpanId};
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit, with_local_recorder};
 use monitoring_otlp::{Options, Otlp, OtlpError};
 use observability::EndedSpan;
+use tonic::Code;
 use uuid::Uuid;
 
 use crate::collector::Collector;
@@ -111,6 +112,48 @@ async fn a_collector_that_comes_back_gets_what_ends_from_then_on() {
         .collect();
     ids.sort_unstable();
     assert!(ids.into_iter().eq(1..=700), "each once");
+}
+
+/// What it cannot take now is sent again, as long as the time for a batch lasts: a collector that restarts refuses more than once.
+#[tokio::test]
+async fn a_collector_that_refuses_for_now_is_asked_until_it_takes_them() {
+    for refusals in [1, 5] {
+        let counters = Counters::default();
+        let collector = Collector::listen();
+        collector.collected.refuse([Code::Unavailable; 5].into_iter().take(refusals));
+        let options =
+            Options { endpoint: collector.endpoint.clone(), timeout: Duration::from_secs(60), ..Options::default() };
+        let otlp = with_local_recorder(&counters, || Otlp::start(options)).unwrap();
+        otlp.sink().ended(span(1));
+        otlp.stop().await;
+        assert_eq!((counters.of("exported"), counters.of("undelivered")), (1, 0), "{refusals} times");
+        let (sent, taken) = (collector.collected.headers().len(), collector.collected.spans().len());
+        assert_eq!((sent, taken), (refusals + 1, 1), "taken once");
+    }
+}
+
+#[tokio::test]
+async fn what_a_collector_refuses_for_good_is_dropped_and_counted() {
+    let second = Duration::from_secs(1);
+    for (code, is_for_good) in [
+        (Code::InvalidArgument, true),
+        (Code::PermissionDenied, true),
+        (Code::Unimplemented, true),
+        // Without a word of when to come again.
+        (Code::ResourceExhausted, true),
+        (Code::Unavailable, false),
+        (Code::Aborted, false),
+    ] {
+        let counters = Counters::default();
+        let collector = Collector::listen();
+        collector.collected.refuse([code; 99]);
+        let options = Options { endpoint: collector.endpoint.clone(), timeout: second, ..Options::default() };
+        let otlp = with_local_recorder(&counters, || Otlp::start(options)).unwrap();
+        otlp.sink().ended(span(1));
+        otlp.stop().await;
+        assert_eq!((counters.of("exported"), counters.of("undelivered")), (0, 1), "{code:?}");
+        assert_eq!(collector.collected.headers().len() == 1, is_for_good, "{code:?}: it is not asked again");
+    }
 }
 
 #[tokio::test]
