@@ -178,9 +178,9 @@ impl ModulesConfig {
 }
 
 /// Longer is no time that anybody means to wait, and could not be added to the present one.
-const LONGEST_SECONDS: u64 = 366 * 24 * 60 * 60;
+pub(crate) const LONGEST_SECONDS: u64 = 366 * 24 * 60 * 60;
 
-pub(crate) fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let seconds = u64::deserialize(deserializer)?;
     if seconds > LONGEST_SECONDS {
         return Err(D::Error::custom(format!(

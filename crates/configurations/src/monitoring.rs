@@ -1,17 +1,17 @@
 //! How the serving process tells others how it does: its metrics, its traces, the endpoint that is scraped.
 
-use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt::Display, net::SocketAddr, ops::RangeInclusive, sync::Arc, time::Duration};
 
 use kernel::{Clock, Error, Ids, Secret};
 use module::Health;
 use monitoring_otlp::Otlp;
 use monitoring_prometheus::{Endpoint, Exporter, Probe};
 use observability::{Bounds, Export};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 use tokio::sync::watch;
 
 use crate::{
-    composition::{Platform, Standing, seconds},
+    composition::{LONGEST_SECONDS, Platform, Standing},
     control::MetricsReport,
     exit::Failure,
 };
@@ -40,10 +40,34 @@ pub struct OtlpConfig {
     pub enabled: bool,
     pub endpoint: String,
     pub headers: BTreeMap<String, Secret<String>>,
-    #[serde(rename = "timeout_seconds", deserialize_with = "seconds")]
+    #[serde(rename = "timeout_seconds", deserialize_with = "some_seconds")]
     pub timeout: Duration,
+    #[serde(deserialize_with = "share")]
     pub ratio: f64,
+    #[serde(deserialize_with = "queue")]
     pub queue: usize,
+}
+
+/// Spans that may wait at most: some hundred bytes each.
+const LONGEST_QUEUE: usize = 1_000_000;
+
+fn some_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    Ok(Duration::from_secs(within(u64::deserialize(deserializer)?, 1..=LONGEST_SECONDS)?))
+}
+
+fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    within(f64::deserialize(deserializer)?, 0.0..=1.0)
+}
+
+fn queue<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    within(usize::deserialize(deserializer)?, 1..=LONGEST_QUEUE)
+}
+
+fn within<T: PartialOrd + Display, E: de::Error>(value: T, allowed: RangeInclusive<T>) -> Result<T, E> {
+    if allowed.contains(&value) {
+        return Ok(value);
+    }
+    Err(E::custom(format!("{value} is out of range: choose from {} to {}", allowed.start(), allowed.end())))
 }
 
 pub struct Monitoring {

@@ -29,6 +29,14 @@ fn an_unknown_key_is_an_error_that_names_the_closest() {
     assert!(ended.stderr.contains("min_score"), "{}", ended.stderr);
     assert!(!home.path("borough.db").exists(), "nothing is done on wrong settings");
 
+    home.write("borough.toml", "[monitoring.prometheus]\nlisten = \"0.0.0.0:9464\"\n");
+    let told = home.run(&["describe"]).stderr;
+    let there_are = "there are `monitoring.prometheus.address`, `monitoring.prometheus.enabled`";
+    assert!(
+        told.contains("borough.toml:2:1: unknown key `monitoring.prometheus.listen`") && told.contains(there_are),
+        "{told}"
+    );
+
     home.write("borough.toml", "");
     let ended = home.run_with(&["describe"], &[("BOROUGH__STORE__PAHT", "x")]);
     assert_eq!(ended.code, Some(2));
@@ -75,6 +83,24 @@ fn one_module_alone_or_with_those_that_it_needs() {
     home.write("borough.toml", "[modules]\nalone = [\"mlops\"]\ndisabled = [\"mlops\"]\n");
     let both = home.run(&["describe"]);
     assert!(both.code == Some(2) && both.stderr.contains("choose one of them"), "{}", both.stderr);
+}
+
+#[test]
+fn what_is_out_of_its_range_is_refused_where_it_stands_with_the_range() {
+    let home = Home::with_data();
+    for (setting, told) in [
+        ("ratio = 2.0", "`monitoring.otlp.ratio`: 2 is out of range: choose from 0 to 1"),
+        ("ratio = nan", "`monitoring.otlp.ratio`: NaN is out of range: choose from 0 to 1"),
+        ("queue = 0", "`monitoring.otlp.queue`: 0 is out of range: choose from 1 to 1000000"),
+        ("queue = 4611686018427387904", "`monitoring.otlp.queue`: 4611686018427387904 is out of range"),
+        ("timeout_seconds = 0", "`monitoring.otlp.timeout_seconds`: 0 is out of range: choose from 1 to 31622400"),
+    ] {
+        home.write("borough.toml", format!("[monitoring.otlp]\nenabled = true\n{setting}\n"));
+        let refused = home.run(&["serve"]);
+        let is_said = refused.stderr.contains("borough.toml:3:1") && refused.stderr.contains(told);
+        assert!(refused.code == Some(2) && is_said, "{setting}: {}", refused.stderr);
+    }
+    assert!(!home.path("borough.db").exists(), "nothing is done on wrong settings");
 }
 
 #[test]
