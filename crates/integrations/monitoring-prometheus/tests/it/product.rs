@@ -12,6 +12,7 @@ use kernel::{
     Access, Clock, Context, Envelope, Error, ErrorKind, Event, ManualClock, Request, RequestKind, SequentialIds,
 };
 use module::{Infrastructure, Module, Options, assemble};
+use monitoring_otlp::Otlp;
 use request::{Cached, Service};
 use resilience::{
     BreakerOptions, Breakers, Bulkhead, BulkheadOptions, Fallback, FallbackOptions, Outcome, Retry, RetryBudget,
@@ -135,7 +136,7 @@ fn shop() -> Module {
     })
 }
 
-/// Asks, publishes, delivers, runs a saga, looks at its health, and stops.
+/// Asks, publishes, delivers, runs a saga, looks at its health, exports its spans, and stops.
 pub async fn live() {
     let (clock, store) = (Arc::new(ManualClock::default()), Arc::new(MemoryStore::default()) as Arc<dyn Store>);
     let (ids, blobs) = (Arc::new(SequentialIds::default()), Arc::new(MemoryBlobs::default()));
@@ -166,6 +167,9 @@ pub async fn live() {
     application.stop().await.unwrap();
     calls().await;
     a_damaged_snapshot(store).await;
+    // Its counters are there from its start, whether somebody listens there or not.
+    let otlp = Otlp::start(monitoring_otlp::Options::default()).unwrap();
+    otlp.stop().await;
 }
 
 #[derive(Default, Serialize, Deserialize, JsonSchema)]
