@@ -4,7 +4,7 @@ use std::{
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
-use event_bus::{DeliveryOutcome, DeliveryRecord};
+use event_bus::{DeliveryOutcome, DeliveryRecord, Pending, Subscription};
 use event_sourcing::{Position, Store};
 use kernel::{CausationId, CorrelationId, Envelope, Error, Event, EventId, Metadata};
 use module::GRANTED_MODULE;
@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::{
     cli::{EventTrace, TraceFormat},
-    composition::Config,
+    composition::{Config, assemble_in_memory},
     exit::Failure,
     report::figures::visible,
     verbs::{open_to_show, print, print_json, run::events_of},
@@ -28,7 +28,8 @@ const INDENTED: usize = 32;
 pub(super) async fn trace(config: &Config, args: &EventTrace) -> Result<(), Failure> {
     let format = if args.json { TraceFormat::Json } else { args.format };
     let store = open_to_show(&config.store.path)?;
-    let tree = Tree::of(&*store, args.correlation).await?;
+    let subscriptions = assemble_in_memory(config).await?.subscriptions;
+    let tree = Tree::of(&*store, &Pending::of(&subscriptions, &*store).await?, args.correlation).await?;
     if tree.nodes.is_empty() {
         let (id, store) = (args.correlation, config.store.path.display());
         return Err(Failure::impossible(format!(
@@ -162,6 +163,18 @@ impl Node {
         }
     }
 
+    fn of_pending(event: &Envelope, subscription: &Subscription) -> Self {
+        Self {
+            kind: "delivery",
+            name: subscription.name.to_owned(),
+            module: Some(subscription.module.to_owned()),
+            subscriber: Some(subscription.name.to_owned()),
+            event_id: Some(event.event_id),
+            outcome: Some("pending".into()),
+            ..Self::default()
+        }
+    }
+
     fn of_try(number: u32, record: &DeliveryRecord, error: &Error) -> Self {
         Self {
             kind: "try",
@@ -252,13 +265,19 @@ impl<'a> Shown<'a> {
 }
 
 impl Tree {
-    async fn of(store: &dyn Store, correlation: CorrelationId) -> Result<Self, Failure> {
+    async fn of(store: &dyn Store, pending: &Pending<'_>, correlation: CorrelationId) -> Result<Self, Failure> {
         let (mut tree, mut places) = (Self::default(), Places::default());
         let events = events_of(store, Position(0), correlation).await?;
         for event in &events {
             let position = Position(event.metadata.position.unwrap_or_default());
             let deliveries = DeliveryRecord::of(store, position).await?;
             tree.event(event, &deliveries, &mut places)?;
+            let node = places.events[&event.event_id.uuid()];
+            // What is parked has its record, and the checkpoint may be on its way.
+            let is_recorded = |name: &str| deliveries.iter().any(|record| record.subscriber == name);
+            for subscription in pending.with(event).await?.into_iter().filter(|waits| !is_recorded(waits.name)) {
+                tree.add(node.into(), Node::of_pending(event, subscription));
+            }
         }
         let runs = SagaEngine::list(store).await?;
         for run in runs.iter().filter(|run| run.correlation_id == correlation) {

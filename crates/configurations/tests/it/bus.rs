@@ -196,6 +196,24 @@ fn a_paused_subscriber_stays_so_over_a_restart() {
     assert_eq!(serving.signal("-TERM").code, Some(0));
 }
 
+/// Also one between two tries: the store hears of it when it has come to its end.
+#[test]
+fn a_trace_shows_what_is_not_delivered_yet() {
+    let home = Home::with_data();
+    home.json(&["run", "data.csv", "--json"]);
+    assert_eq!(home.run(&["subscribers", "pause", LEDGER]).code, Some(0));
+    let report = home.json(&["run", "data.csv", "--json"]);
+    let id = report["saga"]["correlation_id"].as_str().unwrap();
+    let traced = || home.run(&["events", "trace", id]).stdout;
+    let line = |how: &str| format!("delivery {LEDGER} of mlops: {how}");
+    let tree = traced();
+    assert!(tree.contains(&line("pending\n")) && !tree.contains(&line("done")), "{tree}");
+    assert_eq!(home.run(&["subscribers", "resume", LEDGER]).code, Some(0));
+    home.json(&["run", "data.csv", "--json"]);
+    let tree = traced();
+    assert!(tree.contains(&line("done")) && !tree.contains("pending"), "{tree}");
+}
+
 #[test]
 fn a_trace_is_the_tree_of_one_piece_of_work() {
     let home = Home::with_data();
@@ -233,6 +251,7 @@ fn a_trace_is_the_tree_of_one_piece_of_work() {
     assert!(step["started"].is_string() && step["seconds"].is_f64(), "{step}");
     let roots: Vec<_> = nodes.iter().filter(|node| above(node).is_none()).map(|node| &node["name"]).collect();
     assert_eq!(roots, ["mlops.start-pipeline"], "all of it was set off by that: {tree}");
+    assert!(!tree.contains("pending"), "the verb waits for the subscribers: {tree}");
     let unknown = home.run(&["events", "trace", "00000000-0000-7000-8000-000000000000"]);
     assert!(unknown.code == Some(2) && unknown.stderr.contains("knows nothing of"), "{}", unknown.stderr);
 }

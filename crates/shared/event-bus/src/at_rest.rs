@@ -3,8 +3,13 @@ use std::collections::HashSet;
 use chrono::{DateTime, Utc};
 use event_sourcing::{Position, Store, StoreError, StoreExt};
 
+use kernel::Envelope;
+
 use crate::{
-    DeadLetters, DeliveryClass, LetterFilter, Pause, SubscriberStatus, Subscription, delivery::position, slot::Slot,
+    DeadLetters, DeliveryClass, LetterFilter, Pause, SubscriberStatus, Subscription,
+    delivery::position,
+    progress::{Mark, key},
+    slot::{Slot, slot_of},
 };
 
 const PAGE: usize = 256;
@@ -53,6 +58,62 @@ pub async fn at_rest(
         });
     }
     Ok(all)
+}
+
+/// What subscribers are not through with, as far as the store tells: those that are durable. One that has no effects says how far it
+/// is only every second, or every 256 events.
+pub struct Pending<'a> {
+    store: &'a dyn Store,
+    /// With the checkpoint of each of its slots.
+    subscriptions: Vec<(&'a Subscription, Vec<Position>)>,
+}
+
+impl<'a> Pending<'a> {
+    /// As they stand now.
+    ///
+    /// # Errors
+    /// What the store says.
+    ///
+    /// # Cancel safety
+    /// Only reads.
+    pub async fn of(subscriptions: &'a [Subscription], store: &'a dyn Store) -> Result<Self, StoreError> {
+        let mut durable = Vec::new();
+        for subscription in subscriptions.iter().filter(|subscription| subscription.class == DeliveryClass::Durable) {
+            let mut checkpoints = Vec::new();
+            for index in 0..subscription.slots {
+                let place = Slot { index, of: subscription.slots }.stored_name(subscription.name);
+                checkpoints.push(store.checkpoint(&place).await?);
+            }
+            durable.push((subscription, checkpoints));
+        }
+        Ok(Self { store, subscriptions: durable })
+    }
+
+    /// The subscribers that this event of the log waits for, or that are just handling it.
+    ///
+    /// # Errors
+    /// What the store says.
+    ///
+    /// # Panics
+    /// If the event has no position.
+    ///
+    /// # Cancel safety
+    /// Only reads.
+    pub async fn with(&self, event: &Envelope) -> Result<Vec<&'a Subscription>, StoreError> {
+        let mut pending = Vec::new();
+        for (subscription, checkpoints) in &self.subscriptions {
+            let slot = Slot { index: slot_of(&event.metadata.key, subscription.slots), of: subscription.slots };
+            let is_passed = checkpoints[slot.index as usize] >= position(event);
+            if is_passed || !subscription.takes(event) {
+                continue;
+            }
+            let mark = key(&slot.stored_name(subscription.name), position(event));
+            if self.store.get::<Mark>(&mark).await?.is_none() {
+                pending.push(*subscription);
+            }
+        }
+        Ok(pending)
+    }
 }
 
 /// Up to where nothing comes that it will be given, and when the first event happened that it will be.

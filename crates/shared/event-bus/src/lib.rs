@@ -87,7 +87,7 @@ mod subscription;
 mod timekeeper;
 mod watch;
 
-pub use at_rest::at_rest;
+pub use at_rest::{Pending, at_rest};
 pub use bus::{BusOptions, Drain, EventBus, Ports};
 pub use collections::collections;
 pub use control::Pause;
