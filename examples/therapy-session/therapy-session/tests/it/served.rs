@@ -9,13 +9,12 @@ use std::{
 
 use tempfile::TempDir;
 
-/// Whoever is at the terminal may do what the reception may.
-fn settings() -> String {
-    let mut grants = therapy_session::grants();
-    let reception = grants.remove("reception").unwrap();
-    grants.insert("local".into(), reception);
-    let grants = toml::to_string(&grants).unwrap();
-    format!("[events]\nattempts = 2\n\n[access.grants]\n{grants}")
+const README: &str = include_str!("../../../README.md");
+
+/// What the README tells a stranger to write.
+fn settings() -> &'static str {
+    let (_, settings) = README.split_once("```toml\n").unwrap();
+    settings.split_once("```").unwrap().0
 }
 
 const SESSION: &str =
@@ -72,6 +71,7 @@ fn mail_that_fails_is_parked_and_sent_by_command_while_the_practice_serves() {
     BufReader::new(serving.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
     assert!(line.starts_with("serving borough.db"), "{line}");
 
+    assert!(README.contains(&format!("therapy call mental-health.schedule-session '{SESSION}'\n")));
     let (code, told) = practice.run(&["call", "mental-health.schedule-session", SESSION]);
     assert_eq!(code, Some(0), "{told}");
     practice.wait_for(&["events"], "billing.");
@@ -86,8 +86,9 @@ fn mail_that_fails_is_parked_and_sent_by_command_while_the_practice_serves() {
     );
 
     std::fs::create_dir(practice.0.path().join("mail")).unwrap();
-    let (code, told) = practice.run(&["dead-letters", "retry", "--subscriber", "notifications.session-messages"]);
+    let (code, told) = practice.run(&["dead-letters", "retry", "--all"]);
     assert_eq!((code, told.trim()), (Some(0), "1 delivered, 0 failed again, 0 wait behind those"));
+    assert!(README.contains(told.trim()));
     assert_eq!(practice.run(&["dead-letters"]).1, "");
     let mail = std::fs::read_to_string(practice.0.path().join("mail/ada@example.org")).unwrap();
     assert_eq!(mail.lines().count(), 1, "{mail}");
