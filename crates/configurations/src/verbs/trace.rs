@@ -292,7 +292,7 @@ impl Tree {
         // A command is recorded behind what it published and sent.
         for event in &events {
             let node = places.events[&event.event_id.uuid()];
-            places.above(node, event).is_above(&mut tree.nodes[node]);
+            places.above(node, event).stand_above(&mut tree.nodes[node]);
         }
         Ok(tree)
     }
@@ -300,7 +300,7 @@ impl Tree {
     fn add(&mut self, above: Above, node: Node) -> usize {
         let place = self.nodes.len();
         let mut node = Node { node: place, ..node };
-        above.is_above(&mut node);
+        above.stand_above(&mut node);
         self.nodes.push(node);
         place
     }
@@ -397,7 +397,7 @@ impl From<usize> for Above {
 }
 
 impl Above {
-    fn is_above(self, below: &mut Node) {
+    fn stand_above(self, below: &mut Node) {
         (below.below, below.by_one_of) = (self.node, self.by_one_of);
     }
 }
@@ -567,7 +567,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_command_is_above_its_events_and_a_delivery_above_its_tries() {
+    async fn a_command_stand_above_its_events_and_a_delivery_above_its_tries() {
         let mut command = event(2, "orders", None);
         command.event_type = CommandRecorded::NAME.into();
         command.data = kernel::Json::of(&record(vec![EventId::new(Uuid::from_u128(1))])).unwrap();
