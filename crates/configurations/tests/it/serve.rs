@@ -58,7 +58,8 @@ fn one_that_has_lost_its_store_says_so_and_is_stopped() {
     let ended = serving.signal("-TERM");
     assert_eq!(ended.code, Some(2), "{}", ended.stderr);
     let missed = home.run(&["db", "verify"]);
-    assert!(format!("{}{}", missed.stdout, missed.stderr).contains("is gone"), "the next one is told");
+    let missed = format!("{}{}", missed.stdout, missed.stderr);
+    assert!(missed.contains("is gone"), "the next one is told: {missed}");
     std::fs::rename(&away, &log).unwrap();
     assert_eq!(home.run(&["db", "verify"]).code, Some(0), "as advised");
     assert_eq!(home.run(&["run", "data.csv"]).code, Some(0));

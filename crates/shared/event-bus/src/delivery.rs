@@ -176,6 +176,7 @@ impl Delivery {
         self.meters.failed.increment(1);
         let error = match fault {
             Fault::Unreadable(error) => {
+                let error = error.shortened();
                 tracing::warn!(subscriber, event_id = %event.event_id, "cannot be read: {error}");
                 return match self.subscription.on_unknown {
                     OnUnknown::Park => Verdict::Park(error),
@@ -183,7 +184,7 @@ impl Delivery {
                     OnUnknown::Halt => Verdict::Halt(error),
                 };
             }
-            Fault::Failed(error) => error,
+            Fault::Failed(error) => error.shortened(),
         };
         let detail = error.detail.as_deref();
         tracing::warn!(subscriber, event_id = %event.event_id, attempt, detail, "{error}");
@@ -195,7 +196,7 @@ impl Delivery {
         let wait = match waits.after(&error) {
             Ok(wait) => wait,
             // Its own attempts are counted above. Out of budget, or told to come back much later, it goes slowly.
-            Err(GiveUp::Budget | GiveUp::Later | GiveUp::Attempts | GiveUp::Permanent) => self.policy.longest,
+            Err(GiveUp::Budget | GiveUp::Later | GiveUp::Attempts | GiveUp::Permanent) => self.policy.longest_wait(),
         };
         if waiting.failures.len() == DeliveryRecord::FAILURES {
             waiting.failures.remove(0);

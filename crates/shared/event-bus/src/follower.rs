@@ -15,7 +15,7 @@ mod letters;
 mod outlook;
 mod straight;
 
-use std::{collections::BTreeSet, mem, pin::Pin, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, pin::Pin, sync::Arc, time::Duration};
 
 use event_sourcing::{Appended, Bell, CommitError, Damage, Excerpt, Position, Readable, Receipt, StoreError, StoreExt};
 use kernel::{Envelope, Error};
@@ -137,7 +137,7 @@ impl Follower {
         let marks: BTreeSet<u64> = self.delivery.marks().await?.into_iter().collect();
         self.progress = Progress::new(checkpoint, marks);
         self.mailbox.clear();
-        self.delivery.watch.forget();
+        self.delivery.watch.retain(&self.letters.tried());
         self.look_at_letters(&mut Work::new()).await?;
         self.publish(0);
         Ok(())
@@ -149,19 +149,17 @@ impl Follower {
         match &delivery.subscription.calls {
             Calls::Batch(options, handler) => self.batches(*options, handler, work).await,
             Calls::Each(handler) => loop {
-                self.obey(work).await?;
+                self.obey();
                 if self.obeyed.stop {
                     return Ok(());
                 }
-                if let Some(redelivering) = self.redelivery(work).await? {
-                    work.redeliver(redelivering);
+                if self.has_letters(work) {
                     self.lanes(work).await?;
-                    continue;
                 }
                 self.appended.look();
                 // What it halted before is read again when it is resumed.
                 if self.halted.is_some() {
-                    self.idle(work).await?;
+                    self.idle().await?;
                     continue;
                 }
                 let Readable { events: page, damage } = self.page().await?;
@@ -171,14 +169,14 @@ impl Follower {
                     self.progress.pass(delivery.store.head().await?, false);
                 }
                 // It is read again, when that is wanted.
-                if self.has_orders() {
+                if !self.is_held() && self.is_ordered() {
                     continue;
                 }
                 if page.is_empty() {
                     match damage {
                         Some(damage) => self.halt_before(&damage),
                         // Whatever has ended the wait is to be looked for.
-                        None => self.idle(work).await?,
+                        None => self.idle().await?,
                     }
                     continue;
                 }
@@ -195,7 +193,7 @@ impl Follower {
                     && self.letters.is_empty()
                     && self.progress.position() == self.progress.read
                 {
-                    self.idle(work).await?;
+                    self.idle().await?;
                 }
             },
         }
@@ -261,33 +259,25 @@ impl Follower {
         self.obeyed.paused || self.obeyed.leaving || self.obeyed.stop || self.halted.is_some()
     }
 
-    /// Whether there is an order, carried out or not, other than to go on.
+    /// Whether it is to begin with nothing, by an order that is carried out or by one that is not yet.
     fn is_ordered(&self) -> bool {
-        self.is_held() || self.has_orders()
+        let Orders { paused, leaving, stop, .. } = *self.orders.borrow();
+        paused || leaving || stop || self.is_held()
     }
 
-    /// Whether there is an order that is not carried out.
-    fn has_orders(&self) -> bool {
-        *self.orders.borrow() != self.obeyed
-    }
-
-    /// Carries out what was ordered since.
-    async fn obey(&mut self, work: &mut Work) -> Result<(), StoreError> {
+    /// Carries out what was ordered since, but for what was ordered about letters.
+    fn obey(&mut self) {
         let mut orders = *self.orders.borrow_and_update();
         // Nobody is left who could order anything.
         orders.stop |= self.orders.has_changed().is_err();
-        let before = mem::replace(&mut self.obeyed, orders);
-        if orders.resumed != before.resumed {
+        if orders.resumed != self.obeyed.resumed {
             self.halted = None;
         }
-        if orders.letters != before.letters {
-            self.look_at_letters(work).await?;
-        }
-        Ok(())
+        self.obeyed = Orders { letters: self.obeyed.letters, ..orders };
     }
 
     /// Waits for events or orders.
-    async fn idle(&mut self, work: &mut Work) -> Result<(), StoreError> {
+    async fn idle(&mut self) -> Result<(), StoreError> {
         // Under load the next event comes before this task would be asleep: to look again is cheaper than to be woken, for whoever
         // would wake it most of all.
         tokio::task::yield_now().await;
@@ -303,24 +293,15 @@ impl Follower {
             () = self.letters.ripen(), if !is_held => Ok(()),
             () = self.poll.as_mut() => {
                 self.poll.as_mut().reset(Instant::now() + PATIENCE);
-                self.tend(work).await
+                self.tend().await
             }
         }
     }
 
     /// What is done every second in which nothing happens.
-    async fn tend(&mut self, work: &mut Work) -> Result<(), StoreError> {
+    async fn tend(&mut self) -> Result<(), StoreError> {
         self.successes = 0;
-        self.flush().await?;
-        self.look_again(work).await
-    }
-
-    /// Another process may have discarded letters.
-    async fn look_again(&mut self, work: &mut Work) -> Result<(), StoreError> {
-        if !self.parked.is_empty() {
-            self.look_on(work).await?;
-        }
-        Ok(())
+        self.flush().await
     }
 
     /// Stores the checkpoint, if it is behind. Only while nothing is being committed: two commits have no order.

@@ -365,7 +365,7 @@ impl Shared {
     }
 
     fn refusal(&self, Kept { id, events }: &Kept, error: Error) -> Unit {
-        RefusedPublish { events: events.clone(), error }.into_unit(|refused| {
+        RefusedPublish { events: events.clone(), error: error.shortened() }.into_unit(|refused| {
             let mut unit = self.unit(events[0].event.metadata.correlation_id);
             unit.put(id.as_str(), refused, Expected::Any);
             unit
@@ -392,9 +392,11 @@ impl Shared {
     }
 
     fn count_waiting(&self) {
-        let waiting = self.spool().len();
-        self.status.send_modify(|status| status.waiting = waiting);
-        self.meters.waiting.set(waiting as f64);
+        // Counted where it is written: whoever counted before must not write it after.
+        self.status.send_modify(|status| {
+            status.waiting = self.spool().len();
+            self.meters.waiting.set(status.waiting as f64);
+        });
     }
 
     /// What earlier processes have left behind, but for the units that are kept. To be asked before anything is published.

@@ -12,7 +12,7 @@ pub struct RetryPolicy {
     pub attempts: u32,
     /// After the first failure, without the random part.
     pub first: Duration,
-    /// However many failures there were, with the random part; twice `first` or more.
+    /// However many failures there were, with the random part; twice `first` or more. More than seven weeks are seven weeks.
     pub longest: Duration,
     /// Retries for 100 deliveries that succeed; 1 to 100. Out of them, each next try waits for `longest`.
     pub budget_percent: u32,
@@ -47,7 +47,6 @@ impl RetryPolicy {
             per_second: self.budget_per_second,
             ..RetryBudgetOptions::default()
         };
-        let milliseconds = |time: Duration| u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
         let options = RetryOptions {
             attempts: self.attempts,
             first_ms: milliseconds(self.first),
@@ -57,4 +56,14 @@ impl RetryPolicy {
         // Whatever failed may succeed later: what the handler waits for, or a repair, may have come.
         Ok(retry.on(|_| true))
     }
+
+    /// How long is waited where nothing else says how long.
+    pub(crate) fn longest_wait(&self) -> Duration {
+        Duration::from_millis(milliseconds(self.longest).into())
+    }
+}
+
+/// Seven weeks at most.
+fn milliseconds(time: Duration) -> u32 {
+    u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
 }

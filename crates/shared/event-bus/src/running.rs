@@ -1,6 +1,7 @@
 //! The subscribers of a process, and who works on them.
 
 use std::{
+    collections::BTreeSet,
     panic::AssertUnwindSafe,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -65,6 +66,7 @@ struct Work {
     /// Of its delivery.
     abandoned: Arc<AtomicBool>,
     slate: Arc<Slate>,
+    watch: Arc<Watch>,
     task: JoinHandle<()>,
     /// There is nothing more to receive when the task has ended and nothing computes for it any more.
     computing: mpsc::Receiver<()>,
@@ -186,20 +188,21 @@ impl Post {
         let (desk, fence) = (delivery.desk.clone(), delivery.fence.clone());
         let (name, abandoned) = (delivery.subscription.name, Arc::clone(&delivery.abandoned));
         self.orders.send_modify(|orders| *orders = Orders { stop: false, leaving: false, ..*orders });
-        let (ordered, slate) = (self.orders.subscribe(), Arc::clone(&self.slate));
+        let (ordered, slate, watch) = (self.orders.subscribe(), Arc::clone(&self.slate), Arc::clone(&self.watch));
         let (bell, task) = match (delivery.subscription.class, delivery.subscription.calls.clone()) {
             (DeliveryClass::Ephemeral { overflow }, Calls::Each(handler)) => {
                 let listener = Listener::open(delivery, handler, overflow, ordered, Arc::clone(&slate)).await?;
                 slate.write(Standing::begins);
-                (listener.bell(), tokio::spawn(ending(name, slate, listener.run())))
+                (listener.bell(), tokio::spawn(ending(name, slate, watch, listener.run())))
             }
             _ => {
                 let follower = Follower::open(delivery, ordered, Arc::clone(&slate)).await?;
                 slate.write(Standing::begins);
-                (follower.bell(), tokio::spawn(ending(name, slate, follower.run())))
+                (follower.bell(), tokio::spawn(ending(name, slate, watch, follower.run())))
             }
         };
-        *self.work() = Some(Work { bell, desk, fence, abandoned, slate: Arc::clone(&self.slate), task, computing });
+        let (slate, watch) = (Arc::clone(&self.slate), Arc::clone(&self.watch));
+        *self.work() = Some(Work { bell, desk, fence, abandoned, slate, watch, task, computing });
         Ok(())
     }
 
@@ -312,13 +315,15 @@ impl Drop for Work {
     fn drop(&mut self) {
         self.abandoned.store(true, Ordering::SeqCst);
         self.task.abort();
+        self.watch.retain(&BTreeSet::new());
         self.slate.write(|standing| standing.ended = true);
     }
 }
 
 /// However the task of a subscriber ends, it is known that it has.
-async fn ending(subscriber: &'static str, slate: Arc<Slate>, task: impl Future<Output = ()>) {
+async fn ending(subscriber: &'static str, slate: Arc<Slate>, watch: Arc<Watch>, task: impl Future<Output = ()>) {
     let ended = AssertUnwindSafe(task).catch_unwind().await;
+    watch.retain(&BTreeSet::new());
     slate.write(|standing| {
         standing.ended = true;
         if let Err(panic) = ended {

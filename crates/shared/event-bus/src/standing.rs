@@ -43,7 +43,7 @@ pub struct SubscriberStatus {
     pub dropped: u64,
     /// Handlers that do not end.
     pub overlong: Vec<Overlong>,
-    /// Events that have failed and wait for their next try.
+    /// Events that have failed and wait for their next try; of a batch, its first.
     pub retrying: usize,
     /// The first of those in the order of the log, 16 at most.
     pub failing: Vec<Failing>,

@@ -1,7 +1,7 @@
 //! What a subscriber is at, for whoever looks from another thread: a handler that holds its own lets nobody look from there.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -98,9 +98,9 @@ impl Watch {
         self.watched().failed.remove(&event);
     }
 
-    /// Nothing is known any more of what has failed.
-    pub fn forget(&self) {
-        self.watched().failed.clear();
+    /// Nothing is known any more of what has failed, but for these.
+    pub fn retain(&self, known: &BTreeSet<Position>) {
+        self.watched().failed.retain(|position, _| known.contains(position));
     }
 
     /// How many wait for their next try, and the first of them in the order of the log.

@@ -32,6 +32,9 @@ pub struct Error {
     pub detail: Option<String>,
 }
 
+/// Bytes of a text that are kept beside what failed.
+const SHORT: usize = 4096;
+
 /// What a caller can do about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -149,6 +152,27 @@ impl Error {
         self
     }
 
+    /// As it can be kept beside what failed, whatever a store takes: of texts the first 4 KiB, of fields the first 64.
+    #[must_use]
+    pub fn shortened(mut self) -> Self {
+        let shorten = |text: &mut String| {
+            if text.len() > SHORT {
+                text.truncate(text.floor_char_boundary(SHORT));
+                text.push_str("...");
+            }
+        };
+        shorten(&mut self.message);
+        if let Some(Cow::Owned(code)) = &mut self.code {
+            shorten(code);
+        }
+        self.fields.truncate(64);
+        for FieldError { pointer, message } in &mut self.fields {
+            shorten(pointer);
+            shorten(message);
+        }
+        self
+    }
+
     /// Keeps what only the log may have.
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
@@ -187,6 +211,11 @@ mod seconds {
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
         let seconds = Option::<f64>::deserialize(deserializer)?;
-        seconds.map(|seconds| Duration::try_from_secs_f64(seconds).map_err(serde::de::Error::custom)).transpose()
+        // The longest there is was written as a number that is a little longer.
+        let read = |seconds: f64| match Duration::try_from_secs_f64(seconds) {
+            Err(_) if seconds >= Duration::MAX.as_secs_f64() => Ok(Duration::MAX),
+            read => read.map_err(serde::de::Error::custom),
+        };
+        seconds.map(read).transpose()
     }
 }

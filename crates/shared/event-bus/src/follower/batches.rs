@@ -67,10 +67,11 @@ impl Follower {
         let mut batch = Batch::empty();
         let mut look = Instant::now() + PATIENCE;
         loop {
-            self.obey(work).await?;
+            self.obey();
             if self.obeyed.stop {
                 return Ok(());
             }
+            self.look_as_told(work).await?;
             if let Some(redelivering) = self.redelivery(work).await? {
                 self.publish_with(batch.events.len(), 1);
                 let ended = tokio::select! {
@@ -80,11 +81,13 @@ impl Follower {
                 };
                 self.redelivered(ended)?;
                 // What was ordered meanwhile.
-                self.obey(work).await?;
+                self.obey();
             }
             if Instant::now() >= look {
                 look = Instant::now() + PATIENCE;
-                self.look_again(work).await?;
+                if !self.parked.is_empty() {
+                    self.look_on(work).await?;
+                }
             }
             self.appended.look();
             if batch.events.is_empty() {
@@ -103,7 +106,7 @@ impl Follower {
                 match damage {
                     Some(damage) => self.halt_before(&damage),
                     None if self.redelivers() => {}
-                    None => self.idle(work).await?,
+                    None => self.idle().await?,
                 }
             } else if !batch.events.is_empty() && Instant::now() >= batch.due && !self.is_ordered() {
                 self.hand_over(&mut batch, handler).await?;
@@ -118,7 +121,7 @@ impl Follower {
                     () = self.letters.ripen(), if !is_held => {}
                     () = self.poll.as_mut() => {
                         self.poll.as_mut().reset(Instant::now() + PATIENCE);
-                        self.tend(work).await?;
+                        self.tend().await?;
                     }
                 }
             }
@@ -212,6 +215,10 @@ impl Follower {
             } else {
                 index += 1;
             }
+        }
+        // Each that was parked was a commit: a pause may have been ordered meanwhile.
+        if self.is_ordered() {
+            return Ok(());
         }
         let (events, rest) = batch.events.split_at(batch.next());
         let Some(event) = events.first() else { return Ok(()) };

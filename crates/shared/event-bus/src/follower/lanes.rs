@@ -1,19 +1,23 @@
 use std::{
+    future::pending,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
     sync::Arc,
     time::Duration,
 };
 
 use event_sourcing::{CommitError, Readable, StoreError, StoreExt, Unit};
-use futures::{StreamExt, future::ready, stream::FuturesUnordered};
+use futures::{StreamExt, stream::FuturesUnordered};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{
     Follower, PAGE, PATIENCE,
     letters::{Redelivered, Redelivering},
+    outlook::GLANCE,
 };
 use crate::{
     DeliveryOutcome,
+    control::stopped,
     delivery::{Delivery, Tried, Verdict, position},
     handler::Fault,
     mailbox::Waiting,
@@ -35,11 +39,31 @@ pub(super) struct Work {
     committing: Several<Committed>,
     /// One at most: a dead letter. Its key is parked, so nothing else of it is being handled.
     redelivering: Several<Redelivered>,
+    /// One at most: a page of the log, of so many events if there are as many.
+    reading: Several<(usize, Result<Readable, StoreError>)>,
+    /// How long nothing begins for its sake: what is urgent in it comes first.
+    patient: Instant,
+    /// Whether the log is read for it.
+    reads: bool,
+    /// Whether there was no more in the log.
+    at_end: bool,
     /// Whether the next letter is being looked for, which has its place already.
     is_choosing: bool,
     /// Whether events come before the next letter, since one has had its turn.
     events_first: bool,
     look: Instant,
+}
+
+/// Something that was under way.
+enum Next {
+    Committed(Committed),
+    Tried(Tried),
+    /// It is to be tried again.
+    Ripe(Waiting),
+    Redelivered(Redelivered),
+    Read(usize, Result<Readable, StoreError>),
+    /// Whatever can be, though the log is not read yet.
+    Begun,
 }
 
 /// A unit that the store has answered.
@@ -53,8 +77,21 @@ struct Committed {
 impl Work {
     pub fn new() -> Self {
         let (handling, sleeping, committing) = (Several::new(), Several::new(), Several::new());
-        let (redelivering, look) = (Several::new(), Instant::now() + PATIENCE);
-        Self { handling, sleeping, committing, redelivering, is_choosing: false, events_first: false, look }
+        let (redelivering, reading, now) = (Several::new(), Several::new(), Instant::now());
+        let (patient, look) = (now, now + PATIENCE);
+        Self {
+            handling,
+            sleeping,
+            committing,
+            redelivering,
+            reading,
+            patient,
+            reads: false,
+            at_end: false,
+            is_choosing: false,
+            events_first: false,
+            look,
+        }
     }
 
     /// A dead letter.
@@ -68,7 +105,31 @@ impl Work {
     }
 
     fn is_empty(&self) -> bool {
-        self.in_flight() == 0 && self.sleeping.is_empty()
+        self.in_flight() == 0 && self.sleeping.is_empty() && self.reading.is_empty()
+    }
+
+    /// What comes next; never, where nothing is under way.
+    async fn next(&mut self) -> Next {
+        tokio::select! {
+            biased;
+            Some(committed) = self.committing.next() => Next::Committed(committed),
+            Some(tried) = self.handling.next() => Next::Tried(tried),
+            Some(waiting) = self.sleeping.next() => Next::Ripe(waiting),
+            Some(ended) = self.redelivering.next() => Next::Redelivered(ended),
+            Some((size, read)) = self.reading.next() => Next::Read(size, read),
+            () = sleep_until(self.patient), if self.is_patient() => Next::Begun,
+            else => pending().await,
+        }
+    }
+
+    /// Whether nothing is to begin before the log is read.
+    fn is_patient(&self) -> bool {
+        !self.reading.is_empty() && Instant::now() < self.patient
+    }
+
+    /// Whether a second is over since it was asked and was so.
+    pub fn is_look_due(&self) -> bool {
+        Instant::now() >= self.look
     }
 
     /// Since this last was so.
@@ -83,11 +144,17 @@ impl Work {
 }
 
 impl Follower {
-    /// Handles what is in the mailbox and what comes meanwhile, until it is empty, it is ordered to stop, or the store fails.
+    /// Handles what is in the mailbox and what comes meanwhile, letters included, until there is no more of it, it is ordered to
+    /// stop, or the store fails.
     pub(super) async fn lanes(&mut self, work: &mut Work) -> Result<(), StoreError> {
+        work.reads = true;
+        work.at_end = false;
         let mut result = self.drive(work).await;
-        work.handling.clear();
-        work.redelivering.clear();
+        work.reads = false;
+        work.reading.clear();
+        // What panics when it is dropped is nothing to those that are not.
+        _ = catch_unwind(AssertUnwindSafe(|| work.handling.clear()));
+        _ = catch_unwind(AssertUnwindSafe(|| work.redelivering.clear()));
         // For nothing else: where nobody is left to give orders, there is always an answer to who asks for them.
         while let Some(committed) = work.committing.next().await {
             if let Err(error) = self.committed(committed, work) {
@@ -102,27 +169,21 @@ impl Follower {
         if self.progress.is_due() {
             self.flush().await?;
         }
-        let mut at_end = false;
         loop {
-            self.obey(work).await?;
+            self.obey();
             if self.obeyed.stop {
                 return Ok(());
+            }
+            let is_second_over = work.is_second_over();
+            self.read_on(work, is_second_over);
+            self.look_as_told(work).await?;
+            if is_second_over && !self.parked.is_empty() {
+                // Another process may have discarded letters.
+                self.look_on(work).await?;
             }
             // Mutant `letters_first`: events wait until the last letter has been tried again.
             if !work.events_first || cfg!(mutant = "letters_first") {
                 self.redeliver(work).await?;
-            }
-            let is_second_over = work.is_second_over();
-            if is_second_over {
-                self.look_again(work).await?;
-            }
-            at_end &= !is_second_over && !self.appended.has_changed();
-            if !at_end && self.has_room() {
-                self.head = self.appended.look();
-                let size = self.page_size();
-                let Some(Readable { events, damage }) = self.page_beside(work, size).await? else { continue };
-                at_end = damage.is_some() || events.len() < size;
-                self.admit(events.iter());
             }
             self.take(work);
             self.redeliver(work).await?;
@@ -131,57 +192,69 @@ impl Follower {
             }
             // What waits for its next try is not being handled.
             self.publish_with(self.mailbox.len() + work.sleeping.len(), work.in_flight());
-            // Whoever only waits for the next try of one key looks for what there is of others.
-            let is_idle = work.in_flight() < self.delivery.subscription.concurrency && !self.obeyed.stop;
-            let reads_on = !at_end && is_idle && self.has_room();
+            let is_idle = work.in_flight() < self.delivery.subscription.concurrency;
+            let look = work.look;
             let has_place = is_idle && work.redelivering.is_empty() && !self.is_held();
             // Biased, so that a run repeats. Nothing starves: those who come last were looked at before, by the loop.
+            let at_end = work.at_end;
             tokio::select! {
                 biased;
-                Some(committed) = work.committing.next() => self.committed(committed, work)?,
-                Some(tried) = work.handling.next() => self.tried(tried, work),
-                Some(waiting) = work.sleeping.next() => self.mailbox.put_back(waiting),
-                Some(ended) = work.redelivering.next() => self.redelivered(ended)?,
+                under_way = work.next() => self.goes_on(under_way, work)?,
                 ordered = self.orders.changed() => if ordered.is_err() { self.obeyed.stop = true },
-                head = self.appended.changed(), if at_end => {
-                    self.head = head;
-                    at_end = false;
-                }
-                () = sleep_until(work.look) => {}
+                _ = self.appended.changed(), if at_end => work.at_end = false,
+                () = sleep_until(look) => {}
                 () = self.letters.ripen(), if has_place => {}
-                () = ready(()), if reads_on => {}
             }
         }
     }
 
-    /// What is read from the store, while what is under way goes on and others begin. `None` where it is waited for no longer, since
-    /// that was ordered.
+    /// What of it comes next.
+    fn goes_on(&mut self, next: Next, work: &mut Work) -> Result<(), StoreError> {
+        match next {
+            Next::Committed(committed) => self.committed(committed, work)?,
+            Next::Tried(tried) => self.tried(tried, work),
+            Next::Ripe(waiting) => self.mailbox.put_back(waiting),
+            Next::Redelivered(ended) => self.redelivered(ended)?,
+            Next::Read(size, read) => {
+                let Readable { events, damage } = read?;
+                work.at_end = damage.is_some() || events.len() < size;
+                self.admit(events.iter());
+            }
+            Next::Begun => {}
+        }
+        Ok(())
+    }
+
+    /// Begins to read what comes next in the log, where that is wanted: beside all else, for a store may be slow.
+    fn read_on(&mut self, work: &mut Work, is_second_over: bool) {
+        work.at_end &= !is_second_over && !self.appended.has_changed();
+        if work.reads && !work.at_end && work.reading.is_empty() && self.has_room() {
+            self.head = self.appended.look();
+            work.patient = Instant::now() + GLANCE;
+            let (store, read, size) = (Arc::clone(&self.delivery.store), self.progress.read, self.page_size());
+            work.reading.push(Box::pin(async move { (size, store.readable(read, size).await) }));
+        }
+    }
+
+    /// What is read of letters, while what is under way goes on and others begin. `None` where it is to stop.
     pub(super) async fn beside<T>(
         &mut self,
         work: &mut Work,
         reading: impl Future<Output = Result<T, StoreError>>,
-        ordered: impl Future<Output = ()>,
     ) -> Result<Option<T>, StoreError> {
-        let (mut reading, mut ordered) = (pin!(reading), pin!(ordered));
+        let (mut reading, mut orders) = (pin!(reading), self.orders.clone());
         loop {
+            let at_end = work.at_end;
             tokio::select! {
                 biased;
                 read = &mut reading => return read.map(Some),
-                Some(committed) = work.committing.next() => self.committed(committed, work)?,
-                Some(tried) = work.handling.next() => self.tried(tried, work),
-                Some(waiting) = work.sleeping.next() => self.mailbox.put_back(waiting),
-                Some(ended) = work.redelivering.next() => self.redelivered(ended)?,
-                () = &mut ordered => return Ok(None),
+                under_way = work.next() => self.goes_on(under_way, work)?,
+                () = stopped(&mut orders) => return Ok(None),
+                _ = self.appended.changed(), if at_end => work.at_end = false,
             }
+            self.read_on(work, false);
             self.take(work);
         }
-    }
-
-    /// What comes next in the log. It is read again after an order.
-    async fn page_beside(&mut self, work: &mut Work, size: usize) -> Result<Option<Readable>, StoreError> {
-        let (store, read, mut orders) = (Arc::clone(&self.delivery.store), self.progress.read, self.orders.clone());
-        let ordered = async move { _ = orders.changed().await };
-        self.beside(work, async move { store.readable(read, size).await }, ordered).await
     }
 
     /// Begins with a letter, where there is one and a place for it. Where there is but one place, letters and events take turns.
@@ -209,7 +282,7 @@ impl Follower {
     /// Begins with as many events as may be handled at a time.
     fn take(&mut self, work: &mut Work) {
         let Calls::Each(handler) = &Arc::clone(&self.delivery).subscription.calls else { return };
-        while !self.is_ordered() && work.in_flight() < self.delivery.subscription.concurrency {
+        while !self.is_ordered() && !work.is_patient() && work.in_flight() < self.delivery.subscription.concurrency {
             let Some(waiting) = self.mailbox.take() else { return };
             work.events_first = false;
             if self.parked.holds(&waiting.event.metadata.key) {

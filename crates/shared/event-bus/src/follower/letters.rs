@@ -6,7 +6,7 @@
 //! changes nothing about it but that its tries are counted anew.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
     future::pending,
     mem::take,
     pin::Pin,
@@ -14,14 +14,13 @@ use std::{
     time::Duration,
 };
 
-use event_sourcing::{CommitError, Expected, Found, StoreError, StoreExt};
+use event_sourcing::{CommitError, Expected, Found, Position, StoreError, StoreExt};
 use kernel::{Envelope, Error};
 use tokio::time::{Instant, sleep_until};
 
 use super::{Follower, lanes::Work};
 use crate::{
     DeadLetter, DeliveryOutcome, LetterFilter,
-    control::stopped,
     delivery::{Delivery, Tried, Verdict, position},
     handler::Fault,
     mailbox::Waiting,
@@ -137,11 +136,43 @@ impl Letters {
         self.look.is_loose = true;
     }
 
-    /// The first round has these. What waits for its next try is tried before only where somebody asks.
+    /// The first round has these. Where nobody asks for it, without the keys that wait for their next try or that somebody asked for.
     fn begin(&mut self, mut due: VecDeque<Sequence>) {
-        if let Some(Round { ask, sequences }) = self.rounds.front_mut() {
-            due.retain(|sequence| ask.is_some() || !self.waiting.contains_key(&sequence.key));
-            *sequences = Some(due);
+        if self.rounds.front().is_some_and(|round| round.ask.is_none()) {
+            let others = self.rounds.iter().filter_map(|round| round.sequences.as_ref()).flatten();
+            let others: HashSet<&str> = others.map(|sequence| sequence.key.as_str()).collect();
+            due.retain(|Sequence { key, .. }| !self.waiting.contains_key(key) && !others.contains(key.as_str()));
+        }
+        if let Some(round) = self.rounds.front_mut() {
+            round.sequences = Some(due);
+        }
+    }
+
+    /// What is known of the tries of a key that nobody asked for. It is tried by somebody else now.
+    fn known(&mut self, key: &str) -> Option<Sequence> {
+        if let Some((_, waiting)) = self.waiting.remove(key) {
+            return Some(waiting);
+        }
+        let rounds = self.rounds.iter_mut().filter(|round| round.ask.is_none());
+        rounds.filter_map(|round| round.sequences.as_mut()).find_map(|sequences| {
+            let place = sequences.iter().position(|sequence| sequence.key == key)?;
+            sequences.remove(place)
+        })
+    }
+
+    /// The events that have failed and are tried again.
+    pub fn tried(&self) -> BTreeSet<Position> {
+        let ripe = self.rounds.iter().filter_map(|round| round.sequences.as_ref()).flatten();
+        let tried = self.waiting.values().map(|(_, sequence)| sequence).chain(ripe);
+        tried.filter_map(|sequence| Some(position(&sequence.tried.as_ref()?.event))).collect()
+    }
+
+    /// These rounds go on no more. What they have begun with may be held back by nothing.
+    fn drop_rounds(&mut self, are_over: impl Fn(&Round) -> bool) {
+        let had_begun = self.rounds.iter().any(|round| are_over(round) && round.sequences.is_some());
+        self.rounds.retain(|round| !are_over(round));
+        if had_begun {
+            self.loosen();
         }
     }
 
@@ -153,20 +184,42 @@ impl Letters {
 
     /// Nothing more is tried for those who asked.
     fn answer(&mut self, answer: impl Fn(Ask)) {
-        let trying = self.trying.iter_mut().filter_map(|(_, round)| round.take_if(|round| round.ask.is_some()));
+        let trying = self.trying.iter_mut().find_map(|(_, round)| round.take_if(|round| round.ask.is_some()));
         let (asked, rounds): (VecDeque<Round>, _) =
             take(&mut self.rounds).into_iter().partition(|round| round.ask.is_some());
         self.rounds = rounds;
-        trying.chain(asked).filter_map(|round| round.ask).for_each(answer);
+        // What they have begun with may be held back by nothing.
+        if trying.iter().chain(&asked).any(|round| round.sequences.is_some()) {
+            self.loosen();
+        }
+        trying.into_iter().chain(asked).filter_map(|round| round.ask).for_each(answer);
     }
 }
 
 impl Follower {
+    /// Carries out what was ordered about them.
+    pub(super) async fn look_as_told(&mut self, work: &mut Work) -> Result<(), StoreError> {
+        let letters = self.orders.borrow().letters;
+        if letters != self.obeyed.letters {
+            self.obeyed.letters = letters;
+            self.look_at_letters(work).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether there is something to be done about them.
+    pub(super) fn has_letters(&self, work: &Work) -> bool {
+        let is_asked = || self.letters.rounds.iter().any(|round| round.ask.is_some());
+        let is_told = || self.orders.borrow().letters != self.obeyed.letters;
+        self.redelivers() || is_asked() || is_told() || (!self.parked.is_empty() && work.is_look_due())
+    }
+
     /// Which keys are parked, what was asked about them, and whether some are held back by nothing any more.
     pub(super) async fn look_at_letters(&mut self, work: &mut Work) -> Result<(), StoreError> {
-        let asked = self.delivery.desk.take().into_iter();
+        // Whoever asked hears that it begins; the others, only of what ends.
+        let asked = self.delivery.desk.take().into_iter().inspect(|ask| ask.tell(|_| ()));
         self.letters.rounds.extend(asked.map(|ask| Round { ask: Some(ask), sequences: None }));
-        self.letters.go_on();
+        self.letters.drop_rounds(|round| round.ask.as_ref().is_some_and(Ask::is_given_up));
         self.letters.look = Look::default();
         self.parked.look();
         while !self.look_on(work).await? {}
@@ -218,8 +271,7 @@ impl Follower {
         work: &mut Work,
         reading: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<Option<T>, StoreError> {
-        let mut orders = self.orders.clone();
-        self.beside(work, reading, async move { stopped(&mut orders).await }).await
+        self.beside(work, reading).await
     }
 
     /// The next letter that is to be tried again, if there is one and it may be now. One at a time, and none while another is being
@@ -232,14 +284,16 @@ impl Follower {
             self.decline();
             return Ok(None);
         }
-        let is_given_up = |round: &Round| round.ask.as_ref().is_some_and(Ask::is_given_up);
-        self.letters.rounds.retain(|round| !is_given_up(round));
+        self.letters.drop_rounds(|round| round.ask.as_ref().is_some_and(Ask::is_given_up));
         self.letters.take_up();
-        if self.letters.rounds.is_empty() && take(&mut self.letters.loose) {
+        if self.letters.rounds.iter().all(|round| round.ask.is_some()) && take(&mut self.letters.loose) {
             self.letters.rounds.push_back(Round::default());
         }
         self.pay_in();
-        while let Some(Round { ask, sequences }) = self.letters.rounds.front_mut() {
+        // A pause may have been ordered while something was read.
+        while !self.is_ordered()
+            && let Some(Round { ask, sequences }) = self.letters.rounds.front_mut()
+        {
             let Some(sequences) = sequences else {
                 let filter = ask.as_ref().map(|ask| ask.filter.clone());
                 let reading = due(Arc::clone(&self.delivery), filter);
@@ -249,10 +303,13 @@ impl Follower {
             };
             while let Some(mut sequence) = sequences.pop_front() {
                 let Some(id) = sequence.ids.front().cloned() else { continue };
-                // Who asks for what waits has it tried now.
-                let waiting = self.letters.waiting.remove(&sequence.key).map(|(_, waiting)| waiting);
-                let waiting = waiting.filter(|waiting| waiting.ids.front() == Some(&id));
-                let tried = sequence.tried.take().or(waiting.and_then(|waiting| waiting.tried));
+                // Who asks for what waits, or is ripe and waits for its turn, has it tried now.
+                let known = self.letters.known(&sequence.key).and_then(|known| known.tried);
+                if let Some(known) = &known {
+                    self.delivery.watch.ends(position(&known.event));
+                }
+                let known = known.filter(|known| position(&known.event) == place(&id));
+                let tried = sequence.tried.take().or(known);
                 self.letters.trying = Some((sequence, self.letters.rounds.pop_front()));
                 return Ok(Some(Box::pin(redeliver(Arc::clone(&self.delivery), id, tried))));
             }
@@ -305,6 +362,9 @@ impl Follower {
                 End::Gone => {}
             });
         }
+        if let (Some(id), false) = (sequence.ids.front(), matches!(end, End::Again(..))) {
+            self.delivery.watch.ends(place(id));
+        }
         match end {
             End::Delivered | End::Gone => {
                 sequence.ids.pop_front();
@@ -333,6 +393,12 @@ impl Follower {
 /// What a letter is stored under.
 fn id(subscriber: &str, position: &str) -> String {
     format!("{subscriber}/{position}")
+}
+
+/// Where in the log its event is.
+fn place(id: &str) -> Position {
+    let position = id.rsplit_once('/').and_then(|(_, position)| position.parse().ok());
+    Position(position.expect("a letter that was listed ends with the position of its event"))
 }
 
 /// The letters of each key of which one is wanted. Where nobody asks for any, those are that were never tried and that nothing holds
@@ -402,6 +468,7 @@ async fn redeliver(delivery: Arc<Delivery>, id: String, tried: Option<Waiting>) 
     } else {
         delivery.meters.failed.increment(1);
         let (Fault::Failed(error) | Fault::Unreadable(error)) = fault;
+        let error = error.shortened();
         let (subscriber, event_id) = (delivery.subscription.name, &letter.event.event_id);
         tracing::warn!(subscriber, %event_id, detail = error.detail.as_deref(), "a dead letter failed again: {error}");
         Verdict::Park(error)

@@ -8,7 +8,7 @@ use super::PAGE;
 use crate::delivery::{Delivery, position};
 
 /// How long more urgent events may be overlooked.
-const GLANCE: Duration = Duration::from_millis(10);
+pub(super) const GLANCE: Duration = Duration::from_millis(10);
 
 /// What comes behind a page whose events are handled one after another: something more urgent need not wait for its end. Handlers
 /// that are through with the page before a glance is due pay nothing for it.
