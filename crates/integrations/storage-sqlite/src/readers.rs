@@ -201,7 +201,13 @@ impl Reader {
     fn read<T>(&mut self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
         let connection = match self.connection.take() {
             Some(connection) if connection.is_what_it_was().is_ok() => connection,
-            _ => ReadOnly::connect(&self.file)?,
+            _ => {
+                // SQLite would lay an empty log where the one is that was taken away, and nobody would see any more that it was.
+                if self.file.lost().is_some_and(|lost| lost == self.file.log_path()) {
+                    self.file.is_held()?;
+                }
+                ReadOnly::connect(&self.file)?
+            }
         };
         let answer = query(&connection).map_err(|cause| self.file.fault(&cause));
         connection.is_what_it_was()?;

@@ -158,6 +158,9 @@ async fn who_has_lost_its_store_says_so_when_it_cannot_be_read() {
         assert_eq!(error.kind, StoreErrorKind::Unavailable, "{error}");
         assert!(error.message.contains("was taken from under this process, which cannot write it"), "{error}");
         assert!(error.message.contains(&format!("{name}` has been moved")), "{error}");
+        // Or the next process would not see that it is gone.
+        let head = store.head().await.unwrap_err();
+        assert!(!folder.path().join(name).exists(), "nothing is laid where it was: {head}");
     }
 }
 
