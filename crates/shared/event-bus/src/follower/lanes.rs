@@ -55,6 +55,7 @@ pub(super) struct Work {
 }
 
 /// Something that was under way.
+#[expect(clippy::large_enum_variant, reason = "one at a time, and taken apart where it arrives: a box would cost more")]
 enum Next {
     Committed(Committed),
     Tried(Tried),
