@@ -545,7 +545,7 @@ mod tests {
             unit.put(format!("{:020}/{}", delivery.position.0, delivery.subscriber), delivery, Expected::Absent);
         }
         store.commit(unit).await.unwrap();
-        Tree::of(&store, correlation).await.unwrap()
+        Tree::of(&store, &Pending::of(&[], &store).await.unwrap(), correlation).await.unwrap()
     }
 
     fn delivery(position: u64, module: &str, attempts: u32, failures: &[&str]) -> DeliveryRecord {

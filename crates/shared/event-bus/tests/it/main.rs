@@ -1,6 +1,7 @@
 //! What subscribers rely on, on the in-memory store and paused time.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod asks;
 mod conformance;
 mod edges;
 mod faults;
