@@ -9,6 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use event_bus::{DeadLetter, HourPassed, ScheduleId, Scheduled};
 use event_sourcing::{Document, LogQuery, Position, Store, StoreExt};
 use kernel::{Clock, Envelope, Event};
+use serde::Deserialize;
 
 use super::{
     rules::is_discarded,
@@ -43,7 +44,7 @@ pub(super) async fn judge(world: &World, words: u64, promises: &[Promise]) {
     }
     judge_answers(world, words, &answers, &told);
     judge_promises(world, promises, &told).await;
-    judge_hours(world, &told);
+    judge_hours(world, &told).await;
 }
 
 /// Effects, letters and checkpoint of a subscriber. The answer is what it has said.
@@ -133,8 +134,21 @@ async fn judge_promises(world: &World, promises: &[Promise], told: &Told) {
     }
 }
 
+/// What the timekeeper remembers of hours.
+#[derive(Deserialize)]
+struct Passage {
+    until: DateTime<Utc>,
+}
+
+/// When the hours began to be looked at, as long as none has passed since.
+async fn beginning(world: &World) -> Option<DateTime<Utc>> {
+    let stored = world.memory.document("event_bus.passage_of_time", HourPassed::NAME).await;
+    let stored = stored.expect("the store in memory answers").filter(|stored| stored.revision == 1)?;
+    Some(stored.body.read::<Passage>().expect("it is what the timekeeper writes").until)
+}
+
 /// Each hour once, none left out, up to the present one.
-fn judge_hours(world: &World, told: &Told) {
+async fn judge_hours(world: &World, told: &Told) {
     if !world.scenario.parts.iter().any(|part| part.events == HourPassed::NAME) {
         return;
     }
@@ -149,8 +163,11 @@ fn judge_hours(world: &World, told: &Told) {
         }
     }
     let now = world.clock.now();
-    let is_late = hours.last().is_none_or(|last| now - last.ended > TimeDelta::minutes(61));
-    if is_late {
+    let last = match hours.last() {
+        Some(last) => Some(last.ended),
+        None => beginning(world).await,
+    };
+    if last.is_none_or(|last| now - last > TimeDelta::minutes(61)) {
         world.failed(format!("it is {now}, and the last hour that passed is {:?}", hours.last()));
     }
 }
