@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, mem::take, path::PathBuf, sync::Arc, time::Dura
 
 use event_bus::{BusOptions, DeadLetter, DeliveryClass, Drain, EventBus, Ports, Published, Subscriber};
 use event_sourcing::{Document, Expected, MemoryStore, Store, StoreExt, Unit};
-use kernel::{Context, Error, Event};
+use kernel::{Context, Error, Event, SystemIds};
 use module::{Application, Infrastructure, Module, Options, Outlet, Shutdown, assemble};
 use serde::{Deserialize, Serialize};
 use testing::{
@@ -72,7 +72,9 @@ fn harbour() -> Module {
 }
 
 async fn built(store: &Arc<dyn Store>, modules: Vec<Module>, spool: Option<PathBuf>) -> Application {
-    let infrastructure = Infrastructure { store: Arc::clone(store), ..infrastructure() };
+    // Ids of their own, as those of several processes are.
+    let ids = Arc::new(SystemIds);
+    let infrastructure = Infrastructure { store: Arc::clone(store), ids, ..infrastructure() };
     assemble(modules, infrastructure, Options { spool, ..Options::default() }).await.unwrap()
 }
 
