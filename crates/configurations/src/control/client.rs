@@ -1,10 +1,10 @@
-use std::{path::Path, time::Duration};
+use std::{io::ErrorKind, path::Path, time::Duration};
 
 use http_body_util::{BodyExt, Full};
 use hyper::{Method, Request, body::Bytes, header};
 use hyper_util::rt::TokioIo;
 use interfaces_ai::{PipelineStarted, StartPipeline};
-use kernel::{Error, ErrorKind, Json, Problem};
+use kernel::{Error, Json, Problem};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{
     net::TcpStream,
@@ -30,9 +30,21 @@ impl Client {
     /// The serving process of this store, if there is one.
     ///
     /// # Errors
-    /// There is one, and it does not answer.
+    /// There is one, and it does not answer, or this user cannot know.
     pub async fn find(store: &Path) -> Result<Option<Self>, Failure> {
-        let ticket = std::fs::read(Ticket::path(store)).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let path = Ticket::path(store);
+        let ticket = match std::fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).ok(),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => None,
+            Err(error) => {
+                return Err(Failure::impossible(format!(
+                    "whether a process serves {}, nobody can tell who cannot read {}: {error}: ask as the user who runs \
+                     `borough serve`",
+                    store.display(),
+                    path.display()
+                )));
+            }
+        };
         let Some(client) = ticket.map(|ticket| Self { ticket }) else { return Ok(None) };
         let asking = client.answer::<StatusReport>(Method::GET, "/status", b"null".to_vec(), None);
         let Ok(answer) = timeout(PATIENCE, asking).await else {
@@ -46,7 +58,7 @@ impl Client {
         Ok(match answer {
             Ok(Ok(_)) => Some(client),
             // One that has lost its store is there and says so.
-            Ok(Err(error)) if error.kind == ErrorKind::Unavailable => Some(client),
+            Ok(Err(error)) if error.kind == kernel::ErrorKind::Unavailable => Some(client),
             Ok(Err(_)) | Err(_) => None,
         })
     }
@@ -134,7 +146,7 @@ impl Client {
             },
         };
         let (ok, bytes) = answer.map_err(|reason| {
-            Error::new(ErrorKind::Unavailable, format!("the serving process cannot be reached: {reason}"))
+            Error::new(kernel::ErrorKind::Unavailable, format!("the serving process cannot be reached: {reason}"))
         })?;
         if ok {
             return Ok(Ok(serde_json::from_slice(&bytes)?));
@@ -252,6 +264,16 @@ mod tests {
         serving.abort();
         assert!(serving.await.is_err());
         assert!(!find().await.unwrap(), "it has died and left its ticket");
+    }
+
+    /// Another user's, as a rule.
+    #[tokio::test]
+    async fn where_the_ticket_cannot_be_read_nobody_is_told_that_there_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = folder.path().join("borough.db");
+        std::fs::create_dir(Ticket::path(&store)).unwrap();
+        let failure = Client::find(&store).await.map(|_| ()).unwrap_err().to_string();
+        assert!(failure.contains("borough.db.control: ") && failure.contains("ask as the user who runs"), "{failure}");
     }
 
     #[tokio::test(start_paused = true)]

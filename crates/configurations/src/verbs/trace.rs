@@ -322,6 +322,7 @@ impl Tree {
         places.events.insert(id, node);
         for record in deliveries {
             let delivery = self.add(node.into(), Node::of_delivery(record));
+            places.published.extend(record.events.iter().map(|event| (*event, delivery)));
             let took = Duration::try_from_secs_f64(record.seconds).ok().and_then(|took| TimeDelta::from_std(took).ok());
             let (subscriber, started) = (record.subscriber.clone(), record.started);
             let ended = took.and_then(|took| started.checked_add_signed(took)).unwrap_or(started);
@@ -408,7 +409,7 @@ struct Places {
     events: HashMap<Uuid, usize>,
     /// By event and module.
     deliveries: HashMap<(Uuid, String), Vec<Delivery>>,
-    /// By event, the command, the step or the run in whose unit it is.
+    /// By event, the command, the delivery, the step or the run in whose unit it is.
     published: HashMap<EventId, usize>,
     /// By run and name.
     steps: HashMap<String, usize>,
@@ -561,6 +562,7 @@ mod tests {
             started: event.timestamp,
             seconds: 0.001,
             outcome: DeliveryOutcome::Done,
+            events: Vec::new(),
             failures: failures.iter().map(|message| Error::internal(*message)).collect(),
             error: None,
         }
@@ -694,8 +696,12 @@ mod tests {
         assert!(text.contains(either) && text.contains("   │  ├─ event mail.changed of mail @3\n"), "{text}");
         // Side by side, nothing tells which of them it was.
         (second.attempts, second.started) = (1, first.started);
-        let text = tree_of(&[first, second]).await;
+        let text = tree_of(&[first.clone(), second.clone()]).await;
         assert!(text.contains(either), "{text}");
+        // But for what its record says.
+        second.events = vec![EventId::new(Uuid::from_u128(2))];
+        let text = tree_of(&[first, second]).await;
+        assert!(text.contains("   │  └─ event mail.changed of mail @2\n"), "{text}");
     }
 
     #[tokio::test]

@@ -19,7 +19,7 @@ use event_sourcing::{
     StoreExt, Unit, Unreadable,
 };
 use futures::FutureExt;
-use kernel::{Clock, Context, CorrelationId, Envelope, Error, ErrorKind, Ids, panic_text};
+use kernel::{CausationId, Clock, Context, CorrelationId, Envelope, Error, ErrorKind, Ids, panic_text};
 use resilience::{GiveUp, Retry};
 use tokio::time::Instant;
 use tracing::Span;
@@ -251,6 +251,8 @@ impl Delivery {
             return;
         }
         let event = &waiting.event;
+        let cause = Some(CausationId::new(event.event_id.uuid()));
+        let set_off = unit.events().filter(|published| published.metadata.causation_id == cause);
         let record = DeliveryRecord {
             subscriber: self.subscription.name.into(),
             module: self.subscription.module.into(),
@@ -262,6 +264,7 @@ impl Delivery {
             started: self.before(took),
             seconds: took.as_secs_f64(),
             outcome,
+            events: set_off.map(|published| published.event_id).take(DeliveryRecord::EVENTS).collect(),
             failures: waiting.failures.clone(),
             error: error.cloned(),
         };

@@ -30,6 +30,10 @@ pub struct DeliveryRecord {
     pub seconds: f64,
     /// How it ended.
     pub outcome: DeliveryOutcome,
+    /// What it published in the unit of the delivery: at most [`EVENTS`](Self::EVENTS) of it. Of what is handled in batches, what the
+    /// events of the batch set off is with the one of them that caused it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<EventId>,
     /// What the tries before the last one failed with, in their order: the latest [`FAILURES`](Self::FAILURES) of those of this
     /// process. They are kept in memory until the delivery ends. Of an event that was tried with others, those
     /// of the batch; tried by itself afterwards, those of these tries.
@@ -61,6 +65,9 @@ impl Document for DeliveryRecord {
 impl DeliveryRecord {
     /// Tries before the last one whose errors are kept.
     pub const FAILURES: usize = 10;
+
+    /// Published events that are kept.
+    pub const EVENTS: usize = 100;
 
     /// Those of the event at this place of the log, by subscriber. One that cannot be read is left out.
     ///

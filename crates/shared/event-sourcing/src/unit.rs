@@ -323,9 +323,9 @@ impl Unit {
     }
 
     /// The events that are to be written, in the order in which they were added.
-    pub fn event_ids(&self) -> impl Iterator<Item = EventId> {
+    pub fn events(&self) -> impl Iterator<Item = &Envelope> {
         self.writes.iter().filter_map(|write| match write {
-            Write::Append { envelope, .. } => Some(envelope.event_id),
+            Write::Append { envelope, .. } => Some(&**envelope),
             _ => None,
         })
     }

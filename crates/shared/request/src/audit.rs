@@ -101,7 +101,7 @@ impl Audited<'_> {
     fn record(&self, cx: &Context, unit: &mut Unit, outcome: Outcome, code: Option<String>) {
         let principal = cx.principal();
         let event = CommandRecorded {
-            events: unit.event_ids().take(EVENTS).collect(),
+            events: unit.events().map(|event| event.event_id).take(EVENTS).collect(),
             seconds: Some(self.since.elapsed().as_secs_f64()),
             user: principal.user().to_owned(),
             acting: principal.acting().map(str::to_owned),

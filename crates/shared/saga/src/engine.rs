@@ -460,7 +460,7 @@ impl Run<'_> {
             let record = SagaRecord { error: Some(error), ..self.at(SagaState::Stuck) };
             return self.commit(record, self.unit()).await;
         }
-        record.events = unit.event_ids().take(EVENTS).collect();
+        record.events = unit.events().map(|event| event.event_id).take(EVENTS).collect();
         self.commit(record, unit).await
     }
 
@@ -506,7 +506,7 @@ impl Run<'_> {
             return Ok(Err(error));
         }
         let told = &mut record.steps[index].events;
-        told.extend(unit.event_ids().take(EVENTS - told.len()));
+        told.extend(unit.events().map(|event| event.event_id).take(EVENTS - told.len()));
         // Mutant `step_apart_from_journal`: a crash between a step's writes and its entry in the journal repeats them.
         if cfg!(mutant = "step_apart_from_journal") {
             let writes = std::mem::replace(&mut unit, self.unit());

@@ -12,17 +12,20 @@ use std::{
 };
 
 use event_bus::{
-    BatchOptions, BusOptions, CpuSubscriber, DeliveryClass, DeliveryOutcome, EventBus, Failing, InlineSubscribers,
-    LetterFilter, Overflow, Ports, RetryPolicy, Schedule, Subscriber, SubscriberStatus, Subscription, at_rest,
+    BatchOptions, BatchSubscriber, BusOptions, CpuSubscriber, DeliveryClass, DeliveryOutcome, EventBus, Failing,
+    InlineSubscribers, LetterFilter, Overflow, Ports, RetryPolicy, Schedule, Subscriber, SubscriberStatus,
+    Subscription, at_rest,
 };
-use event_sourcing::{Document, Expected, MemoryStore, Position, Store, Unit};
+use event_sourcing::{Document, Expected, MemoryStore, Position, Store, StoreExt, Unit};
 use expect_test::expect;
 use kernel::{Clock as _, Context, Envelope, Error, ManualClock, SequentialIds};
 use metrics::{Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString};
 use observability::{EndedSpan, Export, SUBSCRIBER, SpanSink};
 use serde::{Deserialize, Serialize};
 use testing::{
-    bus::{Action, Probe, drained, letters, options, publish, publish_together, records, start, start_with, until},
+    bus::{
+        Action, Probe, Ranked, drained, letters, options, publish, publish_together, records, start, start_with, until,
+    },
     faults::{Fault, FaultPlan, Reading},
     store::{Card, Noted, Tagged},
 };
@@ -318,6 +321,51 @@ async fn batches_keep_what_they_failed_with() {
     }
 }
 
+/// Sets off an event for each.
+struct Answers;
+
+fn answer(note: &Noted, unit: &mut Unit) {
+    unit.publish(&Ranked::<0> { key: note.n.to_string() });
+}
+
+impl Subscriber<Noted> for Answers {
+    async fn handle(&self, _: &Context, note: &Noted, unit: &mut Unit) -> Result<(), Error> {
+        answer(note, unit);
+        Ok(())
+    }
+}
+
+impl BatchSubscriber<Noted> for Answers {
+    async fn handle(&self, _: &Context, notes: &[Noted], unit: &mut Unit) -> Result<(), Error> {
+        notes.iter().for_each(|note| answer(note, unit));
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_has_what_its_delivery_set_off() {
+    let batch = |size| BatchOptions { size, delay: Duration::ZERO };
+    let ways = [
+        (Subscription::new::<Noted>("answers", "ledger", Answers), [1, 1]),
+        (Subscription::new::<Noted>("answers", "ledger", Answers).with_concurrency(2), [1, 1]),
+        (Subscription::batches::<Noted>("answers", "ledger", batch(1), Answers), [1, 1]),
+        // What a batch sets off is caused by its last event.
+        (Subscription::batches::<Noted>("answers", "ledger", batch(2), Answers), [0, 2]),
+    ];
+    for (subscription, expected) in ways {
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
+        let bus = start(&store, vec![subscription]).await;
+        publish_together(&store, [Noted::new("a", 1), Noted::new("b", 2)]).await;
+        drained(&bus).await;
+        bus.stop().await;
+        let records = records(&store).await;
+        assert_eq!(records.iter().map(|record| record.events.len()).collect::<Vec<_>>(), expected);
+        let log = store.readable(Position(2), 10).await.unwrap();
+        let told: Vec<_> = records.into_iter().flat_map(|record| record.events).collect();
+        assert_eq!(told, log.events.iter().map(|event| event.event_id).collect::<Vec<_>>());
+    }
+}
+
 /// Says when it has been written to.
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
@@ -430,7 +478,7 @@ impl Subscriber<Noted> for Echo {
     }
 }
 
-impl event_bus::BatchSubscriber<Noted> for Echo {
+impl BatchSubscriber<Noted> for Echo {
     async fn handle(&self, _: &Context, events: &[Noted], unit: &mut Unit) -> Result<(), Error> {
         events.iter().for_each(|event| _ = unit.publish(event));
         Ok(())
