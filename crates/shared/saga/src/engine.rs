@@ -438,7 +438,8 @@ impl Run<'_> {
         let span = observability::step_span(definition.module(), definition.name(), step, &self.context);
         let start = Instant::now();
         let failed = |error: &Error| observability::failed(error.code());
-        let result = async { work.await.inspect_err(failed) }.instrument(span).await;
+        // The journal keeps it, whatever a step says.
+        let result = async { work.await.inspect_err(failed).map_err(Error::shortened) }.instrument(span).await;
         meters::tried(definition.name(), step, start.elapsed(), result.as_ref().err());
         result
     }
@@ -457,7 +458,7 @@ impl Run<'_> {
         let mut unit = self.unit();
         self.definition.compensated(&record, &mut unit)?;
         if let Err(error) = self.engine.requests.complete(&mut unit).await {
-            let record = SagaRecord { error: Some(error), ..self.at(SagaState::Stuck) };
+            let record = SagaRecord { error: Some(error.shortened()), ..self.at(SagaState::Stuck) };
             return self.commit(record, self.unit()).await;
         }
         record.events = unit.events().map(|event| event.event_id).take(EVENTS).collect();

@@ -238,7 +238,7 @@ impl Follower {
             let after = delivery.letters_after(after, see).await?;
             Ok((seen, after))
         };
-        let Some((seen, after)) = self.read(work, reading).await? else { return Ok(true) };
+        let Some((seen, after)) = self.beside(work, reading).await? else { return Ok(true) };
         let Look { after: next, keys, .. } = &mut self.letters.look;
         for (key, id, is_loose) in seen {
             keys.entry(key).or_insert((id, is_loose));
@@ -265,15 +265,6 @@ impl Follower {
         Ok(true)
     }
 
-    /// `None` where it is to stop.
-    async fn read<T>(
-        &mut self,
-        work: &mut Work,
-        reading: impl Future<Output = Result<T, StoreError>>,
-    ) -> Result<Option<T>, StoreError> {
-        self.beside(work, reading).await
-    }
-
     /// The next letter that is to be tried again, if there is one and it may be now. One at a time, and none while another is being
     /// tried: so an order comes between two of them, and so does whatever else waits for its turn.
     pub(super) async fn redelivery(&mut self, work: &mut Work) -> Result<Option<Redelivering>, StoreError> {
@@ -297,7 +288,7 @@ impl Follower {
             let Some(sequences) = sequences else {
                 let filter = ask.as_ref().map(|ask| ask.filter.clone());
                 let reading = due(Arc::clone(&self.delivery), filter);
-                let Some(due) = self.read(work, reading).await? else { return Ok(None) };
+                let Some(due) = self.beside(work, reading).await? else { return Ok(None) };
                 self.letters.begin(due);
                 continue;
             };

@@ -12,16 +12,17 @@ use request::{Requests, ServiceTable};
 use saga::{ResumeError, Saga, SagaEngine, SagaId, SagaRecord, SagaState, Silent, Step, StepContext, Undo};
 use testing::store::Noted;
 
-/// One step whose run and undo fail so many times with such a kind.
+/// One step whose run and undo fail so many times with such a kind and text.
 struct Failing {
     kind: ErrorKind,
+    message: String,
     runs: Arc<AtomicU32>,
     undos: Arc<AtomicU32>,
 }
 
 impl Failing {
     fn new(kind: ErrorKind, runs: u32, undos: u32) -> Self {
-        Self { kind, runs: Arc::new(runs.into()), undos: Arc::new(undos.into()) }
+        Self { kind, message: "not now".into(), runs: Arc::new(runs.into()), undos: Arc::new(undos.into()) }
     }
 }
 
@@ -31,13 +32,14 @@ impl Saga for Failing {
     const VERSION: u32 = 2;
 
     fn steps(&self) -> Vec<Box<dyn Step<()>>> {
-        let (kind, runs, undos) = (self.kind, Arc::clone(&self.runs), Arc::clone(&self.undos));
-        vec![Box::new(FailingStep { kind, runs, undos })]
+        let (runs, undos) = (Arc::clone(&self.runs), Arc::clone(&self.undos));
+        vec![Box::new(FailingStep { kind: self.kind, message: self.message.clone(), runs, undos })]
     }
 }
 
 struct FailingStep {
     kind: ErrorKind,
+    message: String,
     runs: Arc<AtomicU32>,
     undos: Arc<AtomicU32>,
 }
@@ -45,7 +47,7 @@ struct FailingStep {
 impl FailingStep {
     fn fail(&self, left: &AtomicU32) -> Result<(), Error> {
         let taken = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
-        taken.map_or(Ok(()), |_| Err(Error::new(self.kind, "not now")))
+        taken.map_or(Ok(()), |_| Err(Error::new(self.kind, self.message.as_str())))
     }
 }
 
@@ -118,6 +120,22 @@ async fn an_undo_that_keeps_failing_is_stuck_until_somebody_resumes_it() {
     let record = engine.drive(record.id, &Silent).await.unwrap();
     assert_eq!(record.state, SagaState::Compensated);
     assert!(engine.open().await.unwrap().is_empty());
+}
+
+/// What says more than any store takes stands in the journal as far as it fits.
+#[tokio::test(start_paused = true)]
+async fn an_error_of_any_size_is_kept() {
+    let long = |kind, runs, undos| Failing { message: "x".repeat(20 << 20), ..Failing::new(kind, runs, undos) };
+    for (failing, state) in [
+        (long(ErrorKind::Unavailable, 2, 0), SagaState::Completed),
+        (long(ErrorKind::Rejected, 1, 0), SagaState::Compensated),
+        (long(ErrorKind::Rejected, 1, 3), SagaState::Stuck),
+    ] {
+        let (_, record) = drive(failing).await;
+        assert_eq!(record.state, state);
+        let told = record.error.map(|error| error.message.len());
+        assert!(told.is_none_or(|bytes| (4096..5000).contains(&bytes)), "{told:?}");
+    }
 }
 
 /// Fails, and publishes a note of so many bytes about it.
