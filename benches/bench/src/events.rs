@@ -39,9 +39,10 @@ pub use self::soak::soak;
 
 pub fn cases(setting: &Setting) -> Vec<Case> {
     let mut cases = vec![
-        Case::new("events/handled@one-thread-1", NanosPerOp, None, |_| Ok(Race::alone(on_one_thread(1)))),
-        Case::new("events/handled@one-thread-4", NanosPerOp, None, |_| Ok(Race::alone(on_one_thread(4)))),
-        Case::new("events/handled@one-thread-16", NanosPerOp, None, |_| Ok(Race::alone(on_one_thread(16)))),
+        Case::new("events/handled@one-thread-1", NanosPerOp, None, |_| Ok(Race::alone(on_one_thread(1, 1)))),
+        Case::new("events/handled@one-thread-4", NanosPerOp, None, |_| Ok(Race::alone(on_one_thread(4, 1)))),
+        Case::new("events/handled@one-thread-16", NanosPerOp, None, |_| Ok(Race::alone(on_one_thread(16, 1)))),
+        Case::new("events/handled@one-thread-4-lanes", NanosPerOp, None, |_| Ok(Race::alone(on_one_thread(4, 16)))),
         Case::new("events/queued-bytes", Bytes, None, |_| Ok(Race::alone(Contender::sampled(queued_bytes)))),
     ];
     if let Some(program) = setting.peers.get("bus") {
@@ -83,13 +84,13 @@ fn beside_queues(program: &Path) -> impl Iterator<Item = Case> {
     })
 }
 
-/// From a publish until all of so many subscribers have handled the event, all of it on the thread that asks: what it takes in
+/// From a publish until all of so many subscribers, each of which takes so many keys at a time, have handled the event, all of it on the thread that asks: what it takes in
 /// instructions and memory blocks, and no hand-over between threads. With spans and metrics.
-fn on_one_thread(subscribers: usize) -> Contender {
+fn on_one_thread(subscribers: usize, concurrency: usize) -> Contender {
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     let handled: Arc<[AtomicU64]> = (0..subscribers).map(|_| AtomicU64::new(0)).collect();
     let counting = (0..subscribers).map(|subscriber| Counting { subscriber, handled: Arc::clone(&handled) });
-    let queue = runtime.block_on(Borough::over(Arc::new(MemoryStore::keeping(16_384)), counting));
+    let queue = runtime.block_on(Borough::over(Arc::new(MemoryStore::keeping(16_384)), concurrency, counting));
     let origin = load::origin();
     let mut published = 0;
     per_loop(move |times| {

@@ -14,9 +14,15 @@ pub struct Borough {
 }
 
 impl Borough {
-    /// Over this store, with a durable subscriber to every envelope for each of the handlers.
-    pub async fn over<H: EnvelopeSubscriber>(store: Arc<dyn Store>, handlers: impl IntoIterator<Item = H>) -> Self {
-        let subscription = |(name, handler): (&&'static str, H)| Subscription::envelopes(name, "bench", "*", handler);
+    /// Over this store, with a durable subscriber to every envelope for each of the handlers, which takes so many keys at a time.
+    pub async fn over<H: EnvelopeSubscriber>(
+        store: Arc<dyn Store>,
+        concurrency: usize,
+        handlers: impl IntoIterator<Item = H>,
+    ) -> Self {
+        let subscription = |(name, handler): (&&'static str, H)| {
+            Subscription::envelopes(name, "bench", "*", handler).with_concurrency(concurrency)
+        };
         let subscriptions = NAMES.iter().zip(handlers).map(subscription).collect();
         let ports = Ports { store: Some(Arc::clone(&store)), clock: Arc::new(SystemClock), ids: Arc::new(SystemIds) };
         let bus = EventBus::start(subscriptions, ports, BusOptions::default()).await.expect("it starts");
@@ -42,7 +48,7 @@ const NAMES: [&str; 16] =
 impl Queue for Borough {
     async fn open(subscribers: usize, counters: &Arc<Counters>) -> Self {
         let counting = |subscriber| Counting { subscriber, counters: Arc::clone(counters) };
-        Self::over(Arc::new(MemoryStore::default()), (0..subscribers).map(counting)).await
+        Self::over(Arc::new(MemoryStore::default()), 1, (0..subscribers).map(counting)).await
     }
 
     async fn publish(&self, origin: &Origin, n: u64) {

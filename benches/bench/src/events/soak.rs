@@ -88,7 +88,7 @@ struct Look {
 
 async fn publish(pace: f64, duration: Duration, checks: Vec<Arc<Check>>) -> (u64, Vec<Look>) {
     let store = Arc::new(MemoryStore::keeping(KEPT));
-    let queue = Borough::over(store, checks.iter().cloned().map(Checking)).await;
+    let queue = Borough::over(store, 1, checks.iter().cloned().map(Checking)).await;
     let (origin, start, mut published) = (load::origin(), Instant::now(), 0);
     let mut ticks = time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
