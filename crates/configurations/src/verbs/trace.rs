@@ -233,8 +233,8 @@ impl Node {
 
 /// Everything that one piece of work consists of: below a command the events of its unit, the runs that it began and the commands that
 /// its service sent; below a run its steps, below a step the commands that it sent; below an event its deliveries, below a delivery its
-/// tries before the last and what it published, sent and began. Where two subscribers of one module were at work on that event at the
-/// same time, what may be of either stands below the event and names both.
+/// tries before the last and what it published, sent and began. What it did beside its unit stands below the event and names both,
+/// where two subscribers of one module have taken that.
 ///
 /// It may be as deep as there are events, so nothing here calls itself.
 #[derive(Default)]
@@ -323,12 +323,8 @@ impl Tree {
         for record in deliveries {
             let delivery = self.add(node.into(), Node::of_delivery(record));
             places.published.extend(record.events.iter().map(|event| (*event, delivery)));
-            let took = Duration::try_from_secs_f64(record.seconds).ok().and_then(|took| TimeDelta::from_std(took).ok());
-            let (subscriber, started) = (record.subscriber.clone(), record.started);
-            let ended = took.and_then(|took| started.checked_add_signed(took)).unwrap_or(started);
             let at = places.deliveries.entry((id, record.module.clone())).or_default();
-            let started = (record.attempts <= 1).then_some(started);
-            at.push(Delivery { node: delivery, subscriber, started, ended });
+            at.push((delivery, record.subscriber.clone()));
             // The last try is the delivery itself, unless it was parked before it was tried.
             let earlier = record.attempts.saturating_sub(1).saturating_sub(record.failures.len() as u32);
             for (number, error) in (earlier + 1..).zip(&record.failures) {
@@ -407,8 +403,8 @@ impl Above {
 #[derive(Default)]
 struct Places {
     events: HashMap<Uuid, usize>,
-    /// By event and module.
-    deliveries: HashMap<(Uuid, String), Vec<Delivery>>,
+    /// By event and module, with their subscribers.
+    deliveries: HashMap<(Uuid, String), Vec<(usize, String)>>,
     /// By event, the command, the delivery, the step or the run in whose unit it is.
     published: HashMap<EventId, usize>,
     /// By run and name.
@@ -428,25 +424,6 @@ struct Record {
     at: DateTime<Utc>,
 }
 
-/// When a delivery was at work.
-struct Delivery {
-    node: usize,
-    subscriber: String,
-    /// Not known where it was tried more than once, and each try may have published and sent something beside its unit.
-    started: Option<DateTime<Utc>>,
-    ended: DateTime<Utc>,
-}
-
-/// A try is taken to have begun as long before it is written down as it took, and that may be so much after its end.
-const WRITTEN_DOWN: TimeDelta = TimeDelta::seconds(1);
-
-impl Delivery {
-    fn was_at_work(&self, at: DateTime<Utc>) -> bool {
-        // The end is kept as a number of seconds, which is rounded.
-        self.started.is_none_or(|started| started - WRITTEN_DOWN <= at) && at <= self.ended + TimeDelta::microseconds(1)
-    }
-}
-
 impl Places {
     fn above(&self, node: usize, event: &Envelope) -> Above {
         let record = self.records.binary_search_by_key(&node, |record| record.node).ok();
@@ -455,7 +432,7 @@ impl Places {
         let by_module = record.and_then(|at| self.records[at].by_module.as_deref());
         let by_cause = || {
             let module = by_module.unwrap_or(&event.source_module);
-            self.of_cause(event.metadata.causation_id, module, event.timestamp)
+            self.of_cause(event.metadata.causation_id, module)
         };
         known.map_or_else(by_cause, Above::from)
     }
@@ -481,21 +458,18 @@ impl Places {
                 self.records.iter().filter(|record| record.at.timestamp_millis() >= run.started_at.timestamp_millis());
             ended.find(|record| record.request == *begun_by).map(|record| record.node)
         };
-        let of_cause = || self.of_cause(run.causation_id, &run.begun_in, run.started_at);
+        let of_cause = || self.of_cause(run.causation_id, &run.begun_in);
         of_service().map_or_else(of_cause, Above::from)
     }
 
-    /// What this module made of an event at this time: of its deliveries, the only one that can have done it.
-    fn of_cause(&self, cause: Option<CausationId>, module: &str, at: DateTime<Utc>) -> Above {
+    /// What this module made of an event: its delivery, if that was to one subscriber of it.
+    fn of_cause(&self, cause: Option<CausationId>, module: &str) -> Above {
         let Some(cause) = cause.map(CausationId::uuid) else { return Above::default() };
         let all = self.deliveries.get(&(cause, module.to_owned())).map_or(&[][..], Vec::as_slice);
-        let at_work: Vec<&Delivery> = all.iter().filter(|delivery| delivery.was_at_work(at)).collect();
-        // What was scheduled is published when none of them is at work any more.
-        let possible = if at_work.is_empty() { all.iter().collect() } else { at_work };
-        if let [delivery] = possible[..] {
-            return delivery.node.into();
+        if let [(delivery, _)] = all {
+            return (*delivery).into();
         }
-        let by_one_of = possible.iter().map(|delivery| delivery.subscriber.clone()).collect();
+        let by_one_of = all.iter().map(|(_, subscriber)| subscriber.clone()).collect();
         self.events.get(&cause).map(|event| Above { node: Some(*event), by_one_of }).unwrap_or_default()
     }
 }
@@ -649,59 +623,30 @@ mod tests {
         .assert_eq(&tree(commands, &[]).await.text());
     }
 
-    /// Two subscribers of `mail` have taken the same event: one at once, the other a minute later.
+    /// Two subscribers of `mail` have taken the same event.
     #[tokio::test]
     async fn what_a_delivery_has_done_stands_below_it_and_not_below_its_neighbour() {
-        let later = |event: Envelope, milliseconds| Envelope {
-            timestamp: event.timestamp + TimeDelta::milliseconds(milliseconds),
-            ..event
-        };
-        let mut command = later(event(4, "stock", Some(1)), 60_001);
+        let mut command = event(4, "stock", Some(1));
         command.event_type = CommandRecorded::NAME.into();
         let sent = CommandRecorded { acting: Some("module:mail".into()), module: "stock".into(), ..record(Vec::new()) };
         command.data = kernel::Json::of(&sent).unwrap();
-        let events = vec![
-            event(1, "orders", None),
-            event(2, "mail", Some(1)),
-            later(event(3, "mail", Some(1)), 60_000),
-            command,
-            later(event(5, "mail", Some(1)), 3_600_000),
-        ];
-        let of = |subscriber: &str, attempts, record: DeliveryRecord| DeliveryRecord {
+        let events = vec![event(1, "orders", None), event(2, "mail", Some(1)), event(3, "mail", Some(1)), command];
+        let mail = |subscriber: &str, events: &[u128]| DeliveryRecord {
             subscriber: subscriber.into(),
-            attempts,
-            seconds: 0.004,
-            ..record
+            events: events.iter().map(|n| EventId::new(Uuid::from_u128(*n))).collect(),
+            ..delivery(1, "mail", 1, &[])
         };
-        let first = of("mail.first", 1, delivery(1, "mail", 1, &[]));
-        let mut second = of("mail.second", 1, delivery(1, "mail", 1, &[]));
-        second.started += TimeDelta::minutes(1);
-        let stock = delivery(1, "stock", 1, &[]);
-        let tree_of = async |deliveries: &[DeliveryRecord]| tree(events.clone(), deliveries).await.text();
+        let deliveries = [mail("mail.first", &[2]), mail("mail.second", &[]), delivery(1, "stock", 1, &[])];
         expect![[r#"
             └─ event orders.changed of orders @1
-               ├─ delivery mail.first of mail: done, 4.0 ms
+               ├─ delivery mail.first of mail: done, 1.0 ms
                │  └─ event mail.changed of mail @2
-               ├─ delivery mail.second of mail: done, 4.0 ms
-               │  ├─ event mail.changed of mail @3
-               │  └─ command orders.place of stock @4: done, 250.0 ms
+               ├─ delivery mail.second of mail: done, 1.0 ms
                ├─ delivery stock.listener of stock: done, 1.0 ms
-               └─ event mail.changed of mail @5, by mail.first or mail.second
+               ├─ event mail.changed of mail @3, by mail.first or mail.second
+               └─ command orders.place of stock @4, by mail.first or mail.second: done, 250.0 ms
         "#]]
-        .assert_eq(&tree_of(&[first.clone(), second.clone(), stock]).await);
-        let either = "   ├─ event mail.changed of mail @2, by mail.first or mail.second\n";
-        // Its first try may have published it beside its unit, as an outlet does.
-        second.attempts = 2;
-        let text = tree_of(&[first.clone(), second.clone()]).await;
-        assert!(text.contains(either) && text.contains("   │  ├─ event mail.changed of mail @3\n"), "{text}");
-        // Side by side, nothing tells which of them it was.
-        (second.attempts, second.started) = (1, first.started);
-        let text = tree_of(&[first.clone(), second.clone()]).await;
-        assert!(text.contains(either), "{text}");
-        // But for what its record says.
-        second.events = vec![EventId::new(Uuid::from_u128(2))];
-        let text = tree_of(&[first, second]).await;
-        assert!(text.contains("   │  └─ event mail.changed of mail @2\n"), "{text}");
+        .assert_eq(&tree(events, &deliveries).await.text());
     }
 
     #[tokio::test]
