@@ -84,6 +84,7 @@ mod standing;
 mod stretch;
 mod subscriber;
 mod subscription;
+mod sync;
 mod timekeeper;
 mod watch;
 

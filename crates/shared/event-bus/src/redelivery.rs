@@ -1,7 +1,7 @@
 //! How a follower is asked to try dead letters again.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError},
     time::Duration,
 };
 
@@ -9,7 +9,10 @@ use event_sourcing::StoreError;
 use serde::{Deserialize, Serialize};
 use tokio::{sync::watch, time::timeout};
 
-use crate::{BusError, LetterFilter};
+use crate::{
+    BusError, LetterFilter,
+    sync::{Mutex, MutexGuard},
+};
 
 /// How long whoever asks waits without a letter that has come to its end.
 const QUIET: Duration = Duration::from_secs(30);
@@ -124,11 +127,59 @@ impl Desk {
     }
 
     pub fn close(&self) {
-        *self.asked() = None;
+        // Mutant `desk_stays_open`: who asks of a follower that has ended waits for ever.
+        if !cfg!(mutant = "desk_stays_open") {
+            *self.asked() = None;
+        }
     }
 
     fn asked(&self) -> MutexGuard<'_, Option<Vec<Ask>>> {
         // Nothing that is done with it can stop half way.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shuttle::{check_random, future::block_on, thread};
+
+    use super::*;
+
+    const ORDERS: usize = 2000;
+
+    /// Whether it was answered before the desk was closed.
+    async fn answered(Answer(mut told): Answer) -> bool {
+        while told.borrow_and_update().end.is_none() {
+            if told.changed().await.is_err() {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Two ask while a follower looks for that twice and ends. Nobody is left waiting, which shuttle would find.
+    #[test]
+    fn whoever_asks_hears_of_the_end() {
+        check_random(
+            || {
+                let desk = Desk::default();
+                let ask = |desk: Desk| thread::spawn(move || block_on(answered(desk.ask(LetterFilter::default()))));
+                let asking = [ask(desk.clone()), ask(desk.clone())];
+                let following = thread::spawn(move || {
+                    let mut ended = 0;
+                    for _ in 0..2 {
+                        let asked = desk.take();
+                        ended += asked.len();
+                        asked.into_iter().for_each(|ask| ask.end(Ok(())));
+                    }
+                    desk.close();
+                    ended
+                });
+                let answered = asking.map(|asking| asking.join().unwrap());
+                let answered = answered.into_iter().filter(|answered| *answered).count();
+                assert_eq!(answered, following.join().unwrap());
+            },
+            ORDERS,
+        );
     }
 }

@@ -1,15 +1,15 @@
-use std::{
-    pin::pin,
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{pin::pin, sync::PoisonError, time::Duration};
 
 use chrono::{DateTime, Utc};
 use event_sourcing::Position;
 use kernel::EventId;
 use tokio::sync::Notify;
 
-use crate::{DeliveryClass, Lease, control::Orders};
+use crate::{
+    DeliveryClass, Lease,
+    control::Orders,
+    sync::{Mutex, MutexGuard},
+};
 
 /// How one subscriber stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -166,5 +166,33 @@ impl Slate {
             }
             changed.await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use shuttle::{check_random, future::block_on, thread};
+
+    use super::*;
+
+    /// Two wait for what one writes. Nobody is left waiting, which shuttle would find.
+    #[test]
+    fn whoever_waits_sees_what_is_written() {
+        check_random(
+            || {
+                let slate = Arc::new(Slate::default());
+                let wait = |slate: Arc<Slate>, head| {
+                    thread::spawn(move || block_on(slate.wait_for(|standing| standing.position >= Position(head))))
+                };
+                let waiting = [wait(Arc::clone(&slate), 1), wait(Arc::clone(&slate), 3)];
+                let writing = thread::spawn(move || {
+                    (1..=3).for_each(|head| slate.write(|standing| standing.position = Position(head)));
+                });
+                waiting.into_iter().chain([writing]).for_each(|thread| thread.join().unwrap());
+            },
+            2000,
+        );
     }
 }
