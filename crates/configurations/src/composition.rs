@@ -308,6 +308,10 @@ pub struct Platform {
 impl Platform {
     /// Takes the store for writing and starts the modules, then the subscribers. `holder` names this process to others who want it.
     pub async fn start(config: &Config, holder: &str) -> Result<Self, Failure> {
+        // What is wrong with the modules or their settings is said before there is a store.
+        if !config.store.path.exists() {
+            assemble_in_memory(config).await?;
+        }
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let ids: Arc<dyn Ids> = Arc::new(SystemIds);
         let store: Arc<dyn Store> = Arc::new(open(config, holder, &*clock)?);

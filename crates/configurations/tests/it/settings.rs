@@ -52,6 +52,18 @@ fn nobody_may_do_what_the_settings_do_not_grant() {
     assert!(ended.stderr.contains("needs permission"), "{}", ended.stderr);
 }
 
+/// Who mends the settings begins anew.
+#[test]
+fn where_nothing_starts_there_is_no_store() {
+    let home = Home::with_data();
+    home.write("borough.toml", "[access.grants]\nlocal = [\"mlops:run\"]\n");
+    for verb in [&["serve"][..], &["run", "data.csv"]] {
+        let ended = home.run(verb);
+        assert!(ended.code == Some(2) && ended.stderr.contains("grant"), "{}", ended.stderr);
+    }
+    assert!(!home.path("borough.db").exists());
+}
+
 #[test]
 fn a_module_can_be_left_out() {
     let home = Home::with_data();
