@@ -254,4 +254,6 @@ fn a_trace_is_the_tree_of_one_piece_of_work() {
     assert!(!tree.contains("pending"), "the verb waits for the subscribers: {tree}");
     let unknown = home.run(&["events", "trace", "00000000-0000-7000-8000-000000000000"]);
     assert!(unknown.code == Some(2) && unknown.stderr.contains("knows nothing of"), "{}", unknown.stderr);
+    let misspelt = home.run(&["events", "trace", "42"]);
+    assert!(misspelt.code == Some(2) && misspelt.stderr.contains("an id is a UUID"), "{}", misspelt.stderr);
 }

@@ -34,6 +34,11 @@ impl Ids for SequentialIds {
     }
 }
 
+/// A text is no identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an id is a UUID: 32 hexadecimal digits, as in 0190b0de-6f0a-7c3e-9f0e-6d9f0f3a1c55")]
+pub struct IdError;
+
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -59,9 +64,9 @@ macro_rules! id {
         }
 
         impl std::str::FromStr for $name {
-            type Err = uuid::Error;
+            type Err = IdError;
             fn from_str(s: &str) -> Result<Self, Self::Err> {
-                s.parse().map(Self)
+                s.parse().map(Self).map_err(|_| IdError)
             }
         }
     };

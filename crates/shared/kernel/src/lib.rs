@@ -28,7 +28,7 @@ pub use dataset::{DatasetFormat, DatasetRef, Fingerprint, FingerprintError};
 pub use decode::{DecodeError, UpcastError};
 pub use error::{Error, ErrorKind, FieldError, panic_text, with_causes};
 pub use event::{Envelope, Event, Metadata, Priority};
-pub use ids::{CausationId, CorrelationId, EventId, Ids, SequentialIds, SystemIds};
+pub use ids::{CausationId, CorrelationId, EventId, IdError, Ids, SequentialIds, SystemIds};
 pub use json::Json;
 pub use problem::Problem;
 pub use request::{Request, RequestKind};
