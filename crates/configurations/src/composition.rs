@@ -2,6 +2,8 @@
 
 use std::{
     collections::BTreeMap,
+    fmt::Display,
+    ops::RangeInclusive,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -16,7 +18,10 @@ use kernel::{
 use module::{Application, AssemblyError, Grants, Infrastructure, Module, Options, Selection, Timeouts};
 use request::Limits;
 use saga::{SagaEngine, SagaId};
-use serde::{Deserialize, Deserializer, de::Error as _};
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, Error as _},
+};
 use settings::Settings;
 use storage_objects::FileBlobs;
 use storage_sqlite::SqliteStore;
@@ -102,6 +107,7 @@ pub struct PipelineConfig {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EventsConfig {
+    #[serde(deserialize_with = "tries")]
     pub attempts: u32,
     #[serde(rename = "delivery_seconds", deserialize_with = "seconds")]
     pub delivery: Duration,
@@ -109,7 +115,7 @@ pub struct EventsConfig {
     pub records: Duration,
     pub records_events: u64,
     pub node: String,
-    #[serde(rename = "lease_seconds", deserialize_with = "seconds")]
+    #[serde(rename = "lease_seconds", deserialize_with = "lease")]
     pub lease: Duration,
     pub slots: BTreeMap<String, u32>,
 }
@@ -188,6 +194,22 @@ fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Er
         )));
     }
     Ok(Duration::from_secs(seconds))
+}
+
+fn tries<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    within(u32::deserialize(deserializer)?, 1..=u32::MAX)
+}
+
+/// As the bus takes it.
+fn lease<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    Ok(Duration::from_secs(within(u64::deserialize(deserializer)?, 1..=24 * 60 * 60)?))
+}
+
+pub(crate) fn within<T: PartialOrd + Display, E: de::Error>(value: T, allowed: RangeInclusive<T>) -> Result<T, E> {
+    if allowed.contains(&value) {
+        return Ok(value);
+    }
+    Err(E::custom(format!("{value} is out of range: choose from {} to {}", allowed.start(), allowed.end())))
 }
 
 #[derive(Debug, Deserialize)]

@@ -1,17 +1,17 @@
 //! How the serving process tells others how it does: its metrics, its traces, the endpoint that is scraped.
 
-use std::{collections::BTreeMap, fmt::Display, net::SocketAddr, ops::RangeInclusive, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use kernel::{Clock, Error, Ids, Secret};
 use module::Health;
 use monitoring_otlp::Otlp;
 use monitoring_prometheus::{Endpoint, Exporter, Probe};
 use observability::{Bounds, Export};
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer, de::Error as _};
 use tokio::sync::watch;
 
 use crate::{
-    composition::{LONGEST_SECONDS, Platform, Standing},
+    composition::{LONGEST_SECONDS, Platform, Standing, within},
     control::MetricsReport,
     exit::Failure,
 };
@@ -31,6 +31,7 @@ pub struct MonitoringConfig {
 #[serde(deny_unknown_fields)]
 pub struct PrometheusConfig {
     pub enabled: bool,
+    #[serde(deserialize_with = "address")]
     pub address: SocketAddr,
 }
 
@@ -48,6 +49,12 @@ pub struct OtlpConfig {
     pub queue: usize,
 }
 
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let example = "is no address to listen on: write IP:PORT, such as 127.0.0.1:9464";
+    text.parse().map_err(|_| D::Error::custom(format!("`{text}` {example}")))
+}
+
 /// Spans that may wait at most: some hundred bytes each.
 const LONGEST_QUEUE: usize = 1_000_000;
 
@@ -61,13 +68,6 @@ fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
 
 fn queue<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     within(usize::deserialize(deserializer)?, 1..=LONGEST_QUEUE)
-}
-
-fn within<T: PartialOrd + Display, E: de::Error>(value: T, allowed: RangeInclusive<T>) -> Result<T, E> {
-    if allowed.contains(&value) {
-        return Ok(value);
-    }
-    Err(E::custom(format!("{value} is out of range: choose from {} to {}", allowed.start(), allowed.end())))
 }
 
 pub struct Monitoring {

@@ -100,17 +100,22 @@ fn one_module_alone_or_with_those_that_it_needs() {
 #[test]
 fn what_is_out_of_its_range_is_refused_where_it_stands_with_the_range() {
     let home = Home::with_data();
-    for (setting, told) in [
-        ("ratio = 2.0", "`monitoring.otlp.ratio`: 2 is out of range: choose from 0 to 1"),
-        ("ratio = nan", "`monitoring.otlp.ratio`: NaN is out of range: choose from 0 to 1"),
-        ("queue = 0", "`monitoring.otlp.queue`: 0 is out of range: choose from 1 to 1000000"),
-        ("queue = 4611686018427387904", "`monitoring.otlp.queue`: 4611686018427387904 is out of range"),
-        ("timeout_seconds = 0", "`monitoring.otlp.timeout_seconds`: 0 is out of range: choose from 1 to 31622400"),
+    let (otlp, prometheus, events) = ("monitoring.otlp", "monitoring.prometheus", "events");
+    for (section, setting, told) in [
+        (otlp, "ratio = 2.0", "2 is out of range: choose from 0 to 1"),
+        (otlp, "ratio = nan", "NaN is out of range: choose from 0 to 1"),
+        (otlp, "queue = 0", "0 is out of range: choose from 1 to 1000000"),
+        (otlp, "queue = 4611686018427387904", "4611686018427387904 is out of range"),
+        (otlp, "timeout_seconds = 0", "0 is out of range: choose from 1 to 31622400"),
+        (prometheus, "address = \"here\"", "`here` is no address to listen on: write IP:PORT"),
+        (events, "attempts = 0", "0 is out of range: choose from 1 to 4294967295"),
+        (events, "lease_seconds = 0", "0 is out of range: choose from 1 to 86400"),
     ] {
-        home.write("borough.toml", format!("[monitoring.otlp]\nenabled = true\n{setting}\n"));
+        home.write("borough.toml", format!("[{section}]\n{setting}\n"));
         let refused = home.run(&["serve"]);
-        let is_said = refused.stderr.contains("borough.toml:3:1") && refused.stderr.contains(told);
-        assert!(refused.code == Some(2) && is_said, "{setting}: {}", refused.stderr);
+        let (key, _) = setting.split_once(' ').unwrap();
+        let whole = format!("borough.toml:2:1: `{section}.{key}`: {told}");
+        assert!(refused.code == Some(2) && refused.stderr.contains(&whole), "{setting}: {}", refused.stderr);
     }
     assert!(!home.path("borough.db").exists(), "nothing is done on wrong settings");
 }
