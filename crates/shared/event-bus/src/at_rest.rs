@@ -32,11 +32,13 @@ pub async fn at_rest(
     let mut all = Vec::new();
     for subscription in durable {
         let &Subscription { name, module, event_type, class, slots, .. } = subscription;
-        let mut position = head;
+        let (mut position, mut oldest) = (head, None);
         for index in 0..slots {
-            position = position.min(store.checkpoint(&Slot { index, of: slots }.stored_name(name)).await?);
+            let slot = Slot { index, of: slots };
+            let (subscription, place) = (subscription.clone().of_slot(slot), slot.stored_name(name));
+            let (to, next) = next(store, &subscription, &place, store.checkpoint(&place).await?, usize::MAX).await?;
+            (position, oldest) = (position.min(to), oldest.into_iter().chain(next).min());
         }
-        let (position, oldest) = next(store, subscription, position).await?;
         all.push(SubscriberStatus {
             name,
             module,
@@ -116,20 +118,26 @@ impl<'a> Pending<'a> {
     }
 }
 
-/// Up to where nothing comes that it will be given, and when the first event happened that it will be.
-async fn next(
+/// Up to where nothing comes that the subscriber will be given in this place, and when the first event happened that it will be, if
+/// there is one in so many pages of 256 events.
+pub(crate) async fn next(
     store: &dyn Store,
     subscription: &Subscription,
+    place: &str,
     mut after: Position,
+    pages: usize,
 ) -> Result<(Position, Option<DateTime<Utc>>), StoreError> {
-    loop {
+    for _ in 0..pages {
         let page = store.readable(after, PAGE).await?.events;
-        if let Some(event) = page.iter().find(|event| subscription.takes(event)) {
-            return Ok((Position(position(event).0 - 1), Some(event.timestamp)));
+        for event in page.iter().filter(|event| subscription.takes(event)) {
+            if store.get::<Mark>(&key(place, position(event))).await?.is_none() {
+                return Ok((Position(position(event).0 - 1), Some(event.timestamp)));
+            }
         }
         let Some(last) = page.iter().last() else { return Ok((after, None)) };
         after = position(last);
     }
+    Ok((after, None))
 }
 
 async fn parked_keys(store: &dyn Store, subscriber: &str) -> Result<usize, StoreError> {

@@ -1,5 +1,6 @@
 use std::{
     collections::HashSet,
+    panic::AssertUnwindSafe,
     sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
@@ -7,8 +8,8 @@ use std::{
 use event_sourcing::{
     CommitError, EventRules, Expected, MemoryStore, Position, Receipt, Store, StoreError, StoreExt, Unit,
 };
-use futures::future::join_all;
-use kernel::{Clock, Context, CorrelationId, Error, Ids};
+use futures::{FutureExt, future::join_all};
+use kernel::{Clock, Context, CorrelationId, Error, Ids, panic_text};
 use tokio::{
     task::JoinHandle,
     time::{sleep, timeout},
@@ -24,6 +25,7 @@ use crate::{
     lease::{Group, fence::Fence, keeper::Keeper},
     meters::Meters,
     principals::{itself, part},
+    progress::Mark,
     redelivery::Desk,
     retention::Sweeper,
     running::{Post, Running},
@@ -114,11 +116,17 @@ pub(crate) struct Shared {
 }
 
 /// A name that nobody else may have as long as this is there.
-struct Changing<'a>(&'a Shared, &'static str);
+struct Changing<'a> {
+    shared: &'a Shared,
+    name: &'static str,
+    /// Whose it was. Nothing of that one goes on when the name is free again.
+    removed: Option<Arc<Running>>,
+}
 
 impl Drop for Changing<'_> {
     fn drop(&mut self) {
-        self.0.changing().retain(|name| *name != self.1);
+        self.removed.iter().for_each(|removed| removed.abandon());
+        self.shared.changing().retain(|name| *name != self.name);
     }
 }
 
@@ -152,7 +160,7 @@ impl EventBus {
         let is_durable = store.is_some();
         let store = store.unwrap_or_else(|| Arc::new(MemoryStore::keeping(LATEST)));
         let inline = InlineSubscribers::of(&subscriptions).holding_to(options.rules.clone(), Arc::clone(&store));
-        let inline = inline.forgetting(!is_durable);
+        let inline = inline.computing_on(threads.clone()).forgetting(!is_durable);
         let node = options.node.clone();
         if let Some(fault) = node.as_ref().and_then(Node::fault) {
             return Err(BusError::Options(fault));
@@ -160,22 +168,26 @@ impl EventBus {
         let (running, changing, keeper) = (Mutex::default(), Mutex::default(), OnceLock::new());
         let shared =
             Arc::new(Shared { store, is_durable, clock, ids, options, inline, threads, keeper, running, changing });
+        let mut names = HashSet::new();
+        for subscription in &subscriptions {
+            shared.check(subscription)?;
+            if !names.insert(subscription.name) {
+                return Err(BusError::Twice(subscription.name));
+            }
+        }
+        let is_inline = |subscription: &Subscription| matches!(subscription.class, DeliveryClass::Inline { .. });
+        let subscriptions: Vec<_> = subscriptions.into_iter().filter(|subscription| !is_inline(subscription)).collect();
+        for subscription in &subscriptions {
+            shared.divide(subscription).await?;
+        }
         // Owns the tasks from the first one on, so that an error on the way stops them.
         let mut bus = Self { caretaker: tokio::spawn(take_care(Arc::clone(&shared))), keeper: None, shared };
         if let Some(node) = node.filter(|_| is_durable) {
             let keeper = Keeper::join(node, &bus.shared).await?;
             bus.shared.keeper.get_or_init(|| keeper);
         }
-        let mut inline = HashSet::new();
         for subscription in subscriptions {
-            let name = subscription.name;
-            if !matches!(subscription.class, DeliveryClass::Inline { .. }) {
-                bus.take_up(subscription).await?;
-            } else if let Some(fault) = subscription.fault() {
-                return Err(BusError::Subscription { name, fault: fault.to_string() });
-            } else if !inline.insert(name) {
-                return Err(BusError::Twice(name));
-            }
+            bus.take_up(subscription).await?;
         }
         if let Some(keeper) = bus.shared.keeper.get() {
             keeper.look(&bus.shared).await?;
@@ -193,31 +205,26 @@ impl EventBus {
     /// # Cancel safety
     /// Dropped, it was added or not.
     pub async fn add(&self, subscription: Subscription) -> Result<(), BusError> {
-        self.take_up(subscription).await?;
-        match self.shared.keeper.get() {
-            Some(keeper) => Ok(keeper.look(&self.shared).await?),
-            None => Ok(()),
-        }
-    }
-
-    async fn take_up(&self, subscription: Subscription) -> Result<(), BusError> {
-        let Shared { store, options, .. } = &*self.shared;
         let name = subscription.name;
-        if let Some(fault) = subscription.fault() {
-            return Err(BusError::Subscription { name, fault: fault.to_string() });
-        }
+        self.shared.check(&subscription)?;
         if matches!(subscription.class, DeliveryClass::Inline { .. }) {
             let fault = "it is inline, and others publish already: give it to the bus's start".to_owned();
             return Err(BusError::Subscription { name, fault });
         }
-        if subscription.class == DeliveryClass::Durable && !self.shared.is_durable {
-            return Err(BusError::NoStore(name));
-        }
-        let _adding = self.shared.reserve(name)?;
-        let policy = subscription.retry.unwrap_or(options.retry);
-        policy.of(name, options.seed).map_err(|error| BusError::Options(error.message))?;
         self.shared.divide(&subscription).await?;
-        let paused = store.get::<Pause>(name).await?.is_some();
+        self.take_up(subscription).await?;
+        if let Some(keeper) = self.shared.keeper.get()
+            && let Err(error) = keeper.look(&self.shared).await
+        {
+            tracing::warn!(subscriber = name, "who works on it is looked at again: {error}");
+        }
+        Ok(())
+    }
+
+    async fn take_up(&self, subscription: Subscription) -> Result<(), BusError> {
+        let name = subscription.name;
+        let _adding = self.shared.reserve(name)?;
+        let paused = self.shared.store.get::<Pause>(name).await?.is_some();
         let added = Arc::new(Running::new(subscription, paused));
         if self.shared.keeper.get().is_none() || added.subscription.class != DeliveryClass::Durable {
             for post in &added.posts {
@@ -238,17 +245,21 @@ impl EventBus {
     /// # Cancel safety
     /// Dropped, it stops nevertheless.
     pub async fn remove(&self, name: &str) -> Result<Subscription, BusError> {
+        self.named(name)?;
         let (removed, _removing) = {
             let mut running = self.shared.running();
             let index = running.iter().position(|running| running.subscription.name == name);
             let removed = running.remove(index.ok_or_else(|| BusError::Unknown(name.into()))?);
             let name = removed.subscription.name;
             self.shared.changing().push(name);
-            (removed, Changing(&self.shared, name))
+            let shared = &*self.shared;
+            (Arc::clone(&removed), Changing { shared, name, removed: Some(removed) })
         };
-        match self.shared.keeper.get() {
-            Some(keeper) => keeper.give_up(&self.shared, &removed).await,
-            None => stop(std::slice::from_ref(&removed)).await,
+        removed.ends();
+        let held = removed.held();
+        stop(std::slice::from_ref(&removed)).await;
+        if let Some(keeper) = self.shared.keeper.get() {
+            keeper.give_up(&self.shared, held).await;
         }
         Ok(removed.subscription.clone())
     }
@@ -511,6 +522,11 @@ impl EventBus {
     }
 
     fn named(&self, name: &str) -> Result<Arc<Running>, BusError> {
+        if let Some(Subscription { name, .. }) = self.shared.inline.called(name) {
+            let fault =
+                "it is inline, a part of what publishes: what is to go on without it is started without it".to_owned();
+            return Err(BusError::Subscription { name, fault });
+        }
         let running = self.shared.running();
         let found = running.iter().find(|running| running.subscription.name == name);
         found.cloned().ok_or_else(|| BusError::Unknown(name.into()))
@@ -533,6 +549,19 @@ impl Drop for EventBus {
 }
 
 impl Shared {
+    /// What can be said against it before anything is asked or begun.
+    fn check(&self, subscription: &Subscription) -> Result<(), BusError> {
+        let name = subscription.name;
+        if let Some(fault) = subscription.fault() {
+            return Err(BusError::Subscription { name, fault: fault.to_string() });
+        }
+        if subscription.class == DeliveryClass::Durable && !self.is_durable {
+            return Err(BusError::NoStore(name));
+        }
+        let policy = subscription.retry.unwrap_or(self.options.retry);
+        policy.of(name, self.options.seed).map(drop).map_err(|error| BusError::Options(error.message))
+    }
+
     /// The name of a subscriber that is to be added, for as long as that takes.
     fn reserve(&self, name: &'static str) -> Result<Changing<'_>, BusError> {
         let running = self.running();
@@ -541,11 +570,11 @@ impl Shared {
         // Mutant `added_too_early`: whoever comes in its place, or beside another one, does the same once more.
         let is_changing = changing.contains(&name) && !cfg!(mutant = "added_too_early");
         let is_running = running.iter().any(|running| running.subscription.name == name);
-        if is_changing || is_running || self.inline.has(name) {
+        if is_changing || is_running || self.inline.called(name).is_some() {
             return Err(BusError::Twice(name));
         }
         changing.push(name);
-        Ok(Changing(self, name))
+        Ok(Changing { shared: self, name, removed: None })
     }
 
     fn changing(&self) -> std::sync::MutexGuard<'_, Vec<&'static str>> {
@@ -608,12 +637,13 @@ impl Shared {
         }
         let stored = match self.store.get::<Group>(name).await? {
             Some(group) => group.value.slots,
-            None if asked == 1 || self.store.checkpoint(name).await? > Position(0) => 1,
             None => {
                 let mut unit = self.own_unit();
-                unit.put(name, &Group { slots: asked }, Expected::Absent);
+                // Earlier versions did not write down that there is one.
+                let slots = if self.has_begun(name).await? { 1 } else { asked };
+                unit.put(name, &Group { slots }, Expected::Absent);
                 match self.store.commit(unit).await {
-                    Ok(_) => asked,
+                    Ok(_) => slots,
                     Err(CommitError::Store(error)) => return Err(error.into()),
                     Err(CommitError::Unwritable(message)) => return Err(StoreError::unwritable(message).into()),
                     // Another process was faster.
@@ -624,6 +654,17 @@ impl Shared {
             }
         };
         if stored == asked { Ok(()) } else { Err(BusError::Slots { name, stored, asked }) }
+    }
+
+    /// Whether a subscriber of one slot has done something: moved its checkpoint, or marked an event beyond it.
+    async fn has_begun(&self, name: &str) -> Result<bool, StoreError> {
+        let prefix = format!("{name}/");
+        let marked = self.store.list_each::<Mark>(Some(&prefix), 1).await?.into_iter().map(|mark| match mark {
+            Ok(found) => found.key,
+            Err(unreadable) => unreadable.key,
+        });
+        let is_marked = marked.into_iter().any(|key| key.starts_with(&prefix));
+        Ok(is_marked || self.store.checkpoint(name).await? > Position(0))
     }
 
     fn slots(&self, running: &Running) -> Vec<SlotStatus> {
@@ -641,7 +682,7 @@ impl Shared {
 }
 
 /// Has them end side by side.
-async fn stop(running: &[Arc<Running>]) {
+pub(crate) async fn stop(running: &[Arc<Running>]) {
     running.iter().for_each(|running| running.order(|orders| orders.stop = true));
     join_all(running.iter().flat_map(|running| &running.posts).map(|post| post.stop(STOP))).await;
 }
@@ -650,9 +691,19 @@ async fn stop(running: &[Arc<Running>]) {
 async fn keep(shared: Arc<Shared>) {
     while let Some(keeper) = shared.keeper.get() {
         sleep(keeper.pause()).await;
-        if let Err(error) = keeper.look(&shared).await {
-            tracing::warn!("who works on what is not looked at: {error}");
-        }
+        turn(async {
+            if let Err(error) = keeper.look(&shared).await {
+                tracing::warn!("who works on what is not looked at: {error}");
+            }
+        })
+        .await;
+    }
+}
+
+/// A turn of what goes on as long as the bus. A port that panics in it has failed, and the next turn comes.
+async fn turn(turn: impl Future<Output = ()>) {
+    if let Err(panic) = AssertUnwindSafe(turn).catch_unwind().await {
+        tracing::error!("a port of the bus has panicked, and is asked again: {}", panic_text(panic));
     }
 }
 
@@ -673,7 +724,7 @@ async fn keep_time(shared: &Shared) {
         sleep(PATIENCE).await;
         let running = shared.running().clone();
         let is_named = |event: &str| running.iter().any(|running| running.subscription.event_type == event);
-        timekeeper.tick(|event| is_named(event) || shared.inline.name(event)).await;
+        turn(timekeeper.tick(|event| is_named(event) || shared.inline.name(event))).await;
     }
 }
 
@@ -682,10 +733,13 @@ async fn clear_records(shared: &Shared) {
     let mut sweeper = Sweeper::default();
     loop {
         sleep(PATIENCE).await;
-        let now = shared.clock.now();
-        if let Err(error) = sweeper.sweep(shared.options.records, &*shared.store, now, || shared.own_unit()).await {
-            tracing::warn!("records of deliveries are kept for longer: {error}");
-        }
+        turn(async {
+            let (now, unit) = (shared.clock.now(), || shared.own_unit());
+            if let Err(error) = sweeper.sweep(shared.options.records, &*shared.store, now, unit).await {
+                tracing::warn!("records of deliveries are kept for longer: {error}");
+            }
+        })
+        .await;
     }
 }
 
@@ -693,20 +747,24 @@ async fn clear_records(shared: &Shared) {
 async fn look_after(shared: &Shared) {
     loop {
         sleep(PATIENCE).await;
-        let running = shared.running().clone();
-        let said: Vec<u64> = running.iter().map(|running| running.said()).collect();
-        match paused(&*shared.store).await {
-            Ok(paused) => running.iter().zip(said).for_each(|(running, said)| {
-                let is_paused = paused.contains(running.subscription.name);
-                if running.is_paused() != is_paused && running.said() == said {
-                    running.order(|orders| orders.paused = is_paused);
-                }
-            }),
-            Err(error) => tracing::warn!("who is paused cannot be read: {error}"),
-        }
-        if let Err(error) = measure(shared, &running).await {
-            tracing::debug!("the gauges of subscribers stay as they are: {error}");
-        }
+        turn(look_around(shared)).await;
+    }
+}
+
+async fn look_around(shared: &Shared) {
+    let running = shared.running().clone();
+    let said: Vec<u64> = running.iter().map(|running| running.said()).collect();
+    match paused(&*shared.store).await {
+        Ok(paused) => running.iter().zip(said).for_each(|(running, said)| {
+            let is_paused = paused.contains(running.subscription.name);
+            if running.is_paused() != is_paused && running.said() == said {
+                running.order(|orders| orders.paused = is_paused);
+            }
+        }),
+        Err(error) => tracing::warn!("who is paused cannot be read: {error}"),
+    }
+    if let Err(error) = measure(shared, &running).await {
+        tracing::debug!("the gauges of subscribers stay as they are: {error}");
     }
 }
 

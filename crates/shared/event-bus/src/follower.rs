@@ -15,7 +15,7 @@ mod letters;
 mod outlook;
 mod straight;
 
-use std::{collections::BTreeSet, pin::Pin, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, mem::take, pin::Pin, sync::Arc, time::Duration};
 
 use event_sourcing::{Appended, Bell, CommitError, Damage, Excerpt, Position, Readable, Receipt, StoreError, StoreExt};
 use kernel::{Envelope, Error};
@@ -135,7 +135,7 @@ impl Follower {
         written(self.delivery.commit(self.delivery.bare_unit()).await)?;
         let checkpoint = store.checkpoint(place).await?;
         let marks: BTreeSet<u64> = self.delivery.marks().await?.into_iter().collect();
-        self.progress = Progress::new(checkpoint, marks);
+        self.progress = take(&mut self.progress).recovered(checkpoint, marks);
         self.mailbox.clear();
         self.delivery.watch.retain(&self.letters.tried());
         self.look_at_letters(&mut Work::new()).await?;
@@ -216,6 +216,17 @@ impl Follower {
         let subscriber = self.delivery.subscription.name;
         tracing::error!(subscriber, "halted: resume it when `{}` can be read", event.event_type);
         self.halted = Some(error.message);
+    }
+
+    /// This event cannot be given up, because the store refuses what says so. Where that does not pass, it takes nothing until somebody
+    /// has mended the store: to handle it again and again would be worse.
+    fn stuck(&mut self, event: &Envelope, error: StoreError) -> StoreError {
+        if error.kind.is_lasting() {
+            let (subscriber, event_id) = (self.delivery.subscription.name, &event.event_id);
+            tracing::error!(subscriber, %event_id, "halted: it cannot be given up: {error}");
+            self.halted = Some(error.message.clone());
+        }
+        error
     }
 
     /// A page of fewer events was all that there was, or all before one that is damaged.
@@ -304,13 +315,14 @@ impl Follower {
         self.flush().await
     }
 
-    /// Stores the checkpoint, if it is behind. Only while nothing is being committed: two commits have no order.
+    /// Stores what is done, if that is behind. Only while nothing is being committed: two commits have no order.
     async fn flush(&mut self) -> Result<(), StoreError> {
-        let Some(step) = self.progress.flush() else { return Ok(()) };
-        let mut unit = self.delivery.bare_unit();
-        step.write(&self.delivery.place, &mut unit);
-        written(self.delivery.commit(unit).await)?;
-        self.progress.stepped(&step);
+        while let Some(step) = self.progress.flush().or_else(|| self.progress.unmarked()) {
+            let mut unit = self.delivery.bare_unit();
+            step.write(&self.delivery.place, &mut unit);
+            written(self.delivery.commit(unit).await)?;
+            self.progress.stepped(&step);
+        }
         Ok(())
     }
 

@@ -46,6 +46,9 @@ impl Completion for InlineSubscribers {
 }
 
 impl InlineSubscribers {
+    /// Code of the error where time does not wait for them.
+    pub(crate) const OVERLONG: &'static str = "event.overlong";
+
     /// Those of these subscriptions that are inline.
     pub fn of(subscriptions: &[Subscription]) -> Self {
         let order = |subscription: &Subscription| match subscription.class {
@@ -65,6 +68,11 @@ impl InlineSubscribers {
     #[must_use]
     pub fn holding_to(self, rules: EventRules, store: Arc<dyn Store>) -> Self {
         Self { rules: Some((rules, store)), ..self }
+    }
+
+    /// Those that compute do so on these.
+    pub(crate) fn computing_on(self, threads: Threads) -> Self {
+        Self { threads, ..self }
     }
 
     /// Refuses what is scheduled.
@@ -104,7 +112,7 @@ impl InlineSubscribers {
     pub(crate) async fn add_in_time(&self, unit: &mut Unit) -> Result<(), Error> {
         timeout(OVERLONG, self.add_to(unit)).await.unwrap_or_else(|_| {
             let message = format!("inline subscribers have not ended for {OVERLONG:?}");
-            Err(Error::new(ErrorKind::Deadline, message))
+            Err(Error::new(ErrorKind::Deadline, message).with_code(Self::OVERLONG))
         })
     }
 
@@ -113,9 +121,9 @@ impl InlineSubscribers {
         self.subscriptions.iter().any(|(subscription, _)| subscription.event_type == event_type)
     }
 
-    /// Whether one of them is called so.
-    pub(crate) fn has(&self, name: &str) -> bool {
-        self.subscriptions.iter().any(|(subscription, _)| subscription.name == name)
+    /// The one that is called so.
+    pub(crate) fn called(&self, name: &str) -> Option<&Subscription> {
+        self.subscriptions.iter().map(|(subscription, _)| subscription).find(|subscription| subscription.name == name)
     }
 
     async fn call_all(&self, unit: &mut Unit) -> Result<(), Error> {
@@ -164,9 +172,12 @@ impl InlineSubscribers {
         let cx = Context::new(principal, event.metadata.correlation_id).caused_by(event);
         *unit.origin_mut() = Origin { module: subscription.module, context: cx.clone(), ..origin.clone() };
         let span = observability::delivery_span(subscription.module, subscription.name, &event.event_type, &cx);
-        let thread = self.threads.one_for(&**handler).await;
         let handled = {
-            let mut handling = pin!(caught(&span, handler.one(&cx, event, unit, thread)));
+            let handling = async {
+                let thread = self.threads.one_for(&**handler).await;
+                handler.one(&cx, event, unit, thread).await
+            };
+            let mut handling = pin!(caught(&span, handling));
             match poll!(&mut handling) {
                 Poll::Ready(handled) => handled,
                 Poll::Pending => match select(handling, pin!(sleep(OVERLONG))).await {

@@ -1,6 +1,6 @@
 //! Which keys are parked.
 
-use std::{collections::BTreeSet, mem::take};
+use std::collections::BTreeSet;
 
 /// The keys whose later events are put behind their letters, as far as the follower knows. It is the only one that parks; letters
 /// may also be taken away by others, so it looks at them again and again, and goes on parking meanwhile.
@@ -37,8 +37,11 @@ impl Parked {
         self.since.clear();
     }
 
-    /// The letters were of these keys; the next look begins.
-    pub fn looked(&mut self, keys: impl IntoIterator<Item = String>) {
-        self.keys = keys.into_iter().chain(take(&mut self.since)).collect();
+    /// The letters were of these keys; the next look begins. Whether others were parked meanwhile.
+    pub fn looked(&mut self, keys: impl IntoIterator<Item = String>) -> bool {
+        self.keys = keys.into_iter().collect();
+        let seen = self.keys.len();
+        self.keys.append(&mut self.since);
+        self.keys.len() > seen
     }
 }

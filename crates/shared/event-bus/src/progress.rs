@@ -19,6 +19,9 @@ pub(crate) const LAZY: u64 = 256;
 /// The same where no event was of interest.
 const FOREIGN: u64 = 4096;
 
+/// Events that are marked together.
+const MARKS: usize = 256;
+
 /// The completed prefix of the log, and what is done beyond it.
 ///
 /// Deliveries of different keys end in any order, and their units are committed side by side. A checkpoint may only name the
@@ -69,16 +72,13 @@ pub(crate) enum Step {
 }
 
 impl Progress {
-    pub fn new(stored: Position, marks: BTreeSet<u64>) -> Self {
-        Self {
-            stored,
-            read: stored,
-            outstanding: VecDeque::new(),
-            marks,
-            idle: Idle::default(),
-            nameless: Position(0),
-            dirty: false,
-        }
+    /// What the store has now, and what it does not need to have: an event that was done without an effect does not come again because
+    /// the commit of another one has failed.
+    pub fn recovered(self, stored: Position, marks: BTreeSet<u64>) -> Self {
+        let read = self.position().max(stored);
+        let Self { mut idle, nameless, .. } = self;
+        idle.pass(stored);
+        Self { stored, read, outstanding: VecDeque::new(), marks, idle, nameless, dirty: read > stored }
     }
 
     /// Everything up to here is done or of no interest.
@@ -96,13 +96,13 @@ impl Progress {
         self.outstanding.front().map(|first| first.happened)
     }
 
-    /// Whether an earlier run has done it.
+    /// Whether it was done before it was read.
     pub fn is_marked(&self, position: Position) -> bool {
-        self.marks.contains(&position.0)
+        self.marks.contains(&position.0) || self.idle.keys.contains_key(&position.0)
     }
 
     pub fn has_marks(&self) -> bool {
-        !self.marks.is_empty()
+        !self.marks.is_empty() || self.idle.keys.last_key_value().is_some_and(|(last, _)| *last > self.read.0)
     }
 
     /// Takes an event in, which is the last one that was read.
@@ -163,8 +163,22 @@ impl Progress {
     /// The checkpoint that the store should have when there is nothing else to do. Only asked while nothing is being committed.
     pub fn flush(&self) -> Option<Step> {
         let to = self.position();
-        let due = (self.dirty && to > self.stored) || to.0 - self.stored.0 >= FOREIGN;
+        // A mark may have come to the store after the checkpoint had passed it.
+        let is_passed = self.marks.first().is_some_and(|mark| *mark <= to.0);
+        let due = (self.dirty && to > self.stored) || to.0 - self.stored.0 >= FOREIGN || is_passed;
         due.then(|| Step::Checkpoint { to, passed: self.marks.range(..=to.0).copied().collect() })
+    }
+
+    /// Marks what only memory knows to be done behind an event that is not; of many events, the first.
+    pub fn unmarked(&self) -> Option<Step> {
+        let unmarked = self.idle.keys.range(self.position().0 + 1..).map(|(position, _)| *position);
+        let mut before: Vec<u64> = unmarked.take(MARKS).collect();
+        before.pop().map(|last| Step::Mark { of: Position(last), before })
+    }
+
+    /// Whether there may be so many of these that it should not wait for a second to be over.
+    pub fn has_many_unmarked(&self) -> bool {
+        self.idle.keys.len() as u64 >= 2 * LAZY
     }
 
     /// The events are done, and the step is in the store.
@@ -180,10 +194,9 @@ impl Progress {
                 self.idle.pass(*to);
             }
             Step::Mark { of, before } => {
-                self.marks.insert(of.0);
-                for position in before {
-                    self.marks.insert(*position);
-                    self.idle.forget(*position);
+                for position in before.iter().copied().chain([of.0]) {
+                    self.marks.insert(position);
+                    self.idle.forget(position);
                 }
             }
         }

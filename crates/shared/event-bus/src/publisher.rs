@@ -4,15 +4,15 @@ mod meters;
 mod spool;
 
 use std::{
+    panic::AssertUnwindSafe,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use event_sourcing::{
-    CommitError, Document, Expected, Origin, Receipt, Store, StoreError, StoreErrorKind, StoreExt, Unit, Write,
-};
-use kernel::{Clock, Context, CorrelationId, Error, ErrorKind, Ids, Json};
+use event_sourcing::{CommitError, Document, Expected, Origin, Receipt, Store, StoreError, StoreExt, Unit, Write};
+use futures::FutureExt;
+use kernel::{Clock, Context, CorrelationId, Error, ErrorKind, Ids, Json, panic_text};
 use serde::{Deserialize, Serialize};
 use tokio::{
     sync::{Notify, watch},
@@ -75,7 +75,7 @@ pub enum PublishError {
     /// The unit has other writes, or expects something of its streams, which cannot be made up for later.
     #[error("a publisher takes units of events that expect nothing: commit what also writes documents yourself")]
     NotOnlyEvents,
-    /// The store does not take them now, and no more can be kept.
+    /// The store does not take them now, as far as it is known, and no more can be kept.
     #[error("{kept} units wait for the store already, and no more are kept: publish again when it answers ({cause})")]
     Full {
         /// Units that are kept.
@@ -83,7 +83,7 @@ pub enum PublishError {
         /// Why the store takes nothing.
         cause: String,
     },
-    /// The store does not take them now, and they cannot be kept.
+    /// The same, and they cannot be kept.
     #[error(transparent)]
     Spool(#[from] SpoolError),
     /// They are wrong, or something that is no matter of time is wrong with the store.
@@ -173,12 +173,13 @@ struct Shared {
 enum Failure {
     /// Worth another try.
     Passing(Error),
-    /// What an inline subscriber expects is not so: worth a few.
+    /// What an inline subscriber expects is not so, or it does not end: worth a few.
     Conflict(Error),
     Final(Error),
 }
 
-/// Tries of a kept unit that inline subscribers expect in vain something else for, before it is set aside: others wait behind it.
+/// Tries of a kept unit whose inline subscribers expect something else in vain, or do not end, before it is set aside: others wait
+/// behind it.
 const CONFLICTS: u32 = 8;
 
 impl Publisher {
@@ -226,7 +227,8 @@ impl Publisher {
     /// Publishes the events of the unit, now or later. Events of one caller who waits for each answer keep their order.
     ///
     /// # Errors
-    /// See [`PublishError`]: then they are not published, now or later.
+    /// See [`PublishError`]: then they are not published, now or later; but where they could not be kept, the store may have carried
+    /// out what it did not answer.
     ///
     /// # Cancel safety
     /// Dropped, they are published, kept or neither; never twice, never a part of them.
@@ -328,7 +330,7 @@ impl Shared {
         for KeptEvent { stream, event, tags } in events {
             unit.take_up(stream.as_str(), event.clone(), tags.clone());
         }
-        self.inline.add_to(&mut unit).await.map_err(Failure::of)?;
+        self.inline.add_in_time(&mut unit).await.map_err(Failure::of)?;
         // Mutant `published_twice`: an event whose commit was not answered, and carried out, is published again.
         if !cfg!(mutant = "published_twice") {
             unit.put(id.as_str(), &Attempted {}, Expected::Absent);
@@ -439,16 +441,15 @@ fn lock(spool: &Mutex<Spool>) -> MutexGuard<'_, Spool> {
 
 impl Failure {
     fn of_store(error: StoreError) -> Self {
-        match error.kind {
-            StoreErrorKind::Locked | StoreErrorKind::Full | StoreErrorKind::Busy | StoreErrorKind::Unavailable => {
-                Self::Passing(error.into())
-            }
-            StoreErrorKind::Corrupt | StoreErrorKind::Newer | StoreErrorKind::Undeclared => Self::Final(error.into()),
-        }
+        if error.kind.is_lasting() { Self::Final(error.into()) } else { Self::Passing(error.into()) }
     }
 
     fn of(error: Error) -> Self {
-        if error.kind.is_transient() { Self::Passing(error) } else { Self::Final(error) }
+        match error.kind {
+            _ if error.code() == InlineSubscribers::OVERLONG => Self::Conflict(error),
+            kind if kind.is_transient() => Self::Passing(error),
+            _ => Self::Final(error),
+        }
     }
 }
 
@@ -462,7 +463,9 @@ async fn keep_trying(shared: Arc<Shared>) {
             continue;
         };
         shared.meters.retried.increment(1);
-        let ended = shared.submit(&kept).await;
+        // A port that panics is one that fails.
+        let ended = AssertUnwindSafe(shared.submit(&kept)).catch_unwind().await;
+        let ended = ended.unwrap_or_else(|panic| Err(Failure::Passing(Error::internal(panic_text(panic)))));
         conflicts += u32::from(matches!(ended, Err(Failure::Conflict(_))));
         let error = match ended {
             Ok(_) => None,
@@ -494,6 +497,8 @@ async fn keep_trying(shared: Arc<Shared>) {
 
 #[cfg(test)]
 mod tests {
+    use event_sourcing::StoreErrorKind;
+
     use super::*;
 
     #[test]

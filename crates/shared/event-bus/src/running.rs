@@ -11,7 +11,7 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use event_sourcing::{Bell, Position, Store, StoreError, StoreExt};
+use event_sourcing::{Bell, Position, Store, StoreError};
 use futures::FutureExt;
 use tokio::{
     sync::{mpsc, watch},
@@ -21,6 +21,7 @@ use tokio::{
 
 use crate::{
     DeliveryClass, Failing, LetterFilter, Overlong, Subscription,
+    at_rest::next,
     control::Orders,
     delivery::{Delivery, panicked},
     follower::Follower,
@@ -34,6 +35,9 @@ use crate::{
     watch::Watch,
 };
 
+/// Pages of the log in which it is looked at once for what comes next of a subscriber: so far its checkpoint may stay behind.
+const PAGES: usize = 16;
+
 /// Events between two tries that a status names.
 const FAILING: usize = 16;
 
@@ -42,6 +46,8 @@ pub(crate) struct Running {
     pub subscription: Subscription,
     pub meters: Meters,
     pub posts: Vec<Arc<Post>>,
+    /// Nobody is to begin to work on it any more.
+    is_removed: AtomicBool,
 }
 
 /// One slot of a subscriber. Without leases somebody works on it all the time, else as long as this process has the lease.
@@ -53,9 +59,17 @@ pub(crate) struct Post {
     pub slate: Arc<Slate>,
     pub watch: Arc<Watch>,
     orders: watch::Sender<Orders>,
-    /// When the event behind this place happened: one that does not get on is not looked up again and again.
-    unread: Mutex<Option<(Position, DateTime<Utc>)>>,
+    /// What comes next of one that does not get on is not looked up again and again.
+    unread: Mutex<Option<Unread>>,
     work: Mutex<Option<Work>>,
+}
+
+/// What the log has for one who is at `at`: nothing up to `to`, and then what happened at `happened`.
+#[derive(Clone, Copy)]
+struct Unread {
+    at: Position,
+    to: Position,
+    happened: Option<DateTime<Utc>>,
 }
 
 /// The task that works on a post. It ends with this.
@@ -76,7 +90,26 @@ impl Running {
     pub fn new(subscription: Subscription, paused: bool) -> Self {
         let of = subscription.slots;
         let posts = (0..of).map(|index| Arc::new(Post::new(&subscription, Slot { index, of }, paused))).collect();
-        Self { meters: Meters::new(&subscription), subscription, posts }
+        Self { meters: Meters::new(&subscription), subscription, posts, is_removed: AtomicBool::new(false) }
+    }
+
+    /// It is removed from here on, though somebody may work on it still.
+    pub fn ends(&self) {
+        self.is_removed.store(true, Ordering::SeqCst);
+    }
+
+    pub fn is_removed(&self) -> bool {
+        self.is_removed.load(Ordering::SeqCst)
+    }
+
+    /// Ends all work on it where it stands.
+    pub fn abandon(&self) {
+        self.posts.iter().for_each(|post| post.abandon());
+    }
+
+    /// The claims that are worked under, by slot.
+    pub fn held(&self) -> Vec<(String, u64)> {
+        self.posts.iter().filter_map(|post| Some((post.place.clone(), post.claim()?))).collect()
     }
 
     pub fn order(&self, change: impl Fn(&mut Orders)) {
@@ -113,8 +146,8 @@ impl Running {
                 false if post.is_at_work() || standing.is_dead => standing,
                 false => continue,
             };
-            let oldest = post.oldest(store, &standing, head).await?;
-            whole.position = whole.position.min(standing.position);
+            let (position, oldest) = post.next(store, &standing, head).await?;
+            whole.position = whole.position.min(position);
             whole.queued += standing.queued;
             whole.in_flight += standing.in_flight;
             whole.oldest = whole.oldest.into_iter().chain(oldest).min();
@@ -283,25 +316,26 @@ impl Post {
         answer
     }
 
-    /// When the oldest event happened that is not delivered. The log says it where the subscriber has not read on.
-    async fn oldest(
+    /// How far it is, and when the oldest event happened that is not delivered. The log says it where the subscriber has not read on.
+    async fn next(
         &self,
         store: &dyn Store,
         standing: &Standing,
         head: Position,
-    ) -> Result<Option<DateTime<Utc>>, StoreError> {
+    ) -> Result<(Position, Option<DateTime<Utc>>), StoreError> {
         let at = standing.position;
         if standing.oldest.is_some() || at >= head {
-            return Ok(standing.oldest);
+            return Ok((at, standing.oldest));
         }
         let unread = || self.unread.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, happened)) = unread().filter(|(known, _)| *known == at) {
-            return Ok(Some(happened));
+        let known = unread().filter(|known| known.at == at);
+        let from = known.map_or(at, |known| known.to);
+        if known.is_some_and(|known| known.happened.is_some() || from >= head) {
+            return Ok((from, known.and_then(|known| known.happened)));
         }
-        let next = store.readable(at, 1).await?.events;
-        let happened = next.get(0).map(|event| event.timestamp);
-        *unread() = happened.map(|happened| (at, happened));
-        Ok(happened)
+        let (to, happened) = next(store, &self.subscription, &self.place, from, PAGES).await?;
+        *unread() = Some(Unread { at, to, happened });
+        Ok((to, happened))
     }
 
     fn work(&self) -> MutexGuard<'_, Option<Work>> {

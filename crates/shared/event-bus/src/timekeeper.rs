@@ -37,7 +37,7 @@ impl Timekeeper {
     }
 
     /// Publishes what is due now, each event in a unit with the removal of what says that it is to be published. Nobody but a
-    /// store that fails keeps one event from being published because another one cannot be.
+    /// store that does not answer keeps one event from being published because another one cannot be.
     ///
     /// # Cancel safety
     /// Dropped, some of it is published; the rest is due still.
@@ -110,7 +110,8 @@ impl Timekeeper {
                 }
                 _ => Ok(()),
             },
-            Err(error) => Err(error.into()),
+            Err(CommitError::Store(error)) if !error.kind.is_lasting() => Err(error.into()),
+            Err(refused) => self.refused(Found { key, value, revision }, refused.into()).await,
         }
     }
 

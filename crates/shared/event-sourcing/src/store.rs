@@ -396,7 +396,7 @@ impl StoreError {
     }
 }
 
-/// What is wrong with a store. `Corrupt`, `Newer` and `Undeclared` do not pass by themselves.
+/// What is wrong with a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoreErrorKind {
     /// Another process holds it.
@@ -415,16 +415,20 @@ pub enum StoreErrorKind {
     Unavailable,
 }
 
+impl StoreErrorKind {
+    /// Whether it does not pass by itself: the same, asked again, is answered in the same way.
+    pub fn is_lasting(self) -> bool {
+        match self {
+            Self::Corrupt | Self::Newer | Self::Undeclared => true,
+            Self::Locked | Self::Full | Self::Busy | Self::Unavailable => false,
+        }
+    }
+}
+
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
-        match error.kind {
-            StoreErrorKind::Locked | StoreErrorKind::Full | StoreErrorKind::Busy | StoreErrorKind::Unavailable => {
-                Self::new(ErrorKind::Unavailable, error.message)
-            }
-            StoreErrorKind::Corrupt | StoreErrorKind::Newer | StoreErrorKind::Undeclared => {
-                Self::new(ErrorKind::Internal, error.message)
-            }
-        }
+        let kind = if error.kind.is_lasting() { ErrorKind::Internal } else { ErrorKind::Unavailable };
+        Self::new(kind, error.message)
     }
 }
 

@@ -2,7 +2,10 @@ use std::{sync::Arc, time::Duration};
 
 use event_sourcing::{CommitError, Excerpt, Readable, StoreError, Unit};
 use kernel::{Envelope, Error};
-use tokio::time::{Instant, sleep_until};
+use tokio::{
+    task::coop::consume_budget,
+    time::{Instant, sleep_until},
+};
 
 use super::{Follower, PATIENCE, lanes::Work, written};
 use crate::{
@@ -67,6 +70,8 @@ impl Follower {
         let mut batch = Batch::empty();
         let mut look = Instant::now() + PATIENCE;
         loop {
+            // Where nothing has to be waited for, others have their turn nevertheless.
+            consume_budget().await;
             self.obey();
             if self.obeyed.stop {
                 return Ok(());
@@ -282,7 +287,7 @@ impl Follower {
             step.write(&delivery.place, &mut unit);
             match delivery.commit(unit).await {
                 Ok(_) => self.progress.stepped(&step),
-                Err(CommitError::Store(error)) => return Err(error),
+                Err(CommitError::Store(error)) if !error.kind.is_lasting() => return Err(error),
                 Err(refused) => return Ok(Err(Failure::Fault(Fault::Failed(refused.into()), took))),
             }
         }
@@ -309,7 +314,7 @@ impl Follower {
     async fn end(&mut self, event: &Arc<Envelope>, mut unit: Unit) -> Result<(), StoreError> {
         let step = self.progress.step(position(event), &event.metadata.key);
         step.write(&self.delivery.place, &mut unit);
-        written(self.delivery.commit(unit).await)?;
+        written(self.delivery.commit(unit).await).map_err(|error| self.stuck(event, error))?;
         self.progress.done(position(event));
         self.progress.stepped(&step);
         Ok(())

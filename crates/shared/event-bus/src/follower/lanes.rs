@@ -6,14 +6,18 @@ use std::{
     time::Duration,
 };
 
-use event_sourcing::{CommitError, Readable, StoreError, StoreExt, Unit};
+use event_sourcing::{CommitError, Readable, Receipt, StoreError, StoreExt, Unit};
 use futures::{StreamExt, stream::FuturesUnordered};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::{
+    task::coop::consume_budget,
+    time::{Instant, sleep, sleep_until},
+};
 
 use super::{
     Follower, PAGE, PATIENCE,
     letters::{Redelivered, Redelivering},
     outlook::GLANCE,
+    written,
 };
 use crate::{
     DeliveryOutcome,
@@ -37,6 +41,8 @@ pub(super) struct Work {
     /// Between two tries. They hold their keys, and nobody's turn.
     sleeping: Several<Waiting>,
     committing: Several<Committed>,
+    /// One at most: what was done without an effect, behind events that are not done.
+    marking: Several<(Step, Result<Receipt, CommitError>)>,
     /// One at most: a dead letter. Its key is parked, so nothing else of it is being handled.
     redelivering: Several<Redelivered>,
     /// One at most: a page of the log, of so many events if there are as many.
@@ -58,6 +64,7 @@ pub(super) struct Work {
 #[expect(clippy::large_enum_variant, reason = "one at a time, and taken apart where it arrives: a box would cost more")]
 enum Next {
     Committed(Committed),
+    Marked(Step, Result<Receipt, CommitError>),
     Tried(Tried),
     /// It is to be tried again.
     Ripe(Waiting),
@@ -77,13 +84,15 @@ struct Committed {
 
 impl Work {
     pub fn new() -> Self {
-        let (handling, sleeping, committing) = (Several::new(), Several::new(), Several::new());
+        let (handling, sleeping, committing, marking) =
+            (Several::new(), Several::new(), Several::new(), Several::new());
         let (redelivering, reading, now) = (Several::new(), Several::new(), Instant::now());
         let (patient, look) = (now, now + PATIENCE);
         Self {
             handling,
             sleeping,
             committing,
+            marking,
             redelivering,
             reading,
             patient,
@@ -106,7 +115,7 @@ impl Work {
     }
 
     fn is_empty(&self) -> bool {
-        self.in_flight() == 0 && self.sleeping.is_empty() && self.reading.is_empty()
+        self.in_flight() == 0 && self.sleeping.is_empty() && self.reading.is_empty() && self.marking.is_empty()
     }
 
     /// What comes next; never, where nothing is under way.
@@ -114,6 +123,7 @@ impl Work {
         tokio::select! {
             biased;
             Some(committed) = self.committing.next() => Next::Committed(committed),
+            Some((step, answer)) = self.marking.next() => Next::Marked(step, answer),
             Some(tried) = self.handling.next() => Next::Tried(tried),
             Some(waiting) = self.sleeping.next() => Next::Ripe(waiting),
             Some(ended) = self.redelivering.next() => Next::Redelivered(ended),
@@ -157,8 +167,14 @@ impl Follower {
         _ = catch_unwind(AssertUnwindSafe(|| work.handling.clear()));
         _ = catch_unwind(AssertUnwindSafe(|| work.redelivering.clear()));
         // For nothing else: where nobody is left to give orders, there is always an answer to who asks for them.
-        while let Some(committed) = work.committing.next().await {
-            if let Err(error) = self.committed(committed, work) {
+        loop {
+            let next = tokio::select! {
+                biased;
+                Some(committed) = work.committing.next() => Next::Committed(committed),
+                Some((step, answer)) = work.marking.next() => Next::Marked(step, answer),
+                else => break,
+            };
+            if let Err(error) = self.goes_on(next, work) {
                 result = Err(error);
             }
         }
@@ -171,12 +187,15 @@ impl Follower {
             self.flush().await?;
         }
         loop {
+            // Where nothing has to be waited for, others have their turn nevertheless.
+            consume_budget().await;
             self.obey();
             if self.obeyed.stop {
                 return Ok(());
             }
             let is_second_over = work.is_second_over();
             self.read_on(work, is_second_over);
+            self.mark(work, is_second_over);
             self.look_as_told(work).await?;
             if is_second_over && !self.parked.is_empty() {
                 // Another process may have discarded letters.
@@ -213,6 +232,10 @@ impl Follower {
     fn goes_on(&mut self, next: Next, work: &mut Work) -> Result<(), StoreError> {
         match next {
             Next::Committed(committed) => self.committed(committed, work)?,
+            Next::Marked(step, answer) => {
+                written(answer)?;
+                self.progress.stepped(&step);
+            }
             Next::Tried(tried) => self.tried(tried, work),
             Next::Ripe(waiting) => self.mailbox.put_back(waiting),
             Next::Redelivered(ended) => self.redelivered(ended)?,
@@ -224,6 +247,22 @@ impl Follower {
             Next::Begun => {}
         }
         Ok(())
+    }
+
+    /// Begins to store what was done without an effect, while events before it are not done.
+    fn mark(&self, work: &mut Work, is_second_over: bool) {
+        if work.marking.is_empty()
+            && (is_second_over || self.progress.has_many_unmarked())
+            && let Some(step) = self.progress.unmarked()
+        {
+            let mut unit = self.delivery.bare_unit();
+            step.write(&self.delivery.place, &mut unit);
+            let delivery = Arc::clone(&self.delivery);
+            work.marking.push(Box::pin(async move {
+                let answer = delivery.commit(unit).await;
+                (step, answer)
+            }));
+        }
     }
 
     /// Begins to read what comes next in the log, where that is wanted: beside all else, for a store may be slow.
@@ -390,10 +429,13 @@ impl Follower {
                 }
                 self.mailbox.release(key);
             }
-            Err(CommitError::Store(error)) => return Err(error),
+            Err(CommitError::Store(error)) if !error.kind.is_lasting() => return Err(error),
             // What says that it was given up: to give it up again would say the same.
+            Err(CommitError::Store(error)) if outcome != DeliveryOutcome::Done => {
+                return Err(self.stuck(&waiting.event, error));
+            }
             Err(CommitError::Unwritable(message)) if outcome != DeliveryOutcome::Done => {
-                return Err(StoreError::unwritable(message));
+                return Err(self.stuck(&waiting.event, StoreError::unwritable(message)));
             }
             Err(refused) => self.failed(waiting, Fault::Failed(refused.into()), Duration::ZERO, work),
         }

@@ -251,7 +251,8 @@ impl Follower {
         let Letters { waiting, loose, trying, .. } = &mut self.letters;
         // What is discarded while it is being tried is being handled nevertheless.
         let tried = trying.as_ref().map(|(sequence, _)| sequence.key.clone());
-        self.parked.looked(keys.keys().cloned().chain(tried));
+        // One that was put there meanwhile, behind what has gone, may not have been seen.
+        let is_unseen = self.parked.looked(keys.keys().cloned().chain(tried));
         // What waits for its next try may have been discarded, and others of its key wait for nothing then.
         waiting.retain(|key, (_, sequence)| {
             let is_there = keys.get(key).is_none_or(|(first, _)| Some(first) <= sequence.ids.front());
@@ -261,7 +262,8 @@ impl Follower {
             }
             waits_on
         });
-        *loose = is_loose || keys.iter().any(|(key, (_, is_loose))| *is_loose && !waiting.contains_key(key));
+        *loose =
+            is_loose || is_unseen || keys.iter().any(|(key, (_, is_loose))| *is_loose && !waiting.contains_key(key));
         Ok(true)
     }
 
@@ -448,7 +450,7 @@ async fn redeliver(delivery: Arc<Delivery>, id: String, tried: Option<Waiting>) 
                     delivery.meters.done.increment(1);
                     return Ok(End::Delivered);
                 }
-                Err(CommitError::Store(error)) => return Err(error),
+                Err(CommitError::Store(error)) if !error.kind.is_lasting() => return Err(error),
                 Err(refused) => Fault::Failed(refused.into()),
             }
         }

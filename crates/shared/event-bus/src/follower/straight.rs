@@ -143,6 +143,7 @@ impl Follower {
                 standing.queued = page.len() - from - 1;
                 standing.oldest = Some(page[from].timestamp);
             });
+            let mut tell = Instant::now() + PATIENCE;
             loop {
                 let due = outlook.as_ref().and_then(Outlook::due);
                 tokio::select! {
@@ -168,7 +169,8 @@ impl Follower {
                             hold.fetch_or(outlook.is_overtaken, Ordering::Relaxed);
                         }
                     }
-                    () = sleep_until(Instant::now() + PATIENCE) => {
+                    () = sleep_until(tell) => {
+                        tell = Instant::now() + PATIENCE;
                         let here = at.load(Ordering::Relaxed).min(page.len() - 1);
                         slate.write(|standing| {
                             standing.position = standing.position.max(behind(here));
@@ -215,7 +217,7 @@ impl Follower {
                 self.successes = self.successes.saturating_add(1);
                 Ok(End::Written)
             }
-            Err(CommitError::Store(error)) => Err(error),
+            Err(CommitError::Store(error)) if !error.kind.is_lasting() => Err(error),
             Err(refused) => Ok(End::Failed(Fault::Failed(refused.into()))),
         }
     }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use event_sourcing::{CommitError, Document, Expected, Found, Store, StoreError, StoreExt};
-use futures::future::join_all;
+use tokio::time::timeout;
 
 use super::{
     Claim, Lease, Member, Node,
@@ -16,7 +16,7 @@ use super::{
     fence::Fence,
 };
 use crate::{
-    bus::{STOP, Shared},
+    bus::{STOP, Shared, stop},
     follower::PATIENCE,
     running::{Post, Running},
 };
@@ -126,28 +126,21 @@ impl Keeper {
         Ok(())
     }
 
-    /// Gives back the slots of subscribers that are no longer there.
-    pub async fn give_up(&self, shared: &Shared, removed: &Running) {
-        let _looking = self.looking.lock().await;
-        let held = self.end(std::slice::from_ref(&removed.posts)).await;
-        self.release(shared, held, false).await;
+    /// Gives back the slots of a subscriber that is no longer there. What takes longer, the next look does.
+    pub async fn give_up(&self, shared: &Shared, held: Vec<(String, u64)>) {
+        let giving = async {
+            let _looking = self.looking.lock().await;
+            self.release(shared, held, false).await;
+        };
+        let _late = timeout(PATIENCE, giving).await;
     }
 
     /// Gives everything back, and is no member any more.
     pub async fn resign(&self, shared: &Shared, running: &[Arc<Running>]) {
         let _looking = self.looking.lock().await;
-        let posts: Vec<_> = running.iter().map(|running| running.posts.clone()).collect();
-        let held = self.end(&posts).await;
+        let held = running.iter().flat_map(|running| running.held()).collect();
+        stop(running).await;
         self.release(shared, held, true).await;
-    }
-
-    /// Ends the work on these posts; what was held.
-    async fn end(&self, posts: &[Vec<Arc<Post>>]) -> Vec<(String, u64)> {
-        let posts = || posts.iter().flatten();
-        let held = posts().filter_map(|post| Some((post.place.clone(), post.claim()?))).collect();
-        posts().for_each(|post| post.order(|orders| orders.stop = true));
-        join_all(posts().map(|post| post.stop(STOP))).await;
-        held
     }
 
     /// All in one unit; one by one where somebody has taken one of them.
@@ -241,10 +234,15 @@ impl Keeper {
     }
 
     async fn begin(&self, shared: &Shared, place: Option<&Place>, claim: u64) -> Result<(), StoreError> {
-        let Some((_, post)) = place else { return Ok(()) };
+        let Some((running, post)) = place else { return Ok(()) };
         post.abandon();
         let fence = Fence::new(Arc::clone(&shared.store), post.place.clone(), claim);
-        shared.begin(post, Some(Arc::new(fence))).await
+        shared.begin(post, Some(Arc::new(fence))).await?;
+        // It may have been removed since the look began.
+        if running.is_removed() {
+            post.abandon();
+        }
+        Ok(())
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {

@@ -199,7 +199,7 @@ impl Town {
 
     /// As a follower begins: from what the store has.
     fn begin(&self, world: &World, claim: u64) -> Work {
-        let mut progress = Progress::new(Position(world.checkpoint), world.marks.clone());
+        let mut progress = Progress::default().recovered(Position(world.checkpoint), world.marks.clone());
         let mut done: BTreeSet<u64> = (1..=world.checkpoint).collect();
         for event in world.checkpoint + 1..=KEYS.len() as u64 {
             progress.admit(Position(event), DateTime::UNIX_EPOCH);

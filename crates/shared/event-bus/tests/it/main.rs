@@ -5,6 +5,7 @@ mod asks;
 mod conformance;
 mod edges;
 mod faults;
+mod gaps;
 mod nodes;
 mod orders;
 mod parking;
