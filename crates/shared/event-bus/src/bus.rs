@@ -1,12 +1,12 @@
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     panic::AssertUnwindSafe,
     sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
 use event_sourcing::{
-    CommitError, EventRules, Expected, MemoryStore, Position, Receipt, Store, StoreError, StoreExt, Unit,
+    CommitError, Document, EventRules, Expected, MemoryStore, Position, Receipt, Store, StoreError, StoreExt, Unit,
 };
 use futures::{FutureExt, future::join_all};
 use kernel::{Clock, Context, CorrelationId, Error, Ids, panic_text};
@@ -18,6 +18,7 @@ use tokio::{
 use crate::{
     BusError, DeadLetters, DeliveryClass, InlineSubscribers, LetterFilter, Node, Pause, Retention, Retried,
     RetryPolicy, SlotStatus, SubscriberStatus, Subscription,
+    control::Resumption,
     delivery::Delivery,
     follower::PATIENCE,
     handler::Threads,
@@ -211,6 +212,7 @@ impl EventBus {
             let fault = "it is inline, and others publish already: give it to the bus's start".to_owned();
             return Err(BusError::Subscription { name, fault });
         }
+        let _adding = self.shared.reserve(name)?;
         self.shared.divide(&subscription).await?;
         self.take_up(subscription).await?;
         if let Some(keeper) = self.shared.keeper.get()
@@ -221,10 +223,9 @@ impl EventBus {
         Ok(())
     }
 
+    /// Begins with one against which nothing can be said.
     async fn take_up(&self, subscription: Subscription) -> Result<(), BusError> {
-        let name = subscription.name;
-        let _adding = self.shared.reserve(name)?;
-        let paused = self.shared.store.get::<Pause>(name).await?.is_some();
+        let paused = self.shared.store.get::<Pause>(subscription.name).await?.is_some();
         let added = Arc::new(Running::new(subscription, paused));
         if self.shared.keeper.get().is_none() || added.subscription.class != DeliveryClass::Durable {
             for post in &added.posts {
@@ -283,17 +284,25 @@ impl EventBus {
         Ok(())
     }
 
-    /// A subscriber that was paused, or has halted before an event that it could not read, goes on.
+    /// A subscriber that was paused, or has halted before an event that it could not read, goes on; what of it other processes work on,
+    /// a second later.
     ///
     /// # Errors
-    /// There is none of that name; the store does not answer.
+    /// There is none of that name, or its task has panicked; the store does not answer.
     ///
     /// # Cancel safety
     /// Dropped, it goes on or not.
     pub async fn resume(&self, name: &str) -> Result<(), BusError> {
         let running = self.named(name)?;
+        if running.posts.iter().any(|post| post.slate.read().is_dead) {
+            let fault = "its task has panicked, and nothing has it go on: start the program again".to_owned();
+            return Err(BusError::Subscription { name: running.subscription.name, fault });
+        }
         let mut unit = self.own_work(&running.subscription);
         unit.delete::<Pause>(name, Expected::Any);
+        if self.shared.keeper.get().is_some() {
+            unit.put(name, &Resumption {}, Expected::Any);
+        }
         self.shared.store.commit(unit).await.map_err(BusError::of_commit)?;
         running.order(|orders| {
             orders.paused = false;
@@ -745,23 +754,36 @@ async fn clear_records(shared: &Shared) {
 
 /// Whom somebody has paused or resumed, perhaps in another process, and what the gauges show.
 async fn look_after(shared: &Shared) {
+    let mut resumed = None;
     loop {
         sleep(PATIENCE).await;
-        turn(look_around(shared)).await;
+        turn(look_around(shared, &mut resumed)).await;
     }
 }
 
-async fn look_around(shared: &Shared) {
+/// With what is known of those who were resumed.
+async fn look_around(shared: &Shared, resumed: &mut Option<HashMap<String, u64>>) {
     let running = shared.running().clone();
     let said: Vec<u64> = running.iter().map(|running| running.said()).collect();
-    match paused(&*shared.store).await {
+    match revisions::<Pause>(&*shared.store).await {
         Ok(paused) => running.iter().zip(said).for_each(|(running, said)| {
-            let is_paused = paused.contains(running.subscription.name);
+            let is_paused = paused.contains_key(running.subscription.name);
             if running.is_paused() != is_paused && running.said() == said {
                 running.order(|orders| orders.paused = is_paused);
             }
         }),
         Err(error) => tracing::warn!("who is paused cannot be read: {error}"),
+    }
+    if shared.keeper.get().is_some() {
+        match revisions::<Resumption>(&*shared.store).await {
+            Ok(now) => {
+                let before = resumed.replace(now.clone());
+                let is_told = |name: &str| before.as_ref().is_some_and(|before| before.get(name) != now.get(name));
+                let told = running.iter().filter(|running| is_told(running.subscription.name));
+                told.for_each(|running| running.order(|orders| orders.resumed += 1));
+            }
+            Err(error) => tracing::warn!("who is resumed cannot be read: {error}"),
+        }
     }
     if let Err(error) = measure(shared, &running).await {
         tracing::debug!("the gauges of subscribers stay as they are: {error}");
@@ -776,20 +798,22 @@ async fn measure(shared: &Shared, running: &[Arc<Running>]) -> Result<(), StoreE
     Ok(())
 }
 
-async fn paused(store: &dyn Store) -> Result<HashSet<String>, StoreError> {
+/// What is stored under which name, also what cannot be read.
+async fn revisions<D: Document>(store: &dyn Store) -> Result<HashMap<String, u64>, StoreError> {
     const PAGE: usize = 256;
-    let mut paused = HashSet::new();
+    let mut revisions = HashMap::new();
     let mut after: Option<String> = None;
     loop {
-        let page = store.list_each::<Pause>(after.as_deref(), PAGE).await?;
+        let page = store.list_each::<D>(after.as_deref(), PAGE).await?;
         let is_last = page.len() < PAGE;
-        // Also one that cannot be read says whom it holds.
-        let names = page.into_iter().map(|pause| pause.map_or_else(|unreadable| unreadable.key, |found| found.key));
-        let names: Vec<String> = names.collect();
-        after = names.last().cloned();
-        paused.extend(names);
+        for found in page {
+            let (name, revision) =
+                found.map_or_else(|unreadable| (unreadable.key, 0), |found| (found.key, found.revision));
+            after = Some(name.clone());
+            revisions.insert(name, revision);
+        }
         if is_last {
-            return Ok(paused);
+            return Ok(revisions);
         }
     }
 }

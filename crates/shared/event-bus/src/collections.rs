@@ -2,6 +2,7 @@ use event_sourcing::Collection;
 
 use crate::{
     DeadLetter, DeliveryRecord, Discarded, Pause, RefusedPublish, Scheduled,
+    control::Resumption,
     lease::{Claim, Group, Member},
     passage::Passage,
     progress::Mark,
@@ -10,7 +11,7 @@ use crate::{
 
 /// What the bus and its publishers keep: to be declared to the store at the start, by whoever assembles the modules, so that what a
 /// later version has written is refused before anything runs, and not by one subscriber after another.
-pub fn collections() -> [Collection; 12] {
+pub fn collections() -> [Collection; 13] {
     [
         Collection::of::<Attempted>(),
         Collection::of::<Claim>(),
@@ -23,6 +24,7 @@ pub fn collections() -> [Collection; 12] {
         Collection::of::<Passage>(),
         Collection::of::<Pause>(),
         Collection::of::<RefusedPublish>(),
+        Collection::of::<Resumption>(),
         Collection::of::<Scheduled>(),
     ]
 }

@@ -17,6 +17,15 @@ impl Document for Pause {
     const COLLECTION: &'static str = "event_bus.pauses";
 }
 
+/// Somebody has resumed a subscriber that several processes work on, stored under its name: one that has halted in another process
+/// hears of it by the revision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Resumption {}
+
+impl Document for Resumption {
+    const COLLECTION: &'static str = "event_bus.resumptions";
+}
+
 /// To one follower.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Orders {

@@ -72,7 +72,7 @@ impl Document for Member {
     const COLLECTION: &'static str = "event_bus.members";
 }
 
-/// Into how many slots a subscriber is divided, stored under its name, where that is more than one.
+/// Into how many slots a subscriber is divided, stored under its name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Group {
     pub slots: u32,

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::shop::{infrastructure, now};
 
-const COLLECTIONS: [&str; 15] = [
+const COLLECTIONS: [&str; 16] = [
     "event_bus.attempted_publishes",
     "event_bus.dead_letters",
     "event_bus.deliveries",
@@ -24,6 +24,7 @@ const COLLECTIONS: [&str; 15] = [
     "event_bus.passage_of_time",
     "event_bus.pauses",
     "event_bus.refused_publishes",
+    "event_bus.resumptions",
     "event_bus.scheduled",
     "event_sourcing.projection_progress",
     "event_sourcing.projections",
