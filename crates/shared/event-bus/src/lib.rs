@@ -16,12 +16,14 @@
 //! others go before it.
 //!
 //! An event that keeps failing parks its key: it and the later events of that key go to the dead letters, the other keys
-//! flow on, and the checkpoint moves past them. While a try waits for the next, other keys flow as well. Dead letters are tried
+//! flow on, and the checkpoint moves past them. While a try waits for the next, other keys flow as well; but batches come one after
+//! another, and what follows waits for a batch that is tried again. A unit that the store refuses for good, such as one that writes upon
+//! a damaged document, is a failure of its event like any other. Dead letters are tried
 //! again by [`EventBus::retry_dead_letters`] in the order of their key, which flows again when the last of them is gone.
 //!
 //! A delivery that wrote nothing is not committed: its progress is kept in memory and stored with the next unit, after 256
-//! events, when a second passes without events, and at the stop. After a crash such an event comes again; there is no effect of
-//! it that would be repeated, but for those outside of the unit, which happen at least once in any case.
+//! events, when a second passes without events or behind one that is not done, and at the stop. After a crash such an event comes
+//! again; there is no effect of it that would be repeated, but for those outside of the unit, which happen at least once in any case.
 //!
 //! The bus also publishes what is [scheduled](Schedule) when it is due, and that an hour, a day or a month has passed, if
 //! somebody subscribes to that: by the injected clock, once each.
@@ -47,7 +49,7 @@
 //! A node writes one document in a third of its lease, whatever it holds, one unit for each slot that it takes or gives back, and
 //! one for each node that it finds gone. It reads the leases every second, or every third of a lease.
 //!
-//! Dead letters, delivery records and pauses are of the subscriber and not of a slot. Letters are tried again by the process that
+//! Dead letters, delivery records, pauses and that somebody resumes are of the subscriber and not of a slot. Letters are tried again by the process that
 //! holds their slot; asked elsewhere, it is said.
 //!
 //! A handler acts for the user who caused its event, with the permissions of its own module.

@@ -6,13 +6,16 @@
 use std::{
     env, fs,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
+use event_bus::{DeadLetter, RetryPolicy, Subscriber, Subscription};
 use event_sourcing::{
     Collection, CommitError, Direction, EventQuery, Expected, LogQuery, Position, Store, StoreError, StoreErrorKind,
     StoreExt as _, StreamQuery, Unit,
 };
+use kernel::{Context, Error};
 use rusqlite::Connection;
 use serde_json::json;
 use storage_sqlite::SqliteStore;
@@ -462,4 +465,40 @@ async fn an_event_that_is_missing_at_the_far_end_is_missed() {
         assert!(error.message.contains("event 1") && error.message.contains("missing"), "{error}");
     }
     assert_eq!(store.stream("all", StreamQuery::last(4)).await.unwrap().len(), 4, "nobody has asked for it");
+}
+
+/// Writes upon a document of its key, whatever is there.
+struct Overwrites;
+
+impl Subscriber<Noted> for Overwrites {
+    async fn handle(&self, _: &Context, event: &Noted, unit: &mut Unit) -> Result<(), Error> {
+        unit.put(&event.writer, &Filed::at(json!(event.n)), Expected::Any);
+        Ok(())
+    }
+}
+
+/// The subscriber that writes upon it gives that event up, and the others are handled.
+#[tokio::test]
+async fn one_damaged_document_holds_up_no_other_key() {
+    let (_folder, path) = place();
+    let store = open(&path).unwrap();
+    let mut unit = Unit::new(testing::origin("test"));
+    unit.put("bad", &Filed::at(json!(0)), Expected::Any);
+    unit.put("a", &Filed::at(json!(0)), Expected::Any);
+    store.commit(unit).await.unwrap();
+    drop(store);
+    let damage = "UPDATE documents SET revision = 7 WHERE key = 'bad'";
+    assert_eq!(Connection::open(&path).unwrap().execute(damage, []).unwrap(), 1);
+    let store: Arc<dyn Store> = Arc::new(open(&path).unwrap());
+    let retry = RetryPolicy { attempts: 3, first: Duration::from_millis(1), ..RetryPolicy::default() };
+    let ledger = Subscription::new::<Noted>("ledger", "ledger", Overwrites).with_retry(retry);
+    let bus = testing::bus::start(&store, vec![ledger]).await;
+    testing::bus::publish(&store, &[("bad", 1), ("a", 2)]).await;
+    testing::bus::drained(&bus).await;
+    let letters = store.list::<DeadLetter>(None, 9).await.unwrap();
+    let revision = async |key| store.get::<Filed>(key).await.map(|found| found.unwrap().revision);
+    assert_eq!((revision("a").await.unwrap(), letters.len(), letters[0].value.attempts), (2, 1, 3));
+    let error = letters[0].value.error.to_string();
+    assert!(error.contains("it is not what was written there"), "{error}");
+    bus.stop().await;
 }
