@@ -126,7 +126,10 @@ struct Changing<'a> {
 
 impl Drop for Changing<'_> {
     fn drop(&mut self) {
-        self.removed.iter().for_each(|removed| removed.abandon());
+        // Mutant `removed_works_on`: whoever comes in the place of one whose removal was given up works beside it.
+        if !cfg!(mutant = "removed_works_on") {
+            self.removed.iter().for_each(|removed| removed.abandon());
+        }
         self.shared.changing().retain(|name| *name != self.name);
     }
 }
@@ -649,7 +652,9 @@ impl Shared {
             None => {
                 let mut unit = self.own_unit();
                 // Earlier versions did not write down that there is one.
-                let slots = if self.has_begun(name).await? { 1 } else { asked };
+                // Mutant `divided_anew`: they are divided by whoever comes, and what was marked is done again.
+                let has_begun = self.has_begun(name).await? && !cfg!(mutant = "divided_anew");
+                let slots = if has_begun { 1 } else { asked };
                 unit.put(name, &Group { slots }, Expected::Absent);
                 match self.store.commit(unit).await {
                     Ok(_) => slots,

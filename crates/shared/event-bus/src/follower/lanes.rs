@@ -429,7 +429,10 @@ impl Follower {
                 }
                 self.mailbox.release(key);
             }
-            Err(CommitError::Store(error)) if !error.kind.is_lasting() => return Err(error),
+            // Mutant `damage_goes_round`: what writes upon a damaged document is handled again and again, and nothing else.
+            Err(CommitError::Store(error)) if !error.kind.is_lasting() || cfg!(mutant = "damage_goes_round") => {
+                return Err(error);
+            }
             // What says that it was given up: to give it up again would say the same.
             Err(CommitError::Store(error)) if outcome != DeliveryOutcome::Done => {
                 return Err(self.stuck(&waiting.event, error));
