@@ -18,7 +18,7 @@ use crate::{
     subscription::Calls,
 };
 
-/// A handler that takes longer is told of, and time does not wait for one that is inline.
+/// A handler that takes longer is told of, where the bus's options do not say otherwise. Time waits for no longer for one that is inline.
 pub(crate) const OVERLONG: Duration = Duration::from_secs(30);
 
 /// Events of one unit, those that inline subscribers add included. More than that go round in a circle.
@@ -32,6 +32,8 @@ const MOST: usize = 1000;
 pub struct InlineSubscribers {
     subscriptions: Arc<[(Subscription, Tries)]>,
     threads: Threads,
+    /// A handler that takes longer is told of.
+    overlong: Duration,
     /// What the events of every unit are held to, once all are in it.
     rules: Option<(EventRules, Arc<dyn Store>)>,
     /// Nothing can be published later: what is scheduled would be gone with the process.
@@ -61,7 +63,13 @@ impl InlineSubscribers {
             let tries = Tries::new(&subscription);
             (subscription, tries)
         });
-        Self { subscriptions: inline.collect(), threads: Threads::new(1), rules: None, is_forgetful: false }
+        Self {
+            subscriptions: inline.collect(),
+            threads: Threads::new(1),
+            overlong: OVERLONG,
+            rules: None,
+            is_forgetful: false,
+        }
     }
 
     /// Holds the events of each unit to these rules, by what is in this store.
@@ -70,9 +78,9 @@ impl InlineSubscribers {
         Self { rules: Some((rules, store)), ..self }
     }
 
-    /// Those that compute do so on these.
-    pub(crate) fn computing_on(self, threads: Threads) -> Self {
-        Self { threads, ..self }
+    /// Those that compute do so on these threads; who takes longer is told of.
+    pub(crate) fn on(self, threads: Threads, overlong: Duration) -> Self {
+        Self { threads, overlong, ..self }
     }
 
     /// Refuses what is scheduled.
@@ -180,10 +188,10 @@ impl InlineSubscribers {
             let mut handling = pin!(caught(&span, handling));
             match poll!(&mut handling) {
                 Poll::Ready(handled) => handled,
-                Poll::Pending => match select(handling, pin!(sleep(OVERLONG))).await {
+                Poll::Pending => match select(handling, pin!(sleep(self.overlong))).await {
                     Either::Left((handled, _)) => handled,
                     Either::Right(((), handling)) => {
-                        tell_overlong(subscription, event);
+                        tell_overlong(subscription, event, self.overlong);
                         handling.await
                     }
                 },
@@ -195,14 +203,14 @@ impl InlineSubscribers {
 }
 
 /// Whoever commits waits for it, and knows nothing of it.
-fn tell_overlong(subscription: &Subscription, event: &Envelope) {
+fn tell_overlong(subscription: &Subscription, event: &Envelope, limit: Duration) {
     let Envelope { event_id, event_type, metadata, .. } = event;
     tracing::warn!(
         subscriber = subscription.name,
         module = subscription.module,
         %event_id,
         key = metadata.key,
-        "the inline handler of `{event_type}` has not ended for {OVERLONG:?}: what publishes it waits; let it wait with a \
+        "the inline handler of `{event_type}` has not ended for {limit:?}: what publishes it waits; let it wait with a \
          timeout, or make it durable"
     );
 }
