@@ -122,7 +122,7 @@ fn a_payload_over_the_limit_is_refused_by_whoever_would_carry_it_out() {
 /// A command that is killed at any commit and sent again under its key is done once.
 #[test]
 fn a_key_survives_kill_9() {
-    for at in ["before:2", "after:2"] {
+    for at in ["before:3", "after:3"] {
         let home = Home::with_data();
         let args = ["call", "data-quality.check", &check(&home), "--key", "monday"];
         let mut call = home.spawn(&args, &[("BOROUGH_HALT_AT_COMMIT", at)]);

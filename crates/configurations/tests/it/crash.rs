@@ -123,8 +123,8 @@ fn interrupted_a_run_ends_with_130_and_is_resumed() {
 #[test]
 fn a_resumed_run_ends_as_it_would_have_ended() {
     let home = Home::with_data();
-    let mut run = home.spawn(&["run", "data.csv"], &[("BOROUGH_HALT_AT_COMMIT", "after:2")]);
-    assert!(run.says("halted after commit 2"));
+    let mut run = home.spawn(&["run", "data.csv"], &[("BOROUGH_HALT_AT_COMMIT", "after:3")]);
+    assert!(run.says("halted after commit 3"));
     run.kill();
     // The draft of a model that the killed process did not come to the end of.
     std::fs::create_dir_all(home.path("borough.db.models/ab")).unwrap();

@@ -68,10 +68,10 @@ fn one_that_has_lost_its_store_says_so_and_is_stopped() {
 #[test]
 fn the_next_serving_process_takes_up_what_the_killed_one_left() {
     let home = Home::with_data();
-    let mut serving = home.spawn(&["serve"], &[("BOROUGH_HALT_AT_COMMIT", "after:6")]);
+    let mut serving = home.spawn(&["serve"], &[("BOROUGH_HALT_AT_COMMIT", "after:7")]);
     assert!(serving.prints("serving"));
     let mut client = home.spawn(&["run", "data.csv"], &[]);
-    assert!(serving.says("halted after commit 6"));
+    assert!(serving.says("halted after commit 7"));
     serving.kill();
     let ended = client.end();
     assert_eq!(ended.code, Some(2));
@@ -89,7 +89,7 @@ fn the_next_serving_process_takes_up_what_the_killed_one_left() {
 #[test]
 fn a_held_store_without_an_endpoint_names_its_holder() {
     let home = Home::with_data();
-    let mut halted = home.spawn(&["run", "data.csv"], &[("BOROUGH_HALT_AT_COMMIT", "before:3")]);
+    let mut halted = home.spawn(&["run", "data.csv"], &[("BOROUGH_HALT_AT_COMMIT", "before:4")]);
     assert!(halted.says("halted"));
     for args in [&["run", "data.csv"][..], &["serve"], &["sagas", "resume"]] {
         let ended = home.run(args);
@@ -288,7 +288,7 @@ fn it_is_scraped_and_probed_where_the_settings_say() {
 #[test]
 fn while_it_ends_what_is_under_way_it_answers_and_is_not_ready_and_further_signals_end_that() {
     let home = Home::with_data();
-    let halted = [("BOROUGH_HALT_AT_COMMIT", "before:6")];
+    let halted = [("BOROUGH_HALT_AT_COMMIT", "before:7")];
     let (mut serving, ask) = probed(&home, &["serve", "--drain", "600"], &halted);
     let mut client = home.spawn(&["run", "data.csv"], &[]);
     assert!(serving.says("halted"));

@@ -116,20 +116,11 @@ pub(crate) struct Shared {
 }
 
 /// A name that nobody else may have as long as this is there.
-struct Changing<'a> {
-    shared: &'a Shared,
-    name: &'static str,
-    /// Whose it was. Nothing of that one goes on when the name is free again.
-    removed: Option<Arc<Running>>,
-}
+struct Changing<'a>(&'a Shared, &'static str);
 
 impl Drop for Changing<'_> {
     fn drop(&mut self) {
-        // Mutant `removed_works_on`: whoever comes in the place of one whose removal was given up works beside it.
-        if !cfg!(mutant = "removed_works_on") {
-            self.removed.iter().for_each(|removed| removed.abandon());
-        }
-        self.shared.changing().retain(|name| *name != self.name);
+        self.0.changing().retain(|name| *name != self.1);
     }
 }
 
@@ -255,8 +246,7 @@ impl EventBus {
             let removed = running.remove(index.ok_or_else(|| BusError::Unknown(name.into()))?);
             let name = removed.subscription.name;
             self.shared.changing().push(name);
-            let shared = &*self.shared;
-            (Arc::clone(&removed), Changing { shared, name, removed: Some(removed) })
+            (removed, Changing(&self.shared, name))
         };
         removed.ends();
         let held = removed.held();
@@ -585,7 +575,7 @@ impl Shared {
             return Err(BusError::Twice(name));
         }
         changing.push(name);
-        Ok(Changing { shared: self, name, removed: None })
+        Ok(Changing(self, name))
     }
 
     fn changing(&self) -> std::sync::MutexGuard<'_, Vec<&'static str>> {

@@ -102,11 +102,6 @@ impl Running {
         self.is_removed.load(Ordering::SeqCst)
     }
 
-    /// Ends all work on it where it stands.
-    pub fn abandon(&self) {
-        self.posts.iter().for_each(|post| post.abandon());
-    }
-
     /// The claims that are worked under, by slot.
     pub fn held(&self) -> Vec<(String, u64)> {
         self.posts.iter().filter_map(|post| Some((post.place.clone(), post.claim()?))).collect()

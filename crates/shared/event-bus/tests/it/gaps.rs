@@ -16,10 +16,11 @@ use event_bus::{
     RetryPolicy, Schedule, Subscriber, Subscription, slot_of,
 };
 use event_sourcing::{
-    Appended, Collection, Commit, CommitError, Expected, IndexQuery, LogQuery, MemoryStore, Position, Receipt, Store,
-    StoreError, StoreErrorKind, StoreExt, StoredDocument, StreamQuery, Unit, WaitError, Write,
+    Appended, Collection, Commit, CommitError, Document, Expected, IndexQuery, LogQuery, MemoryStore, Position,
+    Receipt, Store, StoreError, StoreErrorKind, StoreExt, StoredDocument, StreamQuery, Unit, WaitError, Write,
 };
 use kernel::{Context, Envelope, Error, ManualClock, SystemIds};
+use serde::{Deserialize, Serialize};
 use testing::{
     bus::{Action, Probe, Seen, drained, letters, options, publish, start, until},
     faults::{Fault, FaultPlan},
@@ -68,25 +69,37 @@ async fn what_had_no_effect_does_not_come_again_after_a_stop() {
     }
 }
 
+/// Into how many slots a subscriber is divided, which earlier versions did not write down where it was one.
+#[derive(Serialize, Deserialize)]
+struct Division {}
+
+impl Document for Division {
+    const COLLECTION: &'static str = "event_bus.groups";
+}
+
 /// Slots are refused where something would be handled twice.
 #[tokio::test(start_paused = true)]
 async fn a_division_that_repeats_effects_is_refused() {
-    let store = memory();
-    let script = |key: &str, _: u64, _: u32| if key == "bad" { Action::Fail } else { Action::Write };
-    let probe = Probe::new("ledger", &store, script);
-    let to = || Subscription::new::<Noted>("ledger", "ledger", probe.clone()).with_retry(patient());
-    let bus = start(&store, vec![to()]).await;
-    publish(&store, &[("bad", 0), ("a", 1), ("b", 2)]).await;
-    until("others are handled", async || probe.seen("b").await == [2]).await;
-    bus.stop().await;
-    let (clock, ids) = (Arc::new(ManualClock::default()), Arc::new(SystemIds));
-    let ports = Ports { store: Some(Arc::clone(&store)), clock, ids };
-    let started = EventBus::start(vec![to().in_slots(4)], ports, BusOptions::default()).await;
-    if let Ok(bus) = started {
-        sleep(Duration::from_secs(5)).await;
+    for is_of_earlier_version in [false, true] {
+        let store = memory();
+        let script = |key: &str, _: u64, _: u32| if key == "bad" { Action::Fail } else { Action::Write };
+        let probe = Probe::new("ledger", &store, script);
+        let to = || Subscription::new::<Noted>("ledger", "ledger", probe.clone()).with_retry(patient());
+        let bus = start(&store, vec![to()]).await;
+        publish(&store, &[("bad", 0), ("a", 1), ("b", 2)]).await;
+        until("others are handled", async || probe.seen("b").await == [2]).await;
         bus.stop().await;
+        assert_eq!(store.checkpoint("ledger").await.unwrap(), Position(0), "the first event is not done");
+        if is_of_earlier_version {
+            let mut unit = Unit::new(testing::origin("test"));
+            unit.delete::<Division>("ledger", Expected::Any);
+            store.commit(unit).await.unwrap();
+        }
+        let (clock, ids) = (Arc::new(ManualClock::default()), Arc::new(SystemIds));
+        let ports = Ports { store: Some(Arc::clone(&store)), clock, ids };
+        let refused = EventBus::start(vec![to().in_slots(4)], ports, BusOptions::default()).await.err();
+        assert_eq!(refused, Some(BusError::Slots { name: "ledger", stored: 1, asked: 4 }), "{is_of_earlier_version}");
     }
-    assert_eq!((probe.seen("a").await, probe.seen("b").await), (vec![1], vec![2]), "effects exactly once");
 }
 
 struct HangsAt(Arc<AtomicU32>);

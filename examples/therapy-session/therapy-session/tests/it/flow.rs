@@ -84,13 +84,13 @@ async fn an_event_says_which_module_it_comes_from_and_which_work_it_is_part_of()
     assert_eq!(event.decode::<TherapySessionScheduled>().unwrap().session_id, asked.session_id);
     expect![[r#"
         {
-          "event_id": "00000000-0000-0000-0000-000000000004",
+          "event_id": "00000000-0000-0000-0000-00000000000a",
           "timestamp": "2026-11-21T08:00:00.000Z",
           "source_module": "mental-health",
           "event_type": "therapy_session.scheduled",
-          "data": {"session_id":"00000000-0000-0000-0000-000000000003","patient_id":1,"therapist_id":2,"scheduled_at":"2026-12-01T09:00:00Z","session_type":"individual"},
+          "data": {"session_id":"00000000-0000-0000-0000-000000000009","patient_id":1,"therapist_id":2,"scheduled_at":"2026-12-01T09:00:00Z","session_type":"individual"},
           "metadata": {
-            "correlation_id": "00000000-0000-0000-0000-000000000002",
+            "correlation_id": "00000000-0000-0000-0000-000000000008",
             "user_id": "reception",
             "schema_version": 1,
             "key": "1",
