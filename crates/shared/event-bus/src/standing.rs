@@ -31,7 +31,7 @@ pub struct SubscriberStatus {
     /// Events that are being handled.
     pub in_flight: usize,
     /// How long ago the oldest event happened that it is not through with. Of one that has not read on, that is the next in the
-    /// log, of whatever type.
+    /// log that it will be given; where that is not among the next 4,096 of all, none.
     pub oldest: Option<Duration>,
     /// Keys of which an event is among the dead letters.
     pub parked_keys: usize,
