@@ -30,16 +30,18 @@ struct Folder;
 impl Mail for Folder {
     async fn send(&self, message: Message) -> Result<(), Error> {
         put(&message).map_err(|cause| {
-            let message =
-                format!("the mail for {} cannot be put into the folder `mail` ({cause}): make it", message.to);
+            let hint = if cause.kind() == io::ErrorKind::NotFound { ": make it" } else { "" };
+            let message = format!("the mail for {} cannot be put into the folder `mail` ({cause}){hint}", message.to);
             Error::new(ErrorKind::Unavailable, message)
         })
     }
 }
 
 fn put(Message { id, to, subject, text }: &Message) -> io::Result<()> {
-    let path = Path::new("mail").join(to);
-    let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+    // An address may look like a path.
+    let name = Path::new(to).file_name().filter(|name| *name == to.as_str());
+    let name = name.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "it is no name of a file"))?;
+    let mut file = OpenOptions::new().read(true).append(true).create(true).open(Path::new("mail").join(name))?;
     let line = format!("{id} {subject}: {text}").replace('\n', " ");
     if !io::read_to_string(&file)?.contains(id.as_str()) {
         writeln!(file, "{line}")?;

@@ -92,4 +92,11 @@ fn mail_that_fails_is_parked_and_sent_by_command_while_the_practice_serves() {
     assert_eq!(practice.run(&["dead-letters"]).1, "");
     let mail = std::fs::read_to_string(practice.0.path().join("mail/ada@example.org")).unwrap();
     assert_eq!(mail.lines().count(), 1, "{mail}");
+
+    // An address that looks like a path leads nowhere else.
+    let user = r#"{"user_id": 41, "name": "Bo", "email": "../escaped@example.org"}"#;
+    let (code, told) = practice.run(&["call", "users.register-user", user]);
+    assert_eq!(code, Some(0), "{told}");
+    practice.wait_for(&["dead-letters"], "it is no name of a file");
+    assert!(!practice.0.path().join("escaped@example.org").exists());
 }
