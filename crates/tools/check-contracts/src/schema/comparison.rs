@@ -144,7 +144,7 @@ impl<'a> Comparison<'a> {
             match (before.required.contains(name), after.required.contains(name)) {
                 (false, true) => self.change(&at, What::RequiredField, Effect::Narrower),
                 (true, false) => self.change(&at, What::OptionalField, Effect::Wider),
-                (false, false) => self.default(&at, schema, now),
+                (false, false) => self.default(&at, schema, now)?,
                 (true, true) => {}
             }
             self.inner(&at, schema, now)?;
@@ -177,14 +177,24 @@ impl<'a> Comparison<'a> {
     }
 
     /// What is meant by a field that is absent, before and after.
-    fn default(&mut self, at: &str, before: &Value, after: &Value) {
-        let Some(from) = before.get("default") else { return };
-        let to = after.get("default");
+    fn default(&mut self, at: &str, before: &'a Value, after: &'a Value) -> Result<(), Unknown> {
+        let Some(from) = absent(self.before, before, at)? else { return Ok(()) };
+        let to = absent(self.after, after, at)?;
         if !to.is_some_and(|to| extends(to, from)) {
             let what = What::Default { from: from.to_string(), to: to.map(Value::to_string) };
             self.change(at, what, Effect::Narrower);
         }
+        Ok(())
     }
+}
+
+/// The value that an absent field stands for, if the schema says so: `null` where that may be and nothing else is said.
+fn absent<'a>(root: &'a Value, schema: &'a Value, at: &str) -> Result<Option<&'a Value>, Unknown> {
+    if let Some(default) = schema.get("default") {
+        return Ok(Some(default));
+    }
+    let may_be_null = alternatives(root, schema, at)?.iter().any(|one| matches!(one.kind, Kind::Null | Kind::Anything));
+    Ok(may_be_null.then_some(&Value::Null))
 }
 
 /// Whether a default is the one before, but for fields that there were not.

@@ -318,6 +318,14 @@ fn what_absence_means() {
     check("another", &with(json!(1)), &with(json!(2)), Writers, "/a absent it meant 1, now 2");
     check("none", &with(json!(1)), &without, Writers, "/a absent it meant 1, now none");
     check("one", &without, &with(json!(1)), Nobody, "");
+    let nullable = |default: Option<Value>| {
+        let mut a = json!({ "type": ["string", "null"] });
+        default.into_iter().for_each(|default| a["default"] = default);
+        object(json!({ "a": a }), &[])
+    };
+    check("one for null", &nullable(None), &nullable(Some(json!("x"))), Writers, "/a absent it meant null, now \"x\"");
+    check("null said", &nullable(None), &nullable(Some(json!(null))), Nobody, "");
+    check("null not said", &nullable(Some(json!(null))), &nullable(None), Nobody, "");
     let options = |default: Value| object(json!({ "a": { "type": "object", "default": default } }), &[]);
     check("more of it", &options(json!({ "x": 1 })), &options(json!({ "x": 1, "y": 2 })), Nobody, "");
     let said = "/a absent it meant {\"x\":1}, now {\"x\":2}";
