@@ -83,7 +83,10 @@ impl Report {
     /// The failure, if it is one.
     pub fn add(&mut self, run: &Run, outcome: Outcome, with_trace: bool) -> Option<Failure> {
         let Run { scenario: name, seed, crash } = *run;
-        let Outcome { hash, operations, commits, faults, failures: rules, trace } = outcome;
+        let Outcome { hash, operations, commits, faults, failures: mut rules, trace } = outcome;
+        if let Some(CrashPoint { commit, .. }) = crash.filter(|crash| crash.commit > commits) {
+            rules.push(format!("the machine was not stopped at commit {commit}: there were {commits}"));
+        }
         let is_seed = self.last.replace((name, seed)) != Some((name, seed));
         self.seeds += u64::from(is_seed);
         self.crash_points += u64::from(crash.is_some());

@@ -59,6 +59,14 @@ fn what_cannot_be_run_is_said() {
 }
 
 #[test]
+fn a_crash_that_never_came_is_no_success() {
+    let output = simulate(&["storms", "--seed", "0", "--crash-before", "999999"]);
+    let stdout = text(&output.stdout);
+    assert!(stdout.contains("the machine was not stopped at commit 999999: there were "), "{stdout}");
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
 fn the_last_seed_is_run_as_any_other() {
     let last = u64::MAX.to_string();
     let output = simulate(&["clockwork", "--seed", &last]);
