@@ -17,7 +17,7 @@ use kernel::{Claims, Clock, Context, CorrelationId, Error, Event, Ids, ManualClo
 use module::{Application, Grants};
 use tokio::time::Instant;
 
-use self::report::{Report, Stimulus, as_json};
+use self::report::{Letter, Report, Stimulus, as_json, letter};
 pub use self::setup::Setup;
 use crate::{Published, actors::work_of};
 
@@ -38,7 +38,7 @@ const LOOK: Duration = Duration::from_millis(20);
 /// takes none.
 ///
 /// That nothing comes, and how things stand in the end, is not told from subscribers that have given up: an event that was parked
-/// is to be [expected](Self::expect_parked) first. One that the test itself has paused counts as done.
+/// is to be [expected](Self::expect_parked) first, behind the `when...` that has led to it. One that the test itself has paused counts as done.
 ///
 /// Dropped, it stops the bus where it is; [`stop`](Self::stop) ends it as a program would.
 pub struct Scenario {
@@ -52,6 +52,8 @@ pub struct Scenario {
     within: Duration,
     user: RwLock<String>,
     stimulus: RwLock<Stimulus>,
+    /// What was parked before the scenario began.
+    earlier: BTreeSet<Letter>,
     /// Of which subscribers and keys the test knows that events were parked.
     parked: RwLock<BTreeSet<(String, String)>>,
 }
@@ -218,8 +220,8 @@ impl Scenario {
         }
     }
 
-    /// Waits until a subscriber has given an event up, and answers the dead letter. From here on the test knows that it gives up
-    /// events of this key.
+    /// Waits until a subscriber has given an event up, whenever that was published, and answers the dead letter. One that was parked
+    /// before the latest `when...` does not count. From here on the test knows that it gives up events of this key.
     ///
     /// # Panics
     /// If it has parked none that matches [within](Setup::within) the time.
@@ -231,9 +233,11 @@ impl Scenario {
     ) -> impl Future<Output = DeadLetter> {
         let place = Location::caller();
         async move {
+            let before = self.stimulus().letters;
+            let is_meant = |letter: &DeadLetter| letter.subscriber == subscriber && matches(letter);
             let found = async || {
-                let letters = self.letters().await.into_iter();
-                letters.filter(|letter| letter.subscriber == subscriber).find(|letter| matches(letter))
+                let letters = letters(&*self.store).await.into_iter();
+                letters.filter(|found| !before.contains(&letter(found))).find(is_meant)
             };
             match self.wait(found).await {
                 Some(letter) => {
@@ -244,7 +248,11 @@ impl Scenario {
                 None => {
                     let expected =
                         format!("`{subscriber}` to park an event as the test says, within {:?}", self.within);
-                    self.fail(place, expected, "none that it has parked".into()).await
+                    let instead = match letters(&*self.store).await.iter().any(is_meant) {
+                        true => "one that it had parked before: expect it behind that which has led to it",
+                        false => "none that it has parked",
+                    };
+                    self.fail(place, expected, instead.into()).await
                 }
             }
         }
@@ -303,7 +311,8 @@ impl Scenario {
 impl Scenario {
     async fn begin(&self, told: String, correlation: Option<CorrelationId>) {
         let since = self.store.head().await.unwrap_or(Position(0));
-        *self.stimulus.write().unwrap_or_else(PoisonError::into_inner) = Stimulus { told, since, correlation };
+        let letters = letters(&*self.store).await.iter().map(letter).collect();
+        *self.stimulus.write().unwrap_or_else(PoisonError::into_inner) = Stimulus { told, since, letters, correlation };
     }
 
     fn stimulus(&self) -> Stimulus {
@@ -336,17 +345,15 @@ impl Scenario {
         if let Some((name, why)) = statuses.iter().find_map(|status| Some((status.name, status.halted.as_ref()?))) {
             return Some(format!("`{name}`, which has halted: {why}"));
         }
-        let since = self.stimulus().since;
         let known = self.parked.read().unwrap_or_else(PoisonError::into_inner).clone();
         let is_news = |letter: &DeadLetter| {
             let of = (letter.subscriber.clone(), letter.event.metadata.key.clone());
-            letter.event.metadata.position > Some(since.0) && !known.contains(&of)
+            !self.earlier.contains(&report::letter(letter)) && !known.contains(&of)
         };
-        let letter = self.letters().await.into_iter().find(is_news)?;
-        let (subscriber, event) = (letter.subscriber, letter.event);
+        let DeadLetter { subscriber, event, error, .. } = letters(&*self.store).await.into_iter().find(is_news)?;
         Some(format!(
-            "`{subscriber}`, which has parked `{}` of key `{}`: {}: if that is meant, `expect_parked` it first",
-            event.event_type, event.metadata.key, letter.error
+            "`{subscriber}`, which has parked `{}` of key `{}`: {error}: if that is meant, `expect_parked` it first",
+            event.event_type, event.metadata.key
         ))
     }
 
@@ -364,16 +371,16 @@ impl Scenario {
         }
     }
 
-    async fn letters(&self) -> Vec<DeadLetter> {
-        let letters = self.store.list::<DeadLetter>(None, usize::MAX).await;
-        letters.unwrap_or_default().into_iter().map(|letter| letter.value).collect()
-    }
-
     async fn fail<T>(&self, place: &'static Location<'static>, expected: String, instead: String) -> T {
         let (stimulus, published) = (self.stimulus(), self.published().await);
-        let (letters, statuses) = (self.letters().await, self.bus.status().await.unwrap_or_default());
+        let (letters, statuses) = (letters(&*self.store).await, self.bus.status().await.unwrap_or_default());
         panic!("{}", Report { place, expected, instead, stimulus, published, letters, statuses })
     }
+}
+
+async fn letters(store: &dyn Store) -> Vec<DeadLetter> {
+    let letters = store.list::<DeadLetter>(None, usize::MAX).await;
+    letters.unwrap_or_default().into_iter().map(|letter| letter.value).collect()
 }
 
 fn refusal(error: &Error) -> String {

@@ -40,8 +40,6 @@ pub enum Fault {
 #[derive(Clone)]
 pub struct FaultPlan {
     source: Arc<Source>,
-    /// Calls that count; all, if none is named.
-    only: Arc<[&'static str]>,
     takes_no_time: bool,
     journal: Arc<Mutex<Journal>>,
     hung: Arc<Notify>,
@@ -62,6 +60,8 @@ struct Hand {
 
 #[derive(Default)]
 struct Journal {
+    /// Calls that count; all, if none is named.
+    only: Vec<&'static str>,
     calls: u64,
     has_ended: bool,
     injected: Vec<(u64, Fault, &'static str)>,
@@ -110,8 +110,8 @@ impl FaultPlan {
 
     /// Only these calls count and are spoilt: `store.commit`, `blobs.put`, the wire name of a request or of an event.
     #[must_use]
-    pub fn only(mut self, calls: impl IntoIterator<Item = &'static str>) -> Self {
-        self.only = calls.into_iter().collect();
+    pub fn only(self, calls: impl IntoIterator<Item = &'static str>) -> Self {
+        self.journal().only = calls.into_iter().collect();
         self
     }
 
@@ -149,13 +149,7 @@ impl FaultPlan {
     }
 
     fn from(source: Source) -> Self {
-        Self {
-            source: Arc::new(source),
-            only: Arc::default(),
-            takes_no_time: false,
-            journal: Arc::default(),
-            hung: Arc::default(),
-        }
+        Self { source: Arc::new(source), takes_no_time: false, journal: Arc::default(), hung: Arc::default() }
     }
 
     fn hand(&self) -> MutexGuard<'_, Hand> {
@@ -171,10 +165,10 @@ impl FaultPlan {
 
     /// The number of this call, and what happens to it.
     fn draw(&self, name: &'static str) -> (u64, Option<Fault>) {
-        if !self.only.is_empty() && !self.only.contains(&name) {
+        let mut journal = self.journal();
+        if !journal.only.is_empty() && !journal.only.contains(&name) {
             return (0, None);
         }
-        let mut journal = self.journal();
         journal.calls += 1;
         let call = journal.calls;
         if journal.has_ended {
@@ -258,7 +252,7 @@ impl fmt::Display for FaultPlan {
             write!(f, " /* {name} */")?;
         }
         write!(f, "])")?;
-        if self.only.is_empty() { Ok(()) } else { write!(f, ".only({:?})", self.only) }
+        if journal.only.is_empty() { Ok(()) } else { write!(f, ".only({:?})", journal.only) }
     }
 }
 

@@ -1,4 +1,4 @@
-use std::{fmt, panic::Location};
+use std::{collections::BTreeSet, fmt, panic::Location};
 
 use event_bus::{DeadLetter, SubscriberStatus};
 use event_sourcing::Position;
@@ -7,11 +7,20 @@ use serde::Serialize;
 
 use crate::{Published, published::shortened};
 
+/// Of a dead letter, its subscriber and the place of its event.
+pub type Letter = (String, Option<u64>);
+
+pub fn letter(DeadLetter { subscriber, event, .. }: &DeadLetter) -> Letter {
+    (subscriber.clone(), event.metadata.position)
+}
+
 /// What the expectations are about.
 #[derive(Debug, Clone)]
 pub struct Stimulus {
     pub told: String,
     pub since: Position,
+    /// What was parked before that.
+    pub letters: BTreeSet<Letter>,
     /// Absent where time passed: that is nobody's work.
     pub correlation: Option<CorrelationId>,
 }

@@ -1,4 +1,5 @@
 use std::{
+    collections::BTreeSet,
     path::PathBuf,
     sync::{Arc, RwLock},
     time::Duration,
@@ -11,7 +12,11 @@ use kernel::{Clock, Error, Event, Ids, ManualClock, Request, SequentialIds};
 use module::{GRANTED_MODULE, Grants, Infrastructure, Module, Options, Selection, assemble};
 use settings::{Settings, SettingsFile, Sources};
 
-use super::{Scenario, report::Stimulus, stub};
+use super::{
+    Scenario, letters,
+    report::{Letter, Stimulus, letter},
+    stub,
+};
 
 /// Who asks, where nobody else is named.
 const TESTER: &str = "tester";
@@ -164,9 +169,11 @@ impl Setup {
         let subscriptions = std::mem::take(&mut application.subscriptions);
         let ports = Ports { store: Some(Arc::clone(&store)), clock: time, ids: counter };
         let bus = BusOptions { rules: application.event_rules.clone(), ..bus };
+        let since = store.head().await.unwrap_or(Position(0));
+        let earlier: BTreeSet<Letter> = letters(&*store).await.iter().map(letter).collect();
         let bus = EventBus::start(subscriptions, ports, bus).await.unwrap_or_else(|error| panic!("{error}"));
         let user = user.unwrap_or_else(|| TESTER.to_owned()).into();
-        let stimulus = Stimulus { told: "the start".into(), since: Position(0), correlation: None }.into();
+        let stimulus = Stimulus { told: "the start".into(), since, letters: earlier.clone(), correlation: None }.into();
         Scenario {
             application,
             bus,
@@ -178,6 +185,7 @@ impl Setup {
             within,
             user,
             stimulus,
+            earlier,
             parked: RwLock::default(),
         }
     }
@@ -193,7 +201,7 @@ fn with_neighbours(mut selection: Selection, neighbours: Option<&Module>) -> Sel
 
 fn everything(modules: &[Module]) -> Grants {
     let permissions = modules.iter().flat_map(Module::permissions).map(|permission| permission.name().to_owned());
-    let permissions: std::collections::BTreeSet<String> = permissions.collect();
+    let permissions: BTreeSet<String> = permissions.collect();
     let users = modules.iter().map(|module| format!("{GRANTED_MODULE}{}", module.name()));
     users.chain([TESTER.to_owned()]).map(|user| (user, permissions.clone())).collect()
 }

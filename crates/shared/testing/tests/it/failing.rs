@@ -130,6 +130,26 @@ async fn what_was_parked_unexpectedly_is_not_nothing() {
     scenario.expect_none::<StockReserved>(|_| true).await;
 }
 
+/// Whatever was asked since, and one of them does not stand for another.
+#[tokio::test(start_paused = true)]
+async fn what_was_parked_for_an_earlier_stimulus_is_to_be_expected_there() {
+    let scenario = both().await;
+    scenario.when(order("ghost")).await;
+    scenario.when(order("rose")).await;
+    let told = message(scenario.expect_none::<StockReserved>(|event| event.item == "lily")).await;
+    assert!(told.contains("which has parked `shop.order_placed` of key `ghost`"), "{told}");
+    let told = message(scenario.expect_state(CountReserved {}, |count| *count == 1)).await;
+    assert!(told.contains("which has parked `shop.order_placed` of key `ghost`"), "{told}");
+
+    let scenario = both().await;
+    scenario.when(order("ghost")).await;
+    scenario.expect_parked("stock.reservations", |_| true).await;
+    scenario.when(order("rose")).await;
+    let told = message(scenario.expect_parked("stock.reservations", |_| true)).await;
+    assert!(told.contains("instead  one that it had parked before: expect it behind"), "{told}");
+    scenario.expect_state(CountReserved {}, |count| *count == 1).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn nor_is_what_somebody_has_halted_before() {
     let store = Arc::new(MemoryStore::default());

@@ -162,6 +162,8 @@ async fn a_second_scenario_goes_on_where_the_first_one_stopped() {
     first.expect::<StockReserved>(|_| true).await;
     let second = setup().after(&first).start().await;
     first.stop().await;
+    let told = crate::failing::message(second.expect::<StockReserved>(|_| true)).await;
+    assert!(told.contains("no event of this name"), "what the first one has seen is not news: {told}");
     second.when_published(OrderPlaced { item: "lily".into() }).await;
     second.expect::<StockReserved>(|event| event.item == "lily").await;
     assert_eq!(second.expect_state(CountReserved {}, |_| true).await, 2);
