@@ -23,4 +23,4 @@
 mod otlp;
 mod semantics;
 
-pub use otlp::{Options, Otlp, OtlpError};
+pub use otlp::{Options, Otlp, OtlpError, is_endpoint};

@@ -9,7 +9,10 @@ use tokio::{
     task::JoinHandle,
     time::{Instant, timeout, timeout_at},
 };
-use tonic::metadata::{MetadataKey, MetadataMap, MetadataValue};
+use tonic::{
+    codegen::http::Uri,
+    metadata::{MetadataKey, MetadataMap, MetadataValue},
+};
 
 use crate::semantics::span_data;
 
@@ -59,16 +62,24 @@ impl Default for Options {
 #[derive(Debug, thiserror::Error)]
 pub enum OtlpError {
     /// The endpoint is no address. Whether something listens there, only exporting shows.
-    #[error("`{endpoint}` is no endpoint to export spans to: set `monitoring.otlp.endpoint` to `http://HOST:PORT`")]
-    Endpoint {
-        /// As it was given.
-        endpoint: String,
-        /// What is wrong with it.
-        source: ExporterBuildError,
-    },
+    #[error("`{0}` is no endpoint to export spans to: set `monitoring.otlp.endpoint` to `http://HOST:PORT`")]
+    Endpoint(String),
+    /// The exporter does not take them, or a variable `OTEL_...` of the environment.
+    #[error("spans cannot be exported")]
+    Exporter(#[from] ExporterBuildError),
     /// The name or the value cannot stand in a header.
-    #[error("`{0}` cannot be a header: see `monitoring.otlp.headers`; names are in lower case, values are ASCII")]
+    #[error(
+        "`{0}` cannot be a header: see `monitoring.otlp.headers`; a name is letters, digits, `-`, `_` and `.`, a value ASCII that can be printed"
+    )]
     Header(String),
+}
+
+/// Whether a text is `http://HOST:PORT`, with nothing behind it.
+pub fn is_endpoint(text: &str) -> bool {
+    text.parse::<Uri>().is_ok_and(|uri| {
+        let has_port = uri.port_u16().is_some_and(|port| port > 0);
+        uri.scheme_str() == Some("http") && has_port && uri.path_and_query().is_none_or(|path| path == "/")
+    })
 }
 
 /// The export, as long as it runs. Dropped, it sends what is left in the background, as far as the runtime lets it.
@@ -98,11 +109,14 @@ impl Otlp {
     /// The options cannot be understood.
     pub fn start(options: Options) -> Result<Self, OtlpError> {
         let Options { endpoint, headers, timeout, queue, service: (name, version) } = options;
-        let builder = SpanExporter::builder().with_tonic().with_endpoint(&endpoint).with_timeout(timeout);
+        if !is_endpoint(&endpoint) {
+            return Err(OtlpError::Endpoint(endpoint));
+        }
+        let builder = SpanExporter::builder().with_tonic().with_endpoint(endpoint).with_timeout(timeout);
         // What may be tried again, the specification of OTLP says and the exporter knows; how often, the timeout.
         let builder = builder.with_retry_policy(RetryPolicy::recommended().with_max_retries(usize::MAX));
         let builder = builder.with_metadata(metadata(&headers)?);
-        let mut exporter = builder.build().map_err(|source| OtlpError::Endpoint { endpoint, source })?;
+        let mut exporter = builder.build()?;
         let version = opentelemetry::KeyValue::new("service.version", version);
         exporter.set_resource(&Resource::builder_empty().with_service_name(name).with_attribute(version).build());
         let (sender, waiting) = mpsc::channel(queue.max(1));

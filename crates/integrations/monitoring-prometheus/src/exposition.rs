@@ -24,8 +24,31 @@ pub struct Sample {
     pub name: String,
     /// In alphabetical order.
     pub labels: BTreeMap<String, String>,
-    /// At the moment of reading.
+    /// At the moment of reading. JSON has no number for what is none or endless: it is `"NaN"`, `"inf"` or `"-inf"` there.
+    #[serde(with = "number")]
     pub value: f64,
+}
+
+mod number {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Form {
+        Number(f64),
+        Text(String),
+    }
+
+    pub fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        if value.is_finite() { value.serialize(serializer) } else { serializer.collect_str(value) }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+        match Form::deserialize(deserializer)? {
+            Form::Number(value) => Ok(value),
+            Form::Text(text) => text.parse().map_err(D::Error::custom),
+        }
+    }
 }
 
 pub(crate) fn readings(text: &str) -> Vec<Reading> {

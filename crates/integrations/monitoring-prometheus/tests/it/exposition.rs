@@ -50,6 +50,18 @@ fn counters_gauges_and_histograms_of_a_package_are_exposed_and_read_back() {
     assert_eq!(serde_json::from_str::<Vec<monitoring_prometheus::Reading>>(&json).unwrap(), exporter.readings());
 }
 
+#[test]
+fn what_is_no_number_is_told_as_such() {
+    let (recorder, exporter) = Exporter::with_recorder(Bounds::default()).unwrap();
+    for (value, told) in [(f64::NAN, "\"NaN\""), (f64::INFINITY, "\"inf\""), (f64::NEG_INFINITY, "\"-inf\"")] {
+        with_local_recorder(&recorder, || SHELVES.of([]).set(value));
+        let json = serde_json::to_string(&exporter.readings()).unwrap();
+        assert!(json.contains(&format!("\"value\":{told}")), "{json}");
+        let read: Vec<monitoring_prometheus::Reading> = serde_json::from_str(&json).unwrap();
+        assert_eq!(format!("{read:?}"), format!("{:?}", exporter.readings()));
+    }
+}
+
 /// Prometheus' own checker has neither an error nor a remark.
 #[test]
 fn promtool_finds_nothing_to_remark() {
