@@ -90,7 +90,7 @@ mod sync;
 mod timekeeper;
 mod watch;
 
-pub use at_rest::{Pending, at_rest};
+pub use at_rest::{Checkpoints, at_rest};
 pub use bus::{BusOptions, Drain, EventBus, Ports};
 pub use collections::collections;
 pub use control::Pause;
@@ -99,7 +99,7 @@ pub use error::BusError;
 pub use inline::InlineSubscribers;
 pub use lease::{Lease, Node};
 pub use letter::DeadLetter;
-pub use passage::{DayPassed, HourPassed, MonthPassed, TIME_EVENTS, contracts};
+pub use passage::{DayPassed, HourPassed, MonthPassed, contracts};
 pub use publisher::{
     KeptEvent, PublishError, Published, Publisher, PublisherOptions, PublisherStatus, RefusedPublish, SpoolError,
 };

@@ -6,9 +6,6 @@ use kernel::{Contract, Event, Priority};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Wire names of what is published when time passes, by no module.
-pub const TIME_EVENTS: [&str; 3] = [HourPassed::NAME, DayPassed::NAME, MonthPassed::NAME];
-
 pub(crate) const SPANS: [Span; 3] = [Span::Hour, Span::Day, Span::Month];
 
 macro_rules! passed {

@@ -1,6 +1,6 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::{any::type_name, collections::BTreeMap, fmt};
 
-use event_bus::SubscriptionFault;
+use event_bus::{DayPassed, HourPassed, MonthPassed, SubscriptionFault};
 use kernel::Event;
 use request::CommandRecorded;
 
@@ -80,14 +80,14 @@ pub(super) fn subscriptions(modules: &[Module], findings: &mut Findings) {
 
 /// Caches and regulations of requests.
 pub(super) fn rules(modules: &[Module], findings: &mut Findings) {
-    let published: BTreeSet<&str> = modules.iter().flat_map(|m| &m.publishes).map(|event| event.name).collect();
+    let published = publishers(modules, |_, _, _, _| {});
     for module in modules {
         for rule in &module.rules {
             if !module.serves.iter().any(|served| served.type_name == rule.type_name) {
                 let problem = format!("`{}` is cached or regulated here and not served here", rule.request);
                 findings.error(module.name, problem, "say it in the module that serves it");
             }
-            for event in rule.events.iter().filter(|event| !published.contains(**event)) {
+            for event in rule.events.iter().filter(|event| !published.contains_key(**event)) {
                 let problem =
                     format!("answers of `{}` are kept until `{event}`, which no module publishes", rule.request);
                 findings.error(module.name, problem, "declare it with `.publishes` in the module that does");
@@ -96,26 +96,62 @@ pub(super) fn rules(modules: &[Module], findings: &mut Findings) {
     }
 }
 
-pub(super) fn events(modules: &[Module], findings: &mut Findings) {
-    let mut published: BTreeMap<&str, (&Module, &str)> = BTreeMap::new();
+/// Who publishes an event.
+#[derive(Clone, Copy)]
+enum Publisher<'a> {
+    Module(&'a str),
+    /// Time passes and commands are recorded whatever modules there are.
+    Framework,
+}
+
+impl fmt::Display for Publisher<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Module(name) => write!(f, "module `{name}`"),
+            Self::Framework => f.write_str("the framework"),
+        }
+    }
+}
+
+/// By wire name, who publishes it and the name of its type.
+type Publishers<'a> = BTreeMap<&'a str, (Publisher<'a>, &'a str)>;
+
+fn of_framework<E: Event>() -> (&'static str, (Publisher<'static>, &'static str)) {
+    (E::NAME, (Publisher::Framework, type_name::<E>()))
+}
+
+/// Each event with the first who publishes it, and what others of that name there are.
+fn publishers<'a>(
+    modules: &'a [Module],
+    mut other: impl FnMut(&'a Module, &Message, Publisher<'a>, &str),
+) -> Publishers<'a> {
+    let mut published = Publishers::from([
+        of_framework::<HourPassed>(),
+        of_framework::<DayPassed>(),
+        of_framework::<MonthPassed>(),
+        of_framework::<CommandRecorded>(),
+    ]);
     for module in modules {
         for event in &module.publishes {
-            if let Some((other, type_name)) = published.insert(event.name, (module, event.type_name)) {
-                let problem = format!(
-                    "event `{}` (`{}`) is also published by module `{}` (`{type_name}`)",
-                    event.name, event.type_name, other.name
-                );
-                findings.error(module.name, problem, "an event has one publisher: rename one");
+            match published.get(event.name) {
+                Some((first, type_name)) => other(module, event, *first, type_name),
+                None => _ = published.insert(event.name, (Publisher::Module(module.name), event.type_name)),
             }
         }
     }
+    published
+}
+
+pub(super) fn events(modules: &[Module], findings: &mut Findings) {
+    let published = publishers(modules, |module, Message { name, type_name }, first, first_type| {
+        let problem = format!("event `{name}` (`{type_name}`) is also published by {first} (`{first_type}`)");
+        findings.error(module.name, problem, "an event has one publisher: rename one");
+    });
     let mut types = published.clone();
     for module in modules {
         for subscription in &module.subscribes {
             let (subscriber, event) = (subscription.subscriber, subscription.event);
-            // Time passes and commands are recorded whatever modules there are.
-            let mut known = published.keys().copied().chain(event_bus::TIME_EVENTS).chain([CommandRecorded::NAME]);
-            if event != "*" && !known.any(|known| subscription.takes(known)) {
+            if event != "*" && !published.keys().any(|known| subscription.takes(known)) {
                 let problem = match event.ends_with('*') {
                     false => format!("subscriber `{subscriber}` waits for event `{event}`, which no module publishes"),
                     true => {
@@ -125,11 +161,10 @@ pub(super) fn events(modules: &[Module], findings: &mut Findings) {
                 findings.error(module.name, problem, "declare it with `.publishes` in the module that does");
             }
             let Some(taken) = subscription.type_name else { continue };
-            let (other, type_name) = *types.entry(event).or_insert((module, taken));
+            let (other, type_name) = *types.entry(event).or_insert((Publisher::Module(module.name), taken));
             if type_name != taken {
                 let problem = format!(
-                    "subscriber `{subscriber}` takes event `{event}` as `{taken}`, for module `{}` it is `{type_name}`",
-                    other.name
+                    "subscriber `{subscriber}` takes event `{event}` as `{taken}`, for {other} it is `{type_name}`"
                 );
                 findings.error(module.name, problem, ONE_TYPE);
             }
@@ -157,9 +192,7 @@ pub(super) fn events(modules: &[Module], findings: &mut Findings) {
 
 /// Projections without events, with events that nobody publishes, and with types that are not their publishers'.
 pub(super) fn projections(modules: &[Module], findings: &mut Findings) {
-    let published =
-        modules.iter().flat_map(|module| module.publishes.iter().map(move |event| (event.name, (module, event))));
-    let published: BTreeMap<&str, (&Module, &Message)> = published.collect();
+    let published = publishers(modules, |_, _, _, _| {});
     for (module, projection) in modules.iter().flat_map(|module| module.projects.iter().map(move |p| (module, p))) {
         let name = projection.name;
         if projection.events.is_empty() {
@@ -176,15 +209,13 @@ pub(super) fn projections(modules: &[Module], findings: &mut Findings) {
                 findings.error(module.name, problem, "remove one of them from its `events`");
             }
             match published.get(event.name) {
-                Some((_, known)) if known.type_name == event.type_name => {}
+                Some((_, known)) if *known == event.type_name => {}
                 Some((other, known)) => {
-                    let (event, taken, known, other) = (event.name, event.type_name, known.type_name, other.name);
-                    let problem = format!(
-                        "projection `{name}` takes event `{event}` as `{taken}`, for module `{other}` it is `{known}`"
-                    );
+                    let (event, taken) = (event.name, event.type_name);
+                    let problem =
+                        format!("projection `{name}` takes event `{event}` as `{taken}`, for {other} it is `{known}`");
                     findings.error(module.name, problem, ONE_TYPE);
                 }
-                None if event_bus::TIME_EVENTS.contains(&event.name) => {}
                 None => {
                     let problem =
                         format!("projection `{name}` takes event `{}`, which no module publishes", event.name);

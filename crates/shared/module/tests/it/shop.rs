@@ -53,7 +53,13 @@ macro_rules! message {
     };
 }
 
-message!(Sell = "shop.sell", SellAgain = "shop.sell", Sold = "shop.sold", SoldAgain = "shop.sold");
+message!(
+    Sell = "shop.sell",
+    SellAgain = "shop.sell",
+    Sold = "shop.sold",
+    SoldAgain = "shop.sold",
+    Chimed = "time.hour_passed"
+);
 
 pub struct Clerk;
 

@@ -5,8 +5,8 @@ use module::{Grants, Module, Options, assemble};
 use request::{Regulation, Requirement, Verdict};
 
 use crate::shop::{
-    Boss, Clerk, Delivery, Receipt, Sell, SellAgain, Sold, SoldAgain, Till, infrastructure, now, office, options,
-    settings, shop,
+    Boss, Chimed, Clerk, Delivery, Receipt, Sell, SellAgain, Sold, SoldAgain, Till, infrastructure, now, office,
+    options, settings, shop,
 };
 
 fn check(modules: Vec<Module>, expected: Expect) {
@@ -152,6 +152,22 @@ fn an_event_that_two_publish() {
         expect![[r#"
             the modules do not fit together:
               module `other`: event `shop.sold` (`Sold`) is also published by module `shop` (`Sold`): an event has one publisher: rename one"#]],
+    );
+}
+
+/// What the framework publishes is its own, in name and type.
+#[test]
+fn an_event_of_the_framework() {
+    let odd = Module::new("odd", "keeps the time").publishes::<Chimed>().subscribes::<Chimed, Clerk>("odd.chimes");
+    check(
+        vec![odd.provides(|c| {
+            c.singleton(|| Clerk);
+        })],
+        expect![[r#"
+            the modules do not fit together:
+              module `odd`: event `time.hour_passed` (`Chimed`) is also published by the framework (`event_bus::passage::HourPassed`): an event has one publisher: rename one
+              module `odd`: subscriber `odd.chimes` takes event `time.hour_passed` as `Chimed`, for the framework it is `event_bus::passage::HourPassed`: use one of them, that of the contracts, or rename the other
+              module `settings`: user `local` is granted `shop:sell`, which no module declares: remove it"#]],
     );
 }
 
