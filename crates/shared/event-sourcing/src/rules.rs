@@ -10,22 +10,22 @@ use kernel::{CausationId, CorrelationId, Envelope, Error, ErrorKind};
 
 use crate::{LogQuery, Position, Store, Unit, Write};
 
-/// How large and how far from its cause an event may be, and how many of them one thing may set off.
+/// How large and how far from its cause an event may be, and how many of them one may set off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EventLimits {
-    /// Bytes of JSON of the data of one event.
-    pub payload: usize,
+    /// Of JSON, of the data of one event.
+    pub payload_bytes: usize,
     /// Events that may set each other off in a row: from the one that no event has caused, which counts as none.
     pub depth: u32,
-    /// Events of one piece of work that others of it have set off, however few in a row. Those that a request or a timer
-    /// publishes itself do not count.
+    /// Events that go back to one that no event has caused, however few in a row. However many begin in one piece of work,
+    /// as all calls of a trace do, each has its own.
     pub caused: u64,
 }
 
 impl Default for EventLimits {
-    /// 1 MiB; 100 in a row; 10,000 of one piece of work.
+    /// 1 MiB; 100 in a row; 10,000 that go back to one.
     fn default() -> Self {
-        Self { payload: 1 << 20, depth: 100, caused: 10_000 }
+        Self { payload_bytes: 1 << 20, depth: 100, caused: 10_000 }
     }
 }
 
@@ -36,8 +36,9 @@ impl Default for EventLimits {
 /// * Modules do not set each other off without end, neither in a row nor as a tree that grows in breadth. The wire form of an
 ///   event names its cause and not how many there were before that, so depth and number are read from the log, and only where
 ///   they may be too great: when a piece of work has had as many events with a cause as the limit allows in a row, counted in
-///   this process, and after that as often as it could have got there since, or has grown by a quarter. A process that starts
-///   again counts anew, and finds the whole tree in the log.
+///   this process, and after that as often as it could have got there since. Where that would be at every event, because many
+///   trees share a trace, it is when the work has grown by a quarter in search of depth, by a hundredth in search of breadth:
+///   a storm is cut that much later, and by what is committed at the same time. A process that starts again counts anew, and finds all trees in the log.
 #[derive(Clone)]
 pub struct EventRules(Arc<Inner>);
 
@@ -54,15 +55,23 @@ struct Work {
     events: u64,
     /// The log is looked at when there have been so many.
     look: u64,
-    /// Those that were in the log at the last look. They do not get fewer.
-    logged: u64,
+    /// The events of trees that had half of what is allowed, at the last look. They do not get smaller.
+    large: HashMap<CausationId, Tree>,
+}
+
+/// The events that go back to one.
+#[derive(Clone, Copy)]
+struct Tree {
+    root: CausationId,
+    /// Without the root.
+    caused: u64,
 }
 
 /// What is known of a piece of work without a look at the log.
-enum Known {
+enum Known<'a> {
     Few,
-    /// So many are in the log.
-    TooMany(u64),
+    /// With this event the tree would be too large.
+    TooMany(&'a Envelope, Tree),
     Unsure,
 }
 
@@ -128,19 +137,17 @@ impl EventRules {
     /// As [`check`](Self::check).
     pub async fn check_with(&self, unit: &Unit, later: &[Envelope], store: &dyn Store) -> Result<(), Error> {
         let events = || appended(unit).chain(later);
-        let (mut caused, mut last) = (0, None);
         for event in events() {
             self.0.declared(event)?;
             self.0.small(event)?;
-            if event.metadata.causation_id.is_some() {
-                (caused, last) = (caused + 1, Some(event));
-            }
         }
-        let Some(last) = last else { return Ok(()) };
+        if events().all(|event| event.metadata.causation_id.is_none()) {
+            return Ok(());
+        }
         let correlation = unit.origin().context.correlation();
-        match self.0.count(correlation, caused) {
+        match self.0.count(correlation, events()) {
             Known::Few => Ok(()),
-            Known::TooMany(logged) => Err(self.0.crowd(last, logged)),
+            Known::TooMany(event, tree) => Err(self.0.crowd(event, tree)),
             Known::Unsure => self.0.look(correlation, events(), store).await,
         }
     }
@@ -174,35 +181,40 @@ impl Inner {
     }
 
     fn small(&self, Envelope { source_module, event_type, data, .. }: &Envelope) -> Result<(), Error> {
-        let (size, most) = (data.text().len(), self.limits.payload);
+        let (size, most) = (data.text().len(), self.limits.payload_bytes);
         if size <= most {
             return Ok(());
         }
         let message = format!(
             "event `{event_type}` of module `{source_module}` has {size} bytes of data, and {most} are allowed: publish where \
-             the data is instead of the data, or raise the limit"
+             the data is instead of the data, or raise `events.payload_bytes`"
         );
         Err(Error::new(ErrorKind::Rejected, message).with_code("event.too_large"))
     }
 
-    fn count(&self, correlation: CorrelationId, caused: u64) -> Known {
+    fn count<'a>(&self, correlation: CorrelationId, events: impl Iterator<Item = &'a Envelope>) -> Known<'a> {
         let mut works = self.works();
         if works.len() >= WORKS {
             works.clear();
         }
         let work = works.entry(correlation).or_insert_with(|| Work {
             events: 0,
-            look: u64::from(self.limits.depth),
-            logged: 0,
+            look: u64::from(self.limits.depth).min(self.limits.caused),
+            large: HashMap::new(),
         });
-        work.events += caused;
-        if self.is_crowd(work.logged + caused) {
-            Known::TooMany(work.logged)
-        } else if work.events > work.look.min(self.limits.caused) {
-            Known::Unsure
-        } else {
-            Known::Few
+        let mut here = HashMap::new();
+        for event in events {
+            let Some(cause) = event.metadata.causation_id else { continue };
+            work.events += 1;
+            if let Some(tree) = work.large.get(&cause) {
+                let here: &mut u64 = here.entry(tree.root).or_default();
+                *here += 1;
+                if self.is_crowd(tree.caused + *here) {
+                    return Known::TooMany(event, *tree);
+                }
+            }
         }
+        if work.events > work.look { Known::Unsure } else { Known::Few }
     }
 
     /// Follows the causes through the log.
@@ -218,26 +230,26 @@ impl Inner {
             let page = store.log(query.clone()).await?;
             let Some(last) = page.last() else { break };
             query.after = Position(last.metadata.position.expect("an event read from the log has its position"));
-            page.iter().for_each(|event| chain.add(event));
+            for event in &page {
+                chain.add(event);
+            }
         }
-        let logged = chain.caused;
-        self.change(correlation, |work| work.logged = logged);
+        let large = chain.large(self.limits.caused / 2);
+        self.change(correlation, |work| work.large = large);
         for event in events {
-            chain.add(event);
-            let depth = chain.depth(event);
+            let (depth, tree) = chain.add(event);
             // Mutant `storm_cut_late`: a chain of events is cut one event too late.
             if depth > self.limits.depth + u32::from(cfg!(mutant = "storm_cut_late")) {
                 return Err(self.storm(event, depth, &chain));
             }
-            if self.is_crowd(chain.caused) {
-                return Err(self.crowd(event, logged));
+            if self.is_crowd(tree.caused) {
+                return Err(self.crowd(event, Tree { caused: tree.caused - 1, ..tree }));
             }
         }
-        let left = u64::from(self.limits.depth.saturating_sub(chain.deepest));
-        self.change(correlation, |work| {
-            work.events = chain.caused;
-            work.look = work.events + left.max(work.events / 4);
-        });
+        let all: u64 = chain.trees.values().sum();
+        let depth = u64::from(self.limits.depth.saturating_sub(chain.deepest)).max(all / 4);
+        let breadth = self.limits.caused.saturating_sub(chain.largest_below(self.limits.caused)).max(all / 100);
+        self.change(correlation, |work| (work.events, work.look) = (all, all + depth.min(breadth)));
         Ok(())
     }
 
@@ -252,13 +264,13 @@ impl Inner {
         }
     }
 
-    fn crowd(&self, event: &Envelope, logged: u64) -> Error {
-        let Envelope { event_type, source_module, .. } = event;
-        let (correlation, most) = (event.metadata.correlation_id, self.limits.caused);
+    fn crowd(&self, event: &Envelope, Tree { root, caused }: Tree) -> Error {
+        let (Envelope { event_type, source_module, .. }, most) = (event, self.limits.caused);
         let message = format!(
-            "`{event_type}` of module `{source_module}` is one event too many: {logged} events of the piece of work \
-             {correlation} were set off by others of it, and {most} are allowed: let their subscribers publish only when \
-             something has changed, or raise the limit if so many are meant"
+            "`{event_type}` of module `{source_module}` is one event too many: {caused} events go back to event {}, and {most} \
+             are allowed: let their subscribers publish only when something has changed, or raise `events.caused` if so many are \
+             meant",
+            root.uuid()
         );
         Error::new(ErrorKind::Rejected, message).with_code("event.storm")
     }
@@ -273,7 +285,7 @@ impl Inner {
         };
         let message = format!(
             "{what}: {depth} events in a row in the piece of work {}, and {} are allowed: let one of their subscribers publish \
-             only when something has changed, or raise the limit if so many are meant",
+             only when something has changed, or raise `events.depth` if so many are meant",
             event.metadata.correlation_id, self.limits.depth
         );
         Error::new(ErrorKind::Rejected, message).with_code("event.storm")
@@ -289,30 +301,45 @@ impl Inner {
 #[derive(Default)]
 struct Chain {
     links: HashMap<CausationId, Link>,
+    /// How many events go back to each that no event has caused.
+    trees: HashMap<CausationId, u64>,
     deepest: u32,
-    /// Events with a cause.
-    caused: u64,
 }
 
 struct Link {
     cause: Option<CausationId>,
+    root: CausationId,
     depth: u32,
     event_type: String,
     module: String,
 }
 
 impl Chain {
-    fn add(&mut self, event: &Envelope) {
-        let cause = event.metadata.causation_id;
-        let depth = cause.map_or(0, |cause| self.links.get(&cause).map_or(1, |cause| cause.depth + 1));
+    /// How many were before the event in a row, and the tree that it is part of.
+    fn add(&mut self, event: &Envelope) -> (u32, Tree) {
+        let (id, cause) = (CausationId::new(event.event_id.uuid()), event.metadata.causation_id);
+        let (root, depth) = match cause {
+            None => (id, 0),
+            Some(cause) => self.links.get(&cause).map_or((cause, 1), |cause| (cause.root, cause.depth + 1)),
+        };
+        let caused = self.trees.entry(root).or_default();
+        *caused += u64::from(cause.is_some());
+        let tree = Tree { root, caused: *caused };
         self.deepest = self.deepest.max(depth);
-        self.caused += u64::from(cause.is_some());
         let (event_type, module) = (event.event_type.clone().into_owned(), event.source_module.clone().into_owned());
-        self.links.insert(CausationId::new(event.event_id.uuid()), Link { cause, depth, event_type, module });
+        self.links.insert(id, Link { cause, root, depth, event_type, module });
+        (depth, tree)
     }
 
-    fn depth(&self, event: &Envelope) -> u32 {
-        self.links.get(&CausationId::new(event.event_id.uuid())).map_or(0, |link| link.depth)
+    /// The events of the trees that have so many or more.
+    fn large(&self, least: u64) -> HashMap<CausationId, Tree> {
+        let tree = |link: &Link| Tree { root: link.root, caused: self.trees[&link.root] };
+        self.links.iter().map(|(id, link)| (*id, tree(link))).filter(|(_, tree)| tree.caused >= least).collect()
+    }
+
+    /// So many does the largest have of the trees that have fewer than that.
+    fn largest_below(&self, most: u64) -> u64 {
+        self.trees.values().copied().filter(|caused| *caused < most).max().unwrap_or(0)
     }
 
     /// What comes again and again: from the last event of the same type on, in the order in which it happens.

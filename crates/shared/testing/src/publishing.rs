@@ -57,7 +57,7 @@ impl Flaky {
 
 async fn open(store: &Flaky, options: PublisherOptions) -> Result<Publisher, SpoolError> {
     let shared = Arc::clone(&store.store);
-    let rules = EventRules::new(EventLimits { payload: 100, ..EventLimits::default() });
+    let rules = EventRules::new(EventLimits { payload_bytes: 100, ..EventLimits::default() });
     let inline = InlineSubscribers::of(&[]).holding_to(rules, Arc::clone(&shared));
     Publisher::open(options, shared, Arc::new(ManualClock::default()), Arc::new(SystemIds), inline).await
 }

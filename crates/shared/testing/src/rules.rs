@@ -26,6 +26,7 @@ pub async fn event_rules_conformance<H: BusHome>(make: impl AsyncFn() -> H) {
     one_that_sets_itself_off_in_batches_is_cut(&make().await).await;
     one_that_sets_off_more_and_more_is_cut(&make().await).await;
     many_events_of_one_cause_are_no_storm(&make().await).await;
+    what_begins_in_one_trace_is_counted_apart(&make().await).await;
     what_is_not_declared_is_refused(&make().await).await;
     what_is_too_large_is_refused(&make().await).await;
 }
@@ -214,6 +215,39 @@ async fn many_events_of_one_cause_are_no_storm(home: &impl BusHome) {
     assert!(store.list::<DeadLetter>(None, 1).await.unwrap().is_empty());
 }
 
+/// As the calls of a caller that has one trace for all of them: only the one that sets off too many is cut.
+async fn what_begins_in_one_trace_is_counted_apart(home: &impl BusHome) {
+    let store = home.open().await;
+    let limits = EventLimits { caused: 7, depth: 5, ..EventLimits::default() };
+    let rules = EventRules::new(limits);
+    let bus = start(&store, vec![squash(7)], rules.clone()).await;
+    for _ in 0..20 {
+        serve(&store).await;
+        drained(&bus).await;
+    }
+    assert_eq!(events(&store).await, 20 + 20 * 7, "all are of one correlation");
+    bus.stop().await;
+    for rules in [rules, EventRules::new(limits)] {
+        let before = events(&store).await;
+        let bus = start(&store, vec![squash(8)], rules).await;
+        serve(&store).await;
+        drained(&bus).await;
+        assert_eq!(events(&store).await, before + 1);
+        says(
+            &letter(&store).await.2,
+            "event.storm",
+            &["7 events go back to event", "7 are allowed", "`events.caused`"],
+        );
+        bus.discard_dead_letters(&event_bus::LetterFilter::default(), "seen", &crate::context(&[])).await.unwrap();
+        bus.stop().await;
+    }
+    let bus = start(&store, vec![squash(7)], EventRules::new(limits)).await;
+    let before = events(&store).await;
+    serve(&store).await;
+    drained(&bus).await;
+    assert_eq!(events(&store).await, before + 1 + 7, "what others of the trace set off is not its fault");
+}
+
 async fn what_is_not_declared_is_refused(home: &impl BusHome) {
     let store = home.open().await;
     let rules = EventRules::declare(EventLimits::default(), [("squash", vec!["squash.won"])]);
@@ -235,7 +269,7 @@ async fn what_is_too_large_is_refused(home: &impl BusHome) {
     let store = home.open().await;
     let size = r#"{"text":"and back"}"#.len();
     for (payload, events_then) in [(size - 1, 1), (size, 3)] {
-        let rules = EventRules::new(EventLimits { payload, ..EventLimits::default() });
+        let rules = EventRules::new(EventLimits { payload_bytes: payload, ..EventLimits::default() });
         let bus = start(&store, vec![squash(1)], rules).await;
         if events_then == 1 {
             serve(&store).await;

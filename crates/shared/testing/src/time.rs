@@ -226,7 +226,7 @@ fn nothing_of_the_calendar() -> EventRules {
 async fn what_is_against_the_rules_is_not_scheduled(home: &impl BusHome) {
     let town = Town::open(home).await;
     let at = START.parse::<DateTime<Utc>>().unwrap();
-    let small = EventRules::new(EventLimits { payload: 100, ..EventLimits::default() });
+    let small = EventRules::new(EventLimits { payload_bytes: 100, ..EventLimits::default() });
     for (rules, code) in [(small, "event.too_large"), (nothing_of_the_calendar(), "event.undeclared")] {
         let bus = town.start_under(rules, vec![]).await;
         let mut unit = town.unit();

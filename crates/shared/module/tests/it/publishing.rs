@@ -144,7 +144,7 @@ async fn what_is_not_declared_is_refused_naming_module_event_and_fix() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_too_large_is_refused() {
-    let options = Options { events: EventLimits { payload: 10, ..EventLimits::default() }, ..Options::default() };
+    let options = Options { events: EventLimits { payload_bytes: 10, ..EventLimits::default() }, ..Options::default() };
     let (store, outcomes) = outcomes(gossip().publishes::<Heard>(), options).await;
     for error in outcomes {
         assert_eq!(error.unwrap().code(), "event.too_large");

@@ -173,7 +173,7 @@ pub(super) async fn no_event_is_lost_among_many(store: Arc<dyn Store>) {
 
 pub(super) async fn what_the_rules_refuse_is_not_committed(store: Arc<dyn Store>) {
     opened(&store, "savings", 0).await;
-    let rules = EventRules::new(EventLimits { payload: 200, ..EventLimits::default() });
+    let rules = EventRules::new(EventLimits { payload_bytes: 200, ..EventLimits::default() });
     let (id, repository) = ("savings".to_owned(), Repository::<Account>::new(Arc::clone(&store)));
     let rules = InlineSubscribers::of(&[]).holding_to(rules, Arc::clone(&store));
     let long = "because ".repeat(40);

@@ -153,7 +153,7 @@ pub(super) async fn an_ephemeral_unit_is_committed_as_any_other(home: &impl BusH
         to(&strict).with_class(DeliveryClass::Inline { order: 0 }),
         echo.with_class(DeliveryClass::Ephemeral { overflow: Overflow::Wait }),
     ];
-    let limits = |payload| EventRules::new(EventLimits { payload, ..EventLimits::default() });
+    let limits = |payload_bytes| EventRules::new(EventLimits { payload_bytes, ..EventLimits::default() });
     for (rules, heard) in [(limits(1), 1), (limits(1000), 2)] {
         let bus = start_with(&store, subscriptions.clone(), BusOptions { rules, ..options() }).await;
         publish(&store, &[("a", heard)]).await;
