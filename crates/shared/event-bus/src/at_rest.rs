@@ -62,15 +62,15 @@ pub async fn at_rest(
     Ok(all)
 }
 
-/// What subscribers are not through with, as far as the store tells: those that are durable. One that has no effects says how far it
-/// is only every second, or every 256 events.
-pub struct Pending<'a> {
+/// How far subscribers are, as the store knows it: those that are durable. One that has no effects says how far it is only every
+/// second, or every 256 events.
+pub struct Checkpoints<'a> {
     store: &'a dyn Store,
     /// With the checkpoint of each of its slots.
     subscriptions: Vec<(&'a Subscription, Vec<Position>)>,
 }
 
-impl<'a> Pending<'a> {
+impl<'a> Checkpoints<'a> {
     /// As they stand now.
     ///
     /// # Errors
@@ -91,7 +91,8 @@ impl<'a> Pending<'a> {
         Ok(Self { store, subscriptions: durable })
     }
 
-    /// The subscribers that this event of the log waits for, or that are just handling it.
+    /// The subscribers that take this event of the log, and whether they are through with it: those that are not have it before them, or
+    /// are just handling it.
     ///
     /// # Errors
     /// What the store says.
@@ -101,20 +102,18 @@ impl<'a> Pending<'a> {
     ///
     /// # Cancel safety
     /// Only reads.
-    pub async fn with(&self, event: &Envelope) -> Result<Vec<&'a Subscription>, StoreError> {
-        let mut pending = Vec::new();
-        for (subscription, checkpoints) in &self.subscriptions {
+    pub async fn at(&self, event: &Envelope) -> Result<Vec<(&'a Subscription, bool)>, StoreError> {
+        let mut all = Vec::new();
+        for (subscription, checkpoints) in
+            self.subscriptions.iter().filter(|(subscription, _)| subscription.takes(event))
+        {
             let slot = Slot { index: slot_of(&event.metadata.key, subscription.slots), of: subscription.slots };
-            let is_passed = checkpoints[slot.index as usize] >= position(event);
-            if is_passed || !subscription.takes(event) {
-                continue;
-            }
             let mark = key(&slot.stored_name(subscription.name), position(event));
-            if self.store.get::<Mark>(&mark).await?.is_none() {
-                pending.push(*subscription);
-            }
+            let is_through =
+                checkpoints[slot.index as usize] >= position(event) || self.store.get::<Mark>(&mark).await?.is_some();
+            all.push((*subscription, is_through));
         }
-        Ok(pending)
+        Ok(all)
     }
 }
 

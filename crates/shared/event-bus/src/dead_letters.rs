@@ -21,6 +21,8 @@ pub struct DeadLetters<'a> {
 
 /// Which letters: those to which all that is said here applies; all of them where nothing is said.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+// What an older process does not know might narrow the choice.
+#[serde(deny_unknown_fields)]
 pub struct LetterFilter {
     /// Of this subscriber.
     pub subscriber: Option<String>,

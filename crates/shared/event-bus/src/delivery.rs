@@ -85,6 +85,16 @@ pub(crate) enum Verdict {
     Halt(Error),
 }
 
+/// What the store has against the unit: another try of the same may end alike. Where it could not take any unit just now, that is the
+/// error.
+pub(crate) fn refusal(error: CommitError) -> Result<Error, StoreError> {
+    match error {
+        // Mutant `damage_goes_round`: what writes upon a damaged document is handled again and again, and nothing else.
+        CommitError::Store(error) if !error.kind.is_lasting() || cfg!(mutant = "damage_goes_round") => Err(error),
+        refused => Ok(refused.into()),
+    }
+}
+
 impl Delivery {
     /// Calls the handler, and the inline subscribers of what it publishes.
     ///

@@ -49,7 +49,7 @@ impl Completion for InlineSubscribers {
 
 impl InlineSubscribers {
     /// Code of the error where time does not wait for them.
-    pub(crate) const OVERLONG: &'static str = "event.overlong";
+    pub(crate) const OVERLONG_CODE: &'static str = "event.overlong";
 
     /// Those of these subscriptions that are inline.
     pub fn of(subscriptions: &[Subscription]) -> Self {
@@ -120,7 +120,7 @@ impl InlineSubscribers {
     pub(crate) async fn add_in_time(&self, unit: &mut Unit) -> Result<(), Error> {
         timeout(OVERLONG, self.add_to(unit)).await.unwrap_or_else(|_| {
             let message = format!("inline subscribers have not ended for {OVERLONG:?}");
-            Err(Error::new(ErrorKind::Deadline, message).with_code(Self::OVERLONG))
+            Err(Error::new(ErrorKind::Deadline, message).with_code(Self::OVERLONG_CODE))
         })
     }
 

@@ -446,7 +446,7 @@ impl Failure {
 
     fn of(error: Error) -> Self {
         match error.kind {
-            _ if error.code() == InlineSubscribers::OVERLONG => Self::Conflict(error),
+            _ if error.code() == InlineSubscribers::OVERLONG_CODE => Self::Conflict(error),
             kind if kind.is_transient() => Self::Passing(error),
             _ => Self::Final(error),
         }

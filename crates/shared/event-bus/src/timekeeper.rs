@@ -8,6 +8,7 @@ use kernel::{Clock, Context, CorrelationId, Error, Ids};
 
 use crate::{
     InlineSubscribers, KeptEvent, RefusedPublish, Scheduled,
+    delivery::refusal,
     passage::{Passage, SPANS, Span},
     principals::part,
 };
@@ -110,8 +111,7 @@ impl Timekeeper {
                 }
                 _ => Ok(()),
             },
-            Err(CommitError::Store(error)) if !error.kind.is_lasting() => Err(error.into()),
-            Err(refused) => self.refused(Found { key, value, revision }, refused.into()).await,
+            Err(error) => self.refused(Found { key, value, revision }, refusal(error)?).await,
         }
     }
 

@@ -1,6 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
-use event_sourcing::{CommitError, Excerpt, Readable, StoreError, Unit};
+use event_sourcing::{Excerpt, Readable, StoreError, Unit};
 use kernel::{Envelope, Error};
 use tokio::{
     task::coop::consume_budget,
@@ -11,7 +11,7 @@ use super::{Follower, PATIENCE, lanes::Work, written};
 use crate::{
     BatchOptions, DeliveryOutcome, OnUnknown,
     control::stopped,
-    delivery::{Delivery, Verdict, position},
+    delivery::{Delivery, Verdict, position, refusal},
     handler::{BatchHandler, Fault},
     mailbox::Waiting,
 };
@@ -287,8 +287,7 @@ impl Follower {
             step.write(&delivery.place, &mut unit);
             match delivery.commit(unit).await {
                 Ok(_) => self.progress.stepped(&step),
-                Err(CommitError::Store(error)) if !error.kind.is_lasting() => return Err(error),
-                Err(refused) => return Ok(Err(Failure::Fault(Fault::Failed(refused.into()), took))),
+                Err(error) => return Ok(Err(Failure::Fault(Fault::Failed(refusal(error)?), took))),
             }
         }
         for event in batch {

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     DeliveryOutcome,
     control::stopped,
-    delivery::{Delivery, Tried, Verdict, position},
+    delivery::{Delivery, Tried, Verdict, position, refusal},
     handler::Fault,
     mailbox::Waiting,
     progress::Step,
@@ -429,10 +429,6 @@ impl Follower {
                 }
                 self.mailbox.release(key);
             }
-            // Mutant `damage_goes_round`: what writes upon a damaged document is handled again and again, and nothing else.
-            Err(CommitError::Store(error)) if !error.kind.is_lasting() || cfg!(mutant = "damage_goes_round") => {
-                return Err(error);
-            }
             // What says that it was given up: to give it up again would say the same.
             Err(CommitError::Store(error)) if outcome != DeliveryOutcome::Done => {
                 return Err(self.stuck(&waiting.event, error));
@@ -440,7 +436,7 @@ impl Follower {
             Err(CommitError::Unwritable(message)) if outcome != DeliveryOutcome::Done => {
                 return Err(self.stuck(&waiting.event, StoreError::unwritable(message)));
             }
-            Err(refused) => self.failed(waiting, Fault::Failed(refused.into()), Duration::ZERO, work),
+            Err(error) => self.failed(waiting, Fault::Failed(refusal(error)?), Duration::ZERO, work),
         }
         Ok(())
     }

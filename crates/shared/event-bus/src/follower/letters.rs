@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep_until};
 use super::{Follower, lanes::Work};
 use crate::{
     DeadLetter, DeliveryOutcome, LetterFilter,
-    delivery::{Delivery, Tried, Verdict, position},
+    delivery::{Delivery, Tried, Verdict, position, refusal},
     handler::Fault,
     mailbox::Waiting,
     redelivery::Ask,
@@ -450,8 +450,7 @@ async fn redeliver(delivery: Arc<Delivery>, id: String, tried: Option<Waiting>) 
                     delivery.meters.done.increment(1);
                     return Ok(End::Delivered);
                 }
-                Err(CommitError::Store(error)) if !error.kind.is_lasting() => return Err(error),
-                Err(refused) => Fault::Failed(refused.into()),
+                Err(error) => Fault::Failed(refusal(error)?),
             }
         }
     };

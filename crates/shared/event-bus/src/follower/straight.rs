@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use event_sourcing::{CommitError, Excerpt, Position, StoreError};
+use event_sourcing::{Excerpt, Position, StoreError};
 use futures::FutureExt;
 use kernel::Envelope;
 
@@ -22,7 +22,7 @@ use super::{Follower, PATIENCE, lanes::Work, outlook::Outlook};
 use crate::{
     DeliveryOutcome,
     control::Orders,
-    delivery::{Delivery, Tried, panicked, position},
+    delivery::{Delivery, Tried, panicked, position, refusal},
     handler::{Fault, Handler},
     mailbox::Waiting,
     stretch::Stretch,
@@ -217,8 +217,7 @@ impl Follower {
                 self.successes = self.successes.saturating_add(1);
                 Ok(End::Written)
             }
-            Err(CommitError::Store(error)) if !error.kind.is_lasting() => Err(error),
-            Err(refused) => Ok(End::Failed(Fault::Failed(refused.into()))),
+            Err(error) => refusal(error).map(|error| End::Failed(Fault::Failed(error))),
         }
     }
 }
