@@ -2,15 +2,13 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{ArgAction, Args, Command, CommandFactory as _, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
 use crate::composition::Product;
 
-/// A modular monolith for data quality, anomaly detection and machine learning.
 #[derive(Debug, Parser)]
 #[command(
-    name = "borough",
     version,
     max_term_width = 100,
     after_help = "\
@@ -22,6 +20,14 @@ pub struct Cli {
     pub global: Global,
     #[command(subcommand)]
     pub verb: Verb,
+}
+
+impl Cli {
+    /// As this product has it.
+    pub fn command_of(product: Product) -> Command {
+        let Product { name, about, version, .. } = product;
+        Self::command().name(name).bin_name(name).about(about).version(version)
+    }
 }
 
 /// Flags of every verb.

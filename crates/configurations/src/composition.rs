@@ -41,6 +41,14 @@ pub fn modules() -> Vec<Module> {
 /// What the verbs are about. Other modules make another product.
 #[derive(Debug, Clone, Copy)]
 pub struct Product {
+    /// What is typed to run it.
+    pub name: &'static str,
+    /// In its help.
+    pub about: &'static str,
+    /// Its own.
+    pub version: &'static str,
+    /// The crates beside Borough's whose log lines `-v` shows.
+    pub logged: &'static [&'static str],
     /// Every module. The order is that of the pages that describe them.
     pub modules: fn() -> Vec<Module>,
 }
@@ -48,11 +56,12 @@ pub struct Product {
 impl Default for Product {
     /// Borough itself.
     fn default() -> Self {
-        Self { modules }
+        let about = "A modular monolith for data quality, anomaly detection and machine learning";
+        Self { name: "borough", about, version: env!("CARGO_PKG_VERSION"), logged: &[], modules }
     }
 }
 
-/// The crates whose log lines `-v` shows.
+/// Borough's crates, whose log lines `-v` shows.
 pub const LOGGED: &[&str] = &[
     "anomaly_detection",
     "configurations",
@@ -107,7 +116,7 @@ pub struct PipelineConfig {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EventsConfig {
-    #[serde(deserialize_with = "tries")]
+    #[serde(deserialize_with = "one_or_more")]
     pub attempts: u32,
     #[serde(rename = "delivery_seconds", deserialize_with = "seconds")]
     pub delivery: Duration,
@@ -118,6 +127,11 @@ pub struct EventsConfig {
     #[serde(rename = "lease_seconds", deserialize_with = "lease")]
     pub lease: Duration,
     pub slots: BTreeMap<String, u32>,
+    pub payload_bytes: usize,
+    #[serde(deserialize_with = "one_or_more")]
+    pub depth: u32,
+    #[serde(deserialize_with = "one_or_more")]
+    pub caused: u64,
 }
 
 impl EventsConfig {
@@ -196,8 +210,8 @@ fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Er
     Ok(Duration::from_secs(seconds))
 }
 
-fn tries<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
-    within(u32::deserialize(deserializer)?, 1..=u32::MAX)
+fn one_or_more<'de, D: Deserializer<'de>, T: Deserialize<'de> + From<u32>>(deserializer: D) -> Result<T, D::Error> {
+    Ok(T::from(within(u32::deserialize(deserializer)?, 1..=u32::MAX)?))
 }
 
 /// As the bus takes it.
@@ -262,6 +276,7 @@ impl Config {
     /// What the modules are assembled with.
     pub fn options(&self) -> Options {
         let Self { requests, modules, .. } = self;
+        let EventsConfig { payload_bytes, depth, caused, .. } = self.events;
         let mut limits = Limits {
             payload: requests.payload_bytes,
             retry_after: requests.retry_after,
@@ -270,7 +285,7 @@ impl Config {
         };
         (limits.bulkhead.concurrent, limits.bulkhead.queue) = (requests.concurrent, requests.queue);
         Options {
-            events: EventLimits::default(),
+            events: EventLimits { payload_bytes, depth, caused },
             slots: self.events.slots.clone(),
             spool: Some(self.beside("spool")),
             grants: self.grants.clone(),
@@ -362,6 +377,18 @@ impl Platform {
                 Err(error.into())
             }
         }
+    }
+
+    /// As [`start`](Self::start) for as long as the work takes, and stops them however that ends.
+    pub async fn during<T>(
+        config: &Config,
+        holder: &str,
+        work: impl AsyncFnOnce(&Self) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let platform = Self::start(config, holder).await?;
+        let done = work(&platform).await;
+        platform.stop().await;
+        done
     }
 
     /// The start of a piece of work by the person at the terminal.

@@ -168,6 +168,7 @@ impl From<SubscriberStatus> for SubscriberReport {
 
 /// A request by its name.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct CallOrder {
     pub name: String,
     pub request: Json,
@@ -185,7 +186,7 @@ pub struct CallOrder {
 
 /// What a person wants of the bus.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum BusOrder {
     Pause { subscriber: String },
     Resume { subscriber: String },
@@ -195,7 +196,7 @@ pub enum BusOrder {
 
 /// What a person wants of a projection.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum ProjectionOrder {
     Pause {
         projection: String,
@@ -211,6 +212,7 @@ pub enum ProjectionOrder {
 
 /// Runs to take up.
 #[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct ResumeOrder {
     runs: Vec<Uuid>,
 }

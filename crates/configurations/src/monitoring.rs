@@ -39,6 +39,7 @@ pub struct PrometheusConfig {
 #[serde(deny_unknown_fields)]
 pub struct OtlpConfig {
     pub enabled: bool,
+    #[serde(deserialize_with = "endpoint")]
     pub endpoint: String,
     pub headers: BTreeMap<String, Secret<String>>,
     #[serde(rename = "timeout_seconds", deserialize_with = "some_seconds")]
@@ -53,6 +54,14 @@ fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::
     let text = String::deserialize(deserializer)?;
     let example = "is no address to listen on: write IP:PORT, such as 127.0.0.1:9464";
     text.parse().map_err(|_| D::Error::custom(format!("`{text}` {example}")))
+}
+
+fn endpoint<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if monitoring_otlp::is_endpoint(&text) {
+        return Ok(text);
+    }
+    Err(D::Error::custom(format!("`{text}` is no endpoint to export spans to: write http://HOST:PORT")))
 }
 
 /// Spans that may wait at most: some hundred bytes each.

@@ -1,6 +1,6 @@
 use std::{ffi::OsString, io::IsTerminal, process::ExitCode};
 
-use clap::Parser;
+use clap::FromArgMatches as _;
 
 use crate::{
     cli::{Cli, Color, Global, Verb},
@@ -11,14 +11,17 @@ use crate::{
 
 /// Parses the arguments, runs the verb on the modules of this product, and gives the exit code.
 pub fn main(product: Product, args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(args) {
+    let parsed =
+        Cli::command_of(product).try_get_matches_from(args).and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
         Ok(Cli { global, verb }) => Cli { global: Global { product, ..global }, verb },
         Err(error) => {
             // Usage errors go to stderr with exit code 2; help and version to stdout with 0.
             let code = u8::try_from(error.exit_code()).unwrap_or(2);
             return match error.print() {
                 Ok(()) => ExitCode::from(code),
-                Err(_) => ExitCode::from(code.max(1)),
+                Err(_) if error.use_stderr() => ExitCode::from(code),
+                Err(error) => Failure::from(error).report(),
             };
         }
     };
@@ -42,7 +45,8 @@ fn with_runtime(cli: Cli) -> Result<(), Failure> {
     // A verb tells by itself what became of it; a process that serves has nothing but its log.
     let least = u8::from(matches!(cli.verb, Verb::Serve(_)));
     let verbosity = cli.global.verbose.max(least);
-    let options = observability::Options { verbosity, json: cli.global.log_json, ansi, ours: LOGGED };
+    let ours = [LOGGED, cli.global.product.logged].concat();
+    let options = observability::Options { verbosity, json: cli.global.log_json, ansi, ours: ours.leak() };
     observability::init(options).map_err(Failure::impossible)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -84,7 +88,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Verb::Serve(args) => verbs::serve(&global, &args).await,
         Verb::Status(args) => verbs::status(&global, &args).await,
         Verb::Metrics(args) => verbs::metrics(&global, &args).await,
-        Verb::Completions(args) => verbs::completions(&args),
-        Verb::Man(args) => verbs::man(&args),
+        Verb::Completions(args) => verbs::completions(&global, &args),
+        Verb::Man(args) => verbs::man(&global, &args),
     }
 }

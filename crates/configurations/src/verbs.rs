@@ -40,7 +40,8 @@ use event_sourcing::Store;
 use serde::Serialize;
 
 use crate::{
-    composition::{MAKE_ONE, no_store, open_for_reading},
+    composition::{Config, MAKE_ONE, Platform, no_store, open_for_reading},
+    control::Client,
     exit::Failure,
 };
 
@@ -66,6 +67,22 @@ pub(crate) fn interrupted() -> Result<impl Future<Output = ()>, Failure> {
             std::future::pending::<()>().await;
         }
     })
+}
+
+/// By this process while it holds the store, or by the one that serves it.
+pub(crate) async fn here_or_there<T>(
+    config: &Config,
+    holder: &str,
+    here: impl AsyncFnOnce(&Platform) -> Result<T, Failure>,
+    there: impl AsyncFnOnce(Client) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    match Platform::during(config, holder, here).await {
+        Err(Failure::Locked(message)) => match Client::in_place_of(config).await? {
+            Some(client) => there(client).await,
+            None => Err(Failure::Locked(message)),
+        },
+        done => done,
+    }
 }
 
 /// One JSON document on stdout.

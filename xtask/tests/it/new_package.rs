@@ -82,7 +82,7 @@ fn a_package_is_made_wired_and_passes_every_check() {
     run(&["xtask", "check-contracts", "--locked"]);
     // All of the workspace, for a part of it cargo would build the dependencies anew.
     run(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]);
-    run(&["test", "--package", "sales-forecast", "--package", "ledger"]);
+    run(&["test", "--package", "sales-forecast", "--package", "ledger", "--package", "configurations"]);
     the_hook_refuses_a_commit(&copy);
 }
 

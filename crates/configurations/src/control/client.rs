@@ -6,6 +6,7 @@ use hyper_util::rt::TokioIo;
 use interfaces_ai::{PipelineStarted, StartPipeline};
 use kernel::{Error, Json, Problem};
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 use tokio::{
     net::TcpStream,
     time::{sleep, timeout},
@@ -46,8 +47,7 @@ impl Client {
             }
         };
         let Some(client) = ticket.map(|ticket| Self { ticket }) else { return Ok(None) };
-        let asking = client.answer::<StatusReport>(Method::GET, "/status", b"null".to_vec(), None);
-        let Ok(answer) = timeout(PATIENCE, asking).await else {
+        let Ok(answer) = timeout(PATIENCE, client.exchange(Method::GET, "/status", b"null".to_vec())).await else {
             return Err(Failure::impossible(format!(
                 "the process that serves {} has not answered for {} seconds: it hangs or was halted, and holds the store until it \
                  ends; killed, it leaves all that it has acknowledged",
@@ -55,12 +55,7 @@ impl Client {
                 PATIENCE.as_secs()
             )));
         };
-        Ok(match answer {
-            Ok(Ok(_)) => Some(client),
-            // One that has lost its store is there and says so.
-            Ok(Err(error)) if error.kind == kernel::ErrorKind::Unavailable => Some(client),
-            Ok(Err(_)) | Err(_) => None,
-        })
+        Ok(answer.is_ok_and(|(ok, bytes)| is_ours(ok, &bytes)).then_some(client))
     }
 
     /// The serving process, for verbs that show what only it knows.
@@ -149,7 +144,11 @@ impl Client {
             Error::new(kernel::ErrorKind::Unavailable, format!("the serving process cannot be reached: {reason}"))
         })?;
         if ok {
-            return Ok(Ok(serde_json::from_slice(&bytes)?));
+            return serde_json::from_slice(&bytes).map(Ok).map_err(|error| {
+                Failure::impossible(format!(
+                    "the serving process answers in a form that this program does not know: use that of its version ({error})"
+                ))
+            });
         }
         let problem: Result<Problem, _> = serde_json::from_slice(&bytes);
         Ok(Err(problem.map_or_else(
@@ -199,6 +198,15 @@ impl Client {
             }
         }
     }
+}
+
+/// Whether it is a serving process that gave this answer, of whatever version and in whatever state, and not another program that has
+/// taken the address of one that is gone, or one that serves another store.
+fn is_ours(ok: bool, answer: &[u8]) -> bool {
+    if ok {
+        return serde_json::from_slice::<Value>(answer).is_ok_and(|report| report["process"].is_u64());
+    }
+    serde_json::from_slice::<Problem>(answer).is_ok_and(|problem| problem.code != "denied")
 }
 
 #[cfg(test)]
@@ -264,6 +272,36 @@ mod tests {
         serving.abort();
         assert!(serving.await.is_err());
         assert!(!find().await.unwrap(), "it has died and left its ticket");
+    }
+
+    /// Who holds the store is there, whatever is wrong with it or newer than this program.
+    #[test]
+    fn a_serving_process_is_known_by_its_answer() {
+        let problem = |error: Error| serde_json::to_vec(&Problem::from(&error)).unwrap();
+        let unavailable = Error::new(kernel::ErrorKind::Unavailable, "the store has not answered");
+        let denied = Error::new(kernel::ErrorKind::Denied, "that is not the token");
+        let newer = br#"{ "process": 7, "something": "else" }"#.to_vec();
+        for (ok, answer, known) in [
+            (true, newer, true),
+            (false, problem(unavailable), true),
+            (false, problem(Error::internal("a panic")), true),
+            (false, problem(denied), false),
+            (true, b"<html>".to_vec(), false),
+            (false, b"{}".to_vec(), false),
+        ] {
+            assert_eq!(is_ours(ok, &answer), known, "{}", String::from_utf8_lossy(&answer));
+        }
+    }
+
+    /// What is not known might narrow what is to be discarded.
+    #[test]
+    fn an_order_with_a_field_that_is_not_known_is_refused() {
+        for order in
+            [r#"{"discard":{"letters":{"older":3},"reason":"old"}}"#, r#"{"pause":{"subscriber":"x","key":"y"}}"#]
+        {
+            let error = serde_json::from_str::<BusOrder>(order).unwrap_err().to_string();
+            assert!(error.starts_with("unknown field "), "{error}");
+        }
     }
 
     /// Another user's, as a rule.

@@ -19,9 +19,9 @@ use crate::{
 const POLL: Duration = Duration::from_millis(100);
 
 /// Has the serving process do a run, and reads its report from the store.
-pub async fn run_there(client: &Client, config: &Config, request: StartPipeline) -> Result<RunReport, Failure> {
+pub async fn run_there(client: &Client, config: &Config, request: &StartPipeline) -> Result<RunReport, Failure> {
     let from = client.status().await?.head;
-    let id = SagaId(client.start(&request).await?.saga_id);
+    let id = SagaId(client.start(request).await?.saga_id);
     let store = store(config)?;
     let record = follow(client, &store, id).await?;
     let infrastructure = Infrastructure {
@@ -53,11 +53,18 @@ fn store(config: &Config) -> Result<Arc<dyn Store>, Failure> {
     })
 }
 
-/// Shows a run's steps as the journal has them, until it has ended or nobody drives it any more.
+/// Shows a run's steps as the journal has them, until it has ended, nobody drives it any more, or the user interrupts.
 async fn follow(client: &Client, store: &Arc<dyn Store>, id: SagaId) -> Result<SagaRecord, Failure> {
+    tokio::select! {
+        // Whatever it is waiting for.
+        biased;
+        () = interrupted()? => Err(Failure::Detached(id.0)),
+        record = look_after(client, store, id) => record,
+    }
+}
+
+async fn look_after(client: &Client, store: &Arc<dyn Store>, id: SagaId) -> Result<SagaRecord, Failure> {
     let progress = Progress::new();
-    let interrupt = interrupted()?;
-    tokio::pin!(interrupt);
     let mut told: HashMap<String, (StepState, bool)> = HashMap::new();
     let mut quiet = 0;
     loop {
@@ -77,10 +84,7 @@ async fn follow(client: &Client, store: &Arc<dyn Store>, id: SagaId) -> Result<S
                 "the process that drove run {id} has ended or let go of it; nothing is lost: `borough sagas resume {id}`"
             )));
         }
-        tokio::select! {
-            () = tokio::time::sleep(POLL) => {}
-            () = &mut interrupt => return Err(Failure::Detached(id.0)),
-        }
+        tokio::time::sleep(POLL).await;
     }
 }
 

@@ -7,11 +7,11 @@ use request::IdempotencyKey;
 use crate::{
     cli::{Call, Global},
     composition::{Config, Platform, begun},
-    control::{CallOrder, Client},
+    control::CallOrder,
     exit::Failure,
     progress::Progress,
     verbs::{
-        print, print_json,
+        here_or_there, print, print_json,
         run::{DRAIN, drive},
     },
 };
@@ -27,19 +27,18 @@ pub async fn call(global: &Global, args: &Call) -> Result<(), Failure> {
         // Where a program in a trace hands it on to those that it starts.
         traceparent: std::env::var("TRACEPARENT").ok(),
     };
-    let answer = match Platform::start(&config, "borough call").await {
-        Ok(platform) => here(&config, platform, order).await?,
-        Err(Failure::Locked(message)) => match Client::in_place_of(&config).await? {
-            Some(client) => client.call_by_name(&order).await?,
-            None => return Err(Failure::Locked(message)),
-        },
-        Err(failure) => return Err(failure),
-    };
-    match answer {
+    let answer = here_or_there(
+        &config,
+        "borough call",
+        async |platform| here(&config, platform, &order).await,
+        async |client| client.call_by_name(&order).await,
+    );
+    match answer.await? {
         // As the service wrote it, told apart by nothing but the line's end.
         Ok(answer) => print(&serde_json::to_string_pretty(&answer)?),
         Err(error) => {
-            print_json(&Problem::from(&error))?;
+            // What became of the call outweighs who reads of it.
+            let _whether_read = print_json(&Problem::from(&error));
             Err(error.into())
         }
     }
@@ -47,20 +46,19 @@ pub async fn call(global: &Global, args: &Call) -> Result<(), Failure> {
 
 /// The result of the call, beside what keeps it from being made. What it has set off is done too: runs that it began, and
 /// what subscribers do.
-async fn here(config: &Config, platform: Platform, order: CallOrder) -> Result<Result<Json, Error>, Failure> {
+async fn here(config: &Config, platform: &Platform, order: &CallOrder) -> Result<Result<Json, Error>, Failure> {
     let cx = order.context(platform.context(config)?, &*platform.clock)?;
     let key = order.key.as_deref().map(IdempotencyKey::try_new).transpose()?;
     let answer = platform.application.requests.call(&cx, &order.name, key.as_ref(), &order.request).await;
     for run in begun(&platform.application.sagas, cx.correlation()).await? {
         // Its end is in its journal, and not the answer of this call.
-        if let Err(failure) = drive(&platform, run, &Progress::new()).await {
+        if let Err(failure) = drive(platform, run, &Progress::new()).await {
             tracing::error!("the call is answered, and what it began is still open: {failure}");
         }
     }
     if platform.drain(DRAIN).await? == event_bus::Drain::Incomplete {
         tracing::warn!("subscribers are behind: the next run or `borough serve` delivers the rest");
     }
-    platform.stop().await;
     Ok(answer)
 }
 

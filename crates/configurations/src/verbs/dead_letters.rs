@@ -9,11 +9,11 @@ use crate::{
         DeadLetters, DeadLettersVerb, Global, LetterDiscard, LetterList, LetterRetry, LetterShow, Letters,
         PickedLetters,
     },
-    composition::{Config, Platform, assemble_in_memory, is_there},
-    control::{BusOrder, Client},
+    composition::{Config, assemble_in_memory, is_there},
+    control::BusOrder,
     exit::Failure,
     report::figures::visible,
-    verbs::{open_for_listing, open_to_show, print, print_json, run::DRAIN},
+    verbs::{here_or_there, open_for_listing, open_to_show, print, print_json, run::DRAIN},
 };
 
 const PAGE: usize = 256;
@@ -127,13 +127,10 @@ async fn retry(config: &Config, args: &LetterRetry) -> Result<(), Failure> {
     if retried == Retried::default() {
         none_found(&args.which)?;
     }
-    if args.json {
-        print_json(&retried)?;
-    } else {
-        print(&told(&retried))?;
-    }
+    let printed = if args.json { print_json(&retried) } else { print(&told(&retried)) };
+    // What became of them outweighs who reads of it.
     match retried.failed + retried.behind + retried.held.len() + retried.busy.len() + retried.elsewhere.len() {
-        0 => Ok(()),
+        0 => printed,
         _ => Err(Failure::Rejected("not all of them are delivered: see `borough dead-letters`".into())),
     }
 }
@@ -200,24 +197,18 @@ fn filter(picked: &PickedLetters) -> Result<LetterFilter, Failure> {
 /// By the serving process, or by this one while it holds the store.
 pub(super) async fn carry_out(config: &Config, order: BusOrder) -> Result<Json, Failure> {
     is_there(&config.store.path)?;
-    let platform = match Platform::start(config, "borough").await {
-        Ok(platform) => platform,
-        Err(Failure::Locked(message)) => {
-            return match Client::in_place_of(config).await? {
-                Some(client) => client.bus(&order).await,
-                None => Err(Failure::Locked(message)),
-            };
-        }
-        Err(failure) => return Err(failure),
-    };
-    let done = match platform.context(config) {
-        Ok(cx) => order.carry_out(platform.bus(), &cx).await.map_err(Failure::from),
-        Err(failure) => Err(failure),
-    };
-    // What follows from it is in the log, whether there is time for it now or not.
-    let _in_time = platform.drain(DRAIN).await?;
-    platform.stop().await;
-    done
+    here_or_there(
+        config,
+        "borough",
+        async |platform| {
+            let done = order.carry_out(platform.bus(), &platform.context(config)?).await?;
+            // What follows from it is in the log, whether there is time for it now or not.
+            let _in_time = platform.drain(DRAIN).await?;
+            Ok(done)
+        },
+        async |client| client.bus(&order).await,
+    )
+    .await
 }
 
 impl BusOrder {

@@ -13,7 +13,7 @@ use crate::{
     exit::Failure,
     progress::RebuildBar,
     report::figures::{plural, visible},
-    verbs::{interrupted, open_for_listing, print, print_json, run::DRAIN, status::column},
+    verbs::{here_or_there, interrupted, open_for_listing, print, print_json, run::DRAIN, status::column},
 };
 
 pub async fn projections(global: &Global, args: &Args) -> Result<(), Failure> {
@@ -93,25 +93,21 @@ fn generation(generation: &GenerationStatus) -> String {
 /// By the serving process, or by this one while it holds the store. A rebuild is followed to its end.
 async fn carry_out(config: &Config, order: &ProjectionOrder) -> Result<(), Failure> {
     is_there(&config.store.path)?;
-    let platform = match Platform::start(config, "borough projections").await {
-        Ok(platform) => platform,
-        Err(Failure::Locked(message)) => {
-            let Some(client) = Client::in_place_of(config).await? else { return Err(Failure::Locked(message)) };
-            let answer = client.projections(order).await?;
-            let Some(store) = open_for_reading(&config.store.path)? else { return Ok(()) };
-            return follow(&*store, order, &answer).await;
+    let here = async |platform: &Platform| {
+        let answer = order.carry_out(&platform.application.projections).await?;
+        let done = follow(&*platform.store, order, &answer).await;
+        // What is left goes on with the next process that runs the projection.
+        if !matches!(done, Err(Failure::RebuildGoesOn(_))) {
+            let _in_time = platform.drain(DRAIN).await?;
         }
-        Err(failure) => return Err(failure),
+        done
     };
-    let done = match order.carry_out(&platform.application.projections).await {
-        Ok(answer) => follow(&*platform.store, order, &answer).await,
-        Err(error) => Err(error.into()),
+    let there = async |client: Client| {
+        let answer = client.projections(order).await?;
+        let Some(store) = open_for_reading(&config.store.path)? else { return Ok(()) };
+        follow(&*store, order, &answer).await
     };
-    // What is left goes on with the next process that runs the projection.
-    let drained =
-        if matches!(done, Err(Failure::RebuildGoesOn(_))) { Ok(()) } else { platform.drain(DRAIN).await.map(drop) };
-    platform.stop().await;
-    done.and(drained)
+    here_or_there(config, "borough projections", here, there).await
 }
 
 /// Shows how far a rebuild is until it ends.

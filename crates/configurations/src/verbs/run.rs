@@ -15,7 +15,7 @@ use crate::{
     progress::Progress,
     report::{self, RunReport, Saved},
     sidecar::Sidecar,
-    verbs::{interrupted, page::Page, print, print_json},
+    verbs::{here_or_there, interrupted, page::Page, print, print_json},
 };
 
 /// How long the subscribers are given for what a run has published; the rest is delivered by the next process.
@@ -46,14 +46,13 @@ pub async fn run(global: &Global, args: &Run) -> Result<(), Failure> {
 }
 
 async fn carry_out(config: &Config, request: StartPipeline) -> Result<RunReport, Failure> {
-    match Platform::start(config, "borough run").await {
-        Ok(platform) => here(config, platform, request).await,
-        Err(Failure::Locked(message)) => match control::Client::in_place_of(config).await? {
-            Some(client) => control::run_there(&client, config, request).await,
-            None => Err(Failure::Locked(message)),
-        },
-        Err(failure) => Err(failure),
-    }
+    here_or_there(
+        config,
+        "borough run",
+        async |platform| report_of(config, platform, request.clone()).await,
+        async |client| control::run_there(&client, config, &request).await,
+    )
+    .await
 }
 
 /// Flags before sidecar before settings.
@@ -79,13 +78,7 @@ async fn start_request(config: &Config, args: &Run) -> Result<(StartPipeline, Or
     Ok((StartPipeline { dataset, options }, origins))
 }
 
-async fn here(config: &Config, mut platform: Platform, request: StartPipeline) -> Result<RunReport, Failure> {
-    let report = report_of(config, &mut platform, request).await;
-    platform.stop().await;
-    report
-}
-
-async fn report_of(config: &Config, platform: &mut Platform, request: StartPipeline) -> Result<RunReport, Failure> {
+async fn report_of(config: &Config, platform: &Platform, request: StartPipeline) -> Result<RunReport, Failure> {
     let cx = platform.context(config)?;
     let from = platform.store.head().await?;
     let started = platform.application.requests.ask(&cx, request).await?;

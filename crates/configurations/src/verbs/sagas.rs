@@ -11,7 +11,7 @@ use crate::{
     exit::Failure,
     progress::Progress,
     report::{SagaSummary, figures::visible},
-    verbs::{open_for_listing, open_to_show, print, print_json, run::drive},
+    verbs::{here_or_there, open_for_listing, open_to_show, print, print_json, run::drive},
 };
 
 pub async fn sagas(global: &Global, args: &Sagas) -> Result<(), Failure> {
@@ -125,14 +125,13 @@ async fn resume(config: &Config, args: &SagaResume) -> Result<(), Failure> {
         return if args.json { print_json::<[SagaRecord]>(&[]) } else { print("nothing to resume") };
     }
     let ids: Vec<SagaId> = open.iter().map(|run| run.id).collect();
-    let resumed = match Platform::start(config, "borough sagas resume").await {
-        Ok(platform) => here(platform, &ids).await?,
-        Err(Failure::Locked(message)) => match control::Client::in_place_of(config).await? {
-            Some(client) => control::resume_there(&client, config, &ids).await?,
-            None => return Err(Failure::Locked(message)),
-        },
-        Err(failure) => return Err(failure),
-    };
+    let resumed = here_or_there(
+        config,
+        "borough sagas resume",
+        async |platform| here(platform, &ids).await,
+        async |client| control::resume_there(&client, config, &ids).await,
+    )
+    .await?;
     let printed = if args.json {
         print_json(&resumed.iter().map(SagaSummary::from).collect::<Vec<_>>())
     } else {
@@ -156,11 +155,11 @@ fn outcome(resumed: &[SagaRecord]) -> Result<(), Failure> {
 }
 
 /// Each run goes on by itself; one that cannot does not keep the others from it.
-async fn here(platform: Platform, ids: &[SagaId]) -> Result<Vec<SagaRecord>, Failure> {
+async fn here(platform: &Platform, ids: &[SagaId]) -> Result<Vec<SagaRecord>, Failure> {
     let mut resumed = Vec::new();
     let mut failure = None;
     for id in ids {
-        match drive(&platform, *id, &Progress::new()).await {
+        match drive(platform, *id, &Progress::new()).await {
             Ok(record) => resumed.push(record),
             Err(error) => {
                 let interrupted = matches!(error, Failure::Interrupted);
@@ -175,7 +174,6 @@ async fn here(platform: Platform, ids: &[SagaId]) -> Result<Vec<SagaRecord>, Fai
         Some(Failure::Interrupted) => Ok(event_bus::Drain::Incomplete),
         _ => platform.drain(super::run::DRAIN).await,
     };
-    platform.stop().await;
     failure.map_or(drained.map(|_in_time| resumed), Err)
 }
 

@@ -31,10 +31,8 @@ pub async fn serve(global: &Global, args: &Serve) -> Result<(), Failure> {
     let flags = args.drain.map(|seconds| ("serve.drain_seconds".to_owned(), seconds.to_string()));
     let config = Config::load(global, flags.into_iter().collect())?;
     let end = interrupted()?;
-    let mut monitoring = Monitoring::start(&config.monitoring, Arc::new(SystemClock), Arc::new(SystemIds))?;
+    let monitoring = Monitoring::start(&config.monitoring, Arc::new(SystemClock), Arc::new(SystemIds))?;
     let platform = Platform::start(&config, "borough serve").await?;
-    monitoring.listen(&config.monitoring.prometheus).await?;
-    let (server, mut orders) = Server::start(&config, &*platform.ids).await?;
     let mut looks = tokio::time::interval(LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut serving = Serving {
@@ -48,13 +46,10 @@ pub async fn serve(global: &Global, args: &Serve) -> Result<(), Failure> {
         looks,
         stopping: false,
     };
-    serving.take_up_open_runs().await?;
-    let _shown = serving.monitoring.look(&serving.platform).await;
-    let (store, process) = (serving.config.store.path.display(), std::process::id());
-    let modules = serving.platform.application.modules().len();
-    tracing::info!(%store, process, modules, version = env!("CARGO_PKG_VERSION"), "serving");
-    print(&format!("serving {store}, stop with Ctrl-C or SIGTERM"))?;
-
+    let (server, mut orders) = match serving.begin().await {
+        Ok(begun) => begun,
+        Err(failure) => return serving.stop().await.and(Err(failure)),
+    };
     tokio::select! {
         () = end => {}
         never = serving.go_on(&mut orders) => match never {},
@@ -62,7 +57,18 @@ pub async fn serve(global: &Global, args: &Serve) -> Result<(), Failure> {
     let all = serving.drain(&mut orders).await;
     drop(orders);
     drop(server);
-    serving.stop(all).await
+    serving.stop().await?;
+    let all = all?;
+    if all {
+        tracing::info!("stopped");
+    } else {
+        tracing::warn!("stopped before all had ended");
+    }
+    print(if all {
+        "stopped"
+    } else {
+        "stopped before all had ended: runs and deliveries go on with the next process, calls do not"
+    })
 }
 
 /// The serving process: the one owner of all that runs in it.
@@ -81,6 +87,22 @@ struct Serving {
 }
 
 impl Serving {
+    /// From here on it is there for others.
+    async fn begin(&mut self) -> Result<(Server, mpsc::Receiver<Order>), Failure> {
+        self.monitoring.listen(&self.config.monitoring.prometheus).await?;
+        let begun = Server::start(&self.config, &*self.platform.ids).await?;
+        self.take_up_open_runs().await?;
+        let _shown = self.monitoring.look(&self.platform).await;
+        let (store, process) = (self.config.store.path.display(), std::process::id());
+        let modules = self.platform.application.modules().len();
+        tracing::info!(%store, process, modules, version = env!("CARGO_PKG_VERSION"), "serving");
+        // It serves all the same where nobody reads that.
+        if let Err(failure) = print(&format!("serving {store}, stop with Ctrl-C or SIGTERM")) {
+            tracing::warn!("{failure}");
+        }
+        Ok(begun)
+    }
+
     async fn take_up_open_runs(&mut self) -> Result<(), Failure> {
         for run in self.platform.application.sagas.open().await? {
             tracing::info!(run = %run.id, saga = run.saga, "taking up an open run");
@@ -254,7 +276,7 @@ impl Serving {
     }
 
     /// What has not ended is in the journal and the log, and goes on with the next process.
-    async fn stop(mut self, all: Result<bool, Failure>) -> Result<(), Failure> {
+    async fn stop(mut self) -> Result<(), Failure> {
         let again = interrupted()?;
         let closing = async move {
             self.calls.shutdown().await;
@@ -266,25 +288,12 @@ impl Serving {
         let runtime = Handle::current();
         let closed = spawn_blocking(move || runtime.block_on(closing));
         tokio::select! {
-            closed = closed => closed.map_err(Failure::impossible)?,
-            () = again => {
-                return Err(Failure::impossible(
-                    "stopped before the store was closed: what it has acknowledged is in it and its log, and goes on with the \
-                     next process",
-                ));
-            }
+            closed = closed => closed.map_err(Failure::impossible),
+            () = again => Err(Failure::impossible(
+                "stopped before the store was closed: what it has acknowledged is in it and its log, and goes on with the \
+                 next process",
+            )),
         }
-        let all = all?;
-        if all {
-            tracing::info!("stopped");
-        } else {
-            tracing::warn!("stopped before all had ended");
-        }
-        print(if all {
-            "stopped"
-        } else {
-            "stopped before all had ended: runs and deliveries go on with the next process, calls do not"
-        })
     }
 }
 

@@ -1,21 +1,19 @@
 //! What the program tells the shell and the manual about itself.
 
-use clap::CommandFactory;
-
 use crate::{
-    cli::{Cli, Completions, Man},
+    cli::{Cli, Completions, Global, Man},
     exit::Failure,
     verbs::print,
 };
 
-pub fn completions(args: &Completions) -> Result<(), Failure> {
+pub fn completions(global: &Global, args: &Completions) -> Result<(), Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "borough", &mut script);
+    clap_complete::generate(args.shell, &mut Cli::command_of(global.product), global.product.name, &mut script);
     print(&String::from_utf8_lossy(&script))
 }
 
-pub fn man(args: &Man) -> Result<(), Failure> {
-    let mut program = Cli::command();
+pub fn man(global: &Global, args: &Man) -> Result<(), Failure> {
+    let mut program = Cli::command_of(global.product);
     // Gives the verbs their whole names: borough-sagas-resume(1).
     program.build();
     let mut command = &program;
@@ -23,7 +21,7 @@ pub fn man(args: &Man) -> Result<(), Failure> {
         command = command.find_subcommand(verb).ok_or_else(|| {
             Failure::impossible(format!(
                 "`{verb}` is no verb of `{}`: see its --help",
-                command.get_bin_name().unwrap_or("borough")
+                command.get_bin_name().unwrap_or(global.product.name)
             ))
         })?;
     }

@@ -6,7 +6,7 @@ use crate::{
     composition::{Config, assemble_in_memory},
     control::{BusOrder, Client, SubscriberReport},
     exit::Failure,
-    verbs::{dead_letters::carry_out, note, open_to_show, print, print_json, status::write_subscribers},
+    verbs::{dead_letters::carry_out, note, open_for_listing, print, print_json, status::write_subscribers},
 };
 
 pub async fn subscribers(global: &Global, args: &Subscribers) -> Result<(), Failure> {
@@ -28,22 +28,24 @@ pub async fn subscribers(global: &Global, args: &Subscribers) -> Result<(), Fail
 
 async fn list(config: &Config, json: bool) -> Result<(), Failure> {
     let subscribers = match Client::find(&config.store.path).await? {
-        Some(client) => client.status().await?.subscribers,
+        Some(client) => Some(client.status().await?.subscribers),
         None => as_they_were_left(config).await?,
     };
     if json {
-        return print_json(&subscribers);
+        return print_json(&subscribers.unwrap_or_default());
     }
+    let Some(subscribers) = subscribers else { return Ok(()) };
     let mut text = String::new();
     write_subscribers(&mut text, &subscribers).expect("a String takes every write");
     print(&text)
 }
 
-async fn as_they_were_left(config: &Config) -> Result<Vec<SubscriberReport>, Failure> {
+/// `None` where there is no store yet.
+async fn as_they_were_left(config: &Config) -> Result<Option<Vec<SubscriberReport>>, Failure> {
     let path = &config.store.path;
-    let store = open_to_show(path)?;
+    let Some(store) = open_for_listing(path)? else { return Ok(None) };
     let subscriptions = assemble_in_memory(config).await?.subscriptions;
     let left = at_rest(&subscriptions, &*store, SystemClock.now()).await?;
     note(&format!("no process serves {}: this is how the last one left it", path.display()));
-    Ok(left.into_iter().map(SubscriberReport::from).collect())
+    Ok(Some(left.into_iter().map(SubscriberReport::from).collect()))
 }

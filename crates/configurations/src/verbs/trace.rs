@@ -4,7 +4,7 @@ use std::{
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
-use event_bus::{DeliveryOutcome, DeliveryRecord, Pending, Subscription};
+use event_bus::{Checkpoints, DeliveryOutcome, DeliveryRecord, Subscription};
 use event_sourcing::{Position, Store};
 use kernel::{CausationId, CorrelationId, Envelope, Error, Event, EventId, Metadata};
 use module::GRANTED_MODULE;
@@ -29,7 +29,7 @@ pub(super) async fn trace(config: &Config, args: &EventTrace) -> Result<(), Fail
     let format = if args.json { TraceFormat::Json } else { args.format };
     let store = open_to_show(&config.store.path)?;
     let subscriptions = assemble_in_memory(config).await?.subscriptions;
-    let tree = Tree::of(&*store, &Pending::of(&subscriptions, &*store).await?, args.correlation).await?;
+    let tree = Tree::of(&*store, &Checkpoints::of(&subscriptions, &*store).await?, args.correlation).await?;
     if tree.nodes.is_empty() {
         let (id, store) = (args.correlation, config.store.path.display());
         return Err(Failure::impossible(format!(
@@ -163,14 +163,15 @@ impl Node {
         }
     }
 
-    fn of_pending(event: &Envelope, subscription: &Subscription) -> Self {
+    /// Of which there is no record.
+    fn of_unrecorded(event: &Envelope, subscription: &Subscription, is_through: bool) -> Self {
         Self {
             kind: "delivery",
             name: subscription.name.to_owned(),
             module: Some(subscription.module.to_owned()),
             subscriber: Some(subscription.name.to_owned()),
             event_id: Some(event.event_id),
-            outcome: Some("pending".into()),
+            outcome: Some(if is_through { "passed" } else { "pending" }.into()),
             ..Self::default()
         }
     }
@@ -265,7 +266,7 @@ impl<'a> Shown<'a> {
 }
 
 impl Tree {
-    async fn of(store: &dyn Store, pending: &Pending<'_>, correlation: CorrelationId) -> Result<Self, Failure> {
+    async fn of(store: &dyn Store, checkpoints: &Checkpoints<'_>, correlation: CorrelationId) -> Result<Self, Failure> {
         let (mut tree, mut places) = (Self::default(), Places::default());
         let events = events_of(store, Position(0), correlation).await?;
         for event in &events {
@@ -275,8 +276,10 @@ impl Tree {
             let node = places.events[&event.event_id.uuid()];
             // What is parked has its record, and the checkpoint may be on its way.
             let is_recorded = |name: &str| deliveries.iter().any(|record| record.subscriber == name);
-            for subscription in pending.with(event).await?.into_iter().filter(|waits| !is_recorded(waits.name)) {
-                tree.add(node.into(), Node::of_pending(event, subscription));
+            let at = checkpoints.at(event).await?.into_iter();
+            for (subscription, is_through) in at.filter(|(subscription, _)| !is_recorded(subscription.name)) {
+                let delivery = tree.add(node.into(), Node::of_unrecorded(event, subscription, is_through));
+                places.delivery(event.event_id, subscription.module, delivery, subscription.name);
             }
         }
         let runs = SagaEngine::list(store).await?;
@@ -294,7 +297,23 @@ impl Tree {
             let node = places.events[&event.event_id.uuid()];
             places.above(node, event).stand_above(&mut tree.nodes[node]);
         }
+        tree.cut_circles();
         Ok(tree)
+    }
+
+    /// What is above itself, as keys and causes that somebody made up may have it, stands at the top: nothing is left out.
+    fn cut_circles(&mut self) {
+        let mut reached_from = vec![None; self.nodes.len()];
+        for start in 0..self.nodes.len() {
+            let mut next = Some(start);
+            while let Some(at) = next.filter(|at| reached_from[*at].is_none()) {
+                reached_from[at] = Some(start);
+                next = self.nodes[at].below;
+                if next.is_some_and(|above| reached_from[above] == Some(start)) {
+                    Above::default().stand_above(&mut self.nodes[at]);
+                }
+            }
+        }
     }
 
     fn add(&mut self, above: Above, node: Node) -> usize {
@@ -313,7 +332,8 @@ impl Tree {
             let CommandRecorded { events, request, asked_by, key, acting, .. } = record;
             places.published.extend(events.into_iter().map(|part| (part, node)));
             let by_module = acting.and_then(|acting| acting.strip_prefix(GRANTED_MODULE).map(str::to_owned));
-            places.records.push(Record { node, request, asked_by, by_module, key, at: event.timestamp });
+            let (cause, at) = (event.metadata.causation_id, event.timestamp);
+            places.records.push(Record { node, cause, request, asked_by, by_module, key, at });
             node
         } else {
             self.add(Above::default(), Node::of_event(event))
@@ -323,8 +343,7 @@ impl Tree {
         for record in deliveries {
             let delivery = self.add(node.into(), Node::of_delivery(record));
             places.published.extend(record.events.iter().map(|event| (*event, delivery)));
-            let at = places.deliveries.entry((id, record.module.clone())).or_default();
-            at.push((delivery, record.subscriber.clone()));
+            places.delivery(record.event_id, &record.module, delivery, &record.subscriber);
             // The last try is the delivery itself, unless it was parked before it was tried.
             let earlier = record.attempts.saturating_sub(1).saturating_sub(record.failures.len() as u32);
             for (number, error) in (earlier + 1..).zip(&record.failures) {
@@ -416,6 +435,7 @@ struct Places {
 /// Of one command, what tells where it came from.
 struct Record {
     node: usize,
+    cause: Option<CausationId>,
     request: String,
     asked_by: Option<String>,
     /// The module that sent it while it handled an event.
@@ -425,6 +445,11 @@ struct Record {
 }
 
 impl Places {
+    fn delivery(&mut self, event: EventId, module: &str, node: usize, subscriber: &str) {
+        let at = self.deliveries.entry((event.uuid(), module.to_owned())).or_default();
+        at.push((node, subscriber.to_owned()));
+    }
+
     fn above(&self, node: usize, event: &Envelope) -> Above {
         let record = self.records.binary_search_by_key(&node, |record| record.node).ok();
         let by_unit = self.published.get(&event.event_id).copied();
@@ -438,15 +463,17 @@ impl Places {
     }
 
     fn above_command(&self, at: usize) -> Option<usize> {
-        let Record { asked_by, key, .. } = &self.records[at];
+        let Record { asked_by, key, cause, .. } = &self.records[at];
         let of_step = || {
             let mut parts = key.as_deref()?.splitn(3, '/');
             self.steps.get(&format!("{}/{}", parts.next()?, parts.next()?)).copied()
         };
-        // Two requests of one name that are served at the same time cannot be told apart: it stands below the first to end.
+        // What a service sends has the cause of its own request. Two requests of one name and cause that are served at the same time
+        // cannot be told apart: it stands below the first to end.
         let of_service = || {
             let asked_by = asked_by.as_ref()?;
-            self.records[at + 1..].iter().find(|record| record.request == *asked_by).map(|record| record.node)
+            let is_above = |record: &&Record| record.request == *asked_by && record.cause == *cause;
+            self.records[at + 1..].iter().find(is_above).map(|record| record.node)
         };
         of_step().or_else(of_service)
     }
@@ -454,9 +481,14 @@ impl Places {
     fn above_run(&self, run: &SagaRecord) -> Above {
         let of_service = || {
             let begun_by = run.begun_by.as_ref()?;
-            let mut ended =
-                self.records.iter().filter(|record| record.at.timestamp_millis() >= run.started_at.timestamp_millis());
-            ended.find(|record| record.request == *begun_by).map(|record| record.node)
+            let of_run = format!("{}/", run.id);
+            let is_above = |record: &&Record| {
+                record.request == *begun_by
+                    && record.cause == run.causation_id
+                    && record.at.timestamp_millis() >= run.started_at.timestamp_millis()
+                    && record.key.as_ref().is_none_or(|key| !key.starts_with(&of_run))
+            };
+            self.records.iter().find(is_above).map(|record| record.node)
         };
         let of_cause = || self.of_cause(run.causation_id, &run.begun_in);
         of_service().map_or_else(of_cause, Above::from)
@@ -520,7 +552,7 @@ mod tests {
             unit.put(format!("{:020}/{}", delivery.position.0, delivery.subscriber), delivery, Expected::Absent);
         }
         store.commit(unit).await.unwrap();
-        Tree::of(&store, &Pending::of(&[], &store).await.unwrap(), correlation).await.unwrap()
+        Tree::of(&store, &Checkpoints::of(&[], &store).await.unwrap(), correlation).await.unwrap()
     }
 
     fn delivery(position: u64, module: &str, attempts: u32, failures: &[&str]) -> DeliveryRecord {
@@ -621,6 +653,34 @@ mod tests {
                └─ command stock.take of orders @4: done, 250.0 ms
         "#]]
         .assert_eq(&tree(commands, &[]).await.text());
+    }
+
+    /// The one that asked is recorded later, and so is one of its name that the asked one has set off.
+    #[tokio::test]
+    async fn nothing_is_left_out_whatever_stands_in_the_records() {
+        let recorded = |n, cause, request: &str, asked_by: Option<&str>, events| {
+            let mut command = event(n, "orders", cause);
+            command.event_type = CommandRecorded::NAME.into();
+            let asked_by = asked_by.map(str::to_owned);
+            command.data =
+                kernel::Json::of(&CommandRecorded { request: request.into(), asked_by, ..record(events) }).unwrap();
+            command
+        };
+        let events = vec![
+            event(1, "stock", None),
+            recorded(2, None, "stock.take", Some("orders.place"), vec![EventId::new(Uuid::from_u128(1))]),
+            recorded(3, Some(1), "orders.place", None, Vec::new()),
+            event(4, "moon", Some(5)),
+            event(5, "sun", Some(4)),
+        ];
+        expect![[r#"
+            ├─ command stock.take of orders @2: done, 250.0 ms
+            │  └─ event stock.changed of stock @1
+            │     └─ command orders.place of orders @3: done, 250.0 ms
+            └─ event sun.changed of sun @5
+               └─ event moon.changed of moon @4
+        "#]]
+        .assert_eq(&tree(events, &[]).await.text());
     }
 
     /// Two subscribers of `mail` have taken the same event.

@@ -158,9 +158,7 @@ fn dead_letters_are_discarded_with_a_reason_and_without_a_serving_process() {
 #[test]
 fn a_paused_subscriber_stays_so_over_a_restart() {
     let home = Home::with_data();
-    for order in
-        [&["subscribers", "pause", LEDGER][..], &["projections", "rebuild", "mlops.catalogue"], &["subscribers"]]
-    {
+    for order in [&["subscribers", "pause", LEDGER][..], &["projections", "rebuild", "mlops.catalogue"]] {
         let nowhere = home.run(order);
         let is_said = nowhere.stderr.contains("there is no store");
         assert!(
@@ -183,11 +181,13 @@ fn a_paused_subscriber_stays_so_over_a_restart() {
     let mut serving = home.spawn(&["serve"], &[]);
     assert!(serving.prints("serving"));
     let held = home.json(&["subscribers", "--json"]);
-    for told in ["name", "event", "parked_keys", "paused"] {
-        assert_eq!(left[0][told], held[0][told], "{told}");
+    let of_ledger = |all: &Value| all.as_array().unwrap().iter().find(|one| one["name"] == LEDGER).unwrap().clone();
+    let (left, held) = (of_ledger(&left), of_ledger(&held));
+    for told in ["event", "parked_keys", "paused"] {
+        assert_eq!(left[told], held[told], "{told}");
     }
-    assert_eq!((&held[0]["name"], &held[0]["paused"]), (&json!(LEDGER), &json!(true)));
-    assert!(held[0]["behind"].as_u64().unwrap() > 0, "{held}");
+    assert_eq!(held["paused"], true);
+    assert!(held["behind"].as_u64().unwrap() > 0, "{held}");
     assert!(home.run(&["subscribers"]).stdout.contains("paused: go on with `borough subscribers resume"));
     assert_eq!(home.run(&["subscribers", "resume", LEDGER]).stdout.trim(), "mlops.experiments goes on");
     home.wait_for(&["subscribers"], "  up to date");

@@ -119,11 +119,22 @@ fn a_payload_over_the_limit_is_refused_by_whoever_would_carry_it_out() {
     serving.signal("-TERM");
 }
 
+/// What became of it counts, and not who reads of it.
+#[cfg(unix)]
+#[test]
+fn a_call_that_fails_fails_where_nobody_reads_why() {
+    let home = Home::with_data();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let ended = home.borough().args(["call", "data-quality.check", "{}"]).stdout(writer).output().unwrap();
+    assert_eq!(ended.status.code(), Some(2), "{}", String::from_utf8_lossy(&ended.stderr));
+}
+
 /// A command that is killed at any commit and sent again under its key is done once.
 #[test]
 fn a_key_survives_kill_9() {
-    for at in ["before:3", "after:3"] {
-        let home = Home::with_data();
+    for at in ["before:1", "after:1"] {
+        let home = Home::with_data().begun();
         let args = ["call", "data-quality.check", &check(&home), "--key", "monday"];
         let mut call = home.spawn(&args, &[("BOROUGH_HALT_AT_COMMIT", at)]);
         assert!(call.says("halted"), "{at}");

@@ -53,6 +53,20 @@ impl Home {
         command
     }
 
+    /// With a store in which all subscribers and projections have begun: what commits next is what is asked of it, however many there
+    /// are.
+    pub fn begun(self) -> Self {
+        assert_eq!(self.run(&["call", "mlops.list-models", "{}"]).code, Some(0));
+        self
+    }
+
+    /// Those that a request needs.
+    pub fn permissions(&self) -> Vec<String> {
+        let requests = self.json(&["requests", "--json"]);
+        let needed = requests.as_array().unwrap().iter().filter_map(|request| request["permission"].as_str());
+        needed.map(str::to_owned).collect()
+    }
+
     pub fn run(&self, args: &[&str]) -> Ended {
         self.run_with(args, &[])
     }

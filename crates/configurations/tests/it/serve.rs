@@ -67,11 +67,11 @@ fn one_that_has_lost_its_store_says_so_and_is_stopped() {
 
 #[test]
 fn the_next_serving_process_takes_up_what_the_killed_one_left() {
-    let home = Home::with_data();
-    let mut serving = home.spawn(&["serve"], &[("BOROUGH_HALT_AT_COMMIT", "after:7")]);
+    let home = Home::with_data().begun();
+    let mut serving = home.spawn(&["serve"], &[("BOROUGH_HALT_AT_COMMIT", "after:5")]);
     assert!(serving.prints("serving"));
     let mut client = home.spawn(&["run", "data.csv"], &[]);
-    assert!(serving.says("halted after commit 7"));
+    assert!(serving.says("halted after commit 5"));
     serving.kill();
     let ended = client.end();
     assert_eq!(ended.code, Some(2));
@@ -88,8 +88,8 @@ fn the_next_serving_process_takes_up_what_the_killed_one_left() {
 
 #[test]
 fn a_held_store_without_an_endpoint_names_its_holder() {
-    let home = Home::with_data();
-    let mut halted = home.spawn(&["run", "data.csv"], &[("BOROUGH_HALT_AT_COMMIT", "before:4")]);
+    let home = Home::with_data().begun();
+    let mut halted = home.spawn(&["run", "data.csv"], &[("BOROUGH_HALT_AT_COMMIT", "before:2")]);
     assert!(halted.says("halted"));
     for args in [&["run", "data.csv"][..], &["serve"], &["sagas", "resume"]] {
         let ended = home.run(args);
@@ -175,6 +175,30 @@ fn an_interrupted_client_is_told_that_its_run_goes_on() {
     assert!(ended.stderr.contains("the serving process goes on with run "), "{}", ended.stderr);
     assert_eq!(serving.signal("-TERM").code, Some(0));
     assert_eq!(home.json(&["sagas", "list", "--json"])[0]["state"], "completed");
+}
+
+/// As below `head -0`.
+#[cfg(unix)]
+#[test]
+fn it_serves_where_nobody_reads_what_it_says() {
+    let home = Home::new();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut serving = home.borough().arg("serve").stdout(writer).stderr(std::process::Stdio::null()).spawn().unwrap();
+    home.wait_for(&["status"], "ready");
+    let stop = std::process::Command::new("kill").args(["-TERM", &serving.id().to_string()]).status().unwrap();
+    assert!(stop.success() && serving.wait().unwrap().success());
+    assert!(!home.path("borough.db.control").exists(), "it has stopped as any other");
+}
+
+/// Where it cannot do what it is to do, it ends as any other: what comes next finds nothing to be mended.
+#[test]
+fn what_cannot_serve_stops_what_it_has_started() {
+    let home = Home::new();
+    std::fs::create_dir_all(home.path("borough.db.control/x")).unwrap();
+    let refused = home.run(&["serve", "-vv"]);
+    assert!(refused.code == Some(2) && refused.stderr.contains("the token file"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("stopped module=\"mlops\""), "{}", refused.stderr);
 }
 
 /// Nobody else may read the token, whatever lay where it is drafted.
@@ -287,8 +311,8 @@ fn it_is_scraped_and_probed_where_the_settings_say() {
 #[cfg(unix)]
 #[test]
 fn while_it_ends_what_is_under_way_it_answers_and_is_not_ready_and_further_signals_end_that() {
-    let home = Home::with_data();
-    let halted = [("BOROUGH_HALT_AT_COMMIT", "before:7")];
+    let home = Home::with_data().begun();
+    let halted = [("BOROUGH_HALT_AT_COMMIT", "before:5")];
     let (mut serving, ask) = probed(&home, &["serve", "--drain", "600"], &halted);
     let mut client = home.spawn(&["run", "data.csv"], &[]);
     assert!(serving.says("halted"));

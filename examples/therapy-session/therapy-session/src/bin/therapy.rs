@@ -16,7 +16,14 @@ use notifications::{Mail, Message};
 use therapy_session::{Outside, people};
 
 fn main() -> ExitCode {
-    configurations::main(Product { modules }, std::env::args_os())
+    let product = Product {
+        name: "therapy",
+        about: "A practice for therapy: sessions, messages and bills",
+        version: env!("CARGO_PKG_VERSION"),
+        logged: &["billing", "mental_health", "notifications", "therapy", "therapy_session", "users"],
+        modules,
+    };
+    configurations::main(product, std::env::args_os())
 }
 
 fn modules() -> Vec<Module> {
@@ -33,7 +40,9 @@ impl Mail for Folder {
             let hint = if cause.kind() == io::ErrorKind::NotFound { ": make it" } else { "" };
             let message = format!("the mail for {} cannot be put into the folder `mail` ({cause}){hint}", message.to);
             Error::new(ErrorKind::Unavailable, message)
-        })
+        })?;
+        tracing::info!(message.to, "put into the folder");
+        Ok(())
     }
 }
 
@@ -43,7 +52,8 @@ fn put(Message { id, to, subject, text }: &Message) -> io::Result<()> {
     let name = name.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "it is no name of a file"))?;
     let mut file = OpenOptions::new().read(true).append(true).create(true).open(Path::new("mail").join(name))?;
     let line = format!("{id} {subject}: {text}").replace('\n', " ");
-    if !io::read_to_string(&file)?.contains(id.as_str()) {
+    let sent = io::read_to_string(&file)?;
+    if !sent.lines().any(|line| line.split(' ').next() == Some(id.as_str())) {
         writeln!(file, "{line}")?;
     }
     Ok(())

@@ -100,3 +100,36 @@ fn mail_that_fails_is_parked_and_sent_by_command_while_the_practice_serves() {
     practice.wait_for(&["dead-letters"], "it is no name of a file");
     assert!(!practice.0.path().join("escaped@example.org").exists());
 }
+
+#[test]
+fn it_has_its_own_name_and_its_modules_are_heard() {
+    let practice = Practice::new();
+    assert_eq!(practice.run(&["--version"]), (Some(0), format!("therapy {}\n", env!("CARGO_PKG_VERSION"))));
+    let (_, help) = practice.run(&["--help"]);
+    assert!(help.starts_with("A practice for therapy") && help.contains("Usage: therapy [OPTIONS]"), "{help}");
+    let (_, script) = practice.run(&["completions", "bash"]);
+    assert!(script.contains("complete -F _therapy"), "{script}");
+    std::fs::create_dir(practice.0.path().join("mail")).unwrap();
+    let (_, said) = practice.run(&["call", "mental-health.schedule-session", SESSION, "-v"]);
+    assert!(said.contains(" therapy: put into the folder "), "{said}");
+}
+
+/// Callers may have one trace for any number of calls: what each sets off is counted by itself.
+#[test]
+fn calls_of_one_trace_are_no_storm_and_each_has_its_limit() {
+    let practice = Practice::new();
+    std::fs::create_dir(practice.0.path().join("mail")).unwrap();
+    let call = |caused: &str| {
+        let mut call = practice.command(&["call", "mental-health.schedule-session", SESSION]);
+        call.env("TRACEPARENT", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+        let Output { status, stderr, .. } = call.env("BOROUGH__EVENTS__CAUSED", caused).output().unwrap();
+        assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
+    };
+    // Two messages in one unit, and what is charged for the session.
+    call("3");
+    call("3");
+    assert_eq!(practice.run(&["dead-letters"]).1, "");
+    call("1");
+    let (_, letters) = practice.run(&["dead-letters"]);
+    assert!(letters.contains("1 events go back to event") && letters.contains("raise `events.caused`"), "{letters}");
+}
