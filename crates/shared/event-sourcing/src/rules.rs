@@ -1,7 +1,7 @@
 //! What must hold of the events of a unit, whoever commits it: a service, a subscriber, a step of a saga.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -38,7 +38,8 @@ impl Default for EventLimits {
 ///   they may be too great: when a piece of work has had as many events with a cause as the limit allows in a row, counted in
 ///   this process, and after that as often as it could have got there since. Where that would be at every event, because many
 ///   trees share a trace, it is when the work has grown by a quarter in search of depth, by a hundredth in search of breadth:
-///   a storm is cut that much later, and by what is committed at the same time. A process that starts again counts anew, and finds all trees in the log.
+///   a storm is cut that much later, and later by what is committed at the same time. A process that starts again counts anew,
+///   and finds all trees in the log.
 #[derive(Clone)]
 pub struct EventRules(Arc<Inner>);
 
@@ -57,6 +58,8 @@ struct Work {
     look: u64,
     /// The events of trees that had half of what is allowed, at the last look. They do not get smaller.
     large: HashMap<CausationId, Tree>,
+    /// The events that were the last of as many in a row as are allowed, at the last look.
+    ends: HashSet<CausationId>,
 }
 
 /// The events that go back to one.
@@ -201,11 +204,14 @@ impl Inner {
             events: 0,
             look: u64::from(self.limits.depth).min(self.limits.caused),
             large: HashMap::new(),
+            ends: HashSet::new(),
         });
+        let mut is_end = false;
         let mut here = HashMap::new();
         for event in events {
             let Some(cause) = event.metadata.causation_id else { continue };
             work.events += 1;
+            is_end |= work.ends.contains(&cause);
             if let Some(tree) = work.large.get(&cause) {
                 let here: &mut u64 = here.entry(tree.root).or_default();
                 *here += 1;
@@ -214,7 +220,7 @@ impl Inner {
                 }
             }
         }
-        if work.events > work.look { Known::Unsure } else { Known::Few }
+        if work.events > work.look || is_end { Known::Unsure } else { Known::Few }
     }
 
     /// Follows the causes through the log.
@@ -234,34 +240,40 @@ impl Inner {
                 chain.add(event);
             }
         }
-        let large = chain.large(self.limits.caused / 2);
-        self.change(correlation, |work| work.large = large);
+        let (large, ends) = (chain.large(self.limits.caused / 2), chain.ends(self.limits.depth));
+        let (mut known, mut refused) = (self.known(&chain), Ok(()));
         for event in events {
             let (depth, tree) = chain.add(event);
             // Mutant `storm_cut_late`: a chain of events is cut one event too late.
             if depth > self.limits.depth + u32::from(cfg!(mutant = "storm_cut_late")) {
-                return Err(self.storm(event, depth, &chain));
+                refused = Err(self.storm(event, depth, &chain));
+            } else if self.is_crowd(tree.caused) {
+                refused = Err(self.crowd(event, Tree { caused: tree.caused - 1, ..tree }));
             }
-            if self.is_crowd(tree.caused) {
-                return Err(self.crowd(event, Tree { caused: tree.caused - 1, ..tree }));
+            if refused.is_err() {
+                break;
             }
         }
+        if refused.is_ok() {
+            known = self.known(&chain);
+        }
+        let (events, look) = known;
+        self.works().insert(correlation, Work { events, look, large, ends });
+        refused
+    }
+
+    /// How many events with a cause there are, and with how many there is to be another look.
+    fn known(&self, chain: &Chain) -> (u64, u64) {
+        let EventLimits { depth, caused, .. } = self.limits;
         let all: u64 = chain.trees.values().sum();
-        let depth = u64::from(self.limits.depth.saturating_sub(chain.deepest)).max(all / 4);
-        let breadth = self.limits.caused.saturating_sub(chain.largest_below(self.limits.caused)).max(all / 100);
-        self.change(correlation, |work| (work.events, work.look) = (all, all + depth.min(breadth)));
-        Ok(())
+        let depth = u64::from(depth.saturating_sub(chain.deepest)).max(all / 4);
+        let breadth = caused.saturating_sub(chain.largest_below(caused)).max(all / 100);
+        (all, all + depth.min(breadth))
     }
 
     fn is_crowd(&self, caused: u64) -> bool {
         // Mutant `crowd_let_through`: a tree of events that grows in breadth is not cut.
         caused > self.limits.caused && !cfg!(mutant = "crowd_let_through")
-    }
-
-    fn change(&self, correlation: CorrelationId, change: impl FnOnce(&mut Work)) {
-        if let Some(work) = self.works().get_mut(&correlation) {
-            change(work);
-        }
     }
 
     fn crowd(&self, event: &Envelope, Tree { root, caused }: Tree) -> Error {
@@ -335,6 +347,11 @@ impl Chain {
     fn large(&self, least: u64) -> HashMap<CausationId, Tree> {
         let tree = |link: &Link| Tree { root: link.root, caused: self.trees[&link.root] };
         self.links.iter().map(|(id, link)| (*id, tree(link))).filter(|(_, tree)| tree.caused >= least).collect()
+    }
+
+    /// Those that so many are before in a row, or more.
+    fn ends(&self, depth: u32) -> HashSet<CausationId> {
+        self.links.iter().filter(|(_, link)| link.depth >= depth).map(|(id, _)| *id).collect()
     }
 
     /// So many does the largest have of the trees that have fewer than that.

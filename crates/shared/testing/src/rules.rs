@@ -170,6 +170,10 @@ async fn one_that_sets_itself_off_is_cut(home: &impl BusHome) {
     drained(&bus).await;
     assert_eq!(events(&store).await, 6);
     says(&letter(&store).await.2, "event.storm", &["`tennis.served` of module `tennis` sets itself off"]);
+    for _ in 0..3 {
+        let retried = bus.retry_dead_letters(&event_bus::LetterFilter::default()).await.unwrap();
+        assert_eq!((retried.failed, events(&store).await), (1, 6), "another try ends alike, however often");
+    }
 }
 
 async fn one_that_sets_itself_off_in_batches_is_cut(home: &impl BusHome) {
