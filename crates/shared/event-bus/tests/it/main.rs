@@ -5,8 +5,11 @@ mod asks;
 mod conformance;
 mod edges;
 mod faults;
-mod gaps;
+mod holdups;
+mod inline;
+mod members;
 mod nodes;
+mod once;
 mod orders;
 mod parking;
 mod races;
@@ -23,11 +26,18 @@ use std::{
     time::Duration,
 };
 
-use event_bus::{BusOptions, DeadLetter, Drain, EventBus, Ports, Subscriber, Subscription};
+use event_bus::{
+    BusError, BusOptions, DeadLetter, Drain, EventBus, InlineSubscribers, Ports, Publisher, PublisherOptions,
+    Subscriber, Subscription,
+};
 use event_sourcing::{Document, Expected, MemoryStore, Store, StoreExt, Unit};
-use kernel::{Claims, Context, Envelope, Error, Event, ManualClock, SequentialIds};
+use kernel::{Claims, Context, Envelope, Error, Event, ManualClock, SequentialIds, SystemIds};
 use serde::{Deserialize, Serialize};
-use testing::faults::Reading;
+use testing::{
+    bus::Seen,
+    faults::{FaultPlan, Reading},
+    store::Noted,
+};
 
 #[derive(Debug, Serialize, Deserialize, schemars::JsonSchema)]
 struct Sold {
@@ -115,6 +125,40 @@ async fn amounts(store: &Arc<dyn Store>, key: &str) -> Vec<u32> {
 
 fn memory() -> Arc<dyn Store> {
     Arc::new(MemoryStore::default())
+}
+
+/// A store in memory, and one over it whose calls of these names fail as the plan says.
+fn ailing(calls: impl IntoIterator<Item = &'static str>) -> (Arc<dyn Store>, FaultPlan, Arc<dyn Store>) {
+    let (memory, plan) = (memory(), FaultPlan::by_hand().only(calls));
+    let store = Arc::new(plan.around(Arc::clone(&memory)));
+    (memory, plan, store)
+}
+
+/// A bus on this clock.
+async fn with(
+    store: &Arc<dyn Store>,
+    clock: &Arc<ManualClock>,
+    subscriptions: Vec<Subscription>,
+    options: BusOptions,
+) -> Result<EventBus, BusError> {
+    let ports = Ports { store: Some(Arc::clone(store)), clock: clock.clone(), ids: Arc::new(SystemIds) };
+    EventBus::start(subscriptions, ports, options).await
+}
+
+/// A publisher beside the bus.
+async fn edge(store: &Arc<dyn Store>, inline: InlineSubscribers) -> Publisher {
+    let (clock, ids) = (Arc::new(ManualClock::default()), Arc::new(SystemIds));
+    Publisher::open(PublisherOptions::new("edge"), Arc::clone(store), clock, ids, inline).await.unwrap()
+}
+
+/// Puts without a look.
+struct Blind;
+
+impl Subscriber<Noted> for Blind {
+    async fn handle(&self, _: &Context, event: &Noted, unit: &mut Unit) -> Result<(), Error> {
+        unit.put(&event.writer, &Seen { notes: vec![event.n] }, Expected::Any);
+        Ok(())
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,19 +11,31 @@ use kernel::Envelope;
 pub struct Reading<L> {
     store: Arc<dyn Store>,
     look: L,
+    refuses: Option<Refuses>,
 }
+
+type Refuses = Box<dyn Fn(&Unit) -> Option<StoreError> + Send + Sync>;
 
 impl<L: Fn(&mut Envelope) -> Result<(), StoreError> + Send + Sync + 'static> Reading<L> {
     /// What this store has.
     pub fn of(store: Arc<dyn Store>, look: L) -> Self {
-        Self { store, look }
+        Self { store, look, refuses: None }
+    }
+
+    /// And that refuses some of what is committed, with this error.
+    #[must_use]
+    pub fn refusing(self, refuses: impl Fn(&Unit) -> Option<StoreError> + Send + Sync + 'static) -> Self {
+        Self { refuses: Some(Box::new(refuses)), ..self }
     }
 }
 
 #[async_trait]
 impl<L: Fn(&mut Envelope) -> Result<(), StoreError> + Send + Sync + 'static> Store for Reading<L> {
     fn commit(&self, unit: Unit) -> Commit<'_> {
-        self.store.commit(unit)
+        match self.refuses.as_ref().and_then(|refuses| refuses(&unit)) {
+            Some(error) => Commit::new(async { Err(error.into()) }),
+            None => self.store.commit(unit),
+        }
     }
 
     async fn document(&self, collection: &str, key: &str) -> Result<Option<StoredDocument>, StoreError> {
