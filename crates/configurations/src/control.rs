@@ -95,6 +95,9 @@ pub struct SubscriberReport {
     pub paused: bool,
     /// Why it takes nothing until it is resumed.
     pub halted: Option<String>,
+    /// What the store has against its going on just now.
+    #[serde(default)]
+    pub trouble: Option<String>,
     pub dropped: u64,
     /// What it has been handling for too long.
     pub overlong: Vec<OverlongReport>,
@@ -158,6 +161,7 @@ impl From<SubscriberStatus> for SubscriberReport {
             parked_keys: status.parked_keys,
             paused: status.paused,
             halted: status.halted,
+            trouble: status.trouble,
             dropped: status.dropped,
             overlong: status.overlong.into_iter().map(overlong).collect(),
             retrying: status.retrying,

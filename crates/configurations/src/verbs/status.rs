@@ -90,6 +90,9 @@ fn write_troubles(text: &mut String, subscriber: &SubscriberReport) -> std::fmt:
     if let Some(reason) = &subscriber.halted {
         writeln!(text, "    halted: {}: go on with `borough subscribers resume {name}`", visible(reason))?;
     }
+    if let Some(trouble) = &subscriber.trouble {
+        writeln!(text, "    waiting for the store: {}", visible(trouble))?;
+    }
     if *parked_keys > 0 {
         let (keys, are) = (plural(*parked_keys as u64, "key"), if *parked_keys == 1 { "is" } else { "are" });
         writeln!(text, "    {keys} {are} parked: see `borough dead-letters --subscriber {name}`")?;

@@ -52,6 +52,7 @@ pub async fn at_rest(
             parked_keys: parked_keys(store, name).await?,
             paused: store.get::<Pause>(name).await?.is_some(),
             halted: None,
+            trouble: None,
             dropped: 0,
             overlong: Vec::new(),
             retrying: 0,

@@ -492,6 +492,7 @@ impl EventBus {
                 parked_keys: standing.parked_keys,
                 paused: running.is_paused(),
                 halted: standing.halted,
+                trouble: standing.trouble,
                 dropped: standing.dropped,
                 overlong: running.overlong(self.shared.options.overlong),
                 retrying,

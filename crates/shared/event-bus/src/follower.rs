@@ -103,7 +103,7 @@ impl Follower {
 
     /// Until it is ordered to stop.
     pub async fn run(mut self) {
-        while let Err(error) = self.follow().await {
+        while let Err(mut error) = self.follow().await {
             self.letters.fail(&error);
             loop {
                 // The fence has told about it. What is in flight ends here, and nothing is written any more.
@@ -111,14 +111,16 @@ impl Follower {
                     return;
                 }
                 tracing::warn!(subscriber = self.delivery.subscription.name, "waiting for the store: {error}");
+                self.slate.write(|standing| standing.trouble = Some(error.to_string()));
                 tokio::select! {
                     biased;
                     // What is in the store is unknown, so nothing is written into it any more.
                     () = stopped(&mut self.orders) => return,
                     () = sleep(PATIENCE) => {}
                 }
-                if self.recover().await.is_ok() {
-                    break;
+                match self.recover().await {
+                    Ok(()) => break,
+                    Err(again) => error = again,
                 }
             }
         }
@@ -350,6 +352,7 @@ impl Follower {
             standing.redelivers = !self.letters.is_empty();
             standing.leaving = self.obeyed.leaving;
             standing.halted.clone_from(&self.halted);
+            standing.trouble = None;
         });
     }
 }

@@ -148,6 +148,7 @@ impl Running {
             whole.oldest = whole.oldest.into_iter().chain(oldest).min();
             whole.parked_keys += standing.parked_keys;
             whole.halted = whole.halted.or(standing.halted);
+            whole.trouble = whole.trouble.or(standing.trouble);
             whole.dropped += standing.dropped;
         }
         Ok(whole)

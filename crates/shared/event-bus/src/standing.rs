@@ -39,6 +39,8 @@ pub struct SubscriberStatus {
     pub paused: bool,
     /// Why it takes no events until it is resumed or the program starts again.
     pub halted: Option<String>,
+    /// What the store has against its going on just now: it looks again every second.
+    pub trouble: Option<String>,
     /// Events that a full mailbox did not take or forgot.
     pub dropped: u64,
     /// Handlers that do not end.
@@ -108,6 +110,8 @@ pub(crate) struct Standing {
     pub parked_keys: usize,
     pub paused: bool,
     pub halted: Option<String>,
+    /// What the store had against it.
+    pub trouble: Option<String>,
     pub dropped: u64,
     /// How many times it has been told to go on, as far as it has heard.
     pub resumed: u64,

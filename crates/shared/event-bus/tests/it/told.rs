@@ -31,6 +31,8 @@ use testing::{
 };
 use tracing::{Dispatch, dispatcher::DefaultGuard};
 
+use crate::ailing;
+
 /// Subscriber and error of each delivery that has ended, in order.
 #[derive(Default)]
 struct Failures(Mutex<Vec<String>>);
@@ -649,6 +651,30 @@ async fn what_waits_for_its_next_try_is_told() {
         bus.discard_dead_letters(&one, "old", &cx).await.unwrap();
         drained(&bus).await;
         assert_eq!((status().await.failing, letters(&store).await.len()), (vec![], 0), "{form}");
+        bus.stop().await;
+    }
+}
+
+/// What keeps a subscriber from going on is not only in the log lines.
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_the_store_says_why() {
+    let batch = BatchOptions { size: 5, delay: Duration::ZERO };
+    for is_batch in [false, true] {
+        let (memory, ill, store) = ailing(["store.commit"]);
+        let probe = Probe::writing("ledger", &memory);
+        let to = match is_batch {
+            false => Subscription::new::<Noted>("ledger", "ledger", probe.clone()),
+            true => Subscription::batches::<Noted>("ledger", "ledger", batch, probe.clone()),
+        };
+        let bus = start(&store, vec![to]).await;
+        let trouble = async || bus.status().await.unwrap().swap_remove(0).trouble;
+        assert_eq!(trouble().await, None);
+        ill.always(Some(Fault::Fail));
+        publish(&memory, &[("a", 1)]).await;
+        until("it waits for the store", async || trouble().await.is_some_and(|why| why.contains("injected: "))).await;
+        ill.always(None);
+        drained(&bus).await;
+        assert_eq!(trouble().await, None);
         bus.stop().await;
     }
 }
