@@ -8,18 +8,14 @@ use std::{
     time::Duration,
 };
 
-use async_trait::async_trait;
 use chrono::TimeDelta;
 use event_bus::{BusError, BusOptions, Drain, EventBus, Lease, LetterFilter, Node, Ports, Subscription, slot_of};
-use event_sourcing::{
-    Appended, Collection, Commit, IndexQuery, LogQuery, Position, Receipt, Store, StoreError, StoredDocument,
-    StreamQuery, Unit, WaitError,
-};
-use kernel::{Clock as _, Envelope, ManualClock, SystemIds};
+use event_sourcing::{Position, Store};
+use kernel::{Clock as _, ManualClock, SystemIds};
 use tokio::time::sleep;
 
 use super::{Action, BusHome, Probe, letters, options, publish, start, until};
-use crate::store::Noted;
+use crate::{faults::Reading, store::Noted};
 
 /// By clocks that only the test moves. How often the processes look follows from it as well, by real time on some stores.
 const LEASE: Duration = Duration::from_millis(240);
@@ -35,7 +31,9 @@ struct Process {
 impl Process {
     async fn try_start(id: &str, store: &Arc<dyn Store>, subscriptions: Vec<Subscription>) -> Result<Self, BusError> {
         let (clock, is_stalled) = (Arc::new(ManualClock::default()), Arc::new(AtomicBool::new(false)));
-        let view = Stalling { store: Arc::clone(store), is_stalled: Arc::clone(&is_stalled) };
+        let stalled = Arc::clone(&is_stalled);
+        let view = Reading::of(Arc::clone(store), |_| Ok(()))
+            .stalling(move |collection| collection == "event_bus.leases" && stalled.load(Ordering::SeqCst));
         let ports = Ports { store: Some(Arc::new(view)), clock: clock.clone(), ids: Arc::new(SystemIds) };
         let node = Some(Node { id: id.into(), lease: LEASE });
         let bus = EventBus::start(subscriptions, ports, BusOptions { node, ..options() }).await?;
@@ -326,65 +324,4 @@ pub(super) async fn shares_are_fair(home: &impl BusHome) {
     }
     two.bus.stop().await;
     three.bus.stop().await;
-}
-
-/// A store to which a process that is stalled does not come for its leases.
-struct Stalling {
-    store: Arc<dyn Store>,
-    is_stalled: Arc<AtomicBool>,
-}
-
-#[async_trait]
-impl Store for Stalling {
-    async fn documents(
-        &self,
-        collection: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<StoredDocument>, StoreError> {
-        while collection == "event_bus.leases" && self.is_stalled.load(Ordering::SeqCst) {
-            sleep(Duration::from_millis(10)).await;
-        }
-        self.store.documents(collection, after, limit).await
-    }
-
-    fn commit(&self, unit: Unit) -> Commit<'_> {
-        self.store.commit(unit)
-    }
-
-    async fn document(&self, collection: &str, key: &str) -> Result<Option<StoredDocument>, StoreError> {
-        self.store.document(collection, key).await
-    }
-
-    async fn indexed(&self, query: IndexQuery) -> Result<Vec<StoredDocument>, StoreError> {
-        self.store.indexed(query).await
-    }
-
-    async fn declare(&self, collections: &[Collection]) -> Result<(), StoreError> {
-        self.store.declare(collections).await
-    }
-
-    async fn log(&self, query: LogQuery) -> Result<Vec<Arc<Envelope>>, StoreError> {
-        self.store.log(query).await
-    }
-
-    async fn stream(&self, stream: &str, query: StreamQuery) -> Result<Vec<Envelope>, StoreError> {
-        self.store.stream(stream, query).await
-    }
-
-    async fn head(&self) -> Result<Position, StoreError> {
-        self.store.head().await
-    }
-
-    async fn position(&self, receipt: &Receipt, within: Duration) -> Result<Position, WaitError> {
-        self.store.position(receipt, within).await
-    }
-
-    async fn checkpoint(&self, subscriber: &str) -> Result<Position, StoreError> {
-        self.store.checkpoint(subscriber).await
-    }
-
-    fn appended(&self) -> Appended {
-        self.store.appended()
-    }
 }

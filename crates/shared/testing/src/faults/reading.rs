@@ -6,26 +6,35 @@ use event_sourcing::{
     StreamQuery, Unit, WaitError,
 };
 use kernel::Envelope;
+use tokio::time::sleep;
 
 /// A store of which each event is looked at before it is given out: `look` may change it, or refuse what it would be read with.
 pub struct Reading<L> {
     store: Arc<dyn Store>,
     look: L,
     refuses: Option<Refuses>,
+    stalls: Option<Stalls>,
 }
 
 type Refuses = Box<dyn Fn(&Unit) -> Option<StoreError> + Send + Sync>;
+type Stalls = Box<dyn Fn(&str) -> bool + Send + Sync>;
 
 impl<L: Fn(&mut Envelope) -> Result<(), StoreError> + Send + Sync + 'static> Reading<L> {
     /// What this store has.
     pub fn of(store: Arc<dyn Store>, look: L) -> Self {
-        Self { store, look, refuses: None }
+        Self { store, look, refuses: None, stalls: None }
     }
 
     /// And that refuses some of what is committed, with this error.
     #[must_use]
     pub fn refusing(self, refuses: impl Fn(&Unit) -> Option<StoreError> + Send + Sync + 'static) -> Self {
         Self { refuses: Some(Box::new(refuses)), ..self }
+    }
+
+    /// And that does not list the documents of a collection for as long as this says so of it.
+    #[must_use]
+    pub fn stalling(self, stalls: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
+        Self { stalls: Some(Box::new(stalls)), ..self }
     }
 }
 
@@ -48,6 +57,9 @@ impl<L: Fn(&mut Envelope) -> Result<(), StoreError> + Send + Sync + 'static> Sto
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<StoredDocument>, StoreError> {
+        while self.stalls.as_ref().is_some_and(|stalls| stalls(collection)) {
+            sleep(Duration::from_millis(10)).await;
+        }
         self.store.documents(collection, after, limit).await
     }
 
