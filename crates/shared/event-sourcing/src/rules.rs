@@ -335,7 +335,8 @@ impl Chain {
             Some(cause) => self.links.get(&cause).map_or((cause, 1), |cause| (cause.root, cause.depth + 1)),
         };
         // Mutant `one_tree`: all that begins in one piece of work counts as one.
-        let root = if cfg!(mutant = "one_tree") { CausationId::new(event.metadata.correlation_id.uuid()) } else { root };
+        let root =
+            if cfg!(mutant = "one_tree") { CausationId::new(event.metadata.correlation_id.uuid()) } else { root };
         let caused = self.trees.entry(root).or_default();
         *caused += u64::from(cause.is_some());
         let tree = Tree { root, caused: *caused };

@@ -9,18 +9,16 @@ use std::{
 };
 
 use event_bus::{BatchOptions, DeadLetters, Drain, EventBus, LetterFilter, RetryPolicy, Subscriber, Subscription};
-use event_sourcing::{MemoryStore, Position, Store, Unit};
+use event_sourcing::{Position, Store, Unit};
 use kernel::{Context, Error};
 use testing::{
     bus::{Action, Probe, drained, letters, publish, start, until},
-    faults::{Fault, FaultPlan},
+    faults::Fault,
     store::Noted,
 };
 use tokio::time::{Instant, sleep, timeout};
 
-fn memory() -> Arc<dyn Store> {
-    Arc::new(MemoryStore::default())
-}
+use crate::{ailing, memory, patient};
 
 fn forms(probe: &Probe) -> [Subscription; 3] {
     let options = BatchOptions { size: 2, delay: Duration::ZERO };
@@ -29,11 +27,6 @@ fn forms(probe: &Probe) -> [Subscription; 3] {
         Subscription::new::<Noted>("ledger", "ledger", probe.clone()).with_concurrency(4),
         Subscription::batches::<Noted>("ledger", "ledger", options, probe.clone()),
     ]
-}
-
-fn patient() -> RetryPolicy {
-    let (first, longest) = (Duration::from_secs(60), Duration::from_secs(600));
-    RetryPolicy { attempts: 4, first, longest, ..RetryPolicy::default() }
 }
 
 async fn discard(bus: &EventBus, at: u64) {
@@ -144,9 +137,7 @@ async fn a_pause_while_letters_are_read_holds_them() {
     let mut wrong = Vec::new();
     for is_asked in [false, true] {
         for form in 0..3 {
-            let memory = memory();
-            let ill = FaultPlan::by_hand().only(["store.documents"]);
-            let store: Arc<dyn Store> = Arc::new(ill.around(Arc::clone(&memory)));
+            let (memory, ill, store) = ailing(["store.documents"]);
             let probe = Probe::new("ledger", &memory, |_, n, attempt| match n {
                 1 if attempt <= 3 => Action::Fail,
                 _ => Action::Write,
@@ -294,9 +285,7 @@ async fn nor_does_what_is_discarded_while_it_waits_for_its_turn() {
 /// After a hiccup of the store, letters that wait for their next try are still told of.
 #[tokio::test(start_paused = true)]
 async fn what_waits_is_told_after_a_failure_of_the_store() {
-    let memory = memory();
-    let ill = FaultPlan::by_hand().only(["store.log"]);
-    let store: Arc<dyn Store> = Arc::new(ill.around(Arc::clone(&memory)));
+    let (memory, ill, store) = ailing(["store.log"]);
     let fails = Fails::default();
     let bus =
         start(&store, vec![Subscription::new::<Noted>("ledger", "ledger", fails.clone()).with_retry(patient())]).await;
@@ -395,9 +384,7 @@ async fn an_error_of_any_size_parks_its_event() {
 async fn orders_do_not_keep_the_log_from_being_read() {
     let mut wrong = Vec::new();
     for form in 0..3 {
-        let memory = memory();
-        let ill = FaultPlan::by_hand().only(["store.log"]);
-        let store: Arc<dyn Store> = Arc::new(ill.around(Arc::clone(&memory)));
+        let (memory, ill, store) = ailing(["store.log"]);
         let probe = Probe::new("ledger", &memory, |_, _, _| Action::Look);
         let bus = start(&store, vec![forms(&probe)[form].clone()]).await;
         ill.always(Some(Fault::Late(Duration::from_millis(50))));
@@ -503,9 +490,7 @@ async fn a_slot_that_has_moved_tells_of_nothing() {
 /// A pause while what is behind a letter in a batch is parked.
 #[tokio::test(start_paused = true)]
 async fn a_pause_while_a_batch_parks_holds_the_rest() {
-    let memory = memory();
-    let ill = FaultPlan::by_hand().only(["store.commit"]);
-    let store: Arc<dyn Store> = Arc::new(ill.around(Arc::clone(&memory)));
+    let (memory, ill, store) = ailing(["store.commit"]);
     #[derive(Clone, Default)]
     struct Batches(Arc<Mutex<Vec<Vec<u64>>>>);
     impl event_bus::BatchSubscriber<Noted> for Batches {
@@ -536,9 +521,7 @@ async fn a_pause_while_a_batch_parks_holds_the_rest() {
 async fn new_events_do_not_wait_for_a_look_at_letters() {
     let mut wrong = Vec::new();
     for form in 0..2 {
-        let memory = memory();
-        let ill = FaultPlan::by_hand().only(["store.documents"]);
-        let store: Arc<dyn Store> = Arc::new(ill.around(Arc::clone(&memory)));
+        let (memory, ill, store) = ailing(["store.documents"]);
         let probe = Probe::new("ledger", &memory, |key, _, _| if key == "bad" { Action::Fail } else { Action::Write });
         let bus = start(&store, vec![forms(&probe)[form].clone()]).await;
         publish(&memory, &[("bad", 1)]).await;
@@ -715,9 +698,7 @@ async fn a_handler_that_panics_when_it_is_dropped_is_dropped() {
             Ok(())
         }
     }
-    let memory = memory();
-    let ill = FaultPlan::by_hand().only(["store.log"]);
-    let store: Arc<dyn Store> = Arc::new(ill.around(Arc::clone(&memory)));
+    let (memory, ill, store) = ailing(["store.log"]);
     let guarded = Guarded::default();
     let bus =
         start(&store, vec![Subscription::new::<Noted>("ledger", "ledger", guarded.clone()).with_concurrency(2)]).await;

@@ -6,18 +6,16 @@ use event_bus::{
     BatchOptions, BusError, BusOptions, DeliveryClass, EventBus, InlineSubscribers, OnUnknown, Overflow, Ports,
     Publisher, PublisherOptions, Retention, RetryPolicy, Schedule, Subscription,
 };
-use event_sourcing::{MemoryStore, Store, Unit};
+use event_sourcing::{Store, Unit};
 use expect_test::expect;
 use kernel::{ManualClock, SequentialIds};
 use testing::{
     bus::{Action, Probe, drained, publish, records, start, start_with, until},
     store::Noted,
 };
-use tokio::time::Instant;
 
-fn memory() -> Arc<dyn Store> {
-    Arc::new(MemoryStore::default())
-}
+use crate::memory;
+use tokio::time::Instant;
 
 fn to(probe: &Probe) -> Subscription {
     Subscription::new::<Noted>(probe.name(), "ledger", probe.clone())

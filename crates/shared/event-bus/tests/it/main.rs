@@ -28,7 +28,7 @@ use std::{
 
 use event_bus::{
     BusError, BusOptions, DeadLetter, Drain, EventBus, InlineSubscribers, Ports, Publisher, PublisherOptions,
-    Subscriber, Subscription,
+    RetryPolicy, Subscriber, Subscription,
 };
 use event_sourcing::{Document, Expected, MemoryStore, Store, StoreExt, Unit};
 use kernel::{Claims, Context, Envelope, Error, Event, ManualClock, SequentialIds, SystemIds};
@@ -132,6 +132,12 @@ fn ailing(calls: impl IntoIterator<Item = &'static str>) -> (Arc<dyn Store>, Fau
     let (memory, plan) = (memory(), FaultPlan::by_hand().only(calls));
     let store = Arc::new(plan.around(Arc::clone(&memory)));
     (memory, plan, store)
+}
+
+/// Minutes between two tries.
+fn patient() -> RetryPolicy {
+    let (first, longest) = (Duration::from_secs(60), Duration::from_secs(600));
+    RetryPolicy { attempts: 4, first, longest, ..RetryPolicy::default() }
 }
 
 /// A bus on this clock.

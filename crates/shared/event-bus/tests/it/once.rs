@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use event_bus::{BusError, BusOptions, Drain, RetryPolicy, Subscription};
+use event_bus::{BusError, BusOptions, Drain, Subscription};
 use event_sourcing::{Document, Expected, Position, Unit};
 use serde::{Deserialize, Serialize};
 use testing::{
@@ -12,12 +12,7 @@ use testing::{
 };
 use tokio::time::{sleep, timeout};
 
-use crate::{ailing, memory, with};
-
-fn patient() -> RetryPolicy {
-    let (first, longest) = (Duration::from_secs(600), Duration::from_secs(1200));
-    RetryPolicy { attempts: 4, first, longest, ..RetryPolicy::default() }
-}
+use crate::{ailing, memory, patient, with};
 
 /// "stored with the next unit, after 256 events, when a second passes without events, and at the stop".
 #[tokio::test(start_paused = true)]

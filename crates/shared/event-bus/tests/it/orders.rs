@@ -12,7 +12,7 @@ use std::{
 use event_bus::{
     BusError, CpuSubscriber, DeadLetters, Drain, EventBus, LetterFilter, Retried, Subscriber, Subscription,
 };
-use event_sourcing::{LogQuery, MemoryStore, Position, Store, Unit};
+use event_sourcing::{LogQuery, Position, Store, Unit};
 use kernel::{Context, Error};
 use testing::{
     bus::{Action, Probe, Ranked, drained, letters, publish, start, until},
@@ -21,9 +21,7 @@ use testing::{
 };
 use tokio::time::{Instant, sleep, timeout};
 
-fn memory() -> Arc<dyn Store> {
-    Arc::new(MemoryStore::default())
-}
+use crate::{ailing, memory};
 
 fn to(probe: &Probe) -> Subscription {
     Subscription::new::<Noted>(probe.name(), "ledger", probe.clone())
@@ -174,9 +172,7 @@ async fn what_was_abandoned_has_no_effect_beside_what_took_its_place() {
 /// It is not silent: whoever looks sees it, nobody waits for it, and nobody takes it for one that is through.
 #[tokio::test(start_paused = true)]
 async fn a_subscriber_whose_task_has_died_says_so() {
-    let memory = memory();
-    let panics = FaultPlan::by_hand().only(["store.log"]);
-    let store: Arc<dyn Store> = Arc::new(panics.around(Arc::clone(&memory)));
+    let (memory, panics, store) = ailing(["store.log"]);
     let probe = Probe::new("ledger", &store, |key, _, _| if key == "bad" { Action::Fail } else { Action::Write });
     let bus = start(&store, vec![to(&probe)]).await;
     publish(&memory, &[("a", 1), ("bad", 1)]).await;

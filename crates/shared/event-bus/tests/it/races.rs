@@ -9,18 +9,16 @@ use event_bus::{
     BatchOptions, BatchSubscriber, DeadLetters, DeliveryClass, Drain, EventBus, LetterFilter, Overflow, RetryPolicy,
     Subscriber, Subscription,
 };
-use event_sourcing::{MemoryStore, Position, Store, Unit};
+use event_sourcing::{Position, Unit};
 use kernel::{Context, Error};
 use testing::{
     bus::{Action, Probe, drained, letters, publish, start, until},
-    faults::{Fault, FaultPlan},
+    faults::Fault,
     store::Noted,
 };
 use tokio::time::{Instant, sleep, timeout};
 
-fn memory() -> Arc<dyn Store> {
-    Arc::new(MemoryStore::default())
-}
+use crate::{ailing, memory, patient};
 
 fn forms(probe: &Probe, delay: Duration) -> [Subscription; 2] {
     let options = BatchOptions { size: 2, delay };
@@ -28,11 +26,6 @@ fn forms(probe: &Probe, delay: Duration) -> [Subscription; 2] {
         Subscription::new::<Noted>("ledger", "ledger", probe.clone()),
         Subscription::batches::<Noted>("ledger", "ledger", options, probe.clone()),
     ]
-}
-
-fn patient() -> RetryPolicy {
-    let (first, longest) = (Duration::from_secs(60), Duration::from_secs(600));
-    RetryPolicy { attempts: 4, first, longest, ..RetryPolicy::default() }
 }
 
 async fn discard(bus: &EventBus, at: u64) {
@@ -257,9 +250,7 @@ async fn no_two_events_of_a_key_are_handled_at_a_time() {
 async fn a_pause_while_the_log_is_read_holds_what_was_read() {
     let mut wrong = Vec::new();
     for (form, concurrency) in [("straight", 1), ("lanes", 4), ("batches", 1)] {
-        let memory = memory();
-        let ill = FaultPlan::by_hand().only(["store.log"]);
-        let store: Arc<dyn Store> = Arc::new(ill.around(Arc::clone(&memory)));
+        let (memory, ill, store) = ailing(["store.log"]);
         let probe = Probe::new("ledger", &store, |_, _, _| Action::Look);
         let to = match form {
             "batches" => Subscription::batches::<Noted>(
@@ -296,9 +287,7 @@ async fn a_pause_while_the_log_is_read_holds_what_was_read() {
 async fn an_ephemeral_subscriber_is_not_starved_by_whoever_publishes() {
     let mut wrong = Vec::new();
     for overflow in [Overflow::Wait, Overflow::DropOldest, Overflow::Reject] {
-        let memory = memory();
-        let ill = FaultPlan::by_hand().only(["store.log"]);
-        let store: Arc<dyn Store> = Arc::new(ill.around(Arc::clone(&memory)));
+        let (memory, ill, store) = ailing(["store.log"]);
         let probe = Probe::new("ledger", &store, |_, _, _| Action::Look);
         let to = forms(&probe, Duration::ZERO)[0].clone();
         let to = to.with_class(DeliveryClass::Ephemeral { overflow }).with_mailbox(4);
@@ -480,9 +469,7 @@ async fn a_retry_that_is_given_up_leaves_the_other_letters_waiting() {
 /// A subscriber that is never idle, for others are published without end, has a checkpoint that follows.
 #[tokio::test(start_paused = true)]
 async fn the_checkpoint_follows_events_that_are_of_no_interest() {
-    let memory = memory();
-    let ill = FaultPlan::by_hand().only(["store.log"]);
-    let store: Arc<dyn Store> = Arc::new(ill.around(Arc::clone(&memory)));
+    let (memory, ill, store) = ailing(["store.log"]);
     let probe = Probe::new("ledger", &store, |_, _, _| Action::Look);
     let bus = start(&store, vec![forms(&probe, Duration::ZERO)[0].clone()]).await;
     ill.always(Some(Fault::Late(Duration::from_millis(10))));
@@ -529,9 +516,7 @@ async fn nor_where_another_process_discards() {
 /// `Wait` too, where what comes is of another type: the whole log is read, and the fullness of the mailbox ends nothing.
 #[tokio::test(start_paused = true)]
 async fn an_ephemeral_subscriber_is_not_starved_by_events_of_no_interest() {
-    let memory = memory();
-    let ill = FaultPlan::by_hand().only(["store.log"]);
-    let store: Arc<dyn Store> = Arc::new(ill.around(Arc::clone(&memory)));
+    let (memory, ill, store) = ailing(["store.log"]);
     let probe = Probe::new("ledger", &store, |_, _, _| Action::Look);
     let to = forms(&probe, Duration::ZERO)[0].clone();
     let bus = start(&store, vec![to.with_class(DeliveryClass::Ephemeral { overflow: Overflow::Wait })]).await;
@@ -572,9 +557,7 @@ impl event_bus::EnvelopeSubscriber for Timed {
 async fn a_handler_goes_on_while_the_store_is_slow() {
     let mut wrong = Vec::new();
     for (form, concurrency) in [("straight", 1), ("lanes", 4), ("ephemeral", 1)] {
-        let memory = memory();
-        let ill = FaultPlan::by_hand().only(["store.log"]);
-        let store: Arc<dyn Store> = Arc::new(ill.around(Arc::clone(&memory)));
+        let (memory, ill, store) = ailing(["store.log"]);
         let timed = Timed::default();
         let to = Subscription::envelopes("ledger", "ledger", "*", timed.clone()).with_concurrency(concurrency);
         let to = match form {
@@ -631,9 +614,7 @@ async fn who_asks_does_not_wait_behind_what_ripens() {
 /// To look at many letters takes time, in which events of other keys begin and end, and a stop is heard.
 #[tokio::test(start_paused = true)]
 async fn a_slow_look_at_letters_holds_up_neither_handlers_nor_a_stop() {
-    let memory = memory();
-    let ill = FaultPlan::by_hand().only(["store.documents"]);
-    let store: Arc<dyn Store> = Arc::new(ill.around(Arc::clone(&memory)));
+    let (memory, ill, store) = ailing(["store.documents"]);
     let probe = Probe::new("ledger", &memory, |key, _, _| if key == "bad" { Action::Fail } else { Action::Sleep(100) });
     let to = Subscription::new::<Noted>("ledger", "ledger", probe.clone()).with_concurrency(2);
     let bus = start(&store, vec![to]).await;

@@ -9,7 +9,7 @@ use event_bus::{
     BatchOptions, BatchSubscriber, BusError, DeadLetters, Drain, EventBus, LetterFilter, Retried, RetryPolicy,
     Subscription,
 };
-use event_sourcing::{MemoryStore, Position, Store, StoreErrorKind, Unit};
+use event_sourcing::{Position, Store, StoreErrorKind, Unit};
 use kernel::{Context, Error};
 use testing::{
     bus::{Action, Probe, drained, letters, publish, start, until},
@@ -18,9 +18,7 @@ use testing::{
 };
 use tokio::time::{Instant, sleep};
 
-fn memory() -> Arc<dyn Store> {
-    Arc::new(MemoryStore::default())
-}
+use crate::{ailing, memory, patient};
 
 /// By event and in batches, one after another.
 fn forms(probe: &Probe, delay: Duration) -> [Subscription; 2] {
@@ -139,9 +137,7 @@ async fn an_order_does_not_shorten_the_wait_between_two_tries() {
 #[tokio::test(start_paused = true)]
 async fn a_retry_that_is_cut_off_says_why() {
     for (form, store_fails) in [(0, false), (0, true), (1, false), (1, true)] {
-        let memory = memory();
-        let ill = FaultPlan::by_hand().only(["store.commit"]);
-        let store: Arc<dyn Store> = Arc::new(ill.around(Arc::clone(&memory)));
+        let (memory, ill, store) = ailing(["store.commit"]);
         let probe =
             Probe::new("ledger", &store, |_, _, attempt| if attempt <= 3 { Action::Fail } else { Action::Sleep(5000) });
         let bus = start(&store, vec![forms(&probe, Duration::ZERO)[form].clone()]).await;
@@ -171,9 +167,7 @@ async fn a_retry_that_is_cut_off_says_why() {
 
 /// A store in memory, what becomes of its commits, and how a subscriber sees it.
 fn slowed() -> (Arc<dyn Store>, FaultPlan, Arc<dyn Store>) {
-    let memory = memory();
-    let ill = FaultPlan::by_hand().only(["store.commit"]);
-    let store: Arc<dyn Store> = Arc::new(ill.around(Arc::clone(&memory)));
+    let (memory, ill, store) = ailing(["store.commit"]);
     (memory, ill, store)
 }
 
@@ -286,11 +280,6 @@ async fn whoever_asks_is_not_told_busy_while_events_have_their_turns() {
     let retried = bus.retry_dead_letters(&LetterFilter::default()).await.unwrap();
     assert_eq!((retried.delivered, retried.busy.len()), (3, 0), "{retried:?}");
     bus.stop().await;
-}
-
-fn patient() -> RetryPolicy {
-    let (first, longest) = (Duration::from_secs(60), Duration::from_secs(600));
-    RetryPolicy { attempts: 4, first, longest, ..RetryPolicy::default() }
 }
 
 /// What nothing holds back any more has the tries of any event, and what flows meanwhile does not wait with it.
